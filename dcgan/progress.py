@@ -1,0 +1,62 @@
+"""Progress as a bar on a terminal, and as one line an interval anywhere else (a log file, a cluster job)."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+LOG_INTERVAL_SECONDS = 10.0
+
+
+class Progress:
+    """Counts towards a total; `update(n, loss=0.3)` shows the rate, the time left and any figures given."""
+
+    def __init__(self, total: int | None, label: str, unit: str) -> None:
+        self.total, self.label, self.unit = total, label, unit
+        self.count = 0
+        self.started = self.last_line = time.monotonic()
+        self.bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True) if sys.stderr.isatty() else None
+
+    def update(self, n: int = 1, **figures: float) -> None:
+        """Adds `n` done items; prints at most one line every `LOG_INTERVAL_SECONDS` where there is no terminal."""
+        self.count += n
+        if self.bar is not None:
+            self.bar.update(n)
+            if figures:
+                self.bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()}, refresh=False)
+        elif time.monotonic() - self.last_line >= LOG_INTERVAL_SECONDS:
+            self.last_line = time.monotonic()
+            self._print_line(figures)
+
+    def _print_line(self, figures: dict[str, float]) -> None:
+        rate = self.count / max(time.monotonic() - self.started, 1e-9)
+        words = [f"{self.label}: {self.count:,}{f' of {self.total:,}' if self.total else ''} {self.unit}"]
+        words.append(f"{rate:,.1f} {self.unit}/s")
+        if self.total:
+            words.append(f"{(self.total - self.count) / max(rate, 1e-9):,.0f} s left")
+        words += [f"{name} {value:.3g}" for name, value in figures.items()]
+        print(", ".join(words), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Ends the bar, or prints the closing line."""
+        if self.bar is not None:
+            self.bar.close()
+        elif self.count:
+            self._print_line({})
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def track(items: Iterable[Item], total: int | None, label: str, unit: str) -> Iterator[Item]:
+    """Yields the items while showing progress."""
+    with Progress(total, label, unit) as progress:
+        for item in items:
+            yield item
+            progress.update()

@@ -1,0 +1,54 @@
+"""What every stage script shares: the `--params` option, exit statuses, threads and determinism.
+
+Exit statuses: 0 done; 2 the input is wrong (one line on stderr says what); 1 a fault of the program; 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from dcgan.files import InputError
+from workflow.params import Params, Run, load_params
+
+__all__ = ["Params", "load_params", "prepare", "run_stage", "stage_parser"]
+INPUT_ERROR_STATUS, INTERRUPTED_STATUS = 2, 130
+
+
+def stage_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser whose help is the stage's docstring and which knows `--params`."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
+    return parser
+
+
+def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: F821  (torch is slow to import)
+    """Fixes threads and deterministic algorithms, and returns the device that `run.device` names."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import cv2
+    import torch
+
+    cv2.setNumThreads(run.threads)
+    torch.set_num_threads(run.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    if run.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
+    name = "cuda" if run.device != "cpu" and torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def run_stage(main: Callable[[], None]) -> NoReturn:
+    """Runs a stage's main and turns what it raises into an exit status."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(INPUT_ERROR_STATUS)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED_STATUS)
+    sys.exit(0)
