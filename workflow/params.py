@@ -1,0 +1,141 @@
+"""The schema of `params.yaml`: every key, its type and the range that makes sense.
+
+An unknown key, a wrong type or an impossible combination raises InputError with one line that names the key, the
+value and what is allowed. There are no defaults here: `params.yaml` is the only place where a number stands.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dcgan.files import InputError
+
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: every key must be there, none may be added, and 1 is never taken for '1'."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Run(Section):
+    seed: CountOrZero
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    device: Literal["auto", "cpu", "cuda"]
+
+
+class Demo(Section):
+    sets: list[Literal["bedrooms", "faces", "digits", "objects"]]
+    bedrooms: Count
+    duplicates: CountOrZero
+    photos: Count
+    digits: Count
+    objects: Count
+
+
+class Export(Section):
+    source: str
+    shards: list[CountOrZero]
+    image_size: Count
+    antialias: bool
+    max_rejects: Share
+
+
+class Autoencoder(Section):
+    code_size: Annotated[int, Field(ge=8, multiple_of=8)]
+    noise: NotNegative
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Positive
+    batch_size: Count
+    epochs: Count
+    sample: Count
+
+
+class Deduplicate(Section):
+    radius: Annotated[int, Field(ge=0, le=64)]
+    filtered: Literal["images", "crops32"]
+
+
+class CropFaces(Section):
+    source: str
+    shards: list[CountOrZero]
+    detector: Literal["haar", "yunet"]
+    model: str | None
+    scale_factor: Annotated[float, Field(gt=1, le=2)]
+    min_neighbours: CountOrZero
+    min_size: Count
+    max_faces: Count
+    margin: NotNegative
+    resize: Count
+    image_size: Count
+    max_rejects: Share
+
+
+class PackedSet(Section):
+    source: str
+    kind: Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
+    image_size: Count
+
+
+class Pack(Section):
+    max_rejects: Share
+    sets: dict[str, PackedSet]
+
+
+class TrainedNetwork(Section):
+    images: str
+    network: str
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    beta1: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: NotNegative
+    schedule: Literal["alternate", "both"]
+    precision: Literal["float32", "bfloat16"]
+    checkpoint_seconds: Positive
+
+
+class Params(Section):
+    run: Run
+    demo: Demo
+    export: Export
+    autoencoder: Autoencoder
+    deduplicate: Deduplicate
+    crop_faces: CropFaces
+    pack: Pack
+    train: dict[str, TrainedNetwork]
+
+
+def load_params(path: Path) -> Params:
+    """Reads and checks a params.yaml; raises InputError with one line for the first thing that is wrong.
+
+    YAML 1.2, as DVC reads it: 2e-4 is a number.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected sections of parameters, found {type(content).__name__}")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {describe(error.errors()[0])}") from error
+
+
+def describe(problem: Any) -> str:
+    """One line out of a pydantic error: key, value and what is allowed."""
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    if problem["type"] == "missing":
+        return f"{key}: missing"
+    return f"{key}: {problem['input']!r} is not allowed ({problem['msg']})"
