@@ -20,7 +20,9 @@ Images = npt.NDArray[np.uint8]
 
 def to_input(images_uint8: Images | torch.Tensor, pixel_range: PixelRange) -> torch.Tensor:
     """images_uint8: (N, H, W, C) uint8 -> (N, C, H, W) float32 in the range of the network's output."""
-    images = torch.as_tensor(np.ascontiguousarray(images_uint8) if isinstance(images_uint8, np.ndarray) else images_uint8)
+    images = torch.as_tensor(
+        np.ascontiguousarray(images_uint8) if isinstance(images_uint8, np.ndarray) else images_uint8
+    )
     images = images.permute(0, 3, 1, 2).float()
     return images / 127.5 - 1 if pixel_range == "tanh" else images / 255
 

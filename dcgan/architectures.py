@@ -1,0 +1,153 @@
+"""The networks as one table: to change a network, edit a row; to add one, add a row.
+
+Source of the first six rows: the authors' published code (section 4 and Figure 1 of the paper show `lsun64`).
+Every generator projects its latent to a small stack of feature maps and doubles it up to an image by fractionally
+strided convolutions; every discriminator is its mirror. A layer is written `(feature maps, stride)`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from dcgan.pixels import PixelRange
+
+Layers = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One generator and its discriminator; images are `channels` x `image_size` x `image_size`."""
+
+    name: str
+    image_size: int
+    channels: int
+    latent_size: int
+    latent: Literal["uniform", "normal"]  # U(-1, 1) | N(0, 1)
+    kernel_size: int
+    projection: tuple[int, int]  # feature maps and side of the stack that the latent is projected to
+    generator_layers: Layers  # the last one makes the image
+    discriminator_layers: Layers
+    generator_hidden: tuple[int, ...] = ()  # fully connected layers before the projection
+    discriminator_hidden: tuple[int, ...] = ()  # fully connected layers behind the convolutions
+    classes: int = 0  # > 0: a one-hot label is joined to the input of every layer
+    pixel_range: PixelRange = "tanh"  # the generator's last non-linearity, and so the range of pixels
+    norm_affine: bool = True  # gain and bias of batch norm
+    norm_epsilon: float = 1e-8  # the published code's, not PyTorch's 1e-5
+    norm_projection_by_unit: bool = True  # batch norm of the projection over separate units, not feature maps
+    leak: float = 0.2
+
+    @property
+    def feature_count(self) -> int:
+        """Length of a feature vector: every convolutional layer pooled to 4 x 4 (section 5.1)."""
+        return sum(maps for maps, _ in self.discriminator_layers) * 16
+
+
+LSUN64 = Architecture(
+    name="lsun64",
+    image_size=64,
+    channels=3,
+    latent_size=100,
+    latent="uniform",
+    kernel_size=5,
+    projection=(1024, 4),
+    generator_layers=((512, 2), (256, 2), (128, 2), (3, 2)),
+    discriminator_layers=((128, 2), (256, 2), (512, 2), (1024, 2)),
+)
+
+IMAGENET32 = Architecture(
+    name="imagenet32",
+    image_size=32,
+    channels=3,
+    latent_size=256,
+    latent="uniform",
+    kernel_size=3,
+    projection=(512, 4),
+    generator_layers=((512, 2), (256, 1), (256, 2), (128, 1), (128, 2), (3, 1)),
+    discriminator_layers=((128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2)),  # 28,672 features
+)
+
+SVHN32 = Architecture(
+    name="svhn32",
+    image_size=32,
+    channels=3,
+    latent_size=100,
+    latent="normal",
+    kernel_size=5,
+    projection=(256, 4),
+    generator_layers=((128, 2), (64, 2), (3, 2)),
+    discriminator_layers=((64, 2), (128, 2), (256, 2)),  # 7,168 features
+)
+
+MNIST28 = Architecture(
+    name="mnist28",
+    image_size=28,
+    channels=1,
+    latent_size=100,
+    latent="uniform",
+    kernel_size=5,
+    generator_hidden=(1024,),
+    projection=(128, 7),
+    generator_layers=((64, 2), (1, 2)),
+    discriminator_layers=((64, 2), (128, 2)),
+    discriminator_hidden=(1024,),
+    classes=10,
+    pixel_range="sigmoid",
+    norm_affine=False,
+)
+
+# The network of the PyTorch tutorial and most ports: another network than the paper's, kept for comparison.
+TUTORIAL64 = Architecture(
+    name="tutorial64",
+    image_size=64,
+    channels=3,
+    latent_size=100,
+    latent="normal",
+    kernel_size=4,
+    projection=(512, 4),
+    generator_layers=((256, 2), (128, 2), (64, 2), (3, 2)),
+    discriminator_layers=((64, 2), (128, 2), (256, 2), (512, 2)),
+    norm_epsilon=1e-5,
+    norm_projection_by_unit=False,
+)
+
+# Small relatives for a laptop without a GPU: same rules, fewer maps.
+DEMO32 = replace(
+    LSUN64,
+    name="demo32",
+    image_size=32,
+    projection=(128, 4),
+    generator_layers=((64, 2), (32, 2), (3, 2)),
+    discriminator_layers=((32, 2), (64, 2), (128, 2)),
+)
+DEMO_IMAGENET32 = replace(
+    IMAGENET32,
+    name="demo_imagenet32",
+    latent_size=100,
+    projection=(64, 4),
+    generator_layers=((64, 2), (32, 1), (32, 2), (16, 1), (16, 2), (3, 1)),
+    discriminator_layers=((16, 1), (16, 2), (32, 1), (32, 2), (64, 1), (64, 2)),
+)
+DEMO_MNIST28 = replace(
+    MNIST28,
+    name="demo_mnist28",
+    generator_hidden=(256,),
+    projection=(32, 7),
+    generator_layers=((32, 2), (1, 2)),
+    discriminator_layers=((16, 2), (32, 2)),
+    discriminator_hidden=(256,),
+)
+
+ARCHITECTURES: dict[str, Architecture] = {
+    row.name: row
+    for row in (
+        LSUN64,
+        replace(LSUN64, name="faces64"),
+        IMAGENET32,
+        SVHN32,
+        MNIST28,
+        TUTORIAL64,
+        DEMO32,
+        replace(DEMO32, name="demo_svhn32", latent="normal"),
+        DEMO_IMAGENET32,
+        DEMO_MNIST28,
+    )
+}

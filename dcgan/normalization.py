@@ -1,0 +1,73 @@
+"""Batch normalization as the published code does it, with its mode as an explicit argument.
+
+Source: `lib/ops.py` and `svhn/svhn_semisup_analysis.py` of the authors' code. Biased variance, epsilon 1e-8, no running
+averages. `statistics="batch"` normalizes by the batch at hand: training, and the paper's samples. `"estimated"` uses the
+plain mean of the per-batch means and of the per-batch variances over a set of batches, each layer computed with the
+layers below it in batch mode: a feature then never depends on its batch mates.
+
+Differs: PyTorch's `BatchNorm2d` keeps running averages, uses the unbiased variance in them, and switches by `.eval()`.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Statistics = Literal["batch", "estimated"]
+
+
+class BatchNorm(nn.Module):
+    """Normalizes (N, C) or (N, C, H, W) over everything but C; gain ~ N(1, 0.02), bias 0 where `affine`."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, size: int, affine: bool, epsilon: float) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.gain = nn.Parameter(torch.ones(size)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(size)) if affine else None
+        # NaN until estimated, so that a forgotten estimation can never pass as a number.
+        self.register_buffer("mean", torch.full((size,), torch.nan))
+        self.register_buffer("variance", torch.full((size,), torch.nan))
+        self.observed: list[tuple[Tensor, Tensor]] | None = None
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        """x: (N, C) or (N, C, H, W); returns the same shape."""
+        if statistics == "estimated":
+            return F.batch_norm(x, self.mean, self.variance, self.gain, self.bias, False, 0.0, self.epsilon)
+        if self.observed is not None:
+            axes = [axis for axis in range(x.dim()) if axis != 1]
+            variance, mean = torch.var_mean(x.detach().double(), axes, correction=0)
+            self.observed.append((mean, variance))
+        return F.batch_norm(x, None, None, self.gain, self.bias, True, 0.0, self.epsilon)
+
+
+@torch.no_grad()
+def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Fills `mean` and `variance` of every batch norm of `network` from batches of inputs, (N, C, H, W) each.
+
+    Raises ValueError for no batches. The published code takes batches of 128 of the unlabelled training split.
+    """
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    sums = [(torch.zeros_like(norm.mean, dtype=torch.float64),) * 2 for norm in norms]
+    count = 0
+    try:
+        for norm in norms:
+            norm.observed = []
+        for batch in batches:
+            network(batch, statistics="batch")
+            sums = [(a + norm.observed[-1][0], b + norm.observed[-1][1]) for (a, b), norm in zip(sums, norms)]
+            for norm in norms:
+                norm.observed.clear()
+            count += 1
+    finally:
+        for norm in norms:
+            norm.observed = None
+    if count == 0:
+        raise ValueError("batch-norm statistics need at least one batch")
+    for norm, (mean, variance) in zip(norms, sums, strict=True):
+        norm.mean.copy_(mean / count)
+        norm.variance.copy_(variance / count)
