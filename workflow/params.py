@@ -100,6 +100,8 @@ class TrainedNetwork(Section):
     weight_decay: NotNegative
     schedule: Literal["alternate", "both"]
     precision: Literal["float32", "bfloat16"]
+    sample_epochs: list[Count]
+    curve_interval: Count
     checkpoint_seconds: Positive
 
 
@@ -114,17 +116,20 @@ class Params(Section):
     train: dict[str, TrainedNetwork]
 
 
-def load_params(path: Path) -> Params:
-    """Reads and checks a params.yaml; raises InputError with one line for the first thing that is wrong.
-
-    YAML 1.2, as DVC reads it: 2e-4 is a number.
-    """
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML 1.2 file, as DVC reads it: 2e-4 is a number; raises InputError where there is none."""
     try:
         content = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected sections of parameters, found {type(content).__name__}")
+    return content
+
+
+def load_params(path: Path) -> Params:
+    """Reads and checks a params.yaml; raises InputError with one line for the first thing that is wrong."""
+    content = read_yaml(path)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
