@@ -16,7 +16,7 @@ class Progress:
 
     def __init__(self, total: int | None, label: str, unit: str) -> None:
         self.total, self.label, self.unit = total, label, unit
-        self.count = 0
+        self.count = self.skipped = 0
         self.started = self.last_line = time.monotonic()
         self.bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True) if sys.stderr.isatty() else None
 
@@ -31,12 +31,20 @@ class Progress:
             self.last_line = time.monotonic()
             self._print_line(figures)
 
+    def skip(self, n: int) -> None:
+        """Counts items that an earlier run did: they are done, but say nothing about the rate."""
+        self.skipped += n
+        if self.bar is not None:
+            self.bar.update(n)
+            self.bar.unpause()
+
     def _print_line(self, figures: dict[str, float]) -> None:
         rate = self.count / max(time.monotonic() - self.started, 1e-9)
-        words = [f"{self.label}: {self.count:,}{f' of {self.total:,}' if self.total else ''} {self.unit}"]
+        done = self.skipped + self.count
+        words = [f"{self.label}: {done:,}{f' of {self.total:,}' if self.total else ''} {self.unit}"]
         words.append(f"{rate:,.1f} {self.unit}/s")
         if self.total:
-            words.append(f"{(self.total - self.count) / max(rate, 1e-9):,.0f} s left")
+            words.append(f"{(self.total - done) / max(rate, 1e-9):,.0f} s left")
         words += [f"{name} {value:.3g}" for name, value in figures.items()]
         print(", ".join(words), file=sys.stderr, flush=True)
 

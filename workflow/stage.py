@@ -1,6 +1,7 @@
 """What every stage script shares: the `--params` option, exit statuses, threads and determinism.
 
-Exit statuses: 0 done; 2 the input is wrong (one line on stderr says what); 1 a fault of the program; 130 interrupted.
+Exit statuses: 0 done; 2 the input is wrong (one line on stderr says what); 1 a fault of the program; 75 asked to
+stop, with a checkpoint written: start it again and it goes on; 130 interrupted.
 """
 
 import argparse
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from dcgan.files import InputError
+from dcgan.stopping import Stopped
 from workflow.params import Params, Run, load_params
 
 __all__ = ["Params", "load_params", "prepare", "run_stage", "stage_parser"]
-INPUT_ERROR_STATUS, INTERRUPTED_STATUS = 2, 130
+INPUT_ERROR_STATUS, STOPPED_STATUS, INTERRUPTED_STATUS = 2, 75, 130
 
 
 def stage_parser(description: str | None) -> argparse.ArgumentParser:
@@ -48,6 +50,9 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INPUT_ERROR_STATUS)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(STOPPED_STATUS)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)

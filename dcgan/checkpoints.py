@@ -1,0 +1,76 @@
+"""Checkpoints of long runs: all state by name in one safetensors file, written whole or not at all.
+
+A checkpoint belongs to one digest of everything that determines the result (parameters, input, code format). One that
+is damaged or belongs to another digest is never used: it is set aside under a telling name, and that is said.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dcgan.files import replace_when_done
+
+FORMAT_VERSION = 1
+DIGEST_BLOCK_BYTES = 1 << 24
+
+
+def digest_of(*parts: object) -> str:
+    """A digest of JSON-serializable parts and of the contents of files (given as Path)."""
+    digest = hashlib.blake2b(f"format {FORMAT_VERSION}".encode(), digest_size=16)
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as file:
+                while block := file.read(DIGEST_BLOCK_BYTES):
+                    digest.update(block)
+        else:
+            digest.update(json.dumps(part, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+class Checkpoints:
+    """The newest checkpoint of one run, in a folder of its own."""
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        self.folder, self.digest = Path(folder), digest
+        self.path = self.folder / "checkpoint.safetensors"
+
+    def save(self, tensors: Mapping[str, Tensor], progress: Mapping[str, Any]) -> None:
+        """Replaces the checkpoint; `progress` is what else is needed to go on, as JSON."""
+        whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        header = {"digest": self.digest, "progress": json.dumps(progress)}
+        with replace_when_done(self.path) as partial:
+            save_file(whole, partial, header)
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The checkpoint, or None where there is none that can be used."""
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(str(self.path), framework="pt") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
+            if header.get("digest") != self.digest:
+                return self._set_aside("foreign", "it belongs to other parameters or data")
+            return tensors, json.loads(header["progress"])
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            return self._set_aside("corrupt", str(error))
+
+    def _set_aside(self, kind: str, reason: str) -> None:
+        aside = self.path.with_suffix(f".{kind}")
+        self.path.replace(aside)
+        print(f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, starting anew", file=sys.stderr)
+
+    def clear(self) -> None:
+        """Removes the run's folder: its result is complete."""
+        if not self.folder.exists():
+            return
+        for file in self.folder.iterdir():
+            file.unlink()
+        self.folder.rmdir()

@@ -1,0 +1,34 @@
+"""Stopping long work safely: a signal asks, the work ends at its next good moment with a checkpoint written."""
+
+import signal
+from types import FrameType, TracebackType
+
+# Ctrl-C, a scheduler's end of time, and the warning that Slurm can send before it.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+class Stopped(Exception):
+    """The work was asked to stop and has written a checkpoint; a new start goes on from it."""
+
+
+class StopSignals:
+    """Inside the `with` block, calling the object tells whether a stop was asked for; a second signal stops at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    def __call__(self) -> bool:
+        return self.received is not None
+
+    def __enter__(self) -> "StopSignals":
+        self._previous = {number: signal.signal(number, self._receive) for number in STOP_SIGNALS}
+        return self
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = number
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,134 @@
+"""Adversarial training: what a step changes, and that a run survives being stopped at any interval."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dcgan.architectures import ARCHITECTURES
+from dcgan.checkpoints import Checkpoints
+from dcgan.files import InputError
+from dcgan.run import Plan, TrainingRun
+from dcgan.stopping import Stopped
+from dcgan.training import AdversarialTraining, Batches, Settings
+
+SMALLEST = replace(
+    ARCHITECTURES["demo32"],
+    name="smallest",
+    latent_size=8,
+    projection=(8, 4),
+    generator_layers=((4, 2), (4, 2), (3, 2)),
+    discriminator_layers=((4, 2), (4, 2), (8, 2)),
+)
+SETTINGS = Settings(8, 0.0002, 0.5, 1e-5, "alternate", "float32", seed=7)
+PLAN = Plan(epochs=4, sample_epochs=[1, 4], curve_interval=3, checkpoint_seconds=0.0)
+CPU = torch.device("cpu")
+
+
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (41, 32, 32, 3), np.uint8)
+
+
+def make_run(folder: Path, stop: Callable[[], bool] = lambda: False, **changes: object) -> TrainingRun:
+    settings = replace(SETTINGS, **changes)
+    training = AdversarialTraining(SMALLEST, settings, CPU)
+    batches = Batches(images(), None, settings.batch_size, settings.seed, CPU)
+    return TrainingRun(training, batches, PLAN, Checkpoints(folder, "digest"), stop)
+
+
+def assert_same_end(first: TrainingRun, second: TrainingRun) -> None:
+    assert first.curves == second.curves
+    assert {e: s.tobytes() for e, s in first.samples.items()} == {e: s.tobytes() for e, s in second.samples.items()}
+    for name, tensor in first.training.state().items():  # bytes: statistics that were never estimated are NaN
+        assert tensor.numpy().tobytes() == second.training.state()[name].numpy().tobytes(), name
+
+
+def weights(training: AdversarialTraining) -> tuple[torch.Tensor, torch.Tensor]:
+    pair = (training.generator.convolutions[0].weight, training.discriminator.convolutions[0].weight)
+    return pair[0].detach().clone(), pair[1].detach().clone()
+
+
+def test_alternate_updates_one_network_a_minibatch_the_generator_first() -> None:
+    training = AdversarialTraining(SMALLEST, SETTINGS, CPU)
+    batch = torch.from_numpy(images()[:8])
+    start = weights(training)
+    assert set(training.step(batch, None)) == {"g_loss", "d_fake"}
+    first = weights(training)
+    assert not torch.equal(start[0], first[0]) and torch.equal(start[1], first[1])
+    assert set(training.step(batch, None)) == {"d_loss", "d_real"}
+    second = weights(training)
+    assert torch.equal(first[0], second[0]) and not torch.equal(first[1], second[1])
+
+
+def test_both_updates_both_networks_a_minibatch() -> None:
+    training = AdversarialTraining(SMALLEST, replace(SETTINGS, schedule="both"), CPU)
+    start = weights(training)
+    assert set(training.step(torch.from_numpy(images()[:8]), None)) == {"d_loss", "d_real", "g_loss", "d_fake"}
+    assert all(not torch.equal(before, after) for before, after in zip(start, weights(training), strict=True))
+
+
+def test_untrained_losses_are_those_of_a_coin() -> None:
+    """Weights of N(0, 0.02) give logits near 0: -log D(x) - log(1 - D(G(z))) = 2 log 2 and -log D(G(z)) = log 2."""
+    training = AdversarialTraining(SMALLEST, SETTINGS, CPU)
+    batch = torch.from_numpy(images()[:8])
+    assert float(training.update_discriminator(batch, None, 0)["d_loss"]) == pytest.approx(2 * np.log(2), abs=0.1)
+    assert float(training.update_generator(8, None, 0)["g_loss"]) == pytest.approx(np.log(2), abs=0.1)
+
+
+def test_an_epoch_shows_every_image_at_most_once_in_a_new_order() -> None:
+    data = np.arange(41, dtype=np.uint8).reshape(41, 1, 1, 1)
+    batches = Batches(data, None, 8, 3, CPU)
+    assert batches.per_epoch == 5
+    epochs = [torch.cat([batches.batch(e * 5 + i)[0].flatten() for i in range(5)]).tolist() for e in range(2)]
+    assert all(len(set(epoch)) == 40 for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert epochs[1][:8] == Batches(data, None, 8, 3, CPU).batch(5)[0].flatten().tolist()
+
+
+@pytest.mark.parametrize("schedule", ["alternate", "both"])
+def test_a_run_stopped_at_every_interval_ends_as_if_it_never_stopped(tmp_path: Path, schedule: str) -> None:
+    whole = make_run(tmp_path / "whole", schedule=schedule)
+    whole.complete("whole")
+    while True:
+        part = make_run(tmp_path / "parts", stop=lambda: True, schedule=schedule)
+        try:
+            part.complete("part")
+            break
+        except Stopped:
+            continue
+    assert_same_end(whole, part)
+    assert len(whole.samples) == 2
+
+
+def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoints = Checkpoints(tmp_path, "digest")
+    checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+    assert Checkpoints(tmp_path, "another").load() is None
+    assert (tmp_path / "checkpoint.foreign").exists()
+    checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+    checkpoints.path.write_bytes(checkpoints.path.read_bytes()[:-5])
+    assert checkpoints.load() is None
+    assert (tmp_path / "checkpoint.corrupt").exists()
+    assert "starting anew" in capsys.readouterr().err
+
+
+def test_a_diverging_run_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with torch.no_grad():
+        run.training.discriminator.convolutions[0].weight.fill_(torch.nan)
+    with pytest.raises(InputError, match="diverged"):
+        run.complete("diverging")
+
+
+def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
+    row = ARCHITECTURES["demo_mnist28"]
+    data = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), np.uint8)
+    batches = Batches(data, np.arange(20) % 10, 10, 0, CPU)
+    training = AdversarialTraining(row, replace(SETTINGS, batch_size=10), CPU)
+    run = TrainingRun(training, batches, replace(PLAN, epochs=1), Checkpoints(tmp_path, "d"), lambda: False)
+    run.complete("digits")
+    assert run.samples[1].shape == (64, 28, 28, 1)
+    assert run.summary()["images_seen"] == 20
