@@ -1,0 +1,50 @@
+# The DAG of dvc.yaml under Snakemake: every stage is a rule, read by workflow/dag.py. Nothing is written twice.
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+from dcgan.files import InputError
+from workflow.check import check
+from workflow.dag import is_folder, resolved_stages
+
+# The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
+shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
+
+try:
+    if workflow.is_main_process:
+        check(ROOT)
+    STAGES = resolved_stages(ROOT)
+except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def declare(path, stage):
+    """An output as Snakemake wants it: folders marked, files not empty, pictures with a caption in its report."""
+    output = directory(path) if is_folder(path) else ensure(path, non_empty=True)
+    if stage.caption and path.endswith(".png"):
+        return report(output, category=stage.name.split("@")[0], labels={"what": stage.caption, "stage": stage.name})
+    return output
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        [path for stage in STAGES.values() for path in stage.outputs],
+
+
+for stage in STAGES.values():
+    rule:
+        name: stage.rule
+        input: stage.inputs
+        output: [declare(path, stage) for path in stage.outputs]
+        params: cmd=stage.command, parameters=stage.parameters
+        log: f"logs/{stage.rule}.log"
+        benchmark: f"logs/{stage.rule}.tsv"
+        threads: stage.threads
+        resources: mem_mb=stage.mem_mb, runtime=stage.runtime_minutes, gpu=stage.gpu
+        localrule: stage.local
+        # In parentheses, so that redirections within the command keep theirs; through params, so that braces are safe.
+        shell: "( {params.cmd} ) > {log:q} 2>&1"
