@@ -57,10 +57,12 @@ class Checkpoints:
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
             if header.get("digest") != self.digest:
-                return self._set_aside("foreign", "it belongs to other parameters or data")
+                self._set_aside("foreign", "it belongs to other parameters or data")
+                return None
             return tensors, json.loads(header["progress"])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            return self._set_aside("corrupt", str(error))
+            self._set_aside("corrupt", str(error))
+            return None
 
     def _set_aside(self, kind: str, reason: str) -> None:
         aside = self.path.with_suffix(f".{kind}")

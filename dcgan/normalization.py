@@ -32,7 +32,7 @@ class BatchNorm(nn.Module):
         # NaN until estimated, so that a forgotten estimation can never pass as a number.
         self.register_buffer("mean", torch.full((size,), torch.nan))
         self.register_buffer("variance", torch.full((size,), torch.nan))
-        self.observed: list[tuple[Tensor, Tensor]] | None = None
+        self.observed: list[Tensor] | None = None  # (2, C) means and variances, while statistics are estimated
 
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
         """x: (N, C) or (N, C, H, W); returns the same shape."""
@@ -41,7 +41,7 @@ class BatchNorm(nn.Module):
         if self.observed is not None:
             axes = [axis for axis in range(x.dim()) if axis != 1]
             variance, mean = torch.var_mean(x.detach().double(), axes, correction=0)
-            self.observed.append((mean, variance))
+            self.observed.append(torch.stack([mean, variance]))
         return F.batch_norm(x, None, None, self.gain, self.bias, True, 0.0, self.epsilon)
 
 
@@ -52,22 +52,22 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
     Raises ValueError for no batches. The published code takes batches of 128 of the unlabelled training split.
     """
     norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
-    sums = [(torch.zeros_like(norm.mean, dtype=torch.float64),) * 2 for norm in norms]
+    sums = [torch.zeros(2, len(norm.mean), dtype=torch.float64, device=norm.mean.device) for norm in norms]
     count = 0
     try:
-        for norm in norms:
-            norm.observed = []
         for batch in batches:
+            observed: list[list[Tensor]] = [[] for _ in norms]
+            for norm, seen in zip(norms, observed, strict=True):
+                norm.observed = seen
             network(batch, statistics="batch")
-            sums = [(a + norm.observed[-1][0], b + norm.observed[-1][1]) for (a, b), norm in zip(sums, norms)]
-            for norm in norms:
-                norm.observed.clear()
+            for total, seen in zip(sums, observed, strict=True):
+                total += seen[0]
             count += 1
     finally:
         for norm in norms:
             norm.observed = None
     if count == 0:
         raise ValueError("batch-norm statistics need at least one batch")
-    for norm, (mean, variance) in zip(norms, sums, strict=True):
-        norm.mean.copy_(mean / count)
-        norm.variance.copy_(variance / count)
+    for norm, total in zip(norms, sums, strict=True):
+        norm.mean.copy_(total[0] / count)
+        norm.variance.copy_(total[1] / count)

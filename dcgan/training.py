@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dcgan.architectures import Architecture
+from dcgan.capture import CapturedUpdate, Update
 from dcgan.networks import Discriminator, Generator, Network
 from dcgan.pixels import to_input
 from dcgan.random import numpy_generator, torch_generator
@@ -96,6 +97,7 @@ class AdversarialTraining:
         self.g_optimizer = self._optimizer(self.generator)
         self.d_optimizer = self._optimizer(self.discriminator)
         self.minibatches = 0
+        self._captured: dict[str, CapturedUpdate] = {}
         self.pixel_range = architecture.pixel_range
 
     def _network(self, network: AnyNetwork, name: str) -> AnyNetwork:
@@ -106,40 +108,58 @@ class AdversarialTraining:
     def _optimizer(self, network: Network) -> torch.optim.Adam:
         s = self.settings
         return torch.optim.Adam(
-            network.parameters(), s.learning_rate, (s.beta1, BETA2), ADAM_EPSILON, s.weight_decay, fused=True
+            network.parameters(),
+            s.learning_rate,
+            (s.beta1, BETA2),
+            ADAM_EPSILON,
+            s.weight_decay,
+            fused=True,
+            capturable=self.device.type == "cuda",
         )
 
     def step(self, images_uint8: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         """Trains on one minibatch, (B, H, W, C) uint8; returns figures as scalars that stay on the device."""
         number = self.minibatches
         self.minibatches += 1
-        if self.settings.schedule == "both":
-            figures = self.update_discriminator(images_uint8, labels, number)
-            return figures | self.update_generator(len(images_uint8), labels, number)
-        if number % 2 == 0:
-            return self.update_generator(len(images_uint8), labels, number)
-        return self.update_discriminator(images_uint8, labels, number)
+        both = self.settings.schedule == "both"
+        figures: dict[str, Tensor] = {}
+        if both or number % 2 == 1:
+            z = self.latents(len(images_uint8), "d", number)
+            figures |= self._run("d", self.update_discriminator, images_uint8, labels, z)
+        if both or number % 2 == 0:
+            z = self.latents(len(images_uint8), "g", number)
+            figures |= self._run("g", self.update_generator, labels, z)
+        return figures
 
-    def update_generator(self, batch_size: int, labels: Tensor | None, number: int) -> dict[str, Tensor]:
-        """One Adam step of the generator on -log D(G(z))."""
+    def _run(self, name: str, update: Update, *inputs: Tensor | None) -> dict[str, Tensor]:
+        """An update as it is on a CPU, as a captured graph on a GPU."""
+        if self.device.type != "cuda":
+            return update(*inputs)
+        if name not in self._captured:
+            self._captured[name] = CapturedUpdate(update, inputs, self.state)
+        return self._captured[name](*inputs)
+
+    def update_generator(self, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
+        """One Adam step of the generator on -log D(G(z)); z: (B, latent_size)."""
         with self._autocast():
-            logits = self.discriminator(self.generator(self.latents(batch_size, "g", number), labels), labels)
+            logits = self.discriminator(self.generator(z, labels), labels)
         loss = F.softplus(-logits.float()).mean()
         self.g_optimizer.zero_grad()
-        loss.backward(inputs=list(self.generator.parameters()))
+        # Only the generator's gradients: those of the discriminator's weights would be computed to be thrown away.
+        torch.autograd.backward(loss, inputs=list(self.generator.parameters()))
         self.g_optimizer.step()
         return {"g_loss": loss.detach(), "d_fake": logits.detach().float().sigmoid().mean()}
 
-    def update_discriminator(self, images_uint8: Tensor, labels: Tensor | None, number: int) -> dict[str, Tensor]:
-        """One Adam step of the discriminator on -log D(x) - log(1 - D(G(z)))."""
+    def update_discriminator(self, images_uint8: Tensor, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
+        """One Adam step of the discriminator on -log D(x) - log(1 - D(G(z))); x: (B, H, W, C) uint8."""
         with self._autocast():
             with torch.no_grad():
-                fake = self.generator(self.latents(len(images_uint8), "d", number), labels)
+                fake = self.generator(z, labels)
             real_logits = self.discriminator(to_input(images_uint8, self.pixel_range), labels)
             fake_logits = self.discriminator(fake, labels)
         loss = F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
         self.d_optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self.d_optimizer.step()
         return {"d_loss": loss.detach(), "d_real": real_logits.detach().float().sigmoid().mean()}
 
@@ -165,6 +185,7 @@ class AdversarialTraining:
     def load_state(self, tensors: dict[str, Tensor], minibatches: int) -> None:
         """Takes up a state that `state` returned after `minibatches`; raises KeyError where a name is missing."""
         self.minibatches = minibatches
+        self._captured.clear()  # graphs hold the addresses of the moments that are replaced here
         for role, network, optimizer in self._parts():
             network.load_state_dict({name: tensors[f"{role}.{name}"] for name in network.state_dict()})
             for name, parameter in network.named_parameters():

@@ -30,6 +30,7 @@ class Run(Section):
     seed: CountOrZero
     threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
+    deterministic: bool
 
 
 class Demo(Section):
@@ -105,6 +106,125 @@ class TrainedNetwork(Section):
     checkpoint_seconds: Positive
 
 
+class Judge(Section):
+    images: str
+    truth: str
+    width: Count
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Positive
+    noise: NotNegative
+    held_out: Annotated[float, Field(gt=0, lt=1)]
+
+
+class WindowJudgeSection(Judge):
+    grid: Count
+
+
+class FaceJudgeSection(Judge):
+    detections: str
+    attributes: list[str]
+    pose_range: Positive
+    overlap: Share
+
+
+class Judges(Section):
+    windows: dict[str, WindowJudgeSection]
+    faces: dict[str, FaceJudgeSection]
+
+
+class SamplesFigure(Section):
+    images: str
+    count: Annotated[int, Field(ge=2)]
+    columns: Count
+    enlargement: Count
+
+
+class WalkFigure(Section):
+    images: str
+    points: Annotated[int, Field(ge=2)]
+    length: Annotated[int, Field(ge=2)]
+    columns: Count
+    path: Literal["linear", "spherical"]
+    walks: Count
+    enlargement: Count
+
+
+class GuidedFigure(Section):
+    images: str
+    searched: Count
+    layer: int
+    features: Count
+    strongest: Annotated[int, Field(ge=2)]
+    rectifier: Literal["relu", "leaky", "plain"]
+    statistics_batches: Count
+    enlargement: Count
+
+
+class NearestFigure(Section):
+    images: str
+    samples: Count
+    shown: Count
+    neighbours: Annotated[int, Field(ge=2)]
+    quantile: Annotated[float, Field(gt=0, lt=1)]
+    enlargement: Count
+
+
+class WindowsFigure(Section):
+    samples: Annotated[int, Field(ge=2)]
+    layer: Annotated[int, Field(le=-2)]
+    strength: Positive
+    shown: Count
+    statistics: Literal["batch", "estimated"]
+    statistics_batches: Count
+    enlargement: Count
+
+
+class Sum(Section):
+    plus: dict[str, Literal[0, 1]]
+    minus: dict[str, Literal[0, 1]]
+    other: dict[str, Literal[0, 1]]
+
+
+class ArithmeticFigure(Section):
+    candidates: Count
+    pool: Count
+    exemplars: Count
+    triples: Count
+    reach: NotNegative
+    sums: list[Sum]
+    statistics_batches: Count
+    enlargement: Count
+
+
+class TurnFigure(Section):
+    candidates: Count
+    pool: Count
+    exemplars: Count
+    shown: Count
+    measured: Annotated[int, Field(ge=2)]
+    steps: Annotated[int, Field(ge=3)]
+    span: Positive
+    tolerance: NotNegative
+    statistics_batches: Count
+    enlargement: Count
+
+
+class Figures(Section):
+    samples: dict[str, SamplesFigure]
+    walk: dict[str, WalkFigure]
+    guided: dict[str, GuidedFigure]
+    nearest: dict[str, NearestFigure]
+    windows: dict[str, WindowsFigure]
+    arithmetic: dict[str, ArithmeticFigure]
+    turn: dict[str, TurnFigure]
+
+
+class Report(Section):
+    title: str
+    max_megabytes: Positive
+
+
 class Params(Section):
     run: Run
     demo: Demo
@@ -114,6 +234,9 @@ class Params(Section):
     crop_faces: CropFaces
     pack: Pack
     train: dict[str, TrainedNetwork]
+    judge: Judges
+    figures: Figures
+    report: Report
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

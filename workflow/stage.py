@@ -36,7 +36,8 @@ def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: 
 
     cv2.setNumThreads(run.threads)
     torch.set_num_threads(run.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.use_deterministic_algorithms(run.deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark = not run.deterministic
     if run.device == "cuda" and not torch.cuda.is_available():
         raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
     name = "cuda" if run.device != "cpu" and torch.cuda.is_available() else "cpu"

@@ -74,8 +74,9 @@ def test_untrained_losses_are_those_of_a_coin() -> None:
     """Weights of N(0, 0.02) give logits near 0: -log D(x) - log(1 - D(G(z))) = 2 log 2 and -log D(G(z)) = log 2."""
     training = AdversarialTraining(SMALLEST, SETTINGS, CPU)
     batch = torch.from_numpy(images()[:8])
-    assert float(training.update_discriminator(batch, None, 0)["d_loss"]) == pytest.approx(2 * np.log(2), abs=0.1)
-    assert float(training.update_generator(8, None, 0)["g_loss"]) == pytest.approx(np.log(2), abs=0.1)
+    z = training.latents(8, "g", 0)
+    assert float(training.update_discriminator(batch, None, z)["d_loss"]) == pytest.approx(2 * np.log(2), abs=0.1)
+    assert float(training.update_generator(None, z)["g_loss"]) == pytest.approx(np.log(2), abs=0.1)
 
 
 def test_an_epoch_shows_every_image_at_most_once_in_a_new_order() -> None:

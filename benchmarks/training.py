@@ -1,0 +1,159 @@
+"""Images a second of adversarial training, beside the loop that most people run, in one process and in turn.
+
+The peer re-states, in words of its own, the training loop of the PyTorch examples' DCGAN: `nn.Sequential` networks of
+the same architecture, float32, a DataLoader with two workers that normalizes image by image, sigmoid and binary
+cross-entropy, plain Adam, the same fake batch for both updates, and four `.item()` an iteration for its log line.
+Ours runs the schedule `both`, so that each minibatch updates both networks in either program.
+
+    python -m benchmarks.training --architecture demo32 --batch-size 64 --device cpu --rounds 5
+
+prints a row a round and, last, the median ratio with its range.
+"""
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from dcgan.architectures import ARCHITECTURES, Architecture
+from dcgan.training import AdversarialTraining, Batches, Settings
+
+
+class PeerSet(Dataset[torch.Tensor]):
+    """One normalized float image an item, as ToTensor and Normalize make it."""
+
+    def __init__(self, images_uint8: np.ndarray) -> None:
+        self.images = images_uint8
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        image = torch.from_numpy(self.images[index]).permute(2, 0, 1).float().div(255)
+        return (image - 0.5) / 0.5
+
+
+def peer_networks(a: Architecture) -> tuple[nn.Module, nn.Module]:
+    """The same layers as ours in `nn.Sequential`, with PyTorch's own batch norm."""
+    maps, side = a.projection
+    g: list[nn.Module] = [
+        nn.ConvTranspose2d(a.latent_size, maps, side, 1, 0, bias=False),
+        nn.BatchNorm2d(maps),
+        nn.ReLU(True),
+    ]
+    last = maps
+    for index, (out, stride) in enumerate(a.generator_layers):
+        extra = stride - 1 if a.kernel_size % 2 else 0
+        g.append(nn.ConvTranspose2d(last, out, a.kernel_size, stride, (a.kernel_size - 1) // 2, extra, bias=False))
+        g += [nn.Tanh()] if index == len(a.generator_layers) - 1 else [nn.BatchNorm2d(out), nn.ReLU(True)]
+        last = out
+    d: list[nn.Module] = []
+    last = a.channels
+    for index, (out, stride) in enumerate(a.discriminator_layers):
+        d.append(nn.Conv2d(last, out, a.kernel_size, stride, (a.kernel_size - 1) // 2, bias=False))
+        d += [nn.BatchNorm2d(out)] if index else []
+        d.append(nn.LeakyReLU(0.2, inplace=True))
+        last = out
+    side = a.image_size // int(np.prod([stride for _, stride in a.discriminator_layers]))
+    d += [nn.Conv2d(last, 1, side, 1, 0, bias=False), nn.Sigmoid()]
+    return nn.Sequential(*g), nn.Sequential(*d)
+
+
+def peer_seconds(a: Architecture, images: np.ndarray, batch_size: int, steps: int, device: torch.device) -> float:
+    """Seconds of `steps` iterations of the peer's loop after a warm-up of a fifth of them."""
+    g, d = (network.to(device) for network in peer_networks(a))
+    g_adam, d_adam = (torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999)) for n in (g, d))
+    loss = nn.BCELoss()
+    loader = DataLoader(PeerSet(images), batch_size, shuffle=True, num_workers=2, drop_last=True)
+    done, warm, started = 0, steps // 5, 0.0
+    while True:
+        for real in loader:
+            if done == warm:
+                synchronize(device)
+                started = time.perf_counter()
+            d.zero_grad()
+            real = real.to(device)
+            ones, zeros = torch.ones(len(real), device=device), torch.zeros(len(real), device=device)
+            d_real = loss(d(real).view(-1), ones)
+            d_real.backward()
+            fake = g(torch.randn(len(real), a.latent_size, 1, 1, device=device))
+            d_fake = loss(d(fake.detach()).view(-1), zeros)
+            d_fake.backward()
+            d_adam.step()
+            g.zero_grad()
+            logits = d(fake).view(-1)
+            g_loss = loss(logits, ones)
+            g_loss.backward()
+            g_adam.step()
+            _ = (d_real + d_fake).item(), g_loss.item(), logits.mean().item(), d_real.item()
+            done += 1
+            if done == warm + steps:
+                synchronize(device)
+                return time.perf_counter() - started
+
+
+def our_seconds(
+    a: Architecture, images: np.ndarray, batch_size: int, steps: int, device: torch.device, precision: str
+) -> float:
+    """Seconds of `steps` minibatches of ours after a warm-up of a fifth of them, losses read back every 50."""
+    settings = Settings(batch_size, 2e-4, 0.5, 0.0, "both", precision, seed=1)  # type: ignore[arg-type]
+    training, batches = AdversarialTraining(a, settings, device), Batches(images, None, batch_size, 1, device)
+    warm, started = steps // 5, 0.0
+    for number in range(warm + steps):
+        if number == warm:
+            synchronize(device)
+            started = time.perf_counter()
+        figures = training.step(*batches.batch(number))
+        if number % 50 == 49:
+            _ = {name: float(value) for name, value in figures.items()}
+    synchronize(device)
+    return time.perf_counter() - started
+
+
+def synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architecture", default="demo32", choices=sorted(ARCHITECTURES))
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=60, help="minibatches a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=20_000, help="images in the store, random pixels")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"], help="of ours")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--deterministic", action="store_true", help="deterministic algorithms on a GPU")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.use_deterministic_algorithms(args.deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark = not args.deterministic
+    a, device = ARCHITECTURES[args.architecture], torch.device(args.device)
+    shape = (args.images, a.image_size, a.image_size, a.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    where = torch.cuda.get_device_name() if args.device == "cuda" else f"{args.threads} CPU threads"
+    print(f"{a.name}, batch {args.batch_size}, {args.precision}, {where}, torch {torch.__version__}")
+    ratios = []
+    for number in range(args.rounds):
+        peer = args.steps * args.batch_size / peer_seconds(a, images, args.batch_size, args.steps, device)
+        ours = (
+            args.steps * args.batch_size / our_seconds(a, images, args.batch_size, args.steps, device, args.precision)
+        )
+        ratios.append(ours / peer)
+        print(
+            f"round {number + 1}: ours {ours:,.0f} images/s, peer {peer:,.0f} images/s, ratio {ours / peer:.2f}",
+            flush=True,
+        )
+    print(
+        f"ratio: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}, {args.rounds} rounds"
+    )
+
+
+if __name__ == "__main__":
+    main()
