@@ -22,7 +22,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dcgan.architectures import Architecture
-from dcgan.capture import CapturedUpdate, Update
 from dcgan.networks import Discriminator, Generator, Network
 from dcgan.pixels import to_input
 from dcgan.random import numpy_generator, torch_generator
@@ -97,7 +96,6 @@ class AdversarialTraining:
         self.g_optimizer = self._optimizer(self.generator)
         self.d_optimizer = self._optimizer(self.discriminator)
         self.minibatches = 0
-        self._captured: dict[str, CapturedUpdate] = {}
         self.pixel_range = architecture.pixel_range
 
     def _network(self, network: AnyNetwork, name: str) -> AnyNetwork:
@@ -114,7 +112,6 @@ class AdversarialTraining:
             ADAM_EPSILON,
             s.weight_decay,
             fused=True,
-            capturable=self.device.type == "cuda",
         )
 
     def step(self, images_uint8: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
@@ -125,19 +122,11 @@ class AdversarialTraining:
         figures: dict[str, Tensor] = {}
         if both or number % 2 == 1:
             z = self.latents(len(images_uint8), "d", number)
-            figures |= self._run("d", self.update_discriminator, images_uint8, labels, z)
+            figures |= self.update_discriminator(images_uint8, labels, z)
         if both or number % 2 == 0:
             z = self.latents(len(images_uint8), "g", number)
-            figures |= self._run("g", self.update_generator, labels, z)
+            figures |= self.update_generator(labels, z)
         return figures
-
-    def _run(self, name: str, update: Update, *inputs: Tensor | None) -> dict[str, Tensor]:
-        """An update as it is on a CPU, as a captured graph on a GPU."""
-        if self.device.type != "cuda":
-            return update(*inputs)
-        if name not in self._captured:
-            self._captured[name] = CapturedUpdate(update, inputs, self.state)
-        return self._captured[name](*inputs)
 
     def update_generator(self, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """One Adam step of the generator on -log D(G(z)); z: (B, latent_size)."""
@@ -185,7 +174,6 @@ class AdversarialTraining:
     def load_state(self, tensors: dict[str, Tensor], minibatches: int) -> None:
         """Takes up a state that `state` returned after `minibatches`; raises KeyError where a name is missing."""
         self.minibatches = minibatches
-        self._captured.clear()  # graphs hold the addresses of the moments that are replaced here
         for role, network, optimizer in self._parts():
             network.load_state_dict({name: tensors[f"{role}.{name}"] for name in network.state_dict()})
             for name, parameter in network.named_parameters():
