@@ -1,6 +1,7 @@
 """Trains one generator and its discriminator on one image store (section 4 of the paper).
 
-Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network; `train.<name>` of params.yaml.
+Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, whose last `held_out` rows are left
+         alone; `train.<name>` of params.yaml.
 Outputs: <out>/generator.safetensors and discriminator.safetensors; <samples>/epoch-<n>.png, 64 samples of the same z
          after chosen epochs, drawn with batch statistics; a CSV of curves (images, epoch, d_loss, g_loss, d_real,
          d_fake: means over an interval); a JSON of the last interval's figures.
@@ -72,8 +73,9 @@ def prepare_run(
         section.precision,
         run.seed,
     )
-    labels = store.labels if architecture.classes else None
-    batches = Batches(store.images, labels, section.batch_size, run.seed, device)
+    seen = slice(len(store) - section.held_out)
+    labels = store.labels[seen] if architecture.classes and store.labels is not None else None
+    batches = Batches(store.images[seen], labels, section.batch_size, run.seed, device)
     plan = Plan(section.epochs, section.sample_epochs, section.curve_interval, section.checkpoint_seconds)
     determining = section.model_dump(exclude={"images", "checkpoint_seconds"})
     digest = digest_of(name, determining, run.model_dump(), device.type, torch.__version__, images)
@@ -88,8 +90,9 @@ def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNet
         raise InputError(f"{store.path}: images are {store.shape[1:]}, network {architecture.name} needs {expected}")
     if architecture.classes and store.labels is None:
         raise InputError(f"{store.path}: network {architecture.name} is conditional, but the store has no labels")
-    if len(store) < section.batch_size:
-        raise InputError(f"{store.path}: {len(store)} images are fewer than one batch of {section.batch_size}")
+    if len(store) < section.batch_size + section.held_out:
+        wanted = f"a batch of {section.batch_size} and {section.held_out} held out"
+        raise InputError(f"{store.path}: {len(store)} images are fewer than {wanted}")
 
 
 if __name__ == "__main__":

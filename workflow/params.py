@@ -95,6 +95,7 @@ class TrainedNetwork(Section):
     images: str
     network: str
     epochs: Count
+    held_out: CountOrZero
     batch_size: Annotated[int, Field(ge=2)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     beta1: Annotated[float, Field(ge=0, lt=1)]
