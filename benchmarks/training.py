@@ -101,7 +101,10 @@ def our_seconds(
 ) -> float:
     """Seconds of `steps` minibatches of ours after a warm-up of a fifth of them, losses read back every 50."""
     settings = Settings(batch_size, 2e-4, 0.5, 0.0, "both", precision, seed=1)  # type: ignore[arg-type]
-    training, batches = AdversarialTraining(a, settings, device), Batches(images, None, batch_size, 1, device)
+    training, batches = (
+        AdversarialTraining(a, settings, device),
+        Batches(images, None, np.arange(len(images)), batch_size, 1, device),
+    )
     warm, started = steps // 5, 0.0
     for number in range(warm + steps):
         if number == warm:

@@ -27,6 +27,7 @@ from dcgan.pixels import to_input
 from dcgan.random import numpy_generator, torch_generator
 
 BETA2, ADAM_EPSILON = 0.999, 1e-8
+Rows = npt.NDArray[np.int64]
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 FIGURES = ("d_loss", "g_loss", "d_real", "d_fake")
 
@@ -44,8 +45,17 @@ class Settings:
     seed: int
 
 
+def split_rows(n: int, held_out: int, seed: int) -> tuple[Rows, Rows]:
+    """Rows to train on and rows never trained on, each ascending; the second are a random, seeded `held_out` of n.
+
+    Quality and memorization are measured against the second. Differs: the paper trains on all images.
+    """
+    order = numpy_generator(seed, "held out").permutation(n)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
 class Batches:
-    """Minibatches of a labelled or unlabelled set in a new, seeded order every epoch; a rest is left out.
+    """Minibatches of the given rows of a set, in a new, seeded order every epoch; a rest is left out.
 
     images_uint8: (N, H, W, C) uint8, a memory map or an array; copied to a CUDA device once if it fits there.
     """
@@ -54,16 +64,17 @@ class Batches:
         self,
         images_uint8: npt.NDArray[np.uint8],
         labels: npt.NDArray[np.int64] | None,
+        rows: Rows,
         batch_size: int,
         seed: int,
         device: torch.device,
     ) -> None:
-        if len(images_uint8) < batch_size:
-            raise ValueError(f"{len(images_uint8)} images are fewer than one batch of {batch_size}")
-        self.images, self.labels = images_uint8, labels
+        if len(rows) < batch_size:
+            raise ValueError(f"{len(rows)} images are fewer than one batch of {batch_size}")
+        self.images, self.labels, self.rows = images_uint8, labels, rows
         self.batch_size, self.seed, self.device = batch_size, seed, device
-        self.per_epoch = len(images_uint8) // batch_size
-        self._order: tuple[int, npt.NDArray[np.int64]] | None = None
+        self.per_epoch = len(rows) // batch_size
+        self._order: tuple[int, Rows] | None = None
         self._on_device = self._copy_to_device()
 
     def _copy_to_device(self) -> Tensor | None:
@@ -80,9 +91,9 @@ class Batches:
             return self._on_device[torch.from_numpy(rows).to(self.device)], labels
         return torch.from_numpy(self.images[rows]).to(self.device), labels
 
-    def _rows(self, epoch: int, index: int) -> npt.NDArray[np.int64]:
+    def _rows(self, epoch: int, index: int) -> Rows:
         if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, numpy_generator(self.seed, "order", epoch).permutation(len(self.images)))
+            self._order = (epoch, numpy_generator(self.seed, "order", epoch).permutation(self.rows))
         return self._order[1][index * self.batch_size : (index + 1) * self.batch_size]
 
 

@@ -1,7 +1,7 @@
 """Trains one generator and its discriminator on one image store (section 4 of the paper).
 
-Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, whose last `held_out` rows are left
-         alone; `train.<name>` of params.yaml.
+Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, of which `held_out` random
+         rows are not trained on; `train.<name>` of params.yaml.
 Outputs: <out>/generator.safetensors and discriminator.safetensors; <samples>/epoch-<n>.png, 64 samples of the same z
          after chosen epochs, drawn with batch statistics; a CSV of curves (images, epoch, d_loss, g_loss, d_real,
          d_fake: means over an interval); a JSON of the last interval's figures.
@@ -21,7 +21,7 @@ from dcgan.pixels import enlarge, tile, write_png
 from dcgan.run import Plan, TrainingRun
 from dcgan.stopping import StopSignals
 from dcgan.store import ImageStore
-from dcgan.training import AdversarialTraining, Batches, Settings
+from dcgan.training import AdversarialTraining, Batches, Settings, split_rows
 from workflow.params import Run, TrainedNetwork
 from workflow.stage import load_params, prepare, run_stage, stage_parser
 from workflow.state import state_folder
@@ -73,9 +73,9 @@ def prepare_run(
         section.precision,
         run.seed,
     )
-    seen = slice(len(store) - section.held_out)
-    labels = store.labels[seen] if architecture.classes and store.labels is not None else None
-    batches = Batches(store.images[seen], labels, section.batch_size, run.seed, device)
+    rows, _ = split_rows(len(store), section.held_out, run.seed)
+    labels = store.labels if architecture.classes else None
+    batches = Batches(store.images, labels, rows, section.batch_size, run.seed, device)
     plan = Plan(section.epochs, section.sample_epochs, section.curve_interval, section.checkpoint_seconds)
     determining = section.model_dump(exclude={"images", "checkpoint_seconds"})
     digest = digest_of(name, determining, run.model_dump(), device.type, torch.__version__, images)

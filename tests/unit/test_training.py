@@ -13,7 +13,7 @@ from dcgan.checkpoints import Checkpoints
 from dcgan.files import InputError
 from dcgan.run import Plan, TrainingRun
 from dcgan.stopping import Stopped
-from dcgan.training import AdversarialTraining, Batches, Settings
+from dcgan.training import AdversarialTraining, Batches, Settings, split_rows
 
 SMALLEST = replace(
     ARCHITECTURES["demo32"],
@@ -35,7 +35,7 @@ def images() -> np.ndarray:
 def make_run(folder: Path, stop: Callable[[], bool] = lambda: False, **changes: object) -> TrainingRun:
     settings = replace(SETTINGS, **changes)
     training = AdversarialTraining(SMALLEST, settings, CPU)
-    batches = Batches(images(), None, settings.batch_size, settings.seed, CPU)
+    batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, CPU)
     return TrainingRun(training, batches, PLAN, Checkpoints(folder, "digest"), stop)
 
 
@@ -81,12 +81,12 @@ def test_untrained_losses_are_those_of_a_coin() -> None:
 
 def test_an_epoch_shows_every_image_at_most_once_in_a_new_order() -> None:
     data = np.arange(41, dtype=np.uint8).reshape(41, 1, 1, 1)
-    batches = Batches(data, None, 8, 3, CPU)
+    batches = Batches(data, None, np.arange(41), 8, 3, CPU)
     assert batches.per_epoch == 5
     epochs = [torch.cat([batches.batch(e * 5 + i)[0].flatten() for i in range(5)]).tolist() for e in range(2)]
     assert all(len(set(epoch)) == 40 for epoch in epochs)
     assert epochs[0] != epochs[1]
-    assert epochs[1][:8] == Batches(data, None, 8, 3, CPU).batch(5)[0].flatten().tolist()
+    assert epochs[1][:8] == Batches(data, None, np.arange(41), 8, 3, CPU).batch(5)[0].flatten().tolist()
 
 
 @pytest.mark.parametrize("schedule", ["alternate", "both"])
@@ -127,9 +127,18 @@ def test_a_diverging_run_says_so(tmp_path: Path) -> None:
 def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
     row = ARCHITECTURES["demo_mnist28"]
     data = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), np.uint8)
-    batches = Batches(data, np.arange(20) % 10, 10, 0, CPU)
+    batches = Batches(data, np.arange(20) % 10, np.arange(20), 10, 0, CPU)
     training = AdversarialTraining(row, replace(SETTINGS, batch_size=10), CPU)
     run = TrainingRun(training, batches, replace(PLAN, epochs=1), Checkpoints(tmp_path, "d"), lambda: False)
     run.complete("digits")
     assert run.samples[1].shape == (64, 28, 28, 1)
     assert run.summary()["images_seen"] == 20
+
+
+def test_held_out_rows_are_never_shown() -> None:
+    rows, held_out = split_rows(41, 9, seed=3)
+    assert sorted([*rows, *held_out]) == list(range(41)) and len(held_out) == 9
+    data = np.arange(41, dtype=np.uint8).reshape(41, 1, 1, 1)
+    batches = Batches(data, None, rows, 8, 3, CPU)
+    shown = {int(pixel) for number in range(12) for pixel in batches.batch(number)[0].flatten()}
+    assert shown == set(rows.tolist())
