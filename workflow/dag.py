@@ -3,8 +3,9 @@
 `dvc.yaml` is the only place where the DAG is written. `Snakefile` makes a rule of each stage that `resolved_stages`
 returns, so the two engines cannot drift apart. What only one of them would understand is refused here.
 
-Input: `dvc.yaml`, `params.yaml`. Output: `Stage` objects by name, kept as JSON under `.snakemake/`, keyed by a digest of
-the two files and of this reader, because every job on a cluster reads the Snakefile again.
+Input: `dvc.yaml`, `params.yaml`. Output: `Stage` objects by name, kept as JSON under `.snakemake/`, keyed by a digest
+of the two files and of this reader, because every job on a cluster reads the Snakefile again.
+`python -m workflow.dag` prints every output of the DAG, one a line.
 """
 
 import hashlib
@@ -213,3 +214,7 @@ def read_cache(path: Path, digest: str) -> dict[str, Stage] | None:
 def write_cache(path: Path, digest: str, stages: Mapping[str, Stage]) -> None:
     """Keeps resolved stages for the next reader."""
     write_json(path, {"digest": digest, "stages": [asdict(stage) for stage in stages.values()]})
+
+
+if __name__ == "__main__":
+    print(*(path for stage in resolved_stages(Path.cwd()).values() for path in stage.outputs), sep="\n")

@@ -1,0 +1,78 @@
+# `make help` lists the targets. Everything runs in .venv, which the first target that needs it makes.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+READY := $(VENV)/.installed
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+PRESET ?= demo
+
+# The engines' commands say `python`, so the environment's comes first.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONUTF8 := 1
+# DVC's shared cache of file digests; on a machine where it may not be written, one inside the checkout.
+export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
+	|| echo $(CURDIR)/.dvc/tmp/site)
+
+.PHONY: help setup repro snakemake test lint format types deps record touch fetch preset check clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@echo "Presets: make preset PRESET=demo (in git: minutes on a CPU) | small (real data, one GPU) | paper"
+
+setup: $(READY) ## makes .venv and installs the pinned packages
+
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: Python 3.11 or newer is needed; name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "Installing the pinned packages into $(VENV) (a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.lock
+	@touch $@
+
+repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
+	@dvc repro
+	@python -m workflow.summary
+
+snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
+	@snakemake --cores $(CORES)
+	@python -m workflow.summary
+
+check: $(READY) ## checks params.yaml and the sources it names; no work is done
+	@python -m workflow.check
+
+test: $(READY) ## runs the tests
+	@python -m pytest tests
+
+lint: $(READY) ## formatting and lint
+	@ruff format --check .
+	@ruff check .
+
+format: $(READY) ## formats the code and mends what lint can mend
+	@ruff format .
+	@ruff check --fix .
+
+types: $(READY) ## static types, strict
+	@mypy
+
+deps: $(READY) ## rewrites the code that each stage of dvc.yaml depends on
+	@python -m workflow.imports --write
+
+record: $(READY) ## after Snakemake: makes DVC know the outputs; refuses when any is stale
+	@python -m workflow.record snakemake
+
+touch: $(READY) ## after DVC: makes Snakemake know the outputs; refuses when any is stale
+	@python -m workflow.record dvc
+
+fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says how to get the rest
+	@python -m workflow.fetch
+
+preset: ## PRESET=demo|small|paper becomes params.yaml
+	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
+
+clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
+	@python -m workflow.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
+	@rm -rf logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache
