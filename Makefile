@@ -30,7 +30,7 @@ $(READY): requirements.lock
 		|| { echo "error: Python 3.11 or newer is needed; name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "Installing the pinned packages into $(VENV) (a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.lock
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock
 	@touch $@
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced

@@ -8,8 +8,6 @@ strided convolutions; every discriminator is its mirror. A layer is written `(fe
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from dcgan.pixels import PixelRange
-
 Layers = tuple[tuple[int, int], ...]
 
 
@@ -29,7 +27,7 @@ class Architecture:
     generator_hidden: tuple[int, ...] = ()  # fully connected layers before the projection
     discriminator_hidden: tuple[int, ...] = ()  # fully connected layers behind the convolutions
     classes: int = 0  # > 0: a one-hot label is joined to the input of every layer
-    pixel_range: PixelRange = "tanh"  # the generator's last non-linearity, and so the range of pixels
+    pixel_range: Literal["tanh", "sigmoid"] = "tanh"  # the generator's last non-linearity, and so the range of pixels
     norm_affine: bool = True  # gain and bias of batch norm
     norm_epsilon: float = 1e-8  # the published code's, not PyTorch's 1e-5
     norm_projection_by_unit: bool = True  # batch norm of the projection over separate units, not feature maps

@@ -13,8 +13,13 @@ from ruamel.yaml.error import YAMLError
 
 from dcgan.files import InputError
 
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+CountOrZero = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, Field(ge=2, le=65_536)]
+ImageSize = Annotated[int, Field(ge=8, le=1024)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -45,7 +50,7 @@ class Demo(Section):
 class Export(Section):
     source: str
     shards: list[CountOrZero]
-    image_size: Count
+    image_size: ImageSize
     antialias: bool
     max_rejects: Share
 
@@ -54,9 +59,9 @@ class Autoencoder(Section):
     code_size: Annotated[int, Field(ge=8, multiple_of=8)]
     noise: NotNegative
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    learning_rate: Positive
-    batch_size: Count
-    epochs: Count
+    learning_rate: Rate
+    batch_size: BatchSize
+    epochs: Epochs
     sample: Count
 
 
@@ -75,29 +80,29 @@ class CropFaces(Section):
     min_size: Count
     max_faces: Count
     margin: NotNegative
-    resize: Count
-    image_size: Count
+    resize: ImageSize
+    image_size: ImageSize
     max_rejects: Share
 
 
 class PackedSet(Section):
     source: str
     kind: Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
-    image_size: Count
+    image_size: ImageSize
 
 
 class Pack(Section):
     max_rejects: Share
-    sets: dict[str, PackedSet]
+    sets: dict[Name, PackedSet]
 
 
 class TrainedNetwork(Section):
     images: str
     network: str
-    epochs: Count
+    epochs: Epochs
     held_out: CountOrZero
-    batch_size: Annotated[int, Field(ge=2)]
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    batch_size: BatchSize
+    learning_rate: Rate
     beta1: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: NotNegative
     schedule: Literal["alternate", "both"]
@@ -111,9 +116,9 @@ class Judge(Section):
     images: str
     truth: str
     width: Count
-    epochs: Count
-    batch_size: Annotated[int, Field(ge=2)]
-    learning_rate: Positive
+    epochs: Epochs
+    batch_size: BatchSize
+    learning_rate: Rate
     noise: NotNegative
     held_out: Annotated[float, Field(gt=0, lt=1)]
 
@@ -130,8 +135,8 @@ class FaceJudgeSection(Judge):
 
 
 class Judges(Section):
-    windows: dict[str, WindowJudgeSection]
-    faces: dict[str, FaceJudgeSection]
+    windows: dict[Name, WindowJudgeSection]
+    faces: dict[Name, FaceJudgeSection]
 
 
 class SamplesFigure(Section):
@@ -212,13 +217,13 @@ class TurnFigure(Section):
 
 
 class Figures(Section):
-    samples: dict[str, SamplesFigure]
-    walk: dict[str, WalkFigure]
-    guided: dict[str, GuidedFigure]
-    nearest: dict[str, NearestFigure]
-    windows: dict[str, WindowsFigure]
-    arithmetic: dict[str, ArithmeticFigure]
-    turn: dict[str, TurnFigure]
+    samples: dict[Name, SamplesFigure]
+    walk: dict[Name, WalkFigure]
+    guided: dict[Name, GuidedFigure]
+    nearest: dict[Name, NearestFigure]
+    windows: dict[Name, WindowsFigure]
+    arithmetic: dict[Name, ArithmeticFigure]
+    turn: dict[Name, TurnFigure]
 
 
 class Report(Section):
@@ -234,7 +239,7 @@ class Params(Section):
     deduplicate: Deduplicate
     crop_faces: CropFaces
     pack: Pack
-    train: dict[str, TrainedNetwork]
+    train: dict[Name, TrainedNetwork]
     judge: Judges
     figures: Figures
     report: Report
