@@ -1,9 +1,77 @@
-"""Looks at everything a person gave, before any work starts."""
+"""Looks at everything a person gave, before any work starts: `python -m workflow.check`.
 
+Checked: params.yaml against its schema; the DAG resolves under both engines' rules; every path that a stage needs and
+no stage makes exists; raw sources are what their parameter says they are (an LMDB that is none, an empty folder and a
+file of another format are found here, not hours later). Exit status 2 with one line for the first thing that is wrong.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from workflow.params import load_params
+from dcgan.files import InputError
+from workflow.dag import Stage, resolved_stages, whole_outputs
+from workflow.params import Params, load_params
+from workflow.stage import run_stage
+
+
+class RawSource(NamedTuple):
+    """A path that a parameter names, and what has to be there."""
+
+    key: str
+    path: str
+    kind: str
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Checks the checkout that one stands in."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(arguments)
+    check(Path.cwd())
 
 
 def check(root: Path) -> None:
-    load_params(root / "params.yaml")
+    """Raises InputError for the first thing that would stop a run."""
+    params = load_params(root / "params.yaml")
+    stages = resolved_stages(root)
+    outputs = [path for stage in stages.values() for path in stage.outputs]
+    sources = {source.path: source for source in raw_sources(params)}
+    check_existence(root, stages, outputs, sources)
+    for source in sources.values():
+        if whole_outputs([source.path], outputs) == [source.path] and source.path not in outputs:
+            check_kind(root, source)
+
+
+def raw_sources(params: Params) -> Iterator[RawSource]:
+    """Every parameter that names what a person may have to bring."""
+    yield RawSource("export.source", params.export.source, "lsun")
+    yield RawSource("crop_faces.source", params.crop_faces.source, "photos")
+    for name, packed in params.pack.sets.items():
+        yield RawSource(f"pack.sets.{name}.source", packed.source, packed.kind)
+
+
+def check_existence(
+    root: Path, stages: Mapping[str, Stage], outputs: list[str], sources: Mapping[str, RawSource]
+) -> None:
+    """Raises InputError where a stage needs a path that neither exists nor is made."""
+    made = set(outputs)
+    for stage in stages.values():
+        for path in stage.inputs:
+            if path not in made and not (root / path).exists():
+                named = f"params.yaml: {sources[path].key}: " if path in sources else f"stage {stage.name}: "
+                raise InputError(f"{named}{path!r} does not exist, and no stage makes it")
+
+
+def check_kind(root: Path, source: RawSource) -> None:
+    """Raises InputError where what lies at a source's path is not of its kind."""
+    from dcgan.sources import inspect_source
+
+    try:
+        inspect_source(root / source.path, source.kind)
+    except InputError as error:
+        raise InputError(f"params.yaml: {source.key}: {error}") from error
+
+
+if __name__ == "__main__":
+    run_stage(main)

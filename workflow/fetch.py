@@ -59,7 +59,7 @@ def fetch_cifar10(folder: Path) -> Path:
     from torchvision.datasets import CIFAR10
 
     CIFAR10(str(folder), download=True)
-    return folder / CIFAR10.base_folder
+    return folder / "cifar-10-batches-py"
 
 
 def fetch_svhn(folder: Path) -> Path:
@@ -85,12 +85,15 @@ def fetch_from_any(mirrors: list[str], name: str, digest: str, folder: Path) -> 
     """Downloads a file from the first mirror that has it; raises the last mirror's error where none has."""
     from torchvision.datasets.utils import download_url
 
+    failures: list[Exception] = []
     for mirror in mirrors:
         try:
-            return download_url(f"{mirror}{name}", str(folder), name, digest)
+            download_url(f"{mirror}{name}", str(folder), name, digest)
         except (OSError, RuntimeError) as error:
-            failure = error
-    raise failure
+            failures.append(error)
+        else:
+            return
+    raise failures[-1]
 
 
 FETCHERS: dict[str, Callable[[Path], Path]] = {"cifar10": fetch_cifar10, "svhn": fetch_svhn, "mnist": fetch_mnist}

@@ -18,7 +18,7 @@ from workflow.stage import run_stage
 PACKAGES = ("dcgan", "stages", "workflow")
 # These decide whether a stage may start and what it says while it runs, never what it writes. A new parameter, or a
 # better message, must not make weeks of training stale.
-WITHOUT_EFFECT = {"workflow/params.py", "dcgan/progress.py"}
+WITHOUT_EFFECT = {"workflow/params.py", "workflow/consistency.py", "dcgan/progress.py"}
 STAGE_LINE = re.compile(r"^  (\w+):\s*$")
 CODE_LINE = re.compile(rf"^\s*- (?:{'|'.join(PACKAGES)})/\S+\.py\s*$")
 SCRIPT = re.compile(r"-m (stages\.\w+)")
@@ -66,11 +66,11 @@ def code_of(script: str, root: Path) -> list[str]:
     waiting = [script]
     while waiting:
         path = module_file(waiting.pop(), root)
-        if path is not None and path not in found:
+        if path is not None and path not in found | WITHOUT_EFFECT:
             found.add(path)
             waiting.extend(imported_modules(root / path, root))
     own = module_file(script, root)
-    others = sorted(path for path in found - WITHOUT_EFFECT - {own} if not is_empty_package(root / path))
+    others = sorted(path for path in found - {own} if not is_empty_package(root / path))
     return [own, *others] if own else others
 
 

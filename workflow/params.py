@@ -258,11 +258,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def load_params(path: Path) -> Params:
     """Reads and checks a params.yaml; raises InputError with one line for the first thing that is wrong."""
-    content = read_yaml(path)
+    from workflow.consistency import impossible  # it needs the classes above
+
     try:
-        return Params.model_validate(content)
+        params = Params.model_validate(read_yaml(path))
     except ValidationError as error:
         raise InputError(f"{path}: {describe(error.errors()[0])}") from error
+    for problem in impossible(params):
+        raise InputError(f"{path}: {problem}")
+    return params
 
 
 def describe(problem: Any) -> str:

@@ -1,0 +1,112 @@
+"""Combinations of parameters that cannot work together, though each value alone is allowed.
+
+`impossible(params)` yields one line for each: key, value and what it would have to be. What is checked: shards are
+numbered 0..n-1; a crop is not larger than what it is cut from; a network fits the images that it is trained on, as far
+as params.yaml tells their size; features, judges and figures speak of sets and networks that there are.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from dcgan.architectures import ARCHITECTURES, Architecture
+from workflow.params import Params, TrainedNetwork
+
+CROP32 = 32
+
+
+class ImageKind(NamedTuple):
+    """What params.yaml tells of the images in a store."""
+
+    side: int
+    channels: int
+    labelled: bool
+
+
+def impossible(params: Params) -> Iterator[str]:
+    """One line for everything in the parameters that cannot be."""
+    yield from wrong_shards("export", params.export.shards)
+    yield from wrong_shards("crop_faces", params.crop_faces.shards)
+    yield from wrong_crops(params)
+    stores = stores_that_are_made(params)
+    for name, section in params.train.items():
+        yield from wrong_network(f"train.{name}", section, stores)
+    yield from wrong_names(params)
+
+
+def wrong_shards(section: str, shards: list[int]) -> Iterator[str]:
+    """Shards are ranges of one order: number k of n is meant by k alone, so none may be missing."""
+    if shards != list(range(len(shards))):
+        yield f"{section}.shards: {shards} is not allowed (shards are numbered from 0 without a gap: 0, 1, 2, ...)"
+
+
+def wrong_crops(params: Params) -> Iterator[str]:
+    """The central crop of a face is cut from the resized box; YuNet needs its model."""
+    faces = params.crop_faces
+    if faces.image_size > faces.resize:
+        yield f"crop_faces.image_size: {faces.image_size} is not allowed (at most crop_faces.resize, {faces.resize})"
+    if faces.detector == "yunet" and faces.model is None:
+        yield "crop_faces.model: null is not allowed (detector yunet needs the path of its ONNX file)"
+
+
+def stores_that_are_made(params: Params) -> dict[str, ImageKind]:
+    """Path of every image store that the DAG makes and its parameters describe."""
+    filtered = params.export.image_size if params.deduplicate.filtered == "images" else CROP32
+    stores = {
+        "data/bedrooms/unique.h5": ImageKind(filtered, 3, labelled=False),
+        "data/faces/crops.h5": ImageKind(params.crop_faces.image_size, 3, labelled=False),
+    }
+    for name, packed in params.pack.sets.items():
+        kind = ImageKind(packed.image_size, 1 if packed.kind == "mnist" else 3, labelled=packed.kind != "celeba")
+        for split in ("train", "test", "validation"):
+            stores[f"data/packed/{name}/{split}.h5"] = kind
+    return stores
+
+
+def wrong_network(key: str, section: TrainedNetwork, stores: dict[str, ImageKind]) -> Iterator[str]:
+    """A network makes images of one size, and has to be trained on images of that size."""
+    architecture = ARCHITECTURES.get(section.network)
+    if architecture is None:
+        yield f"{key}.network: {section.network!r} is not allowed (one of {', '.join(ARCHITECTURES)})"
+        return
+    store = stores.get(section.images)
+    if store is not None:
+        yield from misfit(f"{key}.network: {section.network!r} is not allowed", architecture, section.images, store)
+    elif is_made_by_the_dag(section.images):
+        yield f"{key}.images: {section.images!r} is not allowed (stores that are made: {', '.join(stores)})"
+
+
+def misfit(beginning: str, architecture: Architecture, images: str, store: ImageKind) -> Iterator[str]:
+    """Where images and network differ."""
+    if (architecture.image_size, architecture.channels) != (store.side, store.channels):
+        yield (
+            f"{beginning} (it makes {architecture.image_size} x {architecture.image_size} x {architecture.channels}, "
+            f"the images in {images} are {store.side} x {store.side} x {store.channels})"
+        )
+    if architecture.classes and not store.labelled:
+        yield f"{beginning} (it is conditional, and {images} has no labels)"
+
+
+def is_made_by_the_dag(path: str) -> bool:
+    """Whether a store lies where only stages write: such a path has to be one that a stage makes."""
+    return PurePosixPath(path).parts[:2] in {("data", folder) for folder in ("bedrooms", "faces", "packed")}
+
+
+def wrong_names(params: Params) -> Iterator[str]:
+    """Sections that speak of a network or a judge by name."""
+    networks = list(params.train)
+    for figure, sections in params.figures:
+        yield from unknown(f"figures.{figure}", sections, networks, "train")
+    yield from unknown("judge.windows", params.judge.windows, networks, "train")
+    yield from unknown("judge.faces", params.judge.faces, networks, "train")
+    yield from unknown("figures.windows", params.figures.windows, params.judge.windows, "judge.windows")
+    yield from unknown("figures.arithmetic", params.figures.arithmetic, params.judge.faces, "judge.faces")
+    yield from unknown("figures.turn", params.figures.turn, params.judge.faces, "judge.faces")
+
+
+def unknown(section: str, used: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:
+    """Names in one section that another one would have to have."""
+    known = list(known)
+    for name in used:
+        if name not in known:
+            yield f"{section}.{name}: {name!r} is not allowed ({where} has {', '.join(known) or 'nothing'})"
