@@ -1,0 +1,75 @@
+"""Clean copies of the project, in which tests may run the engines."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENGINES = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clean copy of the project, in a repository of its own."""
+    return make_checkout(tmp_path / "checkout")
+
+
+def make_checkout(folder: Path) -> Path:
+    """What git knows, or would add, of this project as the only commit of a new repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_symlink() or (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    commit_everything(folder)
+    return folder
+
+
+def commit_everything(folder: Path) -> None:
+    """All files of a folder as a commit, whoever the machine thinks that its user is."""
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "state"], cwd=folder, check=True)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command of this environment in a folder, away from the user's own settings; returns what it said."""
+    home = tmp_path_factory.mktemp("home")
+    identity = {
+        f"GIT_{role}_{what}": "test@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    environment = {
+        **os.environ,
+        **identity,
+        "PATH": f"{ENGINES}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+        "OMP_NUM_THREADS": "1",
+    }
+
+    def run(folder: Path, *command: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
+        finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        said = f"{' '.join(command)}: status {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+        assert status is None or finished.returncode == status, said
+        return finished
+
+    return run

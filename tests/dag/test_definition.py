@@ -1,0 +1,144 @@
+"""dvc.yaml is read the same by DVC and by Snakemake, and says all that a stage depends on."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcgan.files import InputError
+from workflow import dag
+from workflow.imports import code_of, with_code_dependencies
+
+META = {"threads": 1, "gpu": 0, "mem_mb": 1, "runtime": 1}
+
+
+def write_project(folder: Path, stages: str, params: str = "{}") -> Path:
+    (folder / "dvc.yaml").write_text(f"stages:\n{stages}")
+    (folder / "params.yaml").write_text(params)
+    return folder
+
+
+def test_reader_and_dvc_see_the_same_stages(root: Path) -> None:
+    """The reader uses DVC's resolver through names that are no public interface."""
+    from dvc.repo import Repo
+
+    stages = dag.resolve(root)
+    with Repo(str(root)) as repo:
+        theirs = {stage.addressing: stage for stage in repo.index.stages}
+    assert stages.keys() == theirs.keys()
+    for name, stage in stages.items():
+        assert stage.command == theirs[name].cmd
+        assert set(stage.outputs) == {out.def_path for out in theirs[name].outs}
+        dependencies = [dependency for dependency in theirs[name].deps if not hasattr(dependency, "params")]
+        assert set(stage.dependencies) == {dependency.def_path for dependency in dependencies}
+
+
+def test_snakemake_has_a_rule_for_every_stage(root: Path, run: Callable[..., Any], checkout: Path) -> None:
+    listed = run(checkout, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
+    assert sorted(listed) == sorted(["all", *(stage.rule for stage in dag.resolve(root).values())])
+
+
+def test_stages_depend_on_all_code_that_they_import(root: Path) -> None:
+    text = (root / "dvc.yaml").read_text()
+    assert with_code_dependencies(text, root) == text, "run `make deps`"
+
+
+def test_every_stage_script_is_in_the_dag(root: Path) -> None:
+    scripts = {path.relative_to(root).as_posix() for path in (root / "stages").glob("[a-z]*.py")}
+    text = (root / "dvc.yaml").read_text()
+    assert {script for script in scripts if f"- {script}\n" not in text} == set()
+
+
+def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
+    files = {
+        "stages/a.py": "from dcgan import b\nfrom dcgan.c import thing\ndef f():\n    import workflow.d.e\n",
+        "dcgan/__init__.py": '"""Nothing."""\n',
+        "dcgan/b.py": "from . import f\n",
+        "dcgan/c.py": "import json\nimport stages.a\n",
+        "dcgan/f.py": "",
+        "dcgan/unused.py": "",
+        "workflow/d/__init__.py": "x = 1\n",
+        "workflow/d/e.py": "from ..g import y\n",
+        "workflow/g.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    expected = "stages/a.py dcgan/b.py dcgan/c.py dcgan/f.py workflow/d/__init__.py workflow/d/e.py workflow/g.py"
+    assert code_of("stages.a", tmp_path) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ("cmd: x\n    frozen: true", "frozen is not supported"),
+        ("cmd: x\n    always_changed: true", "always_changed is not supported"),
+        ("cmd: x\n    wdir: data", "wdir is not supported"),
+        ("cmd: x\n    outs: [{data/a: {persist: true}}]", "persist is not supported"),
+        ("cmd: x\n    params: [{other.yaml: [a]}]", "only keys of params.yaml are supported"),
+        ("cmd: x\n    params: [absent.key]", "absent.key is not in params.yaml"),
+        ("cmd: x ${absent.key}", "absent.key"),
+        ("cmd: x\n    outs: [data/a, data/a]", "is an output of both"),
+        ("cmd: x\n    outs: [data/a, data/a/b]", "lies inside"),
+    ],
+)
+def test_what_one_engine_would_not_understand_is_refused(tmp_path: Path, stage: str, message: str) -> None:
+    project = write_project(tmp_path, f"  s:\n    {stage}\n    meta: {META}\n")
+    with pytest.raises(InputError, match=message) as caught:
+        dag.resolve(project)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({**META, "cores": 2}, "meta.cores is not supported"),
+        ({**META, "gpu": True}, "meta.gpu: True is not of type int"),
+        ({key: META[key] for key in META if key != "mem_mb"}, "meta.mem_mb is missing"),
+    ],
+)
+def test_scheduler_hints_are_checked(tmp_path: Path, meta: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        dag.resolve(write_project(tmp_path, f"  s: {{cmd: x, meta: {meta}}}\n"))
+
+
+def test_dependencies_become_whole_outputs() -> None:
+    outputs = ["data/shards/0", "data/shards/1", "data/codes.h5"]
+    assert dag.whole_outputs(["data/shards"], outputs) == ["data/shards/0", "data/shards/1"]
+    assert dag.whole_outputs(["data/shards/1/a.h5", "data/shards/1/b.h5"], outputs) == ["data/shards/1"]
+    assert dag.whole_outputs(["stages/x.py", "data/codes.h5"], outputs) == ["stages/x.py", "data/codes.h5"]
+    assert dag.whole_outputs(["data/shards/10"], outputs) == ["data/shards/10"]
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    project = write_project(tmp_path, f"  s: {{cmd: x, params: [rate], meta: {META}}}\n", "rate: 2e-4\n")
+    assert dag.resolve(project)["s"].parameters == {"rate": 0.0002}
+
+
+def test_resolved_stages_are_kept_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = write_project(tmp_path, f"  s: {{cmd: 'x ${{n}}', meta: {META}}}\n", "n: 1\n")
+    first = dag.resolved_stages(project)
+    with monkeypatch.context() as patched:
+        patched.setattr(dag, "resolve", lambda root: pytest.fail("resolved again"))
+        assert dag.resolved_stages(project) == first
+    (project / "params.yaml").write_text("n: 2\n")
+    assert dag.resolved_stages(project)["s"].command == "x 2"
+    (project / ".snakemake" / "resolved_stages.json").write_text("{")
+    assert dag.resolved_stages(project)["s"].command == "x 2"
+
+
+def test_profile_for_slurm_is_found_from_the_root(checkout: Path, run: Callable[..., Any]) -> None:
+    """`snakemake --profile slurm` finds ./slurm/config.yaml; the executor itself is not asked in a dry run."""
+    finished = run(checkout, "snakemake", "--cores", "8", "--profile", "slurm", "--dry-run", "--quiet", "rules")
+    assert "Using profile slurm" in finished.stderr + finished.stdout
+
+
+def test_outputs_are_not_in_git_unless_they_are_small_text(root: Path) -> None:
+    """Metrics and curves are kept in git (`cache: false`); everything else is ignored by it."""
+    definitions = dag.dvc_definitions(root)
+    declared = [pair for definition in definitions.values() for pair in dag.declared_outputs(definition)]
+    for path, flags in declared:
+        ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=root, check=False).returncode == 0
+        assert ignored is flags.get("cache", True), path
