@@ -61,9 +61,12 @@ class Network(nn.Module):
         return torch.cat([x, maps], dim=1)
 
     def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Writes weights and estimated statistics; `metadata` is kept as JSON beside the architecture."""
-        header = {"architecture": json.dumps(asdict(self.architecture)), "role": type(self).__name__.lower()}
-        header |= {name: json.dumps(value) for name, value in metadata.items()}
+        """Writes weights and estimated statistics; `metadata` is kept beside the architecture.
+
+        All of it is one entry of the header, because several entries come in no fixed order.
+        """
+        about = {"role": type(self).__name__.lower(), "architecture": asdict(self.architecture), **metadata}
+        header = {"network": json.dumps(about)}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with replace_when_done(path) as partial:
             save_file(tensors, partial, header)
@@ -73,13 +76,13 @@ class Network(nn.Module):
         """Opens a network file; raises InputError where it is none, or is the other network."""
         try:
             with safe_open(str(path), framework="pt", device=str(device)) as file:
-                header = file.metadata() or {}
+                about = json.loads((file.metadata() or {}).get("network", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, ValueError) as error:
             raise InputError(f"{path}: not a readable network ({error})") from error
-        if header.get("role") != cls.__name__.lower():
-            raise InputError(f"{path}: expected a {cls.__name__.lower()}, found {header.get('role', 'no network')}")
-        network = cls(architecture_from(json.loads(header["architecture"])))
+        if about.get("role") != cls.__name__.lower():
+            raise InputError(f"{path}: expected a {cls.__name__.lower()}, found {about.get('role', 'no network')}")
+        network = cls(architecture_from(about["architecture"]))
         network.load_state_dict(tensors)
         return network.to(device)
 

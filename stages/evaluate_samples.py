@@ -1,0 +1,74 @@
+"""Measures samples of a generator against real images it has never seen (no figure of the paper; see below).
+
+Inputs:  a generator; the store it was trained on, of which `train.<name>.held_out` rows were not trained on; the
+         de-duplication's autoencoder, whose 128 code units are the feature space.
+Outputs: a JSON of precision, recall, density, coverage (in the feature space) and sliced_wasserstein (of pixels in
+         [0, 1]), each also for other real images in the place of samples (`..._real`): what a perfect generator gets.
+Published: none; the paper judges samples by eye and networks by their features. Experiments need one figure more.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcgan.autoencoder import Autoencoder
+from dcgan.drawing import resized
+from dcgan.files import InputError, write_json
+from dcgan.networks import Generator
+from dcgan.pixels import Images
+from dcgan.quality import manifold_scores, sliced_wasserstein
+from dcgan.random import derived_seed, numpy_generator, torch_generator
+from dcgan.store import ImageStore
+from dcgan.training import split_rows
+from workflow.stage import load_params, prepare, run_stage, stage_parser
+
+PROJECTIONS = 512
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--name", required=True, help="which section of `train` the generator is of, e.g. bedrooms")
+    parser.add_argument("--generator", type=Path, required=True, help="a generator's network file")
+    parser.add_argument("--images", type=Path, required=True, help="image store it was trained on")
+    parser.add_argument("--autoencoder", type=Path, required=True, help="the de-duplication's autoencoder")
+    parser.add_argument("--metrics", type=Path, required=True, help="JSON to write")
+    args = parser.parse_args(arguments)
+    params = load_params(args.params)
+    seed, held_out = params.run.seed, params.train[args.name].held_out
+
+    device = prepare(params.run)
+    store, autoencoder = ImageStore(args.images), Autoencoder.from_file(args.autoencoder)
+    seen, unseen = split_rows(len(store), held_out, seed)
+    if not 0 < 2 * len(unseen) <= len(store):
+        raise InputError(f"train.{args.name}.held_out: {held_out} of {len(store)} images leave nothing to measure by")
+    others = np.sort(numpy_generator(seed, "quality").choice(seen, len(unseen), replace=False))
+    samples = Generator.from_file(args.generator, device).sample(len(unseen), derived_seed(seed, "quality"))
+    real = store.images[unseen]
+    scores = compare(real, samples, autoencoder, seed)
+    ceiling = compare(real, store.images[others], autoencoder, seed)
+    write_json(args.metrics, {"n": len(unseen)} | scores | {f"{name}_real": value for name, value in ceiling.items()})
+
+
+def compare(real: Images, fake: Images, autoencoder: Autoencoder, seed: int) -> dict[str, float]:
+    """All figures of `fake` against `real`, (N, H, W, C) uint8 each."""
+    scores = manifold_scores(features(real, autoencoder), features(fake, autoencoder))
+    distance = sliced_wasserstein(as_rows(real), as_rows(fake), PROJECTIONS, torch_generator(seed, "projections"))
+    return scores | {"sliced_wasserstein": distance}
+
+
+@torch.no_grad()
+def features(images_uint8: Images, autoencoder: Autoencoder) -> Tensor:
+    """images_uint8: (N, H, W, 3) of any size -> code units before the threshold, (N, 128) float32."""
+    small = resized(images_uint8, autoencoder.image_shape[0])
+    return autoencoder.code(autoencoder.input(torch.from_numpy(small)))
+
+
+def as_rows(images_uint8: Images) -> Tensor:
+    """images_uint8: (N, H, W, C) -> (N, H*W*C) float32 in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images_uint8)).flatten(1).float() / 255
+
+
+if __name__ == "__main__":
+    run_stage(main)
