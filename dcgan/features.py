@@ -1,0 +1,191 @@
+"""Feature vectors: every convolutional layer of a discriminator, max-pooled to 4 x 4, flattened and joined.
+
+Section 5.1 and 5.2 of the paper. Input: a discriminator with estimated batch-norm statistics and an image store.
+Output: an HDF5 table; `features` (N, D) float32 or float16, chunked by rows, unscaled; `labels` (N,) int64 where the
+store has them; `keys` (N,) str; attribute `layers`: feature maps of each layer, from the image upwards. A layer of m maps
+takes 16 m neighbouring columns, map by map, each map row by row. D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
+
+Rows are written as they are computed, into a work file that a killed run leaves behind and the next one goes on with.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, write_json
+from dcgan.networks import Discriminator
+from dcgan.normalization import estimate_statistics
+from dcgan.pixels import Images, to_input
+from dcgan.progress import Progress
+from dcgan.store import ImageStore, Labels
+
+POOLED_SIDE = 4
+CHUNK_BYTES = 1 << 20
+ROWS_BETWEEN_FLUSHES = 2048
+FeatureType = Literal["float32", "float16"]
+Features = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+
+def pooled_features(activations: Sequence[Tensor]) -> Tensor:
+    """activations: [(N, C, H, W), ...] -> (N, 16 * sum of C), each map's maximum over a 4 x 4 grid of windows."""
+    return torch.cat([F.adaptive_max_pool2d(maps, POOLED_SIDE).flatten(1) for maps in activations], dim=1)
+
+
+@torch.no_grad()
+def feature_vectors(discriminator: Discriminator, images_uint8: Images) -> Tensor:
+    """images_uint8: (N, H, W, C) -> (N, D) float32 on the network's device; no row depends on another."""
+    x = _network_input(discriminator, images_uint8)
+    return pooled_features(discriminator.activations(x, statistics="estimated"))
+
+
+def estimate_on_images(discriminator: Discriminator, images_uint8: Images, batch_size: int) -> None:
+    """Fills the batch-norm statistics from images in their order; the published code takes batches of 128.
+
+    A last batch that is not full is left out, because its variance would weigh as much as that of a full one; fewer
+    images than one batch are one batch. Source: `svhn/svhn_semisup_analysis.py`.
+    """
+    stops = range(batch_size, max(len(images_uint8), batch_size) + 1, batch_size)
+    batches = (_network_input(discriminator, images_uint8[stop - batch_size : stop]) for stop in stops)
+    estimate_statistics(discriminator, batches)
+
+
+def _network_input(discriminator: Discriminator, images_uint8: Images) -> Tensor:
+    device = next(discriminator.parameters()).device
+    # Bytes travel to the device, not floats.
+    pixels = torch.from_numpy(np.array(images_uint8)).to(device)
+    return to_input(pixels, discriminator.architecture.pixel_range).contiguous(memory_format=torch.channels_last)
+
+
+class FeatureTable:
+    """A feature table opened for reading; rows are read from the file when asked for.
+
+    Raises InputError where the file is missing, cut off, or no feature table.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        try:
+            self._file = h5py.File(self.path, "r")
+            self._features = self._file["features"]
+            self.layers: list[int] = [int(maps) for maps in self._features.attrs["layers"]]
+            self.labels: Labels | None = self._file["labels"][:] if "labels" in self._file else None
+        except (OSError, KeyError) as error:
+            raise InputError(f"{self.path}: not a readable feature table ({error})") from error
+        self.shape: tuple[int, int] = self._features.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def columns_of(self, layer: int) -> slice:
+        """The neighbouring columns that a layer fills."""
+        start = 16 * sum(self.layers[:layer])
+        return slice(start, start + 16 * self.layers[layer])
+
+    def read(self, rows: Rows | slice, columns: slice = slice(None)) -> Features:
+        """The named rows in the named order, (n, d) float32."""
+        if isinstance(rows, slice):
+            return np.asarray(self._features[rows, columns], dtype=np.float32)
+        # HDF5 reads rising, distinct rows only.
+        distinct, places = np.unique(rows, return_inverse=True)
+        found = _read_rising(self._features, distinct, columns)
+        return found if np.array_equal(distinct, rows) else found[places]
+
+    def blocks(self, n: int) -> Iterator[tuple[slice, Features]]:
+        """All rows in blocks of n."""
+        for start in range(0, len(self), n):
+            rows = slice(start, min(start + n, len(self)))
+            yield rows, self.read(rows)
+
+
+def _read_rising(dataset: h5py.Dataset, rows: Rows, columns: slice) -> Features:
+    """Reads run by run of neighbouring rows: HDF5's own selection of points is slower by orders of magnitude."""
+    width = len(range(*columns.indices(dataset.shape[1])))
+    found = np.empty((len(rows), width), np.float32)
+    starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+        found[start:stop] = dataset[int(rows[start]) : int(rows[start]) + int(stop - start), columns]
+    return found
+
+
+def extract_features(
+    discriminator: Discriminator, store: ImageStore, path: Path, work: Path, batch_size: int, dtype: FeatureType
+) -> None:
+    """Writes the feature table of a store to `path`; rows that a killed run left under `work` are not computed again.
+
+    work: a folder of its own for this network and this store, see `extraction_digest`.
+    """
+    partial, position = work / "features.h5", work / "position.json"
+    if not position.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        _create_table(partial, discriminator, store, dtype)
+        flush_to_disk(partial)
+        write_json(position, {"rows": 0})
+    _fill_table(discriminator, store, partial, position, batch_size)
+    with replace_when_done(path) as finished:
+        shutil.move(partial, finished)
+    shutil.rmtree(work)
+
+
+def _create_table(path: Path, discriminator: Discriminator, store: ImageStore, dtype: FeatureType) -> None:
+    """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it."""
+    width = discriminator.architecture.feature_count
+    rows = max(1, min(len(store), CHUNK_BYTES // (width * np.dtype(dtype).itemsize)))
+    with h5py.File(path, "w") as file:
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_chunk((rows, width))
+        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((len(store), width))
+        kind = h5py.h5t.py_create(np.dtype(dtype))
+        features = h5py.Dataset(h5py.h5d.create(file.id, b"features", kind, space, dcpl=properties))
+        features.attrs["layers"] = [maps for maps, _ in discriminator.architecture.discriminator_layers]
+        file.create_dataset("keys", data=list(store.keys), dtype=h5py.string_dtype())
+        if store.labels is not None:
+            file.create_dataset("labels", data=store.labels)
+
+
+def _fill_table(discriminator: Discriminator, store: ImageStore, table: Path, position: Path, batch_size: int) -> None:
+    done = int(read_json(position)["rows"])
+    flushed = done
+    with h5py.File(table, "r+") as file, Progress(len(store) - done, table.parent.name, "images") as progress:
+        features = file["features"]
+        for start in range(done, len(store), batch_size):
+            stop = min(start + batch_size, len(store))
+            features[start:stop] = _stored(feature_vectors(discriminator, store.images[start:stop]), features.dtype)
+            progress.update(stop - start)
+            if stop - flushed >= ROWS_BETWEEN_FLUSHES:
+                file.flush()
+                flush_to_disk(table)
+                write_json(position, {"rows": stop})
+                flushed = stop
+
+
+def _stored(features: Tensor, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
+    """Rows as they are stored; raises InputError where a value does not fit, as it happens to a diverged network."""
+    rows: npt.NDArray[np.generic] = features.cpu().numpy().astype(dtype)
+    if not np.isfinite(rows).all():
+        raise InputError(f"the network's features are not finite as {dtype}; float32 holds more than float16")
+    return rows
+
+
+def extraction_digest(discriminator: Discriminator, store: ImageStore, batch_size: int, dtype: FeatureType) -> str:
+    """Names an extraction by everything that determines its bytes."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((discriminator.architecture, store.shape, batch_size, dtype, torch.get_num_threads())).encode())
+    for name, tensor in sorted(discriminator.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+    for start in range(0, len(store), 4096):
+        digest.update(np.ascontiguousarray(store.images[start : start + 4096]).data)
+    for part in (store.keys, store.labels):
+        digest.update(repr(None if part is None else part.tolist()).encode())
+    return digest.hexdigest()

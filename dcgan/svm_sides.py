@@ -1,0 +1,131 @@
+"""The two ways to hold the rows of the L2-SVM of `dcgan/svm.py`, what each costs, and the choice between them.
+
+K columns (classes x costs), I products till the end (30 to 150, more for larger C), u = (x, 1):
+
+    GramSide  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then 2 n^2 K
+              operations a product; memory 4 n^2 bytes. One matrix serves every cost, every class and every draw of labels.
+              (Chapelle, "Training a support vector machine in the primal", 2007, solves the same Newton systems by
+              factorisation: n_S^3 / 3 for each class, cost and step, which is slower from n = 1,000 on.)
+    RowSide   w itself; rows come block by block from the file: 4 n d K operations a product; memory one block and
+              O((n + d) K). Nothing has to be computed beforehand.
+
+`gram_pays` counts both. At 50,000 x 28,672 the Gram matrix would be 10 GB, 7e13 operations before the first product, and
+then save almost nothing (2 n^2 against 4 n d), so the rows are streamed from the file in a few hundred MB.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from dcgan.features import FeatureTable, Rows
+from dcgan.svm import Columns, Direction
+
+PRODUCTS_EXPECTED = 60
+BLOCK_BYTES = 1 << 28
+Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
+
+
+class GramSide:
+    """Weights as coefficients of the rows; gram: (n, n), the intercept's 1 already added to every entry."""
+
+    def __init__(self, gram: Tensor) -> None:
+        self.gram = gram
+
+    def zeros(self, k: int) -> Tensor:
+        return self.gram.new_zeros(k, len(self.gram))
+
+    def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+        margins = weights @ self.gram
+        return margins, weights - columns.pull(margins)
+
+    def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
+        return (a * b_margins).sum(1)
+
+    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        margins = residual @ self.gram
+        return (residual * margins).sum(1), margins
+
+    def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+        # The product was made when the residual was measured; margins are linear.
+        direction.margins = direction.residual_margins + direction.share * direction.margins
+        return direction.vector + curvature * direction.margins
+
+
+class RowSide:
+    """Weights as they are, the intercept last; `blocks()` yields (rows, x: (b, d)) over all n rows, anew each call."""
+
+    def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor) -> None:
+        self.blocks, self.n, self.d, self.like = blocks, n, d, like
+
+    def zeros(self, k: int) -> Tensor:
+        return self.like.new_zeros(k, self.d + 1)
+
+    def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+        margins, pulled = self._sweep(weights, lambda rows, block: columns.pull(block, rows))
+        return margins, weights - pulled
+
+    def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
+        return (a * b).sum(1)
+
+    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        return residual.square().sum(1), residual.new_empty(len(residual), 0)
+
+    def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+        direction.margins, bent = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
+        return direction.vector + bent
+
+    def _sweep(self, vector: Tensor, factors_of: Callable[[slice, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """In one pass over the rows: the vector's margins, and the sum of all rows times factors_of(rows, margins)."""
+        margins, total = self.like.new_empty(len(vector), self.n), self.zeros(len(vector))
+        for rows, x in self.blocks():
+            x = x.to(self.like)
+            margins[:, rows] = torch.addmm(vector[:, -1:], vector[:, :-1], x.T)
+            factors = factors_of(rows, margins[:, rows])
+            total[:, :-1].addmm_(factors, x)
+            total[:, -1] += factors.sum(1)
+        return margins, total
+
+
+def gram_pays(n: int, d: int, columns: int, memory_bytes: int) -> bool:
+    """Whether the Gram side takes fewer operations than the row side and fits into memory."""
+    gram = n * n * d + PRODUCTS_EXPECTED * 2 * n * n * columns
+    return gram < PRODUCTS_EXPECTED * 4 * n * d * columns and 4 * n * n * 2 <= memory_bytes
+
+
+def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: int, device: torch.device) -> Blocks:
+    """The named rows of a table in blocks; kept in memory where they fit into it, else read anew at each call."""
+    width = len(range(*columns.indices(table.shape[1])))
+    size = max(1, BLOCK_BYTES // (4 * width))
+
+    def read() -> Iterator[tuple[slice, Tensor]]:
+        for start in range(0, len(rows), size):
+            part = slice(start, min(start + size, len(rows)))
+            yield part, torch.from_numpy(table.read(rows[part], columns)).to(device)
+
+    if 4 * len(rows) * width > memory_bytes:
+        return read
+    kept = list(read())
+    return lambda: iter(kept)
+
+
+def gram_matrix(blocks: Blocks, n: int, like: Tensor) -> Tensor:
+    """U U^T of the rows, (n, n) of the type of `like`, block by block; every pair of blocks is multiplied once."""
+    gram = like.new_empty(n, n)
+    for rows, x in blocks():
+        x = x.to(like)
+        for others, other in blocks():
+            if others.start > rows.start:
+                break
+            product = x @ other.to(like).T + 1
+            gram[rows, others], gram[others, rows] = product, product.T
+    return gram
+
+
+def weights_of_rows(blocks: Blocks, coefficients: Tensor, d: int) -> Tensor:
+    """Coefficients (k, n) of the rows -> weights (k, d + 1), the intercept last."""
+    weights = coefficients.new_zeros(len(coefficients), d + 1)
+    for rows, x in blocks():
+        weights[:, :-1].addmm_(coefficients[:, rows], x.to(coefficients))
+    weights[:, -1] = coefficients.sum(1)
+    return weights

@@ -1,0 +1,132 @@
+"""The L2-SVM against scikit-learn's LinearSVC: the same optimum, on both sides, on rows wider and longer than each other."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.svm import LinearSVC
+
+from dcgan.features import FeatureTable
+from dcgan.protocols import Solver, columns_of, draw_rows, fit_draws, fit_rows, predict, whole
+from dcgan.svm import minimize
+from dcgan.svm_sides import GramSide, RowSide, gram_matrix, gram_pays, table_blocks
+
+SOLVER = Solver(tolerance=1e-5, memory_bytes=1 << 28, device=torch.device("cpu"))
+COSTS = [1e-4, 1e-3, 1e-2]
+Set = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+
+
+def digits_raw() -> Set:
+    x, y = load_digits(return_X_y=True)
+    return x.astype(np.float32), y
+
+
+def digits_products() -> Set:
+    """Pairs of pixels: 2,080 features for 600 rows, more columns than rows, as with discriminator features."""
+    x, y = load_digits(return_X_y=True)
+    return PolynomialFeatures(2, include_bias=False).fit_transform(x[:600] / 16).astype(np.float32), y[:600]
+
+
+def cancer() -> Set:
+    x, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(x).astype(np.float32), y
+
+
+def wine_products() -> Set:
+    x, y = load_wine(return_X_y=True)
+    return PolynomialFeatures(2).fit_transform(StandardScaler().fit_transform(x)).astype(np.float32), y
+
+
+def table_of(path: Path, x: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> FeatureTable:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("features", data=x).attrs["layers"] = [x.shape[1] // 16]
+        file.create_dataset("labels", data=y)
+    return FeatureTable(path)
+
+
+def objective(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], cost: float) -> float:
+    """P summed over classes; weights: (classes, d + 1)."""
+    signs = np.where(y[:, None] == np.unique(y), 1.0, -1.0)[:, -len(weights) :]
+    slack = np.maximum(0, 1 - signs * (x.astype(np.float64) @ weights[:, :-1].T + weights[:, -1]))
+    return float((weights**2).sum() / 2 + cost * (slack**2).sum())
+
+
+@pytest.mark.parametrize("make", [digits_raw, digits_products, cancer, wine_products])
+def test_optimum_is_that_of_linear_svc(tmp_path: Path, make: object) -> None:
+    x, y = make()  # type: ignore[operator]
+    split = whole(table_of(tmp_path / "t.h5", x, y))
+    ours = fit_rows(split, COSTS, SOLVER, None).double().numpy()
+    predictions = predict(split, torch.from_numpy(ours).float())
+    for place, cost in enumerate(COSTS):
+        model = LinearSVC(C=cost, dual=True, tol=1e-6, max_iter=200_000, random_state=0).fit(x, y)
+        theirs = np.hstack([model.coef_, model.intercept_[:, None]]).astype(np.float64)
+        mine = ours[place][-len(theirs) :]  # two classes: LinearSVC fits the second one only
+        assert objective(x, y, mine, cost) == pytest.approx(objective(x, y, theirs, cost), rel=1e-3)
+        assert (np.unique(y)[predictions[place]] == model.predict(x)).mean() >= 0.995
+
+
+@pytest.mark.parametrize("make", [digits_raw, digits_products])
+def test_both_sides_meet(tmp_path: Path, make: object) -> None:
+    x, y = make()  # type: ignore[operator]
+    table = table_of(tmp_path / "t.h5", x, y)
+    like = torch.empty(0, dtype=torch.float64)
+    blocks = table_blocks(table, np.arange(len(x)), slice(None), 1 << 28, torch.device("cpu"))
+    columns = columns_of(y, COSTS, like)
+    gram = minimize(GramSide(gram_matrix(blocks, len(x), like)), columns, 1e-6)
+    rows = minimize(RowSide(blocks, len(x), x.shape[1], like), columns, 1e-6)
+    assert torch.allclose(gram.objective, rows.objective, rtol=2e-6)
+    assert gram.gap.max() <= 1e-6 and rows.gap.max() <= 1e-6
+
+
+def test_gap_bounds_the_distance_to_the_optimum(tmp_path: Path) -> None:
+    x, y = digits_products()
+    table = table_of(tmp_path / "t.h5", x, y)
+    like = torch.empty(0, dtype=torch.float64)
+    blocks = table_blocks(table, np.arange(len(x)), slice(None), 1 << 28, torch.device("cpu"))
+    side, columns = GramSide(gram_matrix(blocks, len(x), like)), columns_of(y, COSTS, like)
+    rough, fine = minimize(side, columns, 1e-1), minimize(side, columns, 1e-9)
+    assert (rough.objective - fine.objective <= rough.gap * rough.objective).all()
+    assert (rough.objective >= fine.objective * (1 - 1e-9)).all()
+
+
+def test_float32_goes_on_in_float64_where_it_must(tmp_path: Path) -> None:
+    """A large C on unscaled features is beyond float32; more than 2,048 rows start in it."""
+    x, y = digits_raw()
+    x, y = np.concatenate([x, x + 0.5]), np.concatenate([y, y])
+    ours = fit_rows(whole(table_of(tmp_path / "t.h5", x, y)), [10.0], SOLVER, None).double().numpy()
+    theirs = LinearSVC(C=10.0, dual=False, tol=1e-8, max_iter=100_000).fit(x, y)
+    best = objective(x, y, np.hstack([theirs.coef_, theirs.intercept_[:, None]]).astype(np.float64), 10.0)
+    assert objective(x, y, ours[0], 10.0) == pytest.approx(best, rel=1e-3)
+
+
+def test_draws_that_share_a_gram_matrix_give_the_same(tmp_path: Path) -> None:
+    x, y = digits_products()
+    split = whole(table_of(tmp_path / "t.h5", x, y))
+    draws = [draw_rows(y, 20, np.random.default_rng(seed)) for seed in range(12)]
+    shared = list(fit_draws(split, draws, [1e-2], SOLVER))
+    alone = fit_rows(split.part(draws[3]), [1e-2], SOLVER, None)
+    assert torch.allclose(shared[3], alone, atol=1e-3 * float(alone.abs().max()))
+
+
+def test_rows_read_from_the_file_give_what_rows_in_memory_give(tmp_path: Path) -> None:
+    x, y = digits_raw()
+    split = whole(table_of(tmp_path / "t.h5", x, y))
+    streamed = fit_rows(split, COSTS, Solver(1e-5, 0, torch.device("cpu")), None)
+    assert torch.equal(streamed, fit_rows(split, COSTS, SOLVER, None))
+
+
+def test_side_is_chosen_by_operations_and_memory() -> None:
+    assert gram_pays(n=1_000, d=7_168, columns=70, memory_bytes=1 << 32)
+    assert not gram_pays(n=50_000, d=28_672, columns=70, memory_bytes=8 << 30)
+    assert not gram_pays(n=6_000, d=64, columns=70, memory_bytes=1 << 32)
+
+
+def test_draw_takes_so_many_of_each_class() -> None:
+    labels = np.repeat(np.arange(3), 50)
+    rows = draw_rows(labels, 7, np.random.default_rng(0))
+    assert np.bincount(labels[rows]).tolist() == [7, 7, 7]
