@@ -1,0 +1,143 @@
+"""The whole DAG, very small, under both engines: same bytes, one agrees with the other, experiments compare.
+
+`tiny.yaml` says how small. Each engine runs in a clean copy of the project of its own.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcgan.files import InputError
+from tests.dag.conftest import commit_everything, make_checkout
+from tests.dag.tiny import tiny_params
+from workflow import dag
+from workflow.params import read_yaml
+from workflow.record import record_dvc, record_snakemake
+
+pytestmark = pytest.mark.slow
+Run = Callable[..., Any]
+
+
+def tiny_checkout(folder: Path) -> Path:
+    """A clean copy with very small parameters, committed."""
+    make_checkout(folder)
+    tiny_params(folder / "params.yaml")
+    for path in (folder / "results").rglob("*.*"):
+        path.unlink()
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    commit_everything(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def under_dvc(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    folder = tiny_checkout(tmp_path_factory.mktemp("dvc") / "checkout")
+    started = time.monotonic()
+    run(folder, "dvc", "repro")
+    print(f"dvc repro: {time.monotonic() - started:.0f} s")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def under_snakemake(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    folder = tiny_checkout(tmp_path_factory.mktemp("snakemake") / "checkout")
+    started = time.monotonic()
+    run(folder, "snakemake", "--cores", "2")
+    print(f"snakemake --cores 2: {time.monotonic() - started:.0f} s")
+    return folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in every output."""
+    found = {}
+    for output in (path for stage in dag.resolve(folder).values() for path in stage.outputs):
+        inside = sorted((folder / output).rglob("*")) if dag.is_folder(output) else [folder / output]
+        files = [path for path in inside if path.is_file() and path.name != ".snakemake_timestamp"]
+        assert files, f"{output} is empty"
+        found.update({str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+    return found
+
+
+def test_both_engines_make_the_same_bytes(under_dvc: Path, under_snakemake: Path) -> None:
+    ours, theirs = digests(under_dvc), digests(under_snakemake)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_outputs_tell_nothing_of_the_machine(under_dvc: Path) -> None:
+    """No path of the checkout in any output: two people with the same parameters get the same bytes."""
+    mark = str(under_dvc).encode()
+    assert [name for name in digests(under_dvc) if mark in (under_dvc / name).read_bytes()] == []
+
+
+def test_every_job_of_snakemake_has_a_log(under_snakemake: Path) -> None:
+    logs = {path.stem for path in (under_snakemake / "logs").glob("*.log")}
+    assert logs == {stage.rule for stage in dag.resolve(under_snakemake).values()}
+
+
+def test_dvc_agrees_after_snakemake(under_snakemake: Path, run: Run) -> None:
+    run(under_snakemake, "python", "-m", "workflow.record", "snakemake")
+    assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
+    started = time.monotonic()
+    said = run(under_snakemake, "dvc", "repro").stdout
+    print(f"dvc repro with nothing to do: {time.monotonic() - started:.1f} s")
+    assert "Running stage" not in said
+    assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stderr
+
+
+def test_snakemake_agrees_after_dvc(under_dvc: Path, run: Run) -> None:
+    run(under_dvc, "python", "-m", "workflow.record", "dvc")
+    started = time.monotonic()
+    said = run(under_dvc, "snakemake", "--cores", "2").stderr
+    print(f"snakemake with nothing to do: {time.monotonic() - started:.1f} s")
+    assert "Nothing to be done" in said
+    assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}
+
+
+def test_only_what_changed_is_made_again_and_nothing_stale_is_recorded(under_snakemake: Path, run: Run) -> None:
+    path = under_snakemake / "params.yaml"
+    before = path.read_text()
+    try:
+        tiny_params(path, {"train": {"bedrooms": {"learning_rate": 0.0004}}})
+        pending = run(under_snakemake, "snakemake", "--summary", "--quiet", "all").stdout.splitlines()
+        stale = {row["output_file"] for row in csv.DictReader(pending, delimiter="\t") if row["plan"] != "no update"}
+        changed = json.loads(run(under_snakemake, "dvc", "status", "--json").stdout)
+        assert "data/networks/bedrooms" in stale
+        assert "train_dcgan@bedrooms" in changed
+        assert not {"data/networks/faces", "data/bedrooms/unique.h5"} & stale
+        assert not {"train_dcgan@faces", "drop_duplicates"} & changed.keys()
+        for record in (record_snakemake, record_dvc):
+            with pytest.raises(InputError, match="not current: "):
+                record(under_snakemake)
+    finally:
+        path.write_text(before)
+
+
+def test_experiments_compare_offline(under_dvc: Path, run: Run) -> None:
+    """What people do with these tools: run with another number, list, compare parameters, metrics and curves."""
+    commit_everything(under_dvc)
+    key = "train.bedrooms.learning_rate"
+    run(under_dvc, "dvc", "exp", "run", "--name", "faster", "-S", f"{key}=0.0004")
+    assert read_yaml(under_dvc / "params.yaml")["train"]["bedrooms"]["learning_rate"] == 0.0004
+
+    shown = list(csv.DictReader(io.StringIO(run(under_dvc, "dvc", "exp", "show", "--csv").stdout)))
+    (experiment,) = [row for row in shown if row["Experiment"] == "faster"]
+    assert experiment[key] == "0.0004"
+    assert experiment["results/metrics/train_bedrooms.json:g_loss"] != ""
+
+    parameters = json.loads(run(under_dvc, "dvc", "params", "diff", "--json").stdout)
+    assert parameters == {"params.yaml": {key: {"old": 0.0002, "new": 0.0004, "diff": pytest.approx(0.0002)}}}
+    metrics = json.loads(run(under_dvc, "dvc", "metrics", "diff", "--json").stdout)["diff"]
+    assert "g_loss" in metrics["results/metrics/train_bedrooms.json"]
+    assert "results/metrics/train_faces.json" not in metrics
+
+    run(under_dvc, "dvc", "plots", "diff", "--out", "plots", "HEAD", "workspace")
+    page = (under_dvc / "plots" / "index.html").read_text()
+    assert "results/curves/bedrooms.csv" in page

@@ -1,0 +1,201 @@
+"""Bad parameters and bad sources get one clear line and exit status 2, before any work starts."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from dcgan.files import InputError
+from workflow.check import check
+from workflow.params import load_params, read_yaml
+
+REMOVED = object()
+
+
+def change(params: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """Sets, or removes, a dotted key."""
+    *sections, last = key.split(".")
+    section = params
+    for name in sections:
+        section = section[name]
+    if value is REMOVED:
+        del section[last]
+    else:
+        section[last] = value
+    return params
+
+
+def write(path: Path, params: dict[str, Any]) -> Path:
+    YAML(typ="safe").dump(params, path)
+    return path
+
+
+def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train.bedrooms.learning_rat", 0.0002, "train.bedrooms.learning_rat: unknown key"),
+        ("train.bedrooms.learning_rate", REMOVED, "train.bedrooms.learning_rate: missing"),
+        ("train.bedrooms.learning_rate", "0.0002", "train.bedrooms.learning_rate: '0.0002' is not allowed"),
+        ("train.bedrooms.learning_rate", -0.0002, "train.bedrooms.learning_rate: -0.0002 is not allowed"),
+        ("train.bedrooms.learning_rate", 0, "train.bedrooms.learning_rate: 0 is not allowed"),
+        ("train.bedrooms.learning_rate", float("nan"), "train.bedrooms.learning_rate: nan is not allowed"),
+        ("train.bedrooms.epochs", True, "train.bedrooms.epochs: True is not allowed"),
+        ("train.bedrooms.epochs", 1.5, "train.bedrooms.epochs: 1.5 is not allowed"),
+        ("train.bedrooms.epochs", 10**12, "train.bedrooms.epochs: 1000000000000 is not allowed"),
+        ("train.bedrooms.schedule", "never", "train.bedrooms.schedule: 'never' is not allowed"),
+        ("train.bedrooms.network", "lsun65", "train.bedrooms.network: 'lsun65' is not allowed (one of lsun64, "),
+        ("train.bedrooms.network", "lsun64", "train.bedrooms.network: 'lsun64' is not allowed (it makes 64 x 64 x 3"),
+        ("train.bedrooms.images", "data/bedrooms/uniq.h5", "train.bedrooms.images: 'data/bedrooms/uniq.h5' is not"),
+        ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
+        ("train.a b", {}, "train.a b"),
+        ("run.seed", -1, "run.seed: -1 is not allowed"),
+        ("run.threads", 0, "run.threads: 0 is not allowed"),
+        ("run.device", "tpu", "run.device: 'tpu' is not allowed"),
+        ("export.shards", [0, 2], "export.shards: [0, 2] is not allowed"),
+        ("crop_faces.shards", [1], "crop_faces.shards: [1] is not allowed"),
+        ("crop_faces.image_size", 64, "crop_faces.image_size: 64 is not allowed (at most crop_faces.resize, 32)"),
+        ("crop_faces.detector", "yunet", "crop_faces.model: null is not allowed"),
+        ("export.max_rejects", 1.5, "export.max_rejects: 1.5 is not allowed"),
+        ("export.image_size", 100_000, "export.image_size: 100000 is not allowed"),
+        ("autoencoder.code_size", 100, "autoencoder.code_size: 100 is not allowed"),
+        ("autoencoder.dropout", 1.0, "autoencoder.dropout: 1.0 is not allowed"),
+        ("deduplicate.radius", -1, "deduplicate.radius: -1 is not allowed"),
+        ("pack.sets.cifar10.kind", "cifar100", "pack.sets.cifar10.kind: 'cifar100' is not allowed"),
+        ("demo", REMOVED, "demo: missing"),
+        ("nonsense", {}, "nonsense: unknown key"),
+    ],
+)
+def test_one_line_names_key_value_and_what_is_allowed(
+    root: Path, tmp_path: Path, key: str, value: Any, expected: str
+) -> None:
+    path = write(tmp_path / "params.yaml", change(read_yaml(root / "params.yaml"), key, value))
+    with pytest.raises(InputError) as error:
+        load_params(path)
+    assert expected in one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "expected sections of parameters"),
+        (b"- 1\n", "expected sections of parameters"),
+        (b"run: [", "cannot be read"),
+        (b"run: {seed: 1}\nrun: {seed: 2}\n", "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"run: !!python/object/apply:os.system ['true']\n", "cannot be read"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_parameters(tmp_path: Path, content: bytes | None, expected: str) -> None:
+    path = tmp_path / "params.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        load_params(path)
+    assert expected in one_line(error)
+
+
+def project(root: Path, folder: Path, changes: dict[str, Any]) -> Path:
+    """A folder with this DAG and changed parameters, and the scripts that stages depend on."""
+    params = read_yaml(root / "params.yaml")
+    for key, value in changes.items():
+        change(params, key, value)
+    write(folder / "params.yaml", params)
+    shutil.copy(root / "dvc.yaml", folder)
+    for name in ("stages", "dcgan", "workflow"):
+        (folder / name).symlink_to(root / name)
+    return folder
+
+
+def test_the_parameters_in_git_are_right(root: Path, tmp_path: Path) -> None:
+    check(project(root, tmp_path, {}))
+
+
+def empty(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def no_lmdb(path: Path) -> None:
+    path.mkdir(parents=True)
+    (path / "data.mdb").write_bytes(b"this is no LMDB" * 1000)
+
+
+def text_file(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("not what it should be\n")
+
+
+def folder_of_text(path: Path) -> None:
+    path.mkdir(parents=True)
+    (path / "notes.txt").write_text("not what it should be\n")
+
+
+def nothing(path: Path) -> None:
+    return None
+
+
+@pytest.mark.parametrize("make", [nothing, empty, no_lmdb, text_file])
+@pytest.mark.parametrize(
+    "key", ["export.source", *(f"pack.sets.{name}.source" for name in ("imagenet", "cifar10", "svhn", "mnist"))]
+)
+def test_a_source_that_is_not_what_it_should_be(
+    root: Path, tmp_path: Path, key: str, make: Callable[[Path], None]
+) -> None:
+    folder = project(root, tmp_path, {key: "data/raw/brought"})
+    make(folder / "data/raw/brought")
+    with pytest.raises(InputError) as error:
+        check(folder)
+    message = one_line(error)
+    assert key in message
+    assert "data/raw/brought" in message
+
+
+@pytest.mark.parametrize("make", [nothing, empty])
+def test_photos_that_are_none(root: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
+    folder = project(root, tmp_path, {"crop_faces.source": "data/raw/brought"})
+    make(folder / "data/raw/brought")
+    with pytest.raises(InputError, match=r"crop_faces\.source.*data/raw/brought"):
+        check(folder)
+
+
+def test_a_demo_set_that_is_left_out_is_missed(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"demo.sets": ["faces", "digits", "objects"]})
+    with pytest.raises(InputError, match=r"export\.source: .* does not exist, and no stage makes it"):
+        check(folder)
+
+
+@pytest.mark.parametrize("command", ["python -m workflow.check", "snakemake -n", "snakemake --cores 1"])
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train.bedrooms.epochs", -1, "params.yaml: train.bedrooms.epochs: -1 is not allowed"),
+        ("export.source", "data/raw/absent", "export.source: 'data/raw/absent' does not exist"),
+    ],
+)
+def test_status_is_2_and_no_work_is_done(
+    checkout: Path, run: Callable[..., Any], command: str, key: str, value: Any, expected: str
+) -> None:
+    path = checkout / "params.yaml"
+    write(path, change(read_yaml(path), key, value))
+    finished = run(checkout, *command.split(), status=2)
+    (line,) = [line for line in finished.stderr.splitlines() if "error:" in line]
+    assert expected in line
+    assert "Traceback" not in finished.stderr
+    assert not (checkout / "logs").exists()
+
+
+def test_every_stage_says_what_is_wrong_with_parameters(checkout: Path, run: Callable[..., Any]) -> None:
+    path = checkout / "params.yaml"
+    write(path, change(read_yaml(path), "run.seed", "x"))
+    command = "python -m stages.train_dcgan --name bedrooms --images a --out b --samples c --curves d --metrics e"
+    finished = run(checkout, *command.split(), status=2)
+    assert finished.stderr == "error: params.yaml: run.seed: 'x' is not allowed (Input should be a valid integer)\n"
