@@ -1,13 +1,14 @@
 # The DAG of dvc.yaml under Snakemake: every stage is a rule, read by workflow/dag.py. Nothing is written twice.
+import os
 import sys
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(workflow.basedir))
 from dcgan.files import InputError
 from workflow.check import check
 from workflow.dag import is_folder, resolved_stages
 
+ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
 

@@ -8,12 +8,15 @@ file of another format are found here, not hours later). Exit status 2 with one 
 import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dcgan.files import InputError
 from workflow.dag import Stage, resolved_stages, whole_outputs
 from workflow.params import Params, load_params
 from workflow.stage import run_stage
+
+if TYPE_CHECKING:
+    from dcgan.sources import Kind
 
 
 class RawSource(NamedTuple):
@@ -21,14 +24,14 @@ class RawSource(NamedTuple):
 
     key: str
     path: str
-    kind: str
+    kind: "Kind"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Checks the checkout that one stands in."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(arguments)
-    check(Path.cwd())
+    check(Path())
 
 
 def check(root: Path) -> None:
