@@ -7,7 +7,7 @@ value and what is allowed. There are no defaults here: `params.yaml` is the only
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -23,6 +23,16 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def check_shards(shards: list[int]) -> list[int]:
+    """Raises ValueError where shards are not counted 0, 1, 2, ...: a gap would lose images without a word."""
+    if not shards or shards != list(range(len(shards))):
+        raise ValueError("shards are counted 0, 1, 2, ... without a gap")
+    return shards
+
+
+Shards = Annotated[list[CountOrZero], AfterValidator(check_shards)]
 
 
 class Section(BaseModel):
@@ -49,14 +59,16 @@ class Demo(Section):
 
 class Export(Section):
     source: str
-    shards: list[CountOrZero]
+    shards: Shards
     image_size: ImageSize
     antialias: bool
+    min_side: Count
     max_rejects: Share
 
 
 class Autoencoder(Section):
     code_size: Annotated[int, Field(ge=8, multiple_of=8)]
+    normalise: bool
     noise: NotNegative
     dropout: Annotated[float, Field(ge=0, lt=1)]
     learning_rate: Rate
@@ -68,15 +80,17 @@ class Autoencoder(Section):
 class Deduplicate(Section):
     radius: Annotated[int, Field(ge=0, le=64)]
     filtered: Literal["images", "crops32"]
+    truth: list[Literal["bedrooms"]]
 
 
 class CropFaces(Section):
     source: str
-    shards: list[CountOrZero]
+    shards: Shards
     detector: Literal["haar", "yunet"]
     model: str | None
     scale_factor: Annotated[float, Field(gt=1, le=2)]
     min_neighbours: CountOrZero
+    detection_side: Count
     min_size: Count
     max_faces: Count
     margin: NotNegative
@@ -89,9 +103,12 @@ class PackedSet(Section):
     source: str
     kind: Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
     image_size: ImageSize
+    validation: CountOrZero
 
 
 class Pack(Section):
+    antialias: bool
+    min_side: Count
     max_rejects: Share
     sets: dict[Name, PackedSet]
 
@@ -226,6 +243,31 @@ class Figures(Section):
     turn: dict[Name, TurnFigure]
 
 
+class FeatureSet(Section):
+    discriminator: str
+    images: str
+    batch_size: Count
+    statistics_batch: BatchSize
+    statistics_images: Count
+    dtype: Literal["float32", "float16"]
+
+
+class SvmSection(Section):
+    features: str
+    labels_per_class: Count | None
+    costs: Annotated[list[Positive], Field(min_length=1)]
+    search_draws: Count
+    draws: Count
+    validation: CountOrZero
+    learn_validation: bool
+    tolerance: Annotated[float, Field(ge=1e-9, le=0.1)]
+    memory_gb: Positive
+    published_error: Share
+    curve_labels: list[Count]
+    layer_labels: Count | None
+    curve_draws: Count
+
+
 class Report(Section):
     title: str
     max_megabytes: Positive
@@ -240,6 +282,8 @@ class Params(Section):
     crop_faces: CropFaces
     pack: Pack
     train: dict[Name, TrainedNetwork]
+    features: dict[Name, FeatureSet]
+    svm: dict[Name, SvmSection]
     judge: Judges
     figures: Figures
     report: Report

@@ -1,0 +1,76 @@
+"""One pass over a source of encoded images: decoded, resized, cropped, and brought to 32 x 32 for de-duplication.
+
+Sections 4 and 4.1.1. In: a source (dcgan/encoded.py). Out, in key order: blocks of images (n, S, S, 3) uint8, the same
+images at 32 x 32, and their keys. Memory does not grow with the number of images.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dcgan.decoding import Undecodable, decode
+from dcgan.encoded import Encoded
+from dcgan.rejects import Rejects
+from dcgan.resizing import enough_side, fit
+
+Images = npt.NDArray[np.uint8]
+CROP_SIDE = 32
+BLOCK_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an encoded image becomes a square of `size` pixels; a shorter side below `min_side` is rejected."""
+
+    size: int
+    antialias: bool
+    min_side: int
+
+    def apply(self, encoded: bytes) -> Images:
+        """Encoded image -> (size, size, 3) uint8; raises Undecodable."""
+        image = decode(encoded, enough_side(max(self.size, self.min_side), self.antialias))
+        if min(image.shape[:2]) < self.min_side:
+            raise Undecodable(f"too small: {image.shape[1]} x {image.shape[0]}, {self.min_side} is the least")
+        return fit(image, self.size, self.antialias)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive images of a source: (n, S, S, 3) and (n, 32, 32, 3) uint8 with n keys."""
+
+    images_uint8: Images
+    crops_uint8: Images
+    keys: list[str]
+
+
+def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[Block]:
+    """Decodes items and yields them in blocks; what cannot be used goes to `rejects`."""
+    images = np.empty((BLOCK_IMAGES, rule.size, rule.size, 3), np.uint8)
+    crops = np.empty((BLOCK_IMAGES, CROP_SIDE, CROP_SIDE, 3), np.uint8)
+    keys: list[str] = []
+    for key, image in decoded(items, rule, rejects):
+        images[len(keys)] = image
+        crops[len(keys)] = fit(image, CROP_SIDE, antialias=True)
+        keys.append(key)
+        if len(keys) == BLOCK_IMAGES:
+            yield Block(images, crops, keys)
+            keys = []
+    if keys:
+        yield Block(images[: len(keys)], crops[: len(keys)], keys)
+
+
+def decoded(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[tuple[str, Images]]:
+    """(key, image) of every item that can be used."""
+    for key, content, reason in items:
+        if content is None:
+            rejects.reject(key, reason)
+            continue
+        try:
+            image = rule.apply(content)
+        except Undecodable as error:
+            rejects.reject(key, str(error))
+            continue
+        rejects.accept()
+        yield key, image

@@ -1,0 +1,53 @@
+"""One shard of an LSUN archive (or of a folder or tar of images) as image stores.
+
+Section 4.1: bedrooms, shorter side resized, centre cropped.
+In:  params export.*; the source is an LMDB, a folder or an uncompressed tar.
+Out: a folder with
+     images.h5    image store (N, S, S, 3) uint8, S = export.image_size, in key order
+     crops32.h5   image store (N, 32, 32, 3) uint8, the same images and keys, for de-duplication
+     rejects.csv  key, reason of what could not be used
+Published: 3,033,042 images (section 4.1.1).
+"""
+
+from pathlib import Path
+
+from dcgan.encoded import open_source
+from dcgan.exporting import CROP_SIDE, Rule, export_images
+from dcgan.progress import Progress
+from dcgan.rejects import Rejects
+from dcgan.store import StoreWriter
+from workflow.stage import Params, load_params, run_stage, stage_parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="LMDB, folder or tar of encoded images")
+    parser.add_argument("--shard", type=int, required=True, help="one of export.shards")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shard's stores")
+    options = parser.parse_args(arguments)
+    export(load_params(options.params), options.source, options.shard, options.out)
+
+
+def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
+    """Exports a shard into a folder."""
+    section, shards = params.export, len(params.export.shards)
+    source = open_source(source_path)
+    size = section.image_size
+    rule = Rule(size, section.antialias, section.min_side)
+    rejects = Rejects(section.max_rejects, source.count, "export.max_rejects")
+    attributes = {"source": source_path.name, "antialias": section.antialias}
+    with (
+        rejects.recorded(out / "rejects.csv"),
+        StoreWriter(out / "images.h5", (size, size, 3), attributes) as images,
+        StoreWriter(out / "crops32.h5", (CROP_SIDE, CROP_SIDE, 3), attributes) as crops,
+        Progress(source.count // shards, f"export shard {shard}", "images") as progress,
+    ):
+        for block in export_images(source.items(shard, shards), rule, rejects):
+            images.append(block.images_uint8, block.keys)
+            crops.append(block.crops_uint8, block.keys)
+            progress.update(len(block.keys))
+        rejects.check()
+
+
+if __name__ == "__main__":
+    run_stage(main)

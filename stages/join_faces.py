@@ -1,0 +1,86 @@
+"""All shards' faces as one store; section 4.2.
+
+In:  crops.h5 and detections.csv of every shard; params crop_faces.shards.
+Out: crops.h5 (M, S, S, 3) uint8 in key order; detections.csv of all shards; a sheet of 64 crops spread over the set; a
+     JSON of counts.
+Published: about 350,000 boxes (the file's name says 364,293) out of 3 million photos.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dcgan.files import InputError, write_csv, write_json
+from dcgan.pixels import Images, tile, write_png
+from dcgan.shards import Shards
+from dcgan.store import StoreWriter
+from workflow.stage import load_params, run_stage, stage_parser
+
+PUBLISHED_BOXES = 350_000
+SHEET_CROPS, SHEET_COLUMNS = 64, 16
+# Whole numbers, but empty where a photo has no face.
+BOX_TYPES = dict.fromkeys(["x", "y", "width", "height"], "Int64")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--shards", type=Path, required=True, help="folder with a folder of crops a shard")
+    parser.add_argument("--out", type=Path, required=True, help="store of all crops")
+    parser.add_argument("--detections", type=Path, required=True, help="CSV of all detections")
+    parser.add_argument("--figure", type=Path, required=True, help="PNG of crops")
+    parser.add_argument("--metrics", type=Path, required=True, help="JSON of counts")
+    options = parser.parse_args(arguments)
+    numbers = load_params(options.params).crop_faces.shards
+
+    shards = Shards(options.shards, numbers, "crops.h5")
+    detections = pd.concat([read_detections(options.shards / str(number) / "detections.csv") for number in numbers])
+    if int(detections["kept"].sum()) != len(shards):
+        raise InputError(f"{options.shards}: {detections['kept'].sum()} kept detections, but {len(shards)} crops")
+    write_store(options.out, shards)
+    write_csv(options.detections, detections)
+    write_png(options.figure, contact_sheet(shards))
+    write_json(options.metrics, count(detections))
+
+
+def read_detections(path: Path) -> pd.DataFrame:
+    """One shard's table."""
+    types = {"key": str, "reason": str, "kept": bool, **BOX_TYPES}
+    try:
+        return pd.read_csv(
+            path, dtype=types, keep_default_na=False, na_values={name: [""] for name in [*BOX_TYPES, "score"]}
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable table of detections ({error})") from error
+
+
+def write_store(path: Path, shards: Shards) -> None:
+    """Writes all crops into one store."""
+    height, width, channels = shards.image_shape
+    with StoreWriter(path, (height, width, channels), shards.stores[0].attributes) as writer:
+        for images_uint8, keys in shards.blocks(np.arange(len(shards))):
+            writer.append(images_uint8, keys)
+
+
+def contact_sheet(shards: Shards) -> Images:
+    """Crops spread evenly over the set; an empty sheet where there are none."""
+    if len(shards) == 0:
+        return tile(np.full((1, *shards.image_shape), 255, np.uint8), 1)
+    shown = np.linspace(0, len(shards) - 1, min(SHEET_CROPS, len(shards))).round().astype(np.int64)
+    return tile(shards.gather(shown), SHEET_COLUMNS)
+
+
+def count(detections: pd.DataFrame) -> dict[str, float]:
+    """Photos, boxes and kept crops, and the share of photos with exactly one crop."""
+    crops_by_photo = detections.groupby("key")["kept"].sum()
+    return {
+        "n_photos": len(crops_by_photo),
+        "n_detections": int(detections["x"].notna().sum()),
+        "n_kept": int(detections["kept"].sum()),
+        "share_photos_with_one_face": float((crops_by_photo == 1).mean()) if len(crops_by_photo) else 0.0,
+        "published_boxes": PUBLISHED_BOXES,
+    }
+
+
+if __name__ == "__main__":
+    run_stage(main)

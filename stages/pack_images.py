@@ -1,0 +1,74 @@
+"""A labelled set as image stores; sections 4.3, 5.1, 5.2 and 8.1.
+
+In:  params pack.*; the source as pack.sets.<set>.kind says: class folders or any folder, CIFAR-10's batches or class
+     folders, SVHN's .mat files, MNIST's idx files, aligned CelebA.
+Out: a folder with
+     <split>.h5      image store (N, S, S, C) uint8 with labels where there are any: train, test where there is one,
+                     extra (SVHN), validation (SVHN: `validation` images drawn out of train by the run's seed)
+     rejects.csv     key, reason of what could not be used
+     attributes.csv  CelebA's attributes, where their list is there
+Published: CIFAR-10 50,000 and 10,000; SVHN 73,257 (10,000 of them for validation) and 26,032; MNIST 60,000 and 10,000;
+ImageNet-1k.
+"""
+
+from pathlib import Path
+
+from dcgan.exporting import Rule
+from dcgan.files import InputError, write_csv
+from dcgan.labelled import LabelledSet, Split, hold_out
+from dcgan.progress import Progress
+from dcgan.random import numpy_generator
+from dcgan.rejects import Rejects
+from dcgan.sources import open_labelled
+from dcgan.store import StoreWriter
+from workflow.stage import Params, load_params, run_stage, stage_parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--set", required=True, help="one of pack.sets")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the set's stores")
+    options = parser.parse_args(arguments)
+    params = load_params(options.params)
+    if options.set not in params.pack.sets:
+        raise InputError(f"pack.sets.{options.set}: no such section")
+    section = params.pack.sets[options.set]
+
+    labelled = open_labelled(Path(section.source), section.kind)
+    splits = with_validation(labelled, options.set, params)
+    rule = Rule(section.image_size, params.pack.antialias, params.pack.min_side)
+    rejects = Rejects(params.pack.max_rejects, sum(map(len, splits)), "pack.max_rejects")
+    with rejects.recorded(options.out / "rejects.csv"):
+        for split in splits:
+            attributes = {"set": options.set, "source": Path(section.source).name, "classes": list(labelled.classes)}
+            write_split(options.out / f"{split.name}.h5", split, rule, rejects, attributes)
+    if labelled.attributes is not None:
+        write_csv(options.out / "attributes.csv", labelled.attributes)
+
+
+def with_validation(labelled: LabelledSet, name: str, params: Params) -> list[Split]:
+    """The splits, with as many images as the parameter says taken out of train for validation."""
+    count = params.pack.sets[name].validation
+    if count == 0:
+        return labelled.splits
+    train = next(split for split in labelled.splits if split.name == "train")
+    if count >= len(train):
+        raise InputError(f"pack.sets.{name}.validation: {count} of only {len(train)} training images")
+    left, validation = hold_out(train, "validation", count, numpy_generator(params.run.seed, "pack", name))
+    return [left, validation, *(split for split in labelled.splits if split.name not in ("train", "validation"))]
+
+
+def write_split(path: Path, split: Split, rule: Rule, rejects: Rejects, attributes: dict[str, object]) -> None:
+    """Writes one store."""
+    with (
+        StoreWriter(path, (rule.size, rule.size, split.channels), attributes) as writer,
+        Progress(len(split), f"pack {split.name}", "images") as progress,
+    ):
+        for images_uint8, keys, labels in split.blocks(rule, rejects):
+            writer.append(images_uint8, keys, labels)
+            progress.update(len(keys))
+        rejects.check()
+
+
+if __name__ == "__main__":
+    run_stage(main)
