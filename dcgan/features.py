@@ -2,13 +2,12 @@
 
 Section 5.1 and 5.2 of the paper. Input: a discriminator with estimated batch-norm statistics and an image store.
 Output: an HDF5 table; `features` (N, D) float32 or float16, chunked by rows, unscaled; `labels` (N,) int64 where the
-store has them; `keys` (N,) str; attribute `layers`: feature maps of each layer, from the image upwards. A layer of m maps
-takes 16 m neighbouring columns, map by map, each map row by row. D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
+store has them; `keys` (N,) str; attribute `layers`: feature maps of each layer, from the image upwards. A layer of m
+maps takes 16 m neighbouring columns, map by map, each map row by row. D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
 
 Rows are written as they are computed, into a work file that a killed run leaves behind and the next one goes on with.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -122,7 +121,7 @@ def extract_features(
 ) -> None:
     """Writes the feature table of a store to `path`; rows that a killed run left under `work` are not computed again.
 
-    work: a folder of its own for this network and this store, see `extraction_digest`.
+    work: a folder of its own for this network, this store and these options.
     """
     partial, position = work / "features.h5", work / "position.json"
     if not position.exists():
@@ -157,7 +156,7 @@ def _create_table(path: Path, discriminator: Discriminator, store: ImageStore, d
 def _fill_table(discriminator: Discriminator, store: ImageStore, table: Path, position: Path, batch_size: int) -> None:
     done = int(read_json(position)["rows"])
     flushed = done
-    with h5py.File(table, "r+") as file, Progress(len(store) - done, table.parent.name, "images") as progress:
+    with h5py.File(table, "r+") as file, Progress(len(store) - done, f"features of {store.path}", "images") as progress:
         features = file["features"]
         for start in range(done, len(store), batch_size):
             stop = min(start + batch_size, len(store))
@@ -176,16 +175,3 @@ def _stored(features: Tensor, dtype: np.dtype[np.generic]) -> npt.NDArray[np.gen
     if not np.isfinite(rows).all():
         raise InputError(f"the network's features are not finite as {dtype}; float32 holds more than float16")
     return rows
-
-
-def extraction_digest(discriminator: Discriminator, store: ImageStore, batch_size: int, dtype: FeatureType) -> str:
-    """Names an extraction by everything that determines its bytes."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((discriminator.architecture, store.shape, batch_size, dtype, torch.get_num_threads())).encode())
-    for name, tensor in sorted(discriminator.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
-    for start in range(0, len(store), 4096):
-        digest.update(np.ascontiguousarray(store.images[start : start + 4096]).data)
-    for part in (store.keys, store.labels):
-        digest.update(repr(None if part is None else part.tolist()).encode())
-    return digest.hexdigest()

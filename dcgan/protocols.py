@@ -3,72 +3,58 @@
 Sections 5.1 and 5.2 of the paper and `svhn/svhn_semisup_analysis.py`: the cost C with the least mean validation error
 over some draws of labelled rows is taken, then so many fresh draws at that C are judged on the test split; mean and
 1.96 standard deviations over the draws. "All labels" is the one draw that takes every row.
-Inputs: feature tables. Outputs: errors (shares), confusion matrices. Published: 22.48 % error (SVHN, 1,000 labels), 82.8 %
-and 73.8 +- 0.4 % accuracy (CIFAR-10, all and 400 labels a class).
+Inputs: splits of feature tables. Outputs: errors (shares), confusion matrices. Published: 22.48 % error (SVHN, 1,000
+labels), 82.8 % and 73.8 +- 0.4 % accuracy (CIFAR-10, all labels and 400 a class).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from dcgan.features import FeatureTable, Rows
+from dcgan.classifiers import Classes, Errors, Solver, Split, confusion, error_rates, fit_draws
+from dcgan.features import Rows
 from dcgan.files import InputError
-from dcgan.svm import Columns, Optimum, minimize
-from dcgan.svm_sides import (
-    GramSide,
-    RowSide,
-    gram_matrix,
-    gram_pays,
-    table_blocks,
-    weights_of_rows,
-)
+from dcgan.random import numpy_generator
 
-DOUBLE_UP_TO_ROWS = 2048
-Errors = npt.NDArray[np.float64]
-Classes = npt.NDArray[np.int64]
+NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True)
-class Split:
-    """Some labelled rows of a feature table, in rising order, seen through some of its columns."""
+class Splits:
+    """What is learned from, what C is chosen on, what the error is measured on."""
 
-    table: FeatureTable
-    rows: Rows
-    columns: slice = field(default_factory=lambda: slice(None))
+    train: Split
+    validation: Split
+    test: Split
 
-    @property
-    def labels(self) -> Classes:
-        if self.table.labels is None:
-            raise InputError(f"{self.table.path}: the table has no labels")
-        return self.table.labels[self.rows]
-
-    @property
-    def width(self) -> int:
-        return len(range(*self.columns.indices(self.table.shape[1])))
-
-    def part(self, places: Rows) -> "Split":
-        return Split(self.table, self.rows[places], self.columns)
-
-    def through(self, columns: slice) -> "Split":
-        return Split(self.table, self.rows, columns)
+    def through(self, columns: slice) -> "Splits":
+        """The same rows seen through some of the columns."""
+        return Splits(*(split.through(columns) for split in (self.train, self.validation, self.test)))
 
 
 @dataclass(frozen=True)
-class Solver:
-    """Where and how exactly the L2-SVM is solved."""
+class Protocol:
+    """labels_per_class: None takes every row, and then every draw is the same one."""
 
-    tolerance: float  # certified relative gap of every column's objective
-    memory_bytes: int  # for rows or Gram matrices held at a time
-    device: torch.device
+    labels_per_class: int | None
+    costs: Sequence[float]
+    search_draws: int
+    draws: int
+    learn_validation: bool  # once C is chosen, the validation rows are learned from too
+    seed: int
 
 
-def whole(table: FeatureTable) -> Split:
-    """Every row of a table."""
-    return Split(table, np.arange(len(table)))
+@dataclass(frozen=True)
+class Verdict:
+    """validation_errors: (search_draws, costs); test_errors: (draws,); counts: (truth, predicted)."""
+
+    validation_errors: Errors
+    cost: float
+    test_errors: Errors
+    counts: npt.NDArray[np.int64]
 
 
 def draw_rows(labels: Classes, per_class: int | None, generator: np.random.Generator) -> Rows:
@@ -87,74 +73,46 @@ def draw_rows(labels: Classes, per_class: int | None, generator: np.random.Gener
     return np.sort(np.concatenate(chosen))
 
 
-def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solver: Solver) -> Iterator[Tensor]:
-    """For each draw the optimum of every cost and class: (costs, classes, d + 1) float32, the intercept last.
-
-    draws: places in the split. Draws that overlap enough share one Gram matrix of all rows that any of them takes.
-    """
-    union = np.unique(np.concatenate(draws))
-    shares = len(union) ** 2 <= sum(len(places) ** 2 for places in draws) and len(draws) > 1
-    like = torch.empty(0, device=solver.device)
-    if not shares or 8 * len(union) ** 2 > solver.memory_bytes:
-        for places in draws:
-            yield fit_rows(split.part(places), costs, solver, None)
-        return
-    pool = split.part(union)
-    blocks = table_blocks(pool.table, pool.rows, pool.columns, solver.memory_bytes, solver.device)
-    gram = gram_matrix(blocks, len(union), like.double() if len(union) <= DOUBLE_UP_TO_ROWS else like)
-    for places in draws:
-        inside = torch.from_numpy(np.searchsorted(union, places)).to(solver.device)
-        yield fit_rows(split.part(places), costs, solver, gram[inside][:, inside])
+def draws_of(split: Split, protocol: Protocol, purpose: str, count: int) -> list[Rows]:
+    """So many draws, each from a generator of its own: the tenth is the same whether ten or a hundred are drawn."""
+    return [
+        draw_rows(split.labels, protocol.labels_per_class, numpy_generator(protocol.seed, purpose, number))
+        for number in range(count)
+    ]
 
 
-def fit_rows(split: Split, costs: Sequence[float], solver: Solver, gram: Tensor | None) -> Tensor:
-    """The optimum on all rows of a split for every cost and class: (costs, classes, d + 1) float32."""
-    n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
-    blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
-    kind = torch.float64 if n <= DOUBLE_UP_TO_ROWS else torch.float32
-    like = torch.empty(0, dtype=kind, device=solver.device)
-    if gram is None and gram_pays(n, d, columns, solver.memory_bytes):
-        gram = gram_matrix(blocks, n, like)
-    side = RowSide(blocks, n, d, like) if gram is None else GramSide(gram.to(kind))
-    optimum = minimize(side, columns_of(split.labels, costs, like), solver.tolerance)
-    if kind == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
-        optimum = _finish_in_double(side, split, costs, solver, optimum)
-    weights = optimum.weights if isinstance(side, RowSide) else weights_of_rows(blocks, optimum.weights, d)
-    return weights.float().view(len(costs), -1, d + 1)
+def hold_out(split: Split, count: int, seed: int) -> tuple[Split, Split]:
+    """Splits off `count` random rows, for sets that come without a validation split; returns (the others, these)."""
+    if not 0 < count < len(split.rows):
+        raise InputError(f"{split.table.path}: {count} validation rows cannot be held out of {len(split.rows)}")
+    order = numpy_generator(seed, "validation").permutation(len(split.rows))
+    return split.part(np.sort(order[count:])), split.part(np.sort(order[:count]))
 
 
-def _finish_in_double(
-    side: GramSide | RowSide, split: Split, costs: Sequence[float], solver: Solver, optimum: Optimum
-) -> Optimum:
-    """Goes on in float64 from where float32's rounding stopped, as large costs on unscaled features need it."""
-    like = torch.empty(0, dtype=torch.float64, device=solver.device)
-    finer = GramSide(side.gram.double()) if isinstance(side, GramSide) else RowSide(side.blocks, side.n, side.d, like)
-    return minimize(finer, columns_of(split.labels, costs, like), solver.tolerance, optimum.weights.double())
+def judge(splits: Splits, protocol: Protocol, solver: Solver) -> Verdict:
+    """The whole protocol: C by validation, then the error on the test split."""
+    search = draws_of(splits.train, protocol, "search", protocol.search_draws)
+    validation_errors = grid_errors(splits.train, [splits.validation], search, protocol.costs, solver)[0]
+    cost = protocol.costs[best_cost(validation_errors)]
+    learned = joined(splits.train, splits.validation) if protocol.learn_validation else splits.train
+    final = draws_of(learned, protocol, "test", protocol.draws)
+    weights = torch.cat(list(fit_draws(learned, final, [cost], solver)))
+    return Verdict(validation_errors, cost, error_rates(splits.test, weights), confusion(splits.test, weights))
 
 
-def columns_of(labels: Classes, costs: Sequence[float], like: Tensor) -> Columns:
-    """One column for each cost and, within it, each class: +1 for rows of the class, -1 for all others."""
-    truth = torch.from_numpy(labels[None] == np.unique(labels)[:, None]).to(like.device)
-    signs = torch.where(truth, 1.0, -1.0).to(like).repeat(len(costs), 1)
-    return Columns(signs, torch.tensor(costs, dtype=torch.float64).repeat_interleave(len(truth)).to(like))
+def joined(train: Split, validation: Split) -> Split:
+    """Both splits as one; raises InputError where they are different tables."""
+    if train.table is not validation.table:
+        raise InputError(f"{validation.table.path}: to be learned from, validation rows must be held out of train")
+    return Split(train.table, np.sort(np.concatenate([train.rows, validation.rows])), train.columns)
 
 
-def predict(split: Split, weights: Tensor) -> Classes:
-    """weights: (models, classes, d + 1) -> the place of the highest class score of each row: (models, n)."""
-    models, classes, _ = weights.shape
-    flat = weights.flatten(0, 1)
-    places = []
-    for _, x in table_blocks(split.table, split.rows, split.columns, 0, weights.device)():
-        scores = torch.addmm(flat[:, -1:], flat[:, :-1], x.T)
-        places.append(scores.view(models, classes, -1).argmax(1).cpu().numpy())
-    return np.concatenate(places, axis=1)
-
-
-def error_rates(split: Split, weights: Tensor) -> Errors:
-    """The share of wrong rows of each model: (models,)."""
-    truth = np.unique(split.labels, return_inverse=True)[1]
-    wrong: Errors = (predict(split, weights) != truth).mean(axis=1)
-    return wrong
+def curve_point(splits: Splits, protocol: Protocol, solver: Solver) -> tuple[float, Errors]:
+    """The best cost by validation and the test errors of the search draws at that cost; one grid serves both."""
+    draws = draws_of(splits.train, protocol, "search", protocol.search_draws)
+    both = grid_errors(splits.train, [splits.validation, splits.test], draws, protocol.costs, solver)
+    place = best_cost(both[0])
+    return protocol.costs[place], both[1][:, place]
 
 
 def grid_errors(
@@ -170,10 +128,6 @@ def best_cost(validation_errors: Errors) -> int:
     return int(validation_errors.mean(axis=0).argmin())
 
 
-def confusion(split: Split, weights: Tensor) -> npt.NDArray[np.int64]:
-    """Rows: truth, columns: predicted; counts over all models: (classes, classes)."""
-    names, truth = np.unique(split.labels, return_inverse=True)
-    counts = np.zeros((len(names), len(names)), np.int64)
-    for places in predict(split, weights):
-        np.add.at(counts, (truth, places), 1)
-    return counts
+def interval(errors: Errors) -> float:
+    """1.96 standard deviations over the draws, as the published code prints it."""
+    return float(NORMAL_95 * errors.std())

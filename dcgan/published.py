@@ -144,8 +144,10 @@ def load_discriminator(arrays: list[PublishedArray], architecture: Architecture)
         architecture = replace(architecture, discriminator_layers=architecture.discriminator_layers[:layers])
     network = Discriminator(architecture)
     with torch.no_grad():
-        network.dense[-1].weight.fill_(torch.nan)
-    wanted = [a for a in arrays if a.role == "discriminator" and (complete or (a.layer is not None and a.layer < layers))]
+        network.dense[-1].get_parameter("weight").fill_(torch.nan)
+    wanted = [
+        a for a in arrays if a.role == "discriminator" and (complete or (a.layer is not None and a.layer < layers))
+    ]
     return _fill(network, wanted)
 
 

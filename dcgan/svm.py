@@ -6,14 +6,14 @@ scikit-learn's `LinearSVC(loss="squared_hinge", intercept_scaling=1)`: with u = 
 
     P(w) = 1/2 |w|^2 + C sum_i h_i^2,   h_i = max(0, 1 - y_i w.u_i),   gradient g = w - 2 C sum_i y_i h_i u_i.
 
-Method: truncated Newton with exact line search. P is piecewise quadratic; its Hessian is I + 2 C sum_S u_i u_i^T over the
-rows S inside the margin, and conjugate gradients solve it. With 2 C h as the point of the dual problem the duality gap is
-exactly |g|^2 / 2, so the gradient certifies the result: P - P* <= |g|^2 / 2 <= tolerance P. All columns (every class, the
-whole grid of C) advance in the same matrix products; finished columns leave.
+Method: truncated Newton with exact line search. P is piecewise quadratic; its Hessian is I + 2 C sum_S u_i u_i^T over
+the rows S inside the margin, and conjugate gradients solve it. With 2 C h as the point of the dual problem the duality
+gap is exactly |g|^2 / 2, so the gradient certifies the result: P - P* <= |g|^2 / 2 <= tolerance P. All columns (every
+class, the whole grid of C) advance in the same matrix products; finished columns leave.
 
 How weights and rows are held is the business of a `Side`, see `dcgan/svm_sides.py`, with the operation counts.
-A preconditioner shared by all classes (leading eigenvectors, or the whole factor of the Gram matrix) was tried: it costs
-products instead of saving them, because each class has its own rows inside the margin.
+A preconditioner shared by all classes (leading eigenvectors, or the whole factor of the Gram matrix) was tried: it
+costs products instead of saving them, because each class has its own rows inside the margin.
 """
 
 from dataclasses import dataclass
@@ -125,7 +125,7 @@ def newton_step(
     live = torch.arange(len(residual), device=residual.device)
     goal = FORCING**2 * slope
     direction = Direction(residual, residual_margins, torch.zeros_like(slope)[:, None], torch.zeros_like(curvature))
-    for product in range(1, MAX_PRODUCTS_A_STEP + 1):
+    for products in range(1, MAX_PRODUCTS_A_STEP + 1):  # noqa: B007  (read behind the loop)
         bent = side.advance(direction, curvature)
         vector, margins = direction.vector, direction.margins
         length = (slope / (side.inner(vector, vector, margins) + (curvature * margins.square()).sum(1)))[:, None]
@@ -139,7 +139,7 @@ def newton_step(
         share = (slope / before)[:, None]
         live, curvature, slope, residual = live[go], curvature[go], slope[go], residual[go]
         direction = Direction(residual + share[go] * vector[go], residual_margins[go], share[go], margins[go])
-    return step, step_margins, product
+    return step, step_margins, products
 
 
 def line_search(

@@ -3,14 +3,14 @@
 K columns (classes x costs), I products till the end (30 to 150, more for larger C), u = (x, 1):
 
     GramSide  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then 2 n^2 K
-              operations a product; memory 4 n^2 bytes. One matrix serves every cost, every class and every draw of labels.
+              operations a product; memory 4 n^2 bytes. One matrix serves every cost, every class and every draw.
               (Chapelle, "Training a support vector machine in the primal", 2007, solves the same Newton systems by
               factorisation: n_S^3 / 3 for each class, cost and step, which is slower from n = 1,000 on.)
     RowSide   w itself; rows come block by block from the file: 4 n d K operations a product; memory one block and
               O((n + d) K). Nothing has to be computed beforehand.
 
-`gram_pays` counts both. At 50,000 x 28,672 the Gram matrix would be 10 GB, 7e13 operations before the first product, and
-then save almost nothing (2 n^2 against 4 n d), so the rows are streamed from the file in a few hundred MB.
+`gram_pays` counts both. At 50,000 x 28,672 the Gram matrix would be 10 GB, 7e13 operations before the first product,
+and then save almost nothing (2 n^2 against 4 n d), so the rows are streamed from the file in a few hundred MB.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,20 +33,25 @@ class GramSide:
         self.gram = gram
 
     def zeros(self, k: int) -> Tensor:
+        """The start: (k, m)."""
         return self.gram.new_zeros(k, len(self.gram))
 
     def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+        """Margins (k, n) and gradient (k, m)."""
         margins = weights @ self.gram
         return margins, weights - columns.pull(margins)
 
     def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
+        """Inner products, (k,)."""
         return (a * b_margins).sum(1)
 
     def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared norm (k,) and, on the Gram side, margins (k, n)."""
         margins = residual @ self.gram
         return (residual * margins).sum(1), margins
 
     def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+        """Hessian times direction, whose margins are renewed."""
         # The product was made when the residual was measured; margins are linear.
         direction.margins = direction.residual_margins + direction.share * direction.margins
         return direction.vector + curvature * direction.margins
@@ -59,19 +64,24 @@ class RowSide:
         self.blocks, self.n, self.d, self.like = blocks, n, d, like
 
     def zeros(self, k: int) -> Tensor:
+        """The start: (k, m)."""
         return self.like.new_zeros(k, self.d + 1)
 
     def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+        """Margins (k, n) and gradient (k, m)."""
         margins, pulled = self._sweep(weights, lambda rows, block: columns.pull(block, rows))
         return margins, weights - pulled
 
     def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
+        """Inner products, (k,)."""
         return (a * b).sum(1)
 
     def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared norm (k,) and, on the Gram side, margins (k, n)."""
         return residual.square().sum(1), residual.new_empty(len(residual), 0)
 
     def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+        """Hessian times direction, whose margins are renewed."""
         direction.margins, bent = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
         return direction.vector + bent
 

@@ -222,13 +222,13 @@ class ArithmeticFigure(Section):
 
 class TurnFigure(Section):
     candidates: Count
-    pool: Count
     exemplars: Count
     shown: Count
     measured: Annotated[int, Field(ge=2)]
     steps: Annotated[int, Field(ge=3)]
     span: Positive
     tolerance: NotNegative
+    least_turn: NotNegative
     statistics_batches: Count
     enlargement: Count
 

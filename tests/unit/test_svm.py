@@ -1,4 +1,4 @@
-"""The L2-SVM against scikit-learn's LinearSVC: the same optimum, on both sides, on rows wider and longer than each other."""
+"""The L2-SVM finds the optimum of scikit-learn's LinearSVC, on both sides, with more rows or more columns."""
 
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 
+from dcgan.classifiers import Solver, columns_of, fit_draws, fit_rows, predict, whole
 from dcgan.features import FeatureTable
-from dcgan.protocols import Solver, columns_of, draw_rows, fit_draws, fit_rows, predict, whole
+from dcgan.protocols import draw_rows
 from dcgan.svm import minimize
 from dcgan.svm_sides import GramSide, RowSide, gram_matrix, gram_pays, table_blocks
 
@@ -49,7 +50,9 @@ def table_of(path: Path, x: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -
     return FeatureTable(path)
 
 
-def objective(x: npt.NDArray[np.float32], y: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], cost: float) -> float:
+def objective(
+    x: npt.NDArray[np.float32], y: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], cost: float
+) -> float:
     """P summed over classes; weights: (classes, d + 1)."""
     signs = np.where(y[:, None] == np.unique(y), 1.0, -1.0)[:, -len(weights) :]
     slack = np.maximum(0, 1 - signs * (x.astype(np.float64) @ weights[:, :-1].T + weights[:, -1]))

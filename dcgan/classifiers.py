@@ -1,0 +1,144 @@
+"""Linear classifiers on feature tables: fitted for many draws and costs at once, judged on other rows.
+
+Section 5 of the paper. Inputs: rows of feature tables. Outputs: weights (models, classes, d + 1), predictions, error
+rates. Between `dcgan/svm.py`, which knows matrices only, and `dcgan/protocols.py`, which knows what is drawn.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dcgan.features import FeatureTable, Rows
+from dcgan.files import InputError
+from dcgan.svm import Columns, Optimum, minimize
+from dcgan.svm_sides import GramSide, RowSide, gram_matrix, gram_pays, table_blocks, weights_of_rows
+
+DOUBLE_UP_TO_ROWS = 2048
+Errors = npt.NDArray[np.float64]
+Classes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some labelled rows of a feature table, in rising order, seen through some of its columns."""
+
+    table: FeatureTable
+    rows: Rows
+    columns: slice = field(default_factory=lambda: slice(None))
+
+    @property
+    def labels(self) -> Classes:
+        """Labels of the rows; raises InputError where the table has none."""
+        if self.table.labels is None:
+            raise InputError(f"{self.table.path}: the table has no labels")
+        return self.table.labels[self.rows]
+
+    @property
+    def width(self) -> int:
+        """The number of columns seen."""
+        return len(range(*self.columns.indices(self.table.shape[1])))
+
+    def part(self, places: Rows) -> "Split":
+        """Some of the rows, by their places in this split."""
+        return Split(self.table, self.rows[places], self.columns)
+
+    def through(self, columns: slice) -> "Split":
+        """The same rows seen through other columns."""
+        return Split(self.table, self.rows, columns)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Where and how exactly the L2-SVM is solved."""
+
+    tolerance: float  # certified relative gap of every column's objective
+    memory_bytes: int  # for rows or Gram matrices held at a time
+    device: torch.device
+
+
+def whole(table: FeatureTable) -> Split:
+    """Every row of a table."""
+    return Split(table, np.arange(len(table)))
+
+
+def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solver: Solver) -> Iterator[Tensor]:
+    """For each draw the optimum of every cost and class: (costs, classes, d + 1) float32, the intercept last.
+
+    draws: places in the split. Draws that overlap enough share one Gram matrix of all rows that any of them takes.
+    """
+    union = np.unique(np.concatenate(draws))
+    shares = len(union) ** 2 <= sum(len(places) ** 2 for places in draws) and len(draws) > 1
+    like = torch.empty(0, device=solver.device)
+    if not shares or 8 * len(union) ** 2 > solver.memory_bytes:
+        for places in draws:
+            yield fit_rows(split.part(places), costs, solver, None)
+        return
+    pool = split.part(union)
+    blocks = table_blocks(pool.table, pool.rows, pool.columns, solver.memory_bytes, solver.device)
+    gram = gram_matrix(blocks, len(union), like.double() if len(union) <= DOUBLE_UP_TO_ROWS else like)
+    for places in draws:
+        inside = torch.from_numpy(np.searchsorted(union, places)).to(solver.device)
+        yield fit_rows(split.part(places), costs, solver, gram[inside][:, inside])
+
+
+def fit_rows(split: Split, costs: Sequence[float], solver: Solver, gram: Tensor | None) -> Tensor:
+    """The optimum on all rows of a split for every cost and class: (costs, classes, d + 1) float32."""
+    n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
+    blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
+    kind = torch.float64 if n <= DOUBLE_UP_TO_ROWS else torch.float32
+    like = torch.empty(0, dtype=kind, device=solver.device)
+    if gram is None and gram_pays(n, d, columns, solver.memory_bytes):
+        gram = gram_matrix(blocks, n, like)
+    side = RowSide(blocks, n, d, like) if gram is None else GramSide(gram.to(kind))
+    optimum = minimize(side, columns_of(split.labels, costs, like), solver.tolerance)
+    if kind == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
+        optimum = _finish_in_double(side, split, costs, solver, optimum)
+    weights = optimum.weights if isinstance(side, RowSide) else weights_of_rows(blocks, optimum.weights, d)
+    return weights.float().view(len(costs), -1, d + 1)
+
+
+def _finish_in_double(
+    side: GramSide | RowSide, split: Split, costs: Sequence[float], solver: Solver, optimum: Optimum
+) -> Optimum:
+    """Goes on in float64 from where float32's rounding stopped, as large costs on unscaled features need it."""
+    like = torch.empty(0, dtype=torch.float64, device=solver.device)
+    finer = GramSide(side.gram.double()) if isinstance(side, GramSide) else RowSide(side.blocks, side.n, side.d, like)
+    return minimize(finer, columns_of(split.labels, costs, like), solver.tolerance, optimum.weights.double())
+
+
+def columns_of(labels: Classes, costs: Sequence[float], like: Tensor) -> Columns:
+    """One column for each cost and, within it, each class: +1 for rows of the class, -1 for all others."""
+    truth = torch.from_numpy(labels[None] == np.unique(labels)[:, None]).to(like.device)
+    signs = torch.where(truth, 1.0, -1.0).to(like).repeat(len(costs), 1)
+    return Columns(signs, torch.tensor(costs, dtype=torch.float64).repeat_interleave(len(truth)).to(like))
+
+
+def predict(split: Split, weights: Tensor) -> Classes:
+    """weights: (models, classes, d + 1) -> the place of the highest class score of each row: (models, n)."""
+    models, classes, _ = weights.shape
+    flat = weights.flatten(0, 1)
+    places = []
+    for _, x in table_blocks(split.table, split.rows, split.columns, 0, weights.device)():
+        scores = torch.addmm(flat[:, -1:], flat[:, :-1], x.T)
+        places.append(scores.view(models, classes, -1).argmax(1).cpu().numpy())
+    return np.concatenate(places, axis=1)
+
+
+def error_rates(split: Split, weights: Tensor) -> Errors:
+    """The share of wrong rows of each model: (models,)."""
+    truth = np.unique(split.labels, return_inverse=True)[1]
+    wrong: Errors = (predict(split, weights) != truth).mean(axis=1)
+    return wrong
+
+
+def confusion(split: Split, weights: Tensor) -> npt.NDArray[np.int64]:
+    """Rows: truth, columns: predicted; counts over all models: (classes, classes)."""
+    names, truth = np.unique(split.labels, return_inverse=True)
+    counts = np.zeros((len(names), len(names)), np.int64)
+    for places in predict(split, weights):
+        np.add.at(counts, (truth, places), 1)
+    return counts
