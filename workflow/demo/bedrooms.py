@@ -94,7 +94,7 @@ def change(
     if kind == "noisy":
         return add_noise(image.astype(np.float32), generator.uniform(2, 5), generator, seed), boxes
     if kind == "brightened":
-        return np.asarray(cv2.convertScaleAbs(image, alpha=generator.uniform(1.04, 1.12)), np.uint8), boxes
+        return np.asarray(cv2.convertScaleAbs(image, alpha=generator.uniform(1.03, 1.08)), np.uint8), boxes
     return image, boxes
 
 
