@@ -1,0 +1,99 @@
+"""Draws samples beside their nearest training images, and measures whether the generator repeats them (section 4.1).
+
+Inputs:  a generator; the image store it was trained on; the de-duplication's autoencoder; `figures.nearest.<name>` of
+         params.yaml.
+Outputs: a PNG, a row a sample: the sample, its nearest training images in pixels, then those by binary code; a JSON
+         with the distances of samples, and of real images held out of training, to their nearest training image,
+         medians, and the share of samples that are suspiciously near (see dcgan/memorization.py).
+Published: none; the paper argues from one epoch of training and from de-duplication.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dcgan.autoencoder import Autoencoder
+from dcgan.drawing import beside, resized, title
+from dcgan.files import InputError, write_json
+from dcgan.memorization import (
+    Bytes,
+    Nearest,
+    closer_share,
+    code_distances,
+    copied_share,
+    nearest,
+    pixel_distances,
+)
+from dcgan.networks import Generator
+from dcgan.pixels import Images, enlarge, tile, write_png
+from dcgan.random import derived_seed
+from dcgan.store import ImageStore
+from dcgan.training import split_rows
+from workflow.figures import figure_parser, section_named
+from workflow.params import NearestFigure
+from workflow.stage import load_params, prepare, run_stage
+
+ENCODED_AT_ONCE = 8192
+
+
+def main(arguments: list[str] | None = None) -> None:
+    args = figure_parser(__doc__, "generator", "images", "autoencoder", "figure", "metrics").parse_args(arguments)
+    params = load_params(args.params)
+    section = section_named(params.figures.nearest, args.name, "figures.nearest")
+    seed = params.run.seed
+
+    device = prepare(params.run)
+    store = ImageStore(args.images)
+    training, held_out = split_rows(len(store), params.train[args.name].held_out, seed)
+    if len(held_out) == 0:
+        raise InputError(f"train.{args.name}.held_out is 0: nothing to compare the distances of samples with")
+    samples = Generator.from_file(args.generator, device).sample(section.samples, derived_seed(seed, "nearest"))
+    real = store.images[held_out]
+    encode = encoder(Autoencoder.from_file(args.autoencoder))
+    codes = encode(store.images)
+    k = section.neighbours
+    in_pixels = [nearest(queries, store.images, training, k, pixel_distances) for queries in (samples, real)]
+    in_codes = [nearest(encode(queries), codes, training, k, code_distances) for queries in (samples, real)]
+    write_png(args.figure, picture(samples, store.images, [in_pixels[0], in_codes[0]], section))
+    write_json(
+        args.metrics,
+        {"samples": len(samples), "held_out_images": len(real), "training_images": len(training)}
+        | figures("pixels", in_pixels[0], in_pixels[1], section.quantile)
+        | figures("codes", in_codes[0], in_codes[1], section.quantile),
+    )
+
+
+def encoder(autoencoder: Autoencoder) -> Callable[[Images], Bytes]:
+    """A function from images of any size to binary codes, block by block."""
+
+    def encode(images_uint8: Images) -> Bytes:
+        starts = range(0, len(images_uint8), ENCODED_AT_ONCE)
+        size = autoencoder.image_shape[0]
+        blocks = [autoencoder.encode(resized(images_uint8[s : s + ENCODED_AT_ONCE], size)) for s in starts]
+        return np.concatenate(blocks)
+
+    return encode
+
+
+def figures(space: str, samples: Nearest, real: Nearest, quantile: float) -> dict[str, float]:
+    """What a JSON says about one space."""
+    return {
+        f"{space}_median_distance": float(np.median(samples.distances[:, 0])),
+        f"{space}_median_distance_real": float(np.median(real.distances[:, 0])),
+        f"{space}_copied_share": copied_share(samples, real, quantile),
+        f"{space}_closer_share": closer_share(samples, real, quantile),
+    }
+
+
+def picture(samples: Images, training: Images, found: list[Nearest], section: NearestFigure) -> Images:
+    """A row a sample: itself, its nearest in pixels, its nearest by code."""
+    columns = [("sample", samples[: section.shown], 1)]
+    for name, space in zip(("nearest in pixels", "nearest by code"), found, strict=True):
+        rows = space.numbers[: section.shown].reshape(-1)
+        columns.append((name, training[rows], space.numbers.shape[1]))
+    parts = [title(name, enlarge(tile(images, width), section.enlargement)) for name, images, width in columns]
+    return beside(parts, 12)
+
+
+if __name__ == "__main__":
+    run_stage(main)

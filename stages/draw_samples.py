@@ -1,0 +1,63 @@
+"""Draws samples of a generator, with the statistics of the sampled batch (Figures 2 and 3 of the paper).
+
+Inputs:  a generator; the image store it was trained on, for comparison; `figures.samples.<name>` of params.yaml.
+Outputs: a PNG, samples over as many real images; a JSON that says how varied samples are: the mean distance between two
+         of them beside that between two real images, RMS of pixels, 0 to 255. A collapsed generator has a low ratio.
+Published: pictures only.
+"""
+
+import numpy as np
+import torch
+
+from dcgan.drawing import above, title
+from dcgan.files import write_json
+from dcgan.memorization import pixel_distances
+from dcgan.networks import Generator
+from dcgan.pixels import Images, enlarge, tile, write_png
+from dcgan.random import derived_seed, numpy_generator
+from dcgan.store import ImageStore
+from workflow.figures import figure_parser, section_named
+from workflow.stage import load_params, prepare, run_stage
+
+
+def main(arguments: list[str] | None = None) -> None:
+    args = figure_parser(__doc__, "generator", "images", "figure", "metrics").parse_args(arguments)
+    params = load_params(args.params)
+    section = section_named(params.figures.samples, args.name, "figures.samples")
+    seed = params.run.seed
+
+    device = prepare(params.run)
+    generator = Generator.from_file(args.generator, device)
+    classes = generator.architecture.classes
+    labels = torch.arange(section.count, device=device) % classes if classes else None
+    samples = generator.sample(section.count, derived_seed(seed, "samples", args.name), labels)
+    store = ImageStore(args.images)
+    chosen = numpy_generator(seed, "samples", args.name).permutation(len(store))[: section.count]
+    real = store.images[np.sort(chosen)]
+
+    grids = [
+        title(text, enlarge(tile(images, section.columns), section.enlargement))
+        for text, images in (("samples", samples), ("real images", real))
+    ]
+    write_png(args.figure, above(grids, 8))
+    variety, real_variety = mean_distance(samples), mean_distance(real)
+    write_json(
+        args.metrics,
+        {
+            "samples": section.count,
+            "mean_distance": variety,
+            "mean_distance_real": real_variety,
+            "variety": variety / real_variety if real_variety else None,
+        },
+    )
+
+
+def mean_distance(images_uint8: Images) -> float:
+    """Mean RMS difference between two different images of a set."""
+    distances = pixel_distances(images_uint8, images_uint8)
+    pairs = distances[np.triu_indices(len(images_uint8), k=1)]
+    return float(pairs.mean(dtype=np.float64)) if len(pairs) else 0.0
+
+
+if __name__ == "__main__":
+    run_stage(main)
