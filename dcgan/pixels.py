@@ -16,6 +16,8 @@ from dcgan.files import replace_when_done
 
 PixelRange = Literal["tanh", "sigmoid"]
 Images = npt.NDArray[np.uint8]
+# Enlarged pixels repeat: without PNG's differences between neighbours they take half the bytes.
+PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 
 
 def to_input(images_uint8: Images | torch.Tensor, pixel_range: PixelRange) -> torch.Tensor:
@@ -53,7 +55,7 @@ def enlarge(image_uint8: Images, factor: int) -> Images:
 
 def write_png(path: Path, image_uint8: Images) -> None:
     """Writes a (H, W, 3) uint8 RGB picture as PNG, the same bytes for the same pixels."""
-    ok, encoded = cv2.imencode(".png", cv2.cvtColor(image_uint8, cv2.COLOR_RGB2BGR))
+    ok, encoded = cv2.imencode(".png", cv2.cvtColor(image_uint8, cv2.COLOR_RGB2BGR), PNG_OPTIONS)
     if not ok:
         raise ValueError(f"{path}: a picture of shape {image_uint8.shape} cannot be encoded as PNG")
     with replace_when_done(path) as partial:

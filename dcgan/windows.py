@@ -28,11 +28,14 @@ MAX_ITERATIONS, FOLDS = 1000, 5
 
 @dataclass(frozen=True)
 class MapWeights:
-    """What the logistic regression learned: one weight a feature map; `accuracy` is that on images it did not see."""
+    """What the logistic regression learned: one weight a feature map.
+
+    `accuracy` is that on images it did not see; None where boxes lie on one image only, or on none.
+    """
 
     weights: npt.NDArray[np.float64]
     n_inside: int
-    accuracy: float
+    accuracy: float | None
 
     @property
     def positive(self) -> npt.NDArray[np.int64]:
@@ -44,12 +47,12 @@ def fit_maps(activations: Tensor, inside: Positions, strength: float, generator:
     """Logistic regression on activations at one position: inside a box against as many random positions.
 
     activations: (N, C, H, W); inside: (N, H, W) bool. The random positions come from the images that have a box, and,
-    as in the paper, from anywhere in them. `strength` is the L2 penalty's C. Raises ValueError without any position.
+    as in the paper, from anywhere in them. `strength` is the L2 penalty's C. Without any box all weights are 0.
     """
     vectors = activations.permute(0, 2, 3, 1).double().cpu().numpy()
     places = np.argwhere(inside)
     if len(places) == 0:
-        raise ValueError("no box covers the centre of any position of the feature map")
+        return MapWeights(np.zeros(activations.shape[1]), 0, None)
     with_box = np.flatnonzero(inside.any(axis=(1, 2)))
     images = generator.choice(with_box, size=len(places))
     elsewhere = generator.integers(0, inside.shape[1:], size=(len(places), 2))
@@ -57,8 +60,9 @@ def fit_maps(activations: Tensor, inside: Positions, strength: float, generator:
     x, y = vectors[tuple(every.T)], np.repeat([1, 0], len(places))
     model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS)
     n_folds = min(FOLDS, len(np.unique(every[:, 0])))
-    scores = cross_val_score(model, x, y, groups=every[:, 0], cv=GroupKFold(n_folds)) if n_folds > 1 else [np.nan]
-    return MapWeights(model.fit(x, y).coef_[0], len(places), float(np.mean(scores)))
+    if n_folds > 1:
+        scores = cross_val_score(model, x, y, groups=every[:, 0], cv=GroupKFold(n_folds))
+    return MapWeights(model.fit(x, y).coef_[0], len(places), float(scores.mean()) if n_folds > 1 else None)
 
 
 def without_maps(activations: Tensor, maps: npt.NDArray[np.int64]) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 
 from dcgan.boxes import Box, positions_inside
 from dcgan.drawing import above, draw, estimate_generator, title
-from dcgan.files import InputError, write_json
+from dcgan.files import write_json
 from dcgan.judges import WindowJudge, boxes_of, windowed
 from dcgan.networks import Generator
 from dcgan.pixels import Images, enlarge, tile, to_uint8, write_png
@@ -38,8 +38,6 @@ def main(arguments: list[str] | None = None) -> None:
     judge = WindowJudge.from_file(args.judge)
     removal = Removal(Generator.from_file(args.generator, device), section, seed)
     boxes = boxes_of(judge.predict(removal.before), removal.size)
-    if not boxes:
-        raise InputError(f"{args.generator}: the judge sees no window on any of {section.samples} samples")
     random = numpy_generator(seed, "windows", args.name)
     fitted = removal.fit(boxes, random)
     at_random = np.sort(random.permutation(len(fitted.weights))[: len(fitted.positive)])

@@ -1,0 +1,123 @@
+"""What each stage's figures say, as one short sentence: for the report and for the lines at the end of a run.
+
+Input: the JSON of results/metrics that a stage writes. Output: text; nothing where a stage has no sentence.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Metrics = Mapping[str, Any]
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share as percent, "12 %"; a dash where there is none."""
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def duplicates(m: Metrics) -> str:
+    """Section 4.1.1."""
+    return (
+        f"{m['n_removed']:,} of {m['n_images']:,} images dropped as duplicates, {percent(m['share_removed'], 1)} "
+        f"(published {percent(m['published_share'], 1)})"
+    )
+
+
+def svm(m: Metrics) -> str:
+    """Tables 1 and 2."""
+    return (
+        f"{percent(m['error'], 1)} error (published {percent(m['published'], 1)}), "
+        f"{percent(m['random_weights_error'], 1)} with random weights"
+    )
+
+
+def samples(m: Metrics) -> str:
+    """Figures 2 and 3."""
+    return f"two samples differ {m['variety']:.2f} times as much as two real images"
+
+
+def walk(m: Metrics) -> str:
+    """Figure 4."""
+    return (
+        f"largest step {m['roughness']:.1f} times the mean step; a generator that had memorized its training images: "
+        f"{m['roughness_if_memorized']:.1f}"
+    )
+
+
+def guided(m: Metrics) -> str:
+    """Figure 5."""
+    return (
+        f"guided gradients correlate with the picture's detail by {m['likeness']:.2f}, "
+        f"with random weights by {m['likeness_random']:.2f}"
+    )
+
+
+def nearest(m: Metrics) -> str:
+    """Memorization."""
+    return (
+        f"{percent(m['pixels_copied_share'], 1)} of samples suspiciously near to a training image in pixels, "
+        f"{percent(m['codes_copied_share'], 1)} by code (real images never trained on: 1 %)"
+    )
+
+
+def windows(m: Metrics) -> str:
+    """Figure 6."""
+    return (
+        f"{percent(m['share_with_window'])} of samples have a window, {percent(m['share_with_window_without_maps'])} "
+        f"without {m['maps_dropped']} of {m['maps']} feature maps "
+        f"({percent(m['share_with_window_without_random_maps'])} without as many random ones)"
+    )
+
+
+def arithmetic(m: Metrics) -> str:
+    """Figure 7."""
+    return (
+        f"expected attributes in {percent(m['mean_success'])} of results with the mean of {m['exemplars']} z, "
+        f"{percent(m['single_success'])} with single z, {percent(m['chance'])} by chance"
+    )
+
+
+def turn(m: Metrics) -> str:
+    """Figure 8."""
+    return (
+        f"{percent(m['monotone_share'])} of {m['faces']} faces turn steadily, by {m['turned_degrees']:.0f} degrees in "
+        f"all ({percent(m['monotone_share_random_direction'])} along a random direction)"
+    )
+
+
+def window_judge(m: Metrics) -> str:
+    """The judge of Figure 6."""
+    return f"right about a window in {percent(m['image_accuracy'], 1)} of {m['images']:,} real images it never saw"
+
+
+def face_judge(m: Metrics) -> str:
+    """The judge of Figures 7 and 8."""
+    attributes = [
+        f"{name.removesuffix('_accuracy').replace('_', ' ')} {percent(value, 1)}"
+        for name, value in m.items()
+        if name.endswith("_accuracy") and not name.startswith("pose")
+    ]
+    return (
+        f"right about {', '.join(attributes)} of {m['held_out']:,} real faces it never saw; pose off by "
+        f"{m['pose_mean_error_degrees']:.1f} degrees on average"
+    )
+
+
+SENTENCES: dict[str, tuple[str, Callable[[Metrics], str]]] = {
+    "drop_duplicates": ("section 4.1.1, duplicates", duplicates),
+    "evaluate_svm": ("Tables 1 and 2", svm),
+    "draw_samples": ("Figures 2 and 3, samples", samples),
+    "draw_walk": ("Figure 4, walk", walk),
+    "draw_guided": ("Figure 5, guided backpropagation", guided),
+    "draw_nearest": ("memorization", nearest),
+    "draw_windows": ("Figure 6, windows", windows),
+    "draw_arithmetic": ("Figure 7, arithmetic", arithmetic),
+    "draw_turn": ("Figure 8, turn", turn),
+    "fit_window_judge": ("judge of windows", window_judge),
+    "fit_face_judge": ("judge of faces", face_judge),
+}
+
+
+def sentence(stage: str, metrics: Metrics) -> str:
+    """What a stage's metrics say, or nothing."""
+    found = SENTENCES.get(stage.split("@")[0])
+    return found[1](metrics) if found else ""

@@ -1,0 +1,57 @@
+"""What was reproduced, in a few lines: `python -m workflow.summary`, the end of `make repro`.
+
+Input: the metrics of the current DAG. Output: a line a result, ours beside published, and where the report is.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dcgan.files import read_json
+from workflow.comparison import compare
+from workflow.dag import Stage, resolved_stages
+from workflow.findings import SENTENCES, sentence
+from workflow.published import TABLES
+from workflow.report import base_name, metrics_by_name, outputs
+from workflow.stage import run_stage
+
+REPORT_STAGE = "build_report"
+# Stages with a line of their own; the tables' lines come first, the rest stands in the report.
+SHOWN = ("drop_duplicates", "draw_walk", "draw_guided", "draw_nearest", "draw_windows", "draw_arithmetic", "draw_turn")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the summary of the DAG in the working directory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(arguments)
+    root = Path.cwd()
+    stages = resolved_stages(root)
+    print("What was reproduced, ours beside the paper's:")
+    for line in [*table_lines(root, stages), *finding_lines(root, stages)]:
+        print(f"  {line}")
+    for stage in stages.values():
+        if base_name(stage) == REPORT_STAGE:
+            print(f"Everything, with pictures: {stage.outputs[0]}")
+
+
+def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
+    """A line for each number of Tables 1 to 3 that this run has."""
+    metrics = metrics_by_name(root, stages)
+    for table in (compare(table, metrics) for table in TABLES):
+        for quoted, ours in zip(table.lines, table.lines[1:], strict=False):
+            if ours.quoted:
+                continue
+            for column, theirs, cell in zip(table.columns, quoted.cells, ours.cells, strict=True):
+                if cell.text:
+                    yield f"Table {table.number}, {quoted.model}: {column} {cell.text} % (paper: {theirs.text})"
+
+
+def finding_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
+    """A line for each stage of `SHOWN` that has metrics."""
+    for stage in sorted((s for s in stages.values() if base_name(s) in SHOWN), key=lambda s: SHOWN.index(base_name(s))):
+        for path in outputs(root, stage, ".json"):
+            yield f"{SENTENCES[base_name(stage)][0]}: {sentence(stage.name, read_json(root / path))}"
+
+
+if __name__ == "__main__":
+    run_stage(main)
