@@ -9,6 +9,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,30 @@ def tiny_checkout(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def under_dvc(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
-    folder = tiny_checkout(tmp_path_factory.mktemp("dvc") / "checkout")
-    started = time.monotonic()
-    run(folder, "dvc", "repro")
-    print(f"dvc repro: {time.monotonic() - started:.0f} s")
-    return folder
+def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Run) -> dict[str, Path]:
+    """Two clean copies, each after a run of one engine. They run at the same time: load must not change a byte."""
+    commands = {"dvc": ("dvc", "repro"), "snakemake": ("snakemake", "--cores", "2")}
+    folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout") for engine in commands}
+
+    def timed(engine: str) -> float:
+        started = time.monotonic()
+        run(folders[engine], *commands[engine])
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor() as threads:
+        for engine, seconds in zip(commands, threads.map(timed, commands), strict=True):
+            print(f"{' '.join(commands[engine])}: {seconds:.0f} s")
+    return folders
 
 
-@pytest.fixture(scope="module")
-def under_snakemake(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
-    folder = tiny_checkout(tmp_path_factory.mktemp("snakemake") / "checkout")
-    started = time.monotonic()
-    run(folder, "snakemake", "--cores", "2")
-    print(f"snakemake --cores 2: {time.monotonic() - started:.0f} s")
-    return folder
+@pytest.fixture
+def under_dvc(checkouts: dict[str, Path]) -> Path:
+    return checkouts["dvc"]
+
+
+@pytest.fixture
+def under_snakemake(checkouts: dict[str, Path]) -> Path:
+    return checkouts["snakemake"]
 
 
 def digests(folder: Path) -> dict[str, str]:
