@@ -14,8 +14,17 @@ from torch import Tensor
 
 from dcgan.features import FeatureTable, Rows
 from dcgan.files import InputError
-from dcgan.svm import Columns, Optimum, minimize
-from dcgan.svm_sides import GramSide, RowSide, gram_matrix, gram_pays, table_blocks, weights_of_rows
+from dcgan.svm import Columns, minimize
+from dcgan.svm_sides import (
+    Blocks,
+    GramSide,
+    RowSide,
+    gram_matrix,
+    gram_pays,
+    table_blocks,
+    tensor_blocks,
+    weights_of_rows,
+)
 
 DOUBLE_UP_TO_ROWS = 2048
 Errors = npt.NDArray[np.float64]
@@ -59,6 +68,11 @@ class Solver:
     memory_bytes: int  # for rows or Gram matrices held at a time
     device: torch.device
 
+    def number_type(self, n: int) -> Tensor:
+        """An empty tensor of the type that n rows are solved in: float64 costs little up to a few thousand."""
+        kind = torch.float64 if n <= DOUBLE_UP_TO_ROWS else torch.float32
+        return torch.empty(0, dtype=kind, device=self.device)
+
 
 def whole(table: FeatureTable) -> Split:
     """Every row of a table."""
@@ -71,43 +85,43 @@ def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solve
     draws: places in the split. Draws that overlap enough share one Gram matrix of all rows that any of them takes.
     """
     union = np.unique(np.concatenate(draws))
-    shares = len(union) ** 2 <= sum(len(places) ** 2 for places in draws) and len(draws) > 1
-    like = torch.empty(0, device=solver.device)
-    if not shares or 8 * len(union) ** 2 > solver.memory_bytes:
+    saves = len(draws) > 1 and len(union) ** 2 <= sum(len(places) ** 2 for places in draws)
+    if not saves or 8 * len(union) ** 2 + 4 * len(union) * split.width > solver.memory_bytes:
         for places in draws:
-            yield fit_rows(split.part(places), costs, solver, None)
+            yield fit_rows(split.part(places), costs, solver)
         return
     pool = split.part(union)
-    blocks = table_blocks(pool.table, pool.rows, pool.columns, solver.memory_bytes, solver.device)
-    gram = gram_matrix(blocks, len(union), like.double() if len(union) <= DOUBLE_UP_TO_ROWS else like)
+    x = torch.from_numpy(pool.table.read(pool.rows, pool.columns)).to(solver.device)
+    gram = gram_matrix(tensor_blocks(x), len(union), solver.number_type(len(union)))
     for places in draws:
         inside = torch.from_numpy(np.searchsorted(union, places)).to(solver.device)
-        yield fit_rows(split.part(places), costs, solver, gram[inside][:, inside])
+        like = solver.number_type(len(places))
+        side = GramSide(gram[inside][:, inside].to(like))
+        yield _fit(side, tensor_blocks(x[inside]), split.labels[places], costs, solver)
 
 
-def fit_rows(split: Split, costs: Sequence[float], solver: Solver, gram: Tensor | None) -> Tensor:
+def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Tensor:
     """The optimum on all rows of a split for every cost and class: (costs, classes, d + 1) float32."""
     n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
     blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
-    kind = torch.float64 if n <= DOUBLE_UP_TO_ROWS else torch.float32
-    like = torch.empty(0, dtype=kind, device=solver.device)
-    if gram is None and gram_pays(n, d, columns, solver.memory_bytes):
-        gram = gram_matrix(blocks, n, like)
-    side = RowSide(blocks, n, d, like) if gram is None else GramSide(gram.to(kind))
-    optimum = minimize(side, columns_of(split.labels, costs, like), solver.tolerance)
-    if kind == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
-        optimum = _finish_in_double(side, split, costs, solver, optimum)
-    weights = optimum.weights if isinstance(side, RowSide) else weights_of_rows(blocks, optimum.weights, d)
-    return weights.float().view(len(costs), -1, d + 1)
+    like = solver.number_type(n)
+    side: GramSide | RowSide = RowSide(blocks, n, d, like)
+    if gram_pays(n, d, columns, solver.memory_bytes):
+        side = GramSide(gram_matrix(blocks, n, like))
+    return _fit(side, blocks, split.labels, costs, solver)
 
 
-def _finish_in_double(
-    side: GramSide | RowSide, split: Split, costs: Sequence[float], solver: Solver, optimum: Optimum
-) -> Optimum:
-    """Goes on in float64 from where float32's rounding stopped, as large costs on unscaled features need it."""
-    like = torch.empty(0, dtype=torch.float64, device=solver.device)
-    finer = GramSide(side.gram.double()) if isinstance(side, GramSide) else RowSide(side.blocks, side.n, side.d, like)
-    return minimize(finer, columns_of(split.labels, costs, like), solver.tolerance, optimum.weights.double())
+def _fit(side: GramSide | RowSide, blocks: Blocks, labels: Classes, costs: Sequence[float], solver: Solver) -> Tensor:
+    like = side.zeros(0)
+    optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance)
+    if like.dtype == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
+        # float32's rounding stopped it, as large costs on unscaled features do: float64 goes on from there.
+        side, like = side.in_double(), like.double()
+        optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())
+    weights = optimum.weights
+    if isinstance(side, GramSide):
+        weights = weights_of_rows(blocks, weights)
+    return weights.float().view(len(costs), -1, weights.shape[1])
 
 
 def columns_of(labels: Classes, costs: Sequence[float], like: Tensor) -> Columns:

@@ -2,8 +2,8 @@
 
 Section 5.1 and 5.2 of the paper. Input: a discriminator with estimated batch-norm statistics and an image store.
 Output: an HDF5 table; `features` (N, D) float32 or float16, chunked by rows, unscaled; `labels` (N,) int64 where the
-store has them; `keys` (N,) str; attribute `layers`: feature maps of each layer, from the image upwards. A layer of m
-maps takes 16 m neighbouring columns, map by map, each map row by row. D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
+store has them; `keys` (N,) str; attribute `layers`: how many neighbouring columns each layer fills, from the image
+upwards. A layer of m maps fills 16 m, map by map, each row by row. D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
 
 Rows are written as they are computed, into a work file that a killed run leaves behind and the next one goes on with.
 """
@@ -11,7 +11,7 @@ Rows are written as they are computed, into a work file that a killed run leaves
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import h5py
 import numpy as np
@@ -40,11 +40,33 @@ def pooled_features(activations: Sequence[Tensor]) -> Tensor:
     return torch.cat([F.adaptive_max_pool2d(maps, POOLED_SIDE).flatten(1) for maps in activations], dim=1)
 
 
-@torch.no_grad()
-def feature_vectors(discriminator: Discriminator, images_uint8: Images) -> Tensor:
-    """images_uint8: (N, H, W, C) -> (N, D) float32 on the network's device; no row depends on another."""
-    x = _network_input(discriminator, images_uint8)
-    return pooled_features(discriminator.activations(x, statistics="estimated"))
+class FeatureMaker(Protocol):
+    """Anything that makes one row of features of one image."""
+
+    @property
+    def layers(self) -> list[int]:
+        """The number of columns of each layer."""
+
+    def __call__(self, images_uint8: Images) -> Tensor:
+        """images_uint8: (N, H, W, C) -> (N, D) float32; no row depends on another."""
+
+
+class DiscriminatorFeatures:
+    """The features of the paper, of a discriminator whose batch-norm statistics are estimated."""
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        self.discriminator = discriminator
+
+    @property
+    def layers(self) -> list[int]:
+        """16 columns a feature map."""
+        return [maps * POOLED_SIDE**2 for maps, _ in self.discriminator.architecture.discriminator_layers]
+
+    @torch.no_grad()
+    def __call__(self, images_uint8: Images) -> Tensor:
+        """images_uint8: (N, H, W, C) -> (N, D) float32 on the network's device."""
+        x = _network_input(self.discriminator, images_uint8)
+        return pooled_features(self.discriminator.activations(x, statistics="estimated"))
 
 
 def estimate_on_images(discriminator: Discriminator, images_uint8: Images, batch_size: int) -> None:
@@ -76,7 +98,7 @@ class FeatureTable:
         try:
             self._file = h5py.File(self.path, "r")
             self._features = self._file["features"]
-            self.layers: list[int] = [int(maps) for maps in self._features.attrs["layers"]]
+            self.layers: list[int] = [int(columns) for columns in self._features.attrs["layers"]]
             self.labels: Labels | None = self._file["labels"][:] if "labels" in self._file else None
         except (OSError, KeyError) as error:
             raise InputError(f"{self.path}: not a readable feature table ({error})") from error
@@ -87,8 +109,8 @@ class FeatureTable:
 
     def columns_of(self, layer: int) -> slice:
         """The neighbouring columns that a layer fills."""
-        start = 16 * sum(self.layers[:layer])
-        return slice(start, start + 16 * self.layers[layer])
+        start = sum(self.layers[:layer])
+        return slice(start, start + self.layers[layer])
 
     def read(self, rows: Rows | slice, columns: slice = slice(None)) -> Features:
         """The named rows in the named order, (n, d) float32."""
@@ -117,50 +139,52 @@ def _read_rising(dataset: h5py.Dataset, rows: Rows, columns: slice) -> Features:
 
 
 def extract_features(
-    discriminator: Discriminator, store: ImageStore, path: Path, work: Path, batch_size: int, dtype: FeatureType
+    maker: FeatureMaker, store: ImageStore, path: Path, work: Path, batch_size: int, dtype: FeatureType
 ) -> None:
     """Writes the feature table of a store to `path`; rows that a killed run left under `work` are not computed again.
 
-    work: a folder of its own for this network, this store and these options.
+    work: a folder of its own for this maker, this store and these options.
     """
     partial, position = work / "features.h5", work / "position.json"
     if not position.exists():
         work.mkdir(parents=True, exist_ok=True)
-        _create_table(partial, discriminator, store, dtype)
+        _create_table(partial, maker, store, dtype)
         flush_to_disk(partial)
         write_json(position, {"rows": 0})
-    _fill_table(discriminator, store, partial, position, batch_size)
+    _fill_table(maker, store, partial, position, batch_size)
     with replace_when_done(path) as finished:
         shutil.move(partial, finished)
     shutil.rmtree(work)
 
 
-def _create_table(path: Path, discriminator: Discriminator, store: ImageStore, dtype: FeatureType) -> None:
+def _create_table(path: Path, maker: FeatureMaker, store: ImageStore, dtype: FeatureType) -> None:
     """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it."""
-    width = discriminator.architecture.feature_count
+    width = sum(maker.layers)
     rows = max(1, min(len(store), CHUNK_BYTES // (width * np.dtype(dtype).itemsize)))
     with h5py.File(path, "w") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_chunk((rows, width))
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        # No time of writing in the file: the same features give the same bytes.
+        properties.set_obj_track_times(False)
         space = h5py.h5s.create_simple((len(store), width))
         kind = h5py.h5t.py_create(np.dtype(dtype))
         features = h5py.Dataset(h5py.h5d.create(file.id, b"features", kind, space, dcpl=properties))
-        features.attrs["layers"] = [maps for maps, _ in discriminator.architecture.discriminator_layers]
+        features.attrs["layers"] = maker.layers
         file.create_dataset("keys", data=list(store.keys), dtype=h5py.string_dtype())
         if store.labels is not None:
             file.create_dataset("labels", data=store.labels)
 
 
-def _fill_table(discriminator: Discriminator, store: ImageStore, table: Path, position: Path, batch_size: int) -> None:
+def _fill_table(maker: FeatureMaker, store: ImageStore, table: Path, position: Path, batch_size: int) -> None:
     done = int(read_json(position)["rows"])
     flushed = done
     with h5py.File(table, "r+") as file, Progress(len(store) - done, f"features of {store.path}", "images") as progress:
         features = file["features"]
         for start in range(done, len(store), batch_size):
             stop = min(start + batch_size, len(store))
-            features[start:stop] = _stored(feature_vectors(discriminator, store.images[start:stop]), features.dtype)
+            features[start:stop] = _stored(maker(store.images[start:stop]), features.dtype)
             progress.update(stop - start)
             if stop - flushed >= ROWS_BETWEEN_FLUSHES:
                 file.flush()

@@ -6,12 +6,16 @@ processes can memory-map them at their offset, and a training run can copy them 
 Attributes say where the images came from. Order is the source's key order.
 """
 
-import shutil
+import json
+import tempfile
+from array import array
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -19,7 +23,10 @@ import numpy.typing as npt
 
 from dcgan.files import InputError, replace_when_done
 
-COPY_BLOCK_BYTES = 1 << 24
+# Where the pixels begin: HDF5's first bytes take less than a page.
+PIXELS_OFFSET = 4096
+COPY_BLOCK_BYTES = 1 << 20
+KEYS_AT_ONCE = 1 << 16
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
@@ -28,66 +35,94 @@ class StoreWriter:
     """Appends images of one shape; the store appears under its name only when the `with` block ends without error.
 
     HDF5 must know the size of a contiguous dataset before the first byte, and a source does not say how many of its
-    values can be decoded. So pixels go to an unnamed spool first and are copied behind the header at the end.
+    values can be decoded. So pixels are written at once to where they will lie, and HDF5's own bytes are put before and
+    behind them at the end, out of a second file that has a hole in their place. Memory does not grow with the images.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], attributes: Mapping[str, Any]) -> None:
         self.path, self.image_shape, self.attributes = Path(path), tuple(image_shape), dict(attributes)
-        self.keys: list[str] = []
-        self.labels: list[int] = []
-        self._spool_path = self.path.with_name(f".{self.path.name}.spool")
-        self._spool: BinaryIO | None = None
+        self.count = 0
+        self.labels = array("q")
+        self._files: ExitStack | None = None
 
     def __enter__(self) -> "StoreWriter":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._spool = self._spool_path.open("w+b")
-        # Unlinked at once: whatever ends this process, the disk gets the space back.
-        self._spool_path.unlink()
+        self._files = ExitStack()
+        partial = self._files.enter_context(replace_when_done(self.path))
+        self._pixels = self._files.enter_context(partial.open("w+b"))
+        self._pixels.seek(PIXELS_OFFSET)
+        self._keys = self._files.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", dir=partial.parent))
         return self
 
     def append(self, images_uint8: Images, keys: Sequence[str], labels: Sequence[int] | Labels | None = None) -> None:
         """Adds images: (n, H, W, C) uint8 with n keys and, if the store has labels, n labels."""
         if images_uint8.dtype != np.uint8 or images_uint8.shape != (len(keys), *self.image_shape):
             raise ValueError(f"expected uint8 {(len(keys), *self.image_shape)}, got {images_uint8.shape}")
-        if self._spool is None:
+        if self._files is None:
             raise ValueError("append() outside the with block")
-        self._spool.write(np.ascontiguousarray(images_uint8).data)
-        self.keys.extend(keys)
+        self._pixels.write(np.ascontiguousarray(images_uint8).data)
+        self._keys.writelines(f"{json.dumps(key)}\n" for key in keys)
+        self.count += len(keys)
         if labels is not None:
             self.labels.extend(int(label) for label in labels)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        assert self._spool is not None
-        with self._spool as spool:
-            if kind is None:
-                if self.labels and len(self.labels) != len(self.keys):
-                    raise ValueError(f"{len(self.labels)} labels for {len(self.keys)} images")
-                with replace_when_done(self.path) as partial:
-                    offset = self._write_header(partial)
-                    self._copy_pixels(spool, partial, offset)
+        assert self._files is not None
+        if kind is not None:
+            self._files.__exit__(kind, error, at)
+        else:
+            with self._files:
+                self._finish()
 
-    def _write_header(self, path: Path) -> int:
-        """Writes keys, labels, attributes and the empty images; returns the byte offset of the pixels."""
-        with h5py.File(path, "w", libver="v110") as file:
-            file.attrs.update(self.attributes)
-            file.create_dataset("keys", data=self.keys, dtype=h5py.string_dtype(), shape=(len(self.keys),))
-            if self.labels:
-                file.create_dataset("labels", data=np.array(self.labels, np.int64))
+    def _finish(self) -> None:
+        """Puts HDF5's bytes around the pixels."""
+        if self.labels and len(self.labels) != self.count:
+            raise ValueError(f"{len(self.labels)} labels for {self.count} images")
+        size = self.count * int(np.prod(self.image_shape))
+        with tempfile.NamedTemporaryFile(dir=self.path.parent) as frame:
+            offset = self._write_frame(Path(frame.name), size)
+            if offset != PIXELS_OFFSET:
+                # HDF5 places less than a page of pixels elsewhere.
+                self._pixels.seek(PIXELS_OFFSET)
+                pixels = self._pixels.read(size)
+                self._pixels.seek(offset)
+                self._pixels.write(pixels)
+            copy_range(frame, self._pixels, 0, offset)
+            copy_range(frame, self._pixels, offset + size, Path(frame.name).stat().st_size)
+        self._pixels.flush()
+
+    def _write_frame(self, path: Path, size: int) -> int:
+        """Writes a store with a hole in place of the pixels; returns their byte offset."""
+        alignment = {"alignment_threshold": min(max(size, 1), PIXELS_OFFSET), "alignment_interval": PIXELS_OFFSET}
+        with h5py.File(path, "w", libver="v110", **alignment) as file:
             layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             layout.set_layout(h5py.h5d.CONTIGUOUS)
             layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
             layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            space = h5py.h5s.create_simple((len(self.keys), *self.image_shape))
+            space = h5py.h5s.create_simple((self.count, *self.image_shape))
             images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, dcpl=layout)
-            return int(images.get_offset() or 0)
+            offset = int(images.get_offset() or PIXELS_OFFSET)
+            file.attrs.update(self.attributes)
+            if self.labels:
+                file.create_dataset("labels", data=np.array(self.labels, np.int64))
+            self._write_keys(file.create_dataset("keys", (self.count,), h5py.string_dtype()))
+        return offset
 
-    def _copy_pixels(self, spool: BinaryIO, path: Path, offset: int) -> None:
-        if not self.keys:
-            return
-        spool.seek(0)
-        with path.open("r+b") as file:
-            file.seek(offset)
-            shutil.copyfileobj(spool, file, COPY_BLOCK_BYTES)
+    def _write_keys(self, dataset: h5py.Dataset) -> None:
+        """Moves the keys into the store, some at a time."""
+        self._keys.seek(0)
+        at = 0
+        while block := [json.loads(line) for line in islice(self._keys, KEYS_AT_ONCE)]:
+            dataset[at : at + len(block)] = block
+            at += len(block)
+
+
+def copy_range(source: IO[bytes], target: IO[bytes], begin: int, end: int) -> None:
+    """Copies bytes from one file to the same place in another."""
+    source.seek(begin)
+    target.seek(begin)
+    while begin < end and (block := source.read(min(COPY_BLOCK_BYTES, end - begin))):
+        target.write(block)
+        begin += len(block)
 
 
 class ImageStore:

@@ -22,7 +22,7 @@ from dcgan.features import FeatureTable, Rows
 from dcgan.svm import Columns, Direction
 
 PRODUCTS_EXPECTED = 60
-BLOCK_BYTES = 1 << 28
+STREAMED_BLOCK_BYTES, KEPT_BLOCK_ROWS = 1 << 28, 1024
 Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
 
 
@@ -31,6 +31,10 @@ class GramSide:
 
     def __init__(self, gram: Tensor) -> None:
         self.gram = gram
+
+    def in_double(self) -> "GramSide":
+        """The same rows in float64."""
+        return GramSide(self.gram.double())
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -62,6 +66,10 @@ class RowSide:
 
     def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor) -> None:
         self.blocks, self.n, self.d, self.like = blocks, n, d, like
+
+    def in_double(self) -> "RowSide":
+        """The same rows in float64."""
+        return RowSide(self.blocks, self.n, self.d, self.like.double())
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -106,17 +114,25 @@ def gram_pays(n: int, d: int, columns: int, memory_bytes: int) -> bool:
 def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: int, device: torch.device) -> Blocks:
     """The named rows of a table in blocks; kept in memory where they fit into it, else read anew at each call."""
     width = len(range(*columns.indices(table.shape[1])))
-    size = max(1, BLOCK_BYTES // (4 * width))
+    if 4 * len(rows) * width <= memory_bytes:
+        return tensor_blocks(torch.from_numpy(table.read(rows, columns)).to(device))
+    size = max(1, STREAMED_BLOCK_BYTES // (4 * width))
 
     def read() -> Iterator[tuple[slice, Tensor]]:
-        for start in range(0, len(rows), size):
-            part = slice(start, min(start + size, len(rows)))
+        for part in block_slices(len(rows), size):
             yield part, torch.from_numpy(table.read(rows[part], columns)).to(device)
 
-    if 4 * len(rows) * width > memory_bytes:
-        return read
-    kept = list(read())
-    return lambda: iter(kept)
+    return read
+
+
+def tensor_blocks(x: Tensor) -> Blocks:
+    """Rows in memory, (n, d), in blocks small enough that the Gram matrix computes little of itself twice."""
+    return lambda: ((part, x[part]) for part in block_slices(len(x), KEPT_BLOCK_ROWS))
+
+
+def block_slices(n: int, size: int) -> Iterator[slice]:
+    """0..n in steps of `size`."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def gram_matrix(blocks: Blocks, n: int, like: Tensor) -> Tensor:
@@ -132,10 +148,7 @@ def gram_matrix(blocks: Blocks, n: int, like: Tensor) -> Tensor:
     return gram
 
 
-def weights_of_rows(blocks: Blocks, coefficients: Tensor, d: int) -> Tensor:
+def weights_of_rows(blocks: Blocks, coefficients: Tensor) -> Tensor:
     """Coefficients (k, n) of the rows -> weights (k, d + 1), the intercept last."""
-    weights = coefficients.new_zeros(len(coefficients), d + 1)
-    for rows, x in blocks():
-        weights[:, :-1].addmm_(coefficients[:, rows], x.to(coefficients))
-    weights[:, -1] = coefficients.sum(1)
-    return weights
+    weights = sum(coefficients[:, rows] @ x.to(coefficients) for rows, x in blocks())
+    return torch.cat([torch.as_tensor(weights), coefficients.sum(1, keepdim=True)], dim=1)

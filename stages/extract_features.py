@@ -11,7 +11,7 @@ Outputs: <out>/discriminator.safetensors, the network with its batch-norm statis
 from pathlib import Path
 
 from dcgan.checkpoints import digest_of
-from dcgan.features import estimate_on_images, extract_features
+from dcgan.features import DiscriminatorFeatures, estimate_on_images, extract_features
 from dcgan.files import InputError
 from dcgan.networks import Discriminator
 from dcgan.random import torch_generator
@@ -48,7 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
                 kind, split, section.model_dump(), params.run.model_dump(), args.discriminator, store.path
             )
             work = state_folder(f"extract_features-{args.set}-{kind}-{split}", digest)
-            extract_features(network, store, args.out / kind / f"{split}.h5", work, section.batch_size, section.dtype)
+            table = args.out / kind / f"{split}.h5"
+            extract_features(DiscriminatorFeatures(network), store, table, work, section.batch_size, section.dtype)
     trained.save(args.out / "discriminator.safetensors", metadata(section, params.run))
 
 

@@ -5,7 +5,7 @@ Inputs:  a folder of their .npy arrays (`200_discrim_params.jl_01.npy`, ...); th
 Outputs: <out>/arrays.csv: network, number, tensor, shape, present; <out>/discriminator.safetensors; and
          <out>/generator.safetensors where all its arrays are there. Where arrays of the discriminator are missing, the
          file holds its leading whole layers: their features are right, it has no logits.
-A command, not a node of the DAG: name the result under `features.<set>.discriminator`.
+In the DAG, one node an entry of `published` in params.yaml; name its result under `features.<set>.discriminator`.
 Published: svhn32 22.48 % error on SVHN with 1,000 labels, imagenet32 82.8 % accuracy on CIFAR-10.
 """
 

@@ -27,10 +27,12 @@ def impossible(params: Params) -> Iterator[str]:
     """One line for everything in the parameters that cannot be."""
     yield from wrong_shards("export", params.export.shards)
     yield from wrong_shards("crop_faces", params.crop_faces.shards)
+    yield from wrong_shards("supervised", params.supervised.shards)
     yield from wrong_crops(params)
     stores = stores_that_are_made(params)
     for name, section in params.train.items():
         yield from wrong_network(f"train.{name}", section, stores)
+    yield from wrong_features(params)
     yield from wrong_names(params)
 
 
@@ -102,6 +104,26 @@ def wrong_names(params: Params) -> Iterator[str]:
     yield from unknown("figures.windows", params.figures.windows, params.judge.windows, "judge.windows")
     yield from unknown("figures.arithmetic", params.figures.arithmetic, params.judge.faces, "judge.faces")
     yield from unknown("figures.turn", params.figures.turn, params.judge.faces, "judge.faces")
+
+
+def wrong_features(params: Params) -> Iterator[str]:
+    """Features come from a network that is trained or was imported, classifiers from features that are made."""
+    folders = [*params.train, *(f"published_{name}" for name in params.published)]
+    made = {f"data/networks/{folder}/discriminator.safetensors" for folder in folders}
+    for name, section in params.features.items():
+        yield from unknown_path(f"features.{name}.discriminator", section.discriminator, "data/networks/", made)
+    made = {f"data/features/{name}" for name in params.features} | {f"data/features/kmeans_{n}" for n in params.kmeans}
+    for name, svm in params.svm.items():
+        yield from unknown_path(f"svm.{name}.features", svm.features, "data/features/", made)
+    if params.supervised.network not in ARCHITECTURES:
+        allowed = ", ".join(ARCHITECTURES)
+        yield f"supervised.network: {params.supervised.network!r} is not allowed (one of {allowed})"
+
+
+def unknown_path(key: str, path: str, folder: str, made: set[str]) -> Iterator[str]:
+    """A path where only stages write has to be one that a stage makes."""
+    if path.startswith(folder) and path not in made:
+        yield f"{key}: {path!r} is not allowed (what is made there: {', '.join(sorted(made)) or 'nothing'})"
 
 
 def unknown(section: str, used: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:

@@ -22,11 +22,61 @@ def duplicates(m: Metrics) -> str:
     )
 
 
+def truth(m: Metrics) -> str:
+    """Section 4.1.1, where the truth is known."""
+    return (
+        f"{percent(m['recall'])} of {m['n_planted']:,} planted duplicates found; {percent(m['precision'], 1)} of what "
+        f"was dropped was a duplicate (published: more than {percent(m['published_precision'])})"
+    )
+
+
+def faces(m: Metrics) -> str:
+    """Section 4.2."""
+    return f"{m['n_kept']:,} faces from {m['n_photos']:,} photos (published: about {m['published_boxes']:,})"
+
+
+def neighbours(m: Metrics) -> str:
+    """Table 3."""
+    return (
+        f"{percent(m['error'], 1)} error with {m['n_samples']:,} samples for neighbours (published "
+        f"{percent(m['published'], 2)}), {percent(m['real_error'], 1)} with {m['n_real']:,} real digits"
+    )
+
+
+def supervised(m: Metrics) -> str:
+    """Table 2's baseline."""
+    return f"{percent(m['error'], 1)} validation error, best of {m['n_trials']} trials (published {percent(m['published'], 2)})"
+
+
+def quality(m: Metrics) -> str:
+    """How near samples are to real images that were never trained on."""
+    return (
+        f"precision {m['precision']:.2f}, recall {m['recall']:.2f} (other real images: {m['precision_real']:.2f}, "
+        f"{m['recall_real']:.2f})"
+    )
+
+
 def svm(m: Metrics) -> str:
     """Tables 1 and 2."""
     return (
         f"{percent(m['error'], 1)} error (published {percent(m['published'], 1)}), "
         f"{percent(m['random_weights_error'], 1)} with random weights"
+    )
+
+
+def neighbours(m: Metrics) -> str:
+    """Table 3."""
+    return (
+        f"{percent(m['error'], 1)} error with {m['n_samples']:,} samples (published {percent(m['published'], 1)}), "
+        f"{percent(m['real_error'], 1)} with {m['n_real']:,} real images"
+    )
+
+
+def supervised(m: Metrics) -> str:
+    """Table 2, the supervised CNN."""
+    return (
+        f"{percent(m['error'], 1)} validation error, best of {m['n_trials']} trials "
+        f"(published {percent(m['published'], 1)}, best of 64)"
     )
 
 
@@ -104,7 +154,14 @@ def face_judge(m: Metrics) -> str:
 
 SENTENCES: dict[str, tuple[str, Callable[[Metrics], str]]] = {
     "drop_duplicates": ("section 4.1.1, duplicates", duplicates),
+    "evaluate_duplicates": ("section 4.1.1, truth", truth),
+    "join_faces": ("section 4.2, faces", faces),
+    "evaluate_samples": ("quality of samples", quality),
+    "evaluate_neighbours": ("Table 3", neighbours),
+    "select_supervised_cnn": ("Table 2, baseline", supervised),
     "evaluate_svm": ("Tables 1 and 2", svm),
+    "select_supervised_cnn": ("Table 2, supervised CNN", supervised),
+    "evaluate_neighbours": ("Table 3, nearest neighbour", neighbours),
     "draw_samples": ("Figures 2 and 3, samples", samples),
     "draw_walk": ("Figure 4, walk", walk),
     "draw_guided": ("Figure 5, guided backpropagation", guided),

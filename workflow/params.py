@@ -7,7 +7,7 @@ value and what is allowed. There are no defaults here: `params.yaml` is the only
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -32,6 +32,14 @@ def check_shards(shards: list[int]) -> list[int]:
     return shards
 
 
+def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
+    """Raises ValueError for a gap without antialiasing, whose rule picks single pixels out of the whole image."""
+    if gap is not None and not section.data.get("antialias"):
+        raise ValueError("needs antialias: true; without antialiasing it is null")
+    return gap
+
+
+ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
 Shards = Annotated[list[CountOrZero], AfterValidator(check_shards)]
 
 
@@ -62,6 +70,7 @@ class Export(Section):
     shards: Shards
     image_size: ImageSize
     antialias: bool
+    reducing_gap: ReducingGap
     min_side: Count
     max_rejects: Share
 
@@ -108,6 +117,7 @@ class PackedSet(Section):
 
 class Pack(Section):
     antialias: bool
+    reducing_gap: ReducingGap
     min_side: Count
     max_rejects: Share
     sets: dict[Name, PackedSet]
@@ -243,6 +253,11 @@ class Figures(Section):
     turn: dict[Name, TurnFigure]
 
 
+class Published(Section):
+    arrays: str
+    architecture: Literal["svhn32", "imagenet32"]
+
+
 class FeatureSet(Section):
     discriminator: str
     images: str
@@ -268,6 +283,35 @@ class SvmSection(Section):
     curve_draws: Count
 
 
+class Neighbours(Section):
+    generator: str
+    images: str
+    samples: Annotated[list[Count], Field(min_length=1)]
+    random_samples: Count
+    batch_size: BatchSize
+    published_error: Share
+
+
+class Kmeans(Section):
+    images: str
+    side: Annotated[int, Field(ge=2, le=16)]
+    patches: Annotated[int, Field(ge=2, le=10_000_000)]
+    centroids: Annotated[int, Field(ge=2, le=100_000)]
+    iterations: Epochs
+    statistics_images: Annotated[int, Field(ge=2)]
+    batch_size: Count
+
+
+class Supervised(Section):
+    images: str
+    network: str
+    labels_per_class: Count
+    trials: Count
+    shards: list[CountOrZero]
+    epochs: Epochs
+    published_error: Share
+
+
 class Report(Section):
     title: str
     max_megabytes: Positive
@@ -282,8 +326,12 @@ class Params(Section):
     crop_faces: CropFaces
     pack: Pack
     train: dict[Name, TrainedNetwork]
+    published: dict[Name, Published]
     features: dict[Name, FeatureSet]
     svm: dict[Name, SvmSection]
+    neighbours: dict[Name, Neighbours]
+    kmeans: dict[Name, Kmeans]
+    supervised: Supervised
     judge: Judges
     figures: Figures
     report: Report

@@ -44,7 +44,13 @@ TABLE_1 = Table(
     ("accuracy", "accuracy, 400 labels a class"),
     True,
     (
-        Row("1-layer K-means", (80.6, 63.7), (None, 0.7), 4800, (Source("kmeans_cifar10", "accuracy"), None)),
+        Row(
+            "1-layer K-means",
+            (80.6, 63.7),
+            (None, 0.7),
+            4800,
+            (Source("svm_kmeans_cifar10", "accuracy", "interval"), None),
+        ),
         Row("3-layer K-means, learned receptive fields", (82.0, 70.7), (None, 0.7), 3200),
         Row("view-invariant K-means", (81.9, 72.6), (None, 0.7), 6400),
         Row("Exemplar CNN", (84.3, 77.4), (None, 0.2), 1024),
@@ -84,9 +90,9 @@ TABLE_3 = Table(
     (
         Row("AlignMNIST", (None, 1.4)),
         Row("InfiMNIST", (None, 2.6)),
-        Row("real data", (3.1, None), ours=(Source("neighbours", "real_error"), None)),
+        Row("real data", (3.1, None), ours=(Source("neighbours_mnist", "real_error"), None)),
         Row("GAN", (6.28, 5.65)),
-        Row("DCGAN", (2.98, 1.48), ours=(Source("neighbours", "error"), None)),
+        Row("DCGAN", (2.98, 1.48), ours=(Source("neighbours_mnist", "error"), None)),
     ),
 )
 
