@@ -82,12 +82,12 @@ def our_cell(row: Row, column: int, metrics: Mapping[str, Mapping[str, Any]], mo
         return Cell("")
     published = row.values[column]
     if published is None:
-        return Cell(with_interval(value, interval))
+        return Cell(ours(value, interval))
     difference = value - published
     judgement: Judgement = "equal" if abs(difference) < 0.05 else "worse"
     if judgement == "worse" and (difference > 0) == more_is_better:
         judgement = "better"
-    return Cell(with_interval(value, interval), f"{difference:+.1f}", judgement)
+    return Cell(ours(value, interval), f"{difference:+.1f}".replace("-", "−"), judgement)
 
 
 def our_value(source: Source | None, metrics: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float | None]:
@@ -106,6 +106,11 @@ def with_interval(value: float | None, interval: float | None) -> str:
         return "–"
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return text if interval is None else f"{text} ± {interval:.1f}"
+
+
+def ours(value: float, interval: float | None) -> str:
+    """A percentage of ours, always with one decimal."""
+    return f"{value:.1f}" if interval is None else f"{value:.1f} ± {interval:.1f}"
 
 
 def pairs(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

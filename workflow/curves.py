@@ -72,8 +72,11 @@ def draw_curve(table: pd.DataFrame, horizontal: str, name: str, x_axis: "Axis", 
     """One column as a polyline; rows without a number are left out."""
     rows = table[[horizontal, name]].dropna()
     pairs = zip(rows[horizontal], rows[name], strict=True)
-    points = " ".join(f"{x_axis.place(x):.1f},{y_axis.place(y):.1f}" for x, y in pairs)
-    return Curve(name, points, f"{rows[name].iloc[-1]:.3g}")
+    points = [f"{x_axis.place(x):.1f},{y_axis.place(y):.1f}" for x, y in pairs]
+    # A line from a point to itself is drawn as a dot.
+    return Curve(
+        name.replace("_", " "), " ".join(points * 2 if len(points) == 1 else points), f"{rows[name].iloc[-1]:.3g}"
+    )
 
 
 class Axis:

@@ -35,19 +35,6 @@ def faces(m: Metrics) -> str:
     return f"{m['n_kept']:,} faces from {m['n_photos']:,} photos (published: about {m['published_boxes']:,})"
 
 
-def neighbours(m: Metrics) -> str:
-    """Table 3."""
-    return (
-        f"{percent(m['error'], 1)} error with {m['n_samples']:,} samples for neighbours (published "
-        f"{percent(m['published'], 2)}), {percent(m['real_error'], 1)} with {m['n_real']:,} real digits"
-    )
-
-
-def supervised(m: Metrics) -> str:
-    """Table 2's baseline."""
-    return f"{percent(m['error'], 1)} validation error, best of {m['n_trials']} trials (published {percent(m['published'], 2)})"
-
-
 def quality(m: Metrics) -> str:
     """How near samples are to real images that were never trained on."""
     return (
@@ -157,8 +144,6 @@ SENTENCES: dict[str, tuple[str, Callable[[Metrics], str]]] = {
     "evaluate_duplicates": ("section 4.1.1, truth", truth),
     "join_faces": ("section 4.2, faces", faces),
     "evaluate_samples": ("quality of samples", quality),
-    "evaluate_neighbours": ("Table 3", neighbours),
-    "select_supervised_cnn": ("Table 2, baseline", supervised),
     "evaluate_svm": ("Tables 1 and 2", svm),
     "select_supervised_cnn": ("Table 2, supervised CNN", supervised),
     "evaluate_neighbours": ("Table 3, nearest neighbour", neighbours),
