@@ -13,7 +13,7 @@ import numpy.typing as npt
 from dcgan.decoding import Undecodable, decode
 from dcgan.encoded import Encoded
 from dcgan.rejects import Rejects
-from dcgan.resizing import enough_side, fit
+from dcgan.resizing import FAST, Resampling, fit
 
 Images = npt.NDArray[np.uint8]
 CROP_SIDE = 32
@@ -25,15 +25,15 @@ class Rule:
     """How an encoded image becomes a square of `size` pixels; a shorter side below `min_side` is rejected."""
 
     size: int
-    antialias: bool
+    resampling: Resampling
     min_side: int
 
     def apply(self, encoded: bytes) -> Images:
         """Encoded image -> (size, size, 3) uint8; raises Undecodable."""
-        image = decode(encoded, enough_side(max(self.size, self.min_side), self.antialias))
+        image = decode(encoded, self.resampling.enough_side(max(self.size, self.min_side)))
         if min(image.shape[:2]) < self.min_side:
             raise Undecodable(f"too small: {image.shape[1]} x {image.shape[0]}, {self.min_side} is the least")
-        return fit(image, self.size, self.antialias)
+        return fit(image, self.size, self.resampling)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Ite
     keys: list[str] = []
     for key, image in decoded(items, rule, rejects):
         images[len(keys)] = image
-        crops[len(keys)] = fit(image, CROP_SIDE, antialias=True)
+        crops[len(keys)] = fit(image, CROP_SIDE, FAST)
         keys.append(key)
         if len(keys) == BLOCK_IMAGES:
             yield Block(images, crops, keys)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.files import InputError
-from dcgan.resizing import centre_crop, fit
+from dcgan.resizing import FINE, centre_crop, fit
 
 Images = npt.NDArray[np.uint8]
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -161,7 +161,7 @@ class FaceRule:
         crop = cut(photo_uint8, face, self.margin)
         if crop is None:
             return Finding(face, None, "margin beyond the edge")
-        return Finding(face, centre_crop(fit(crop, self.resize, antialias=True), self.size), "")
+        return Finding(face, centre_crop(fit(crop, self.resize, FINE), self.size), "")
 
 
 def enlarge_box(face: Face, scale: float, width: int, height: int) -> Face:

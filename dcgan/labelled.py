@@ -92,7 +92,7 @@ class ArraySplit:
             rejects.accept(len(usable))
             images = self.images_uint8[part][usable]
             if images.shape[1:3] != (rule.size, rule.size):
-                images = np.stack([fit(image, rule.size, rule.antialias) for image in images])
+                images = np.stack([fit(image, rule.size, rule.resampling) for image in images])
             yield LabelledBlock(np.ascontiguousarray(images), [keys[int(number)] for number in usable], labels[usable])
 
 

@@ -56,19 +56,19 @@ class LsunSource:
         with self._open() as environment, environment.begin() as transaction, transaction.cursor() as cursor:
             read_bytes, previous = 0, None
             try:
-                found = cursor.set_range(begin)
-                while found and (end is None or cursor.key() < end):
-                    key = cursor.key()
+                if not cursor.set_range(begin):
+                    return None
+                for key, value in cursor.iternext():
+                    if end is not None and key >= end:
+                        return None
                     if key == previous:
                         yield Encoded(readable(key), None, "duplicate key")
-                    elif read_bytes > REOPEN_AFTER_BYTES:
-                        return key
-                    else:
-                        value = cursor.value()
-                        read_bytes += len(value)
-                        yield Encoded(readable(key), value)
+                        continue
+                    if read_bytes > REOPEN_AFTER_BYTES:
+                        return bytes(key)
                     previous = key
-                    found = cursor.next()
+                    read_bytes += len(value)
+                    yield Encoded(readable(key), value)
             except lmdb.Error as error:
                 raise InputError(f"{self.path}: the LMDB is damaged ({error})") from error
         return None

@@ -15,6 +15,7 @@ from dcgan.encoded import open_source
 from dcgan.exporting import CROP_SIDE, Rule, export_images
 from dcgan.progress import Progress
 from dcgan.rejects import Rejects
+from dcgan.resizing import Resampling
 from dcgan.store import StoreWriter
 from workflow.stage import Params, load_params, run_stage, stage_parser
 
@@ -33,9 +34,9 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
     section, shards = params.export, len(params.export.shards)
     source = open_source(source_path)
     size = section.image_size
-    rule = Rule(size, section.antialias, section.min_side)
+    rule = Rule(size, Resampling(section.antialias, section.reducing_gap), section.min_side)
     rejects = Rejects(section.max_rejects, source.count, "export.max_rejects")
-    attributes = {"source": source_path.name, "antialias": section.antialias}
+    attributes = {"source": source_path.name, "antialias": section.antialias, "reducing_gap": section.reducing_gap or 0.0}
     with (
         rejects.recorded(out / "rejects.csv"),
         StoreWriter(out / "images.h5", (size, size, 3), attributes) as images,

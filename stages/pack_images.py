@@ -20,6 +20,7 @@ from dcgan.progress import Progress
 from dcgan.random import numpy_generator
 from dcgan.rejects import Rejects
 from dcgan.sources import open_labelled
+from dcgan.resizing import Resampling
 from dcgan.store import StoreWriter
 from workflow.stage import Params, load_params, run_stage, stage_parser
 
@@ -34,9 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError(f"pack.sets.{options.set}: no such section")
     section = params.pack.sets[options.set]
 
+    resampling = Resampling(params.pack.antialias, params.pack.reducing_gap)
     labelled = open_labelled(Path(section.source), section.kind)
     splits = with_validation(labelled, options.set, params)
-    rule = Rule(section.image_size, params.pack.antialias, params.pack.min_side)
+    rule = Rule(section.image_size, resampling, params.pack.min_side)
     rejects = Rejects(params.pack.max_rejects, sum(map(len, splits)), "pack.max_rejects")
     with rejects.recorded(options.out / "rejects.csv"):
         for split in splits:
