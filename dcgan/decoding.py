@@ -29,6 +29,7 @@ Images = npt.NDArray[np.uint8]
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+JPEG_START = b"\xff\xd8"
 JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x01}
 JPEG_SCAN_MARKER = 0xDA
@@ -61,7 +62,7 @@ def decode(encoded: bytes, enough_side: int | None = None) -> Images:
     """
     if not encoded:
         raise Undecodable("empty")
-    header = jpeg_header(encoded) or webp_header(encoded)
+    header = jpeg_header(encoded) if encoded[:2] == JPEG_START else webp_header(encoded)
     if header is not None and header.components in (1, 3):
         check_pixels(header.width, header.height)
         image = decode_with_opencv(encoded, jpeg_reduction(encoded, header, enough_side))
@@ -110,10 +111,12 @@ def webp_header(encoded: bytes) -> Header | None:
 
 def jpeg_reduction(encoded: bytes, header: Header, enough_side: int | None) -> int:
     """By which of 1, 2, 4, 8 the decoder may divide the size of this image."""
-    if enough_side is None or encoded[:2] != b"\xff\xd8":
+    if enough_side is None or encoded[:2] != JPEG_START:
         return 1
-    shorter = min(header.width, header.height)
-    return max(factor for factor in OPENCV_FLAGS if factor == 1 or shorter // factor >= enough_side)
+    shorter, factor = min(header.width, header.height), 1
+    while 2 * factor in OPENCV_FLAGS and shorter // (2 * factor) >= enough_side:
+        factor *= 2
+    return factor
 
 
 def decode_with_opencv(encoded: bytes, reduction: int) -> Images | None:

@@ -7,6 +7,7 @@ images at 32 x 32, and their keys. Memory does not grow with the number of image
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -48,17 +49,31 @@ class Block:
 def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[Block]:
     """Decodes items and yields them in blocks; what cannot be used goes to `rejects`."""
     images = np.empty((BLOCK_IMAGES, rule.size, rule.size, 3), np.uint8)
-    crops = np.empty((BLOCK_IMAGES, CROP_SIDE, CROP_SIDE, 3), np.uint8)
     keys: list[str] = []
     for key, image in decoded(items, rule, rejects):
         images[len(keys)] = image
-        crops[len(keys)] = fit(image, CROP_SIDE, FAST)
         keys.append(key)
         if len(keys) == BLOCK_IMAGES:
-            yield Block(images, crops, keys)
+            yield Block(images, small_crops(images), keys)
             keys = []
     if keys:
-        yield Block(images[: len(keys)], crops[: len(keys)], keys)
+        yield Block(images[: len(keys)], small_crops(images[: len(keys)]), keys)
+
+
+def small_crops(images_uint8: Images) -> Images:
+    """images: (n, S, S, 3) -> (n, 32, 32, 3) uint8, halved by averaging as often as possible and then filtered.
+
+    Images one above the other are one tall image, and halving it never mixes two of them while S is even.
+    """
+    n, side = images_uint8.shape[:2]
+    while side % 2 == 0 and side >= 2 * CROP_SIDE:
+        side //= 2
+        tall = images_uint8.reshape(2 * n * side, 2 * side, 3)
+        images_uint8 = np.asarray(cv2.resize(tall, (side, n * side), interpolation=cv2.INTER_AREA), np.uint8)
+        images_uint8 = images_uint8.reshape(n, side, side, 3)
+    if side == CROP_SIDE:
+        return images_uint8
+    return np.stack([fit(image, CROP_SIDE, FAST) for image in images_uint8])
 
 
 def decoded(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[tuple[str, Images]]:

@@ -12,7 +12,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -60,7 +59,7 @@ class StoreWriter:
         if self._files is None:
             raise ValueError("append() outside the with block")
         self._pixels.write(np.ascontiguousarray(images_uint8).data)
-        self._keys.writelines(f"{json.dumps(key)}\n" for key in keys)
+        self._keys.write(f"{json.dumps(list(keys))}\n")
         self.count += len(keys)
         if labels is not None:
             self.labels.extend(int(label) for label in labels)
@@ -110,10 +109,12 @@ class StoreWriter:
     def _write_keys(self, dataset: h5py.Dataset) -> None:
         """Moves the keys into the store, some at a time."""
         self._keys.seek(0)
-        at = 0
-        while block := [json.loads(line) for line in islice(self._keys, KEYS_AT_ONCE)]:
-            dataset[at : at + len(block)] = block
-            at += len(block)
+        at, block = 0, []
+        for line in self._keys:
+            block += json.loads(line)
+            if len(block) >= KEYS_AT_ONCE or at + len(block) == self.count:
+                dataset[at : at + len(block)] = block
+                at, block = at + len(block), []
 
 
 def copy_range(source: IO[bytes], target: IO[bytes], begin: int, end: int) -> None:
