@@ -26,7 +26,7 @@ from dcgan.svm_sides import (
     weights_of_rows,
 )
 
-DOUBLE_UP_TO_ROWS = 2048
+FLOAT32_ROUNDING = 2.0**-24
 Errors = npt.NDArray[np.float64]
 Classes = npt.NDArray[np.int64]
 
@@ -68,9 +68,15 @@ class Solver:
     memory_bytes: int  # for rows or Gram matrices held at a time
     device: torch.device
 
-    def number_type(self, n: int) -> Tensor:
-        """An empty tensor of the type that n rows are solved in: float64 costs little up to a few thousand."""
-        kind = torch.float64 if n <= DOUBLE_UP_TO_ROWS else torch.float32
+    def number_type(self, blocks: Blocks, costs: Sequence[float]) -> Tensor:
+        """An empty tensor of the type that rows are solved in: float32 as long as its rounding is of no account.
+
+        Products of rows u are rounded by about eps |u|^2. With w = sum b_i u_i at the optimum, b = 2 C y h, that moves
+        |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss C sum h^2.
+        """
+        _, x = next(blocks())
+        rounding = 2 * max(costs) * FLOAT32_ROUNDING * float(x.square().sum(1).max() + 1)
+        kind = torch.float32 if rounding <= self.tolerance else torch.float64
         return torch.empty(0, dtype=kind, device=self.device)
 
 
@@ -92,11 +98,10 @@ def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solve
         return
     pool = split.part(union)
     x = torch.from_numpy(pool.table.read(pool.rows, pool.columns)).to(solver.device)
-    gram = gram_matrix(tensor_blocks(x), len(union), solver.number_type(len(union)))
+    gram = gram_matrix(tensor_blocks(x), len(union), solver.number_type(tensor_blocks(x), costs))
     for places in draws:
         inside = torch.from_numpy(np.searchsorted(union, places)).to(solver.device)
-        like = solver.number_type(len(places))
-        side = GramSide(gram[inside][:, inside].to(like))
+        side = GramSide(gram[inside][:, inside])
         yield _fit(side, tensor_blocks(x[inside]), split.labels[places], costs, solver)
 
 
@@ -104,7 +109,7 @@ def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Tensor:
     """The optimum on all rows of a split for every cost and class: (costs, classes, d + 1) float32."""
     n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
     blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
-    like = solver.number_type(n)
+    like = solver.number_type(blocks, costs)
     side: GramSide | RowSide = RowSide(blocks, n, d, like)
     if gram_pays(n, d, columns, solver.memory_bytes):
         side = GramSide(gram_matrix(blocks, n, like))

@@ -97,14 +97,24 @@ def test_gap_bounds_the_distance_to_the_optimum(tmp_path: Path) -> None:
     assert (rough.objective >= fine.objective * (1 - 1e-9)).all()
 
 
-def test_float32_goes_on_in_float64_where_it_must(tmp_path: Path) -> None:
-    """A large C on unscaled features is beyond float32; more than 2,048 rows start in it."""
+def test_float64_is_taken_where_float32_rounds_too_much(tmp_path: Path) -> None:
+    """A large C on unscaled features is beyond float32."""
     x, y = digits_raw()
-    x, y = np.concatenate([x, x + 0.5]), np.concatenate([y, y])
+    x, y = x[:600], y[:600]
     ours = fit_rows(whole(table_of(tmp_path / "t.h5", x, y)), [10.0], SOLVER).double().numpy()
     theirs = LinearSVC(C=10.0, dual=False, tol=1e-8, max_iter=100_000).fit(x, y)
     best = objective(x, y, np.hstack([theirs.coef_, theirs.intercept_[:, None]]).astype(np.float64), 10.0)
     assert objective(x, y, ours[0], 10.0) == pytest.approx(best, rel=1e-3)
+
+
+def test_float32_goes_on_in_float64_where_it_stalls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forced to begin in float32, it ends within what the rounding of the Gram matrix leaves."""
+    x, y = digits_products()
+    split = whole(table_of(tmp_path / "t.h5", x, y))
+    exact = fit_rows(split, [100.0], SOLVER).double().numpy()
+    monkeypatch.setattr("dcgan.classifiers.FLOAT32_ROUNDING", 0.0)
+    forced = fit_rows(split, [100.0], SOLVER).double().numpy()
+    assert objective(x, y, forced[0], 100.0) == pytest.approx(objective(x, y, exact[0], 100.0), rel=1e-2)
 
 
 def test_draws_that_share_a_gram_matrix_give_the_same(tmp_path: Path) -> None:
