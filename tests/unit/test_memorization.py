@@ -1,0 +1,81 @@
+"""Nearest training images: by hand, in blocks, and a copying generator does not get through."""
+
+import numpy as np
+import pytest
+
+from dcgan import memorization
+from dcgan.memorization import (
+    closer_share,
+    code_distances,
+    copied_share,
+    loneliness,
+    nearest,
+    pixel_distances,
+)
+from dcgan.random import numpy_generator
+
+
+def random_images(name: str, n: int) -> np.ndarray:
+    """Images of few degrees of freedom, as real ones are: smooth, from 4x4 random colours."""
+    coarse = numpy_generator(1, name).integers(0, 256, (n, 4, 4, 3), dtype=np.uint8)
+    return np.repeat(np.repeat(coarse, 4, axis=1), 4, axis=2)
+
+
+def test_pixel_distance_is_the_root_of_the_mean_square() -> None:
+    black, white = np.zeros((1, 2, 2, 3), np.uint8), np.full((1, 2, 2, 3), 255, np.uint8)
+    half = white.copy()
+    half[:, 0] = 0
+    assert pixel_distances(black, np.concatenate([black, white, half])).tolist() == [
+        pytest.approx([0, 255, 255 / 2**0.5])
+    ]
+
+
+def test_code_distance_counts_bits() -> None:
+    codes = np.array([[0b0000_0000, 0b1111_0000], [0b0000_0001, 0b1111_1111]], np.uint8)
+    assert code_distances(codes, codes).tolist() == [[0, 5], [5, 0]]
+
+
+def test_nearest_agrees_with_brute_force_in_any_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, references = random_images("queries", 10), random_images("references", 57)
+    expected = np.argsort(pixel_distances(queries, references), axis=1, kind="stable")[:, :3]
+    for block in (4, 57, 1000):
+        monkeypatch.setattr(memorization, "BLOCK_ROWS", block)
+        found = nearest(queries, references, np.arange(57), 3, pixel_distances)
+        assert np.array_equal(found.numbers, expected)
+        assert (np.diff(found.distances, axis=1) >= 0).all()
+
+
+def test_only_the_named_rows_are_looked_at() -> None:
+    references = random_images("references", 20)
+    found = nearest(references[:5], references, np.arange(10, 20), 2, pixel_distances)
+    assert found.numbers.min() >= 10
+    with pytest.raises(ValueError, match="2 nearest of 1"):
+        nearest(references, references, np.arange(1), 2, pixel_distances)
+
+
+def test_a_copying_generator_is_caught_and_an_honest_one_is_not() -> None:
+    training, held_out = random_images("training", 400), random_images("held out", 200)
+    rows = np.arange(400)
+    real = nearest(held_out, training, rows, 2, pixel_distances)
+    noise = numpy_generator(1, "noise").integers(-6, 7, (200, 16, 16, 3))
+    copies = np.clip(training[:200].astype(int) + noise, 0, 255).astype(np.uint8)
+    copied = nearest(copies, training, rows, 2, pixel_distances)
+    honest = nearest(random_images("honest", 200), training, rows, 2, pixel_distances)
+    assert copied_share(copied, real, 0.01) == 1 and closer_share(copied, real, 0.01) == 1
+    assert copied_share(honest, real, 0.01) < 0.06 and closer_share(honest, real, 0.01) < 0.06
+
+
+def test_blurred_samples_are_near_to_everything_but_copy_nothing() -> None:
+    """The distance alone falls with blur; set against the second nearest it does not."""
+    training, held_out = random_images("training", 400), random_images("held out", 200)
+    rows = np.arange(400)
+    real = nearest(held_out, training, rows, 2, pixel_distances)
+    blurred = (random_images("others", 200) * 0.2 + 102).astype(np.uint8)
+    found = nearest(blurred, training, rows, 2, pixel_distances)
+    assert copied_share(found, real, 0.01) > 0.5
+    assert closer_share(found, real, 0.01) < 0.06
+
+
+def test_loneliness_of_equal_neighbours_is_one() -> None:
+    found = memorization.Nearest(np.array([[0, 0], [1, 2]], np.float32), np.zeros((2, 2), np.int64))
+    assert loneliness(found).tolist() == [1, 0.5]
