@@ -4,6 +4,7 @@ Section 5 of the paper. Inputs: rows of feature tables. Outputs: weights (models
 rates. Between `dcgan/svm.py`, which knows matrices only, and `dcgan/protocols.py`, which knows what is drawn.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -123,6 +124,9 @@ def _fit(side: GramSide | RowSide, blocks: Blocks, labels: Classes, costs: Seque
         # float32's rounding stopped it, as large costs on unscaled features do: float64 goes on from there.
         side, like = side.in_double(), like.double()
         optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())
+    if float(optimum.gap.max()) > solver.tolerance:
+        worst = columns_of(labels, costs, like).costs[optimum.gap.argmax()]
+        warnings.warn(f"L2-SVM at C = {worst:g}: the gap is {optimum.gap.max():.2g} of the objective", stacklevel=3)
     weights = optimum.weights
     if isinstance(side, GramSide):
         weights = weights_of_rows(blocks, weights)

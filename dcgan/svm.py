@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 
 MAX_NEWTON_STEPS, MAX_PRODUCTS_A_STEP, MAX_SEARCH_STEPS = 100, 400, 30
-FORCING = 0.2  # a Newton system is solved until its residual is this share of the gradient
-LEAST_DECREASE = 1e-7  # a step that lowers the objective by less has met the rounding of float32
+SEARCH_TOLERANCE = 1e-5
+# A Newton system is solved until its residual is this share of the gradient, less from step to step: few products as
+# long as the rows inside the margin still change, few steps where a large C makes the problem ill-conditioned.
+FORCING, FORCING_DECAY = 0.2, 0.8
 
 
 @dataclass(frozen=True)
@@ -94,36 +96,39 @@ def minimize(side: Side, columns: Columns, tolerance: float, start: Tensor | Non
     weights = side.zeros(len(columns.costs)) if start is None else start.clone()
     objective, gap = (torch.full_like(columns.costs, torch.inf) for _ in range(2))
     active = torch.arange(len(columns.costs), device=weights.device)
-    products = 0
-    for _ in range(MAX_NEWTON_STEPS):
+    products, rounding = 0, torch.finfo(weights.dtype).eps
+    for number in range(MAX_NEWTON_STEPS):
         problem = columns[active]
         margins, gradient = side.evaluate(weights[active], problem)
         value = side.inner(weights[active], weights[active], margins) / 2
         value += problem.costs * problem.slack(margins).square_().sum(1)
         slope, residual_margins = side.measure(-gradient)
-        unfinished = (slope / 2 > tolerance * value) & (value < objective[active] * (1 - LEAST_DECREASE))
+        # A step that no longer lowers the objective has met the rounding of its number type.
+        unfinished = (slope / 2 > tolerance * value) & (value < objective[active] * (1 - rounding))
         objective[active], gap[active] = value, slope / 2 / value
         products += 2
         if not unfinished.any():
             break
         active, problem, margins = active[unfinished], problem[unfinished], margins[unfinished]
         residual = -gradient[unfinished], slope[unfinished], residual_margins[unfinished]
-        step, step_margins, spent = newton_step(side, *residual, problem.curvature(margins))
+        step, step_margins, spent = newton_step(
+            side, *residual, problem.curvature(margins), FORCING * FORCING_DECAY**number
+        )
         weights[active] += line_search(side, problem, weights[active], margins, step, step_margins) * step
         products += spent
     return Optimum(weights, objective, gap, products)
 
 
 def newton_step(
-    side: Side, residual: Tensor, slope: Tensor, residual_margins: Tensor, curvature: Tensor
+    side: Side, residual: Tensor, slope: Tensor, residual_margins: Tensor, curvature: Tensor, forcing: float
 ) -> tuple[Tensor, Tensor, int]:
-    """Solves Hessian x step = -gradient by conjugate gradients, each column until its residual is FORCING of the start.
+    """Solves Hessian x step = -gradient by conjugate gradients, each column until its residual has shrunk to `forcing`.
 
     residual: (k, m), slope: (k,) its squared norm. Returns step (k, m), its margins (k, n) and the number of products.
     """
     step, step_margins = torch.zeros_like(residual), torch.zeros_like(curvature)
     live = torch.arange(len(residual), device=residual.device)
-    goal = FORCING**2 * slope
+    goal = forcing**2 * slope
     direction = Direction(residual, residual_margins, torch.zeros_like(slope)[:, None], torch.zeros_like(curvature))
     for products in range(1, MAX_PRODUCTS_A_STEP + 1):  # noqa: B007  (read behind the loop)
         bent = side.advance(direction, curvature)
@@ -145,15 +150,18 @@ def newton_step(
 def line_search(
     side: Side, columns: Columns, weights: Tensor, margins: Tensor, step: Tensor, step_margins: Tensor
 ) -> Tensor:
-    """The exact minimum of P(w + t step) over t, (k, 1), by Newton's method on the piecewise quadratic of t."""
+    """The minimum of P(w + t step) over t, (k, 1), by Newton's method on the piecewise quadratic, kept in a bracket."""
     linear, square = side.inner(weights, step, step_margins), side.inner(step, step, step_margins)
     t = torch.ones_like(linear)
+    low, high = torch.zeros_like(t), torch.full_like(t, torch.inf)
     for _ in range(MAX_SEARCH_STEPS):
         slack = columns.slack(margins + t[:, None] * step_margins)
         first = linear + t * square - 2 * columns.costs * (columns.signs * step_margins * slack).sum(1)
         second = square + 2 * columns.costs * (step_margins.square() * (slack > 0)).sum(1)
-        change = first / second
-        t = t - change
-        if change.abs().max() < 1e-4:
+        low, high = torch.where(first < 0, t, low), torch.where(first > 0, t, high)
+        newton = t - first / second
+        middle = torch.where(high.isinf(), 2 * t, (low + high) / 2)
+        before, t = t, torch.where((newton > low) & (newton < high), newton, middle)
+        if ((t - before).abs() <= SEARCH_TOLERANCE * before).all():
             break
     return t[:, None]
