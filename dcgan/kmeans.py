@@ -8,7 +8,7 @@ Inputs: images (N, H, W, 3) uint8. Outputs: (N, 4 K) float32. Published: 80.6 % 
 labels a class), 4,800 centroids.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -105,11 +105,16 @@ class KmeansFeatures:
         return quadrant_sums(activations).flatten(1)
 
     @torch.no_grad()
-    def fit_scale(self, batches: Iterator[Images]) -> None:
-        """Takes mean and deviation of every feature from images."""
-        rows = torch.cat([self.pooled(batch) for batch in batches])
-        variance, self.center = torch.var_mean(rows, dim=0)
-        self.scale = (variance + VARIANCE_FLOOR).sqrt()
+    def fit_scale(self, batches: Iterable[Images]) -> None:
+        """Takes mean and deviation of every feature from images, batch by batch."""
+        count, total, squares = 0, self.center.double(), self.center.double()
+        for batch in batches:
+            rows = self.pooled(batch).double()
+            count += len(rows)
+            total, squares = total + rows.sum(0), squares + rows.square().sum(0)
+        mean = total / count
+        self.center = mean.to(self.center)
+        self.scale = (squares / count - mean.square() + VARIANCE_FLOOR).sqrt().to(self.center)
 
 
 def triangle(points: Tensor, centroids: Tensor) -> Tensor:

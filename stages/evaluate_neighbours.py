@@ -116,6 +116,7 @@ def summary(rows: list[Row], section: Neighbours, n_test: int) -> dict[str, Any]
         "error": last["samples"]["error"],
         "published": section.published_error,
         "n_samples": last["samples"]["n"],
+        **{f"error_{row['n']}": row["error"] for row in rows if row["source"] == "samples"},
         "real_error": last["real"]["error"],
         "n_real": last["real"]["n"],
         "random_weights_error": last["random weights"]["error"],
