@@ -93,12 +93,3 @@ def title(text: str, picture: Images) -> Images:
     canvas = np.full((height, max(picture.shape[1], text_width + 8), 3), WHITE, np.uint8)
     cv2.putText(canvas, text, (2, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
     return above([canvas, picture], 0)
-
-
-def outline(image_uint8: Images, boxes: Sequence[tuple[float, float, float, float]], colour: Sequence[int]) -> Images:
-    """A copy of a picture with rectangles (x, y, width, height in its pixels) drawn on it."""
-    marked = image_uint8.copy()
-    for x, y, width, height in boxes:
-        corner, opposite = (round(x), round(y)), (round(x + width) - 1, round(y + height) - 1)
-        cv2.rectangle(marked, corner, opposite, tuple(colour), 1)
-    return marked

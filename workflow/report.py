@@ -22,9 +22,11 @@ from dcgan.files import InputError, read_json
 from workflow.comparison import compare, pairs
 from workflow.curves import Chart, chart
 from workflow.dag import Stage
+from workflow.deviations import read_deviations
 from workflow.findings import sentence
 from workflow.published import TABLES
 
+DEVIATIONS = "docs/deviations.md"
 TEMPLATES = Path(__file__).parent / "templates"
 PNG_HEADER = struct.Struct(">16x2I")
 PACKAGES: tuple[str, ...] = (
@@ -76,6 +78,8 @@ SECTIONS = {
         "draw_turn": "Turning heads",
     },
 }
+# Figures that rest on a judge, and the stage whose sentence says how far it can be trusted.
+JUDGED = {"draw_windows": "fit_window_judge", "draw_arithmetic": "fit_face_judge", "draw_turn": "fit_face_judge"}
 TITLES = {base: title for chapter in SECTIONS.values() for base, title in chapter.items()}
 
 
@@ -98,6 +102,7 @@ class Result:
     title: str
     caption: str
     sentence: str
+    judge: str
     pictures: list[Picture]
     charts: list[Chart]
     figures: list[tuple[str, str, str]]
@@ -130,6 +135,7 @@ def render(root: Path, stages: Mapping[str, Stage], title: str) -> str:
         stages=list(stages.values()),
         parameters=[(name, as_yaml(section)) for name, section in params.items()],
         versions=versions(),
+        deviations=read_deviations(root / DEVIATIONS),
         stand_ins=sorted(stand_ins(params)),
     )
 
@@ -140,7 +146,7 @@ def sections(root: Path, stages: Mapping[str, Stage]) -> list[Section]:
     found: dict[str, list[Result]] = {title: [] for title in (*SECTIONS, "Further results")}
     order = {base: number for number, base in enumerate(known)}
     for stage in sorted(stages.values(), key=lambda stage: order.get(base_name(stage), len(order))):
-        result = result_of(root, stage)
+        result = result_of(root, stage, judge_of(root, stage, stages))
         if result.pictures or result.charts or result.figures:
             found[known.get(base_name(stage), "Further results")].append(result)
     return [Section(anchor(title), title, results) for title, results in found.items() if results]
@@ -151,21 +157,37 @@ def base_name(stage: Stage) -> str:
     return stage.name.split("@")[0]
 
 
-def result_of(root: Path, stage: Stage) -> Result:
+def judge_of(root: Path, stage: Stage, stages: Mapping[str, Stage]) -> str:
+    """How often the judge that a figure rests on is right; nothing where it rests on none."""
+    judge = stages.get(f"{JUDGED.get(base_name(stage))}@{item_name(stage)}")
+    return " ".join(sentences(root, judge)) if judge else ""
+
+
+def item_name(stage: Stage) -> str:
+    """What `foreach` added to a stage's name."""
+    return stage.name.partition("@")[2]
+
+
+def sentences(root: Path, stage: Stage) -> list[str]:
+    """What a stage's metrics say."""
+    said = [sentence(stage.name, read_json(root / path)) for path in outputs(root, stage, ".json")]
+    return [text for text in said if text]
+
+
+def result_of(root: Path, stage: Stage, judge: str) -> Result:
     """What one stage has to show."""
-    item = stage.name.partition("@")[2]
     metrics = [read_json(root / path) for path in outputs(root, stage, ".json") if path.startswith("results/metrics/")]
-    said = [sentence(stage.name, figures) for figures in metrics]
     curves = [path for path in outputs(root, stage, ".csv") if path.startswith("results/curves/")]
     specifications = CURVES.get(base_name(stage), ())
     charts = [chart(root / path, *specification) for path in curves for specification in specifications]
     title = TITLES.get(base_name(stage), stage.description)
-    title = f"{title}: {item}" if item else title
+    title = f"{title}: {item_name(stage)}" if item_name(stage) else title
     return Result(
         anchor(stage.name),
         title,
         stage.caption,
-        " ".join(filter(None, said)),
+        ". ".join(sentences(root, stage)),
+        judge,
         [picture(root / path, title) for path in outputs(root, stage, ".png")],
         [found for found in charts if found is not None],
         [pair for figures in metrics for pair in pairs(figures)],

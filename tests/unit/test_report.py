@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dcgan.files import InputError
 from dcgan.pixels import write_png
 from workflow.comparison import compare, pairs
 from workflow.curves import chart
@@ -23,6 +24,9 @@ from workflow.summary import finding_lines, table_lines
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
+DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"
+WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
+WINDOWS |= {"share_with_window_without_random_maps": 0.5}
 SVM = {"error": 0.2, "interval": 0.01, "published": 0.172, "random_weights_error": 0.5, "n_features": 3584}
 
 
@@ -34,6 +38,8 @@ def stage(name: str, outputs: list[str], caption: str = "") -> Stage:
 def results(tmp_path: Path) -> Path:
     """A folder as a run leaves it, with a stale picture in it."""
     (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/deviations.md").write_text(DEVIATIONS)
     for folder in ("metrics", "figures/training/bedrooms", "curves"):
         (tmp_path / "results" / folder).mkdir(parents=True)
     (tmp_path / "results/metrics/svm_cifar10.json").write_text(json.dumps(SVM))
@@ -118,6 +124,26 @@ def test_text_of_others_is_escaped(results: Path, stages: dict[str, Stage]) -> N
     text = render(results, stages, "A <b> title")
     assert "As Figure 4: &lt;one&gt; strip &amp; more" in text
     assert "<title>A &lt;b&gt; title</title>" in text
+
+
+def test_deviations_are_in_it(results: Path, stages: dict[str, Stage]) -> None:
+    text = render(results, stages, "Test")
+    assert "<td><code>run: 42</code>, &lt;always&gt;</td>" in text
+    (results / "docs/deviations.md").write_text("no table")
+    with pytest.raises(InputError, match="no table"):
+        render(results, stages, "Test")
+
+
+def test_the_judge_s_accuracy_stands_beside_the_figure(results: Path, stages: dict[str, Stage]) -> None:
+    (results / "results/metrics/windows_bedrooms.json").write_text(json.dumps(WINDOWS))
+    (results / "results/metrics/judge.json").write_text(json.dumps({"image_accuracy": 0.987, "images": 800}))
+    stages |= {
+        name: stage(name, [f"results/metrics/{file}.json"])
+        for name, file in (("draw_windows@bedrooms", "windows_bedrooms"), ("fit_window_judge@bedrooms", "judge"))
+    }
+    text = render(results, stages, "Test")
+    assert "60 % of samples have a window" in text
+    assert "The judge: right about a window in 98.7 % of 800 real images" in text
 
 
 def test_same_results_give_the_same_bytes_anywhere(
