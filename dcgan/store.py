@@ -97,6 +97,7 @@ class StoreWriter:
             layout.set_layout(h5py.h5d.CONTIGUOUS)
             layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
             layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            layout.set_obj_track_times(False)  # no time of day: the same images make the same bytes
             space = h5py.h5s.create_simple((self.count, *self.image_shape))
             images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, dcpl=layout)
             offset = int(images.get_offset() or PIXELS_OFFSET)

@@ -20,11 +20,13 @@ def tiny_params(path: Path, further: Mapping[str, Any] | None = None) -> None:
 
 
 def override(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """Sets values in a tree; `*` means every key of a section that has the key."""
+    """Sets values in a tree; the key `*` means every key of a section, the value `left out` takes a key away."""
     for key, value in changes.items():
         if key == "*":
             for section in params.values():
                 override(section, value)
+        elif value == "left out":
+            del params[key]
         elif isinstance(value, Mapping):
             override(params[key], value)
         else:
