@@ -71,6 +71,7 @@ fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says ho
 	@python -m workflow.fetch
 
 preset: ## PRESET=demo|small|paper becomes params.yaml
+	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
 
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
