@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 MAX_NEWTON_STEPS, MAX_PRODUCTS_A_STEP, MAX_SEARCH_STEPS = 100, 400, 30
-SEARCH_TOLERANCE = 1e-5
+SEARCH_TOLERANCE = 1e-3
 # A Newton system is solved until its residual is this share of the gradient, less from step to step: few products as
 # long as the rows inside the margin still change, few steps where a large C makes the problem ill-conditioned.
 FORCING, FORCING_DECAY = 0.2, 0.8
@@ -134,16 +134,18 @@ def newton_step(
         bent = side.advance(direction, curvature)
         vector, margins = direction.vector, direction.margins
         length = (slope / (side.inner(vector, vector, margins) + (curvature * margins.square()).sum(1)))[:, None]
-        step[live] += length * vector
-        step_margins[live] += length * margins
-        residual = residual - length * bent
+        step.index_add_(0, live, length * vector)
+        step_margins.index_add_(0, live, length * margins)
+        residual = torch.addcmul(residual, length, bent, value=-1)
         before, (slope, residual_margins) = slope, side.measure(residual)
         go = slope > goal[live]
         if not go.any():
             break
         share = (slope / before)[:, None]
-        live, curvature, slope, residual = live[go], curvature[go], slope[go], residual[go]
-        direction = Direction(residual + share[go] * vector[go], residual_margins[go], share[go], margins[go])
+        if not go.all():
+            live, curvature, slope, residual = live[go], curvature[go], slope[go], residual[go]
+            vector, margins, residual_margins, share = vector[go], margins[go], residual_margins[go], share[go]
+        direction = Direction(torch.addcmul(residual, share, vector), residual_margins, share, margins)
     return step, step_margins, products
 
 

@@ -57,8 +57,8 @@ class GramSide:
     def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
         """Hessian times direction, whose margins are renewed."""
         # The product was made when the residual was measured; margins are linear.
-        direction.margins = direction.residual_margins + direction.share * direction.margins
-        return direction.vector + curvature * direction.margins
+        direction.margins = torch.addcmul(direction.residual_margins, direction.share, direction.margins)
+        return torch.addcmul(direction.vector, curvature, direction.margins)
 
 
 class RowSide:
