@@ -243,8 +243,14 @@ class TurnFigure(Section):
     enlargement: Count
 
 
+class AnimationFigure(Section):
+    frame_milliseconds: Count
+    last_frame_milliseconds: Count
+
+
 class Figures(Section):
     samples: dict[Name, SamplesFigure]
+    animation: dict[Name, AnimationFigure]
     walk: dict[Name, WalkFigure]
     guided: dict[Name, GuidedFigure]
     nearest: dict[Name, NearestFigure]

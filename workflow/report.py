@@ -29,6 +29,7 @@ from workflow.published import TABLES
 DEVIATIONS = "docs/deviations.md"
 TEMPLATES = Path(__file__).parent / "templates"
 PNG_HEADER = struct.Struct(">16x2I")
+ANIMATION_CHUNK = b"\x00\x00\x00\x08acTL"
 PACKAGES: tuple[str, ...] = (
     "torch",
     "torchvision",
@@ -59,6 +60,7 @@ SECTIONS = {
     "Training": {
         "train_dcgan": "Training",
         "evaluate_samples": "Quality of samples",
+        "animate_training": "Training as a moving picture",
         "draw_samples": "Samples",
     },
     "Representations": {
@@ -92,6 +94,7 @@ class Picture:
     height: int
     name: str
     alt: str
+    moves: bool
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ def picture(path: Path, description: str) -> Picture:
         raise InputError(f"{path}: not a readable PNG ({error})") from error
     name = path.stem.replace("_", " ").replace("-", " ")
     uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return Picture(uri, width, height, name, f"{description}: {name}")
+    return Picture(uri, width, height, name, f"{description}: {name}", ANIMATION_CHUNK in content)
 
 
 def anchor(text: str) -> str:

@@ -111,7 +111,7 @@ def project(root: Path, folder: Path, changes: dict[str, Any]) -> Path:
         change(params, key, value)
     write(folder / "params.yaml", params)
     shutil.copy(root / "dvc.yaml", folder)
-    for name in ("stages", "dcgan", "workflow"):
+    for name in ("stages", "dcgan", "workflow", "docs"):
         (folder / name).symlink_to(root / name)
     return folder
 

@@ -1,0 +1,42 @@
+"""Shows training as a moving picture: the grids of the same z after one epoch after the other.
+
+Inputs:  a folder of grids, epoch-<n>.png, as `train_dcgan` writes them; `figures.animation.<name>` of params.yaml.
+Outputs: an animated PNG, endlessly repeated, the last grid held longer; every browser shows it, without a player.
+Published: none as a moving picture; Figures 2 and 3 are its frames after 1 and 5 epochs.
+"""
+
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from dcgan.files import InputError, replace_when_done
+from workflow.figures import figure_parser, section_named
+from workflow.stage import load_params, run_stage
+
+
+def main(arguments: list[str] | None = None) -> None:
+    args = figure_parser(__doc__, "samples", "figure").parse_args(arguments)
+    params = load_params(args.params)
+    section = section_named(params.figures.animation, args.name, "figures.animation")
+    frames = read_frames(args.samples)
+    durations = [section.frame_milliseconds] * (len(frames) - 1) + [section.last_frame_milliseconds]
+    with replace_when_done(args.figure) as partial:
+        # blend 0: a frame replaces the one before it; loop 0: for ever.
+        frames[0].save(
+            partial, "PNG", save_all=True, append_images=frames[1:], duration=durations, loop=0, blend=0, disposal=0
+        )
+
+
+def read_frames(folder: Path) -> list[Image.Image]:
+    """The grids in the order of their epochs; raises InputError where there is none or one is no picture."""
+    paths = sorted(folder.glob("epoch-*.png"))
+    if not paths:
+        raise InputError(f"{folder}: no epoch-*.png in it")
+    try:
+        return [Image.open(path).convert("RGB") for path in paths]
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"{folder}: a grid cannot be read ({error})") from error
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,33 @@
+"""The moving picture of a training run: its frames, their order, and the same bytes again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from dcgan.files import InputError
+from dcgan.pixels import write_png
+from stages.animate_training import main
+
+
+def animate(folder: Path, out: Path) -> None:
+    main(["--name", "bedrooms", "--samples", str(folder), "--figure", str(out)])
+
+
+def test_a_frame_an_epoch_in_order(tmp_path: Path) -> None:
+    for epoch in (25, 1, 5):
+        write_png(tmp_path / f"samples/epoch-{epoch:04d}.png", np.full((8, 12, 3), 10 * epoch, np.uint8))
+    animate(tmp_path / "samples", tmp_path / "moving.png")
+    with Image.open(tmp_path / "moving.png") as moving:
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(moving)]
+    assert [frame[0, 0, 0] for frame in frames] == [10, 50, 250]
+    assert all(frame.shape == (8, 12, 3) for frame in frames)
+    animate(tmp_path / "samples", tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "moving.png").read_bytes()
+
+
+def test_a_folder_without_grids(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no epoch-"):
+        animate(tmp_path, tmp_path / "moving.png")
+    assert not (tmp_path / "moving.png").exists()
