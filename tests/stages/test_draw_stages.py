@@ -1,0 +1,102 @@
+"""The stages that look inside networks, on small files: a picture, a JSON, and a sentence that can be made of it."""
+
+import importlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from dcgan.architectures import ARCHITECTURES
+from dcgan.autoencoder import Autoencoder
+from dcgan.files import InputError
+from dcgan.judges import FaceJudge, WindowJudge
+from dcgan.networks import Discriminator, Generator
+from dcgan.random import numpy_generator, torch_generator
+from dcgan.store import StoreWriter
+from tests.dag.tiny import tiny_params
+from workflow.findings import sentence
+
+N_IMAGES = 80
+STAGES = {
+    "draw_samples": ("bedrooms", "generator images"),
+    "draw_walk": ("bedrooms", "generator images autoencoder"),
+    "draw_nearest": ("bedrooms", "generator images autoencoder"),
+    "draw_guided": ("bedrooms", "discriminator images"),
+    "draw_windows": ("bedrooms", "generator windows"),
+    "draw_arithmetic": ("faces", "generator faces"),
+    "draw_turn": ("faces", "generator faces"),
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained networks and judges, and a store of random images with recorded truth."""
+    folder = tmp_path_factory.mktemp("inputs")
+    tiny_params(folder / "params.yaml")
+    architecture = ARCHITECTURES["demo32"]
+    Generator(architecture).initialize(torch_generator(1, "g")).save(folder / "generator", {})
+    Discriminator(architecture).initialize(torch_generator(1, "d")).save(folder / "discriminator", {})
+    autoencoder = Autoencoder((32, 32, 3), 128, False)
+    autoencoder.initialize(torch_generator(1, "a"))
+    autoencoder.save(folder / "autoencoder")
+    WindowJudge(32, 4, 8).initialize(torch_generator(1, "w")).save(folder / "windows")
+    judge = FaceJudge(32, 4, ["glasses", "smile", "long_hair"], 30.0)
+    judge.initialize(torch_generator(1, "f")).save(folder / "faces")
+    keys = [f"{number:040x}" for number in range(N_IMAGES)]
+    images = numpy_generator(1, "images").integers(0, 256, (N_IMAGES, 32, 32, 3), dtype=np.uint8)
+    with StoreWriter(folder / "images", (32, 32, 3), {}) as store:
+        store.append(images, keys)
+    boxes = pd.DataFrame({"key": keys[::2], "x": 60, "y": 60, "width": 90, "height": 90})
+    boxes.assign(image_width=300, image_height=256).to_csv(folder / "windows.csv", index=False)
+    faces = pd.DataFrame({"photo": keys, "x": 0, "y": 0, "width": 50, "height": 50, "glasses": 0, "smile": 1})
+    faces.assign(pose=12.5, hair=["long", "short"] * 40).to_csv(folder / "faces.csv", index=False)
+    found = faces[["photo", "x", "y", "width", "height"]].rename(columns={"photo": "key"})
+    found.assign(score=1.0, kept=True, reason="").to_csv(folder / "detections.csv", index=False)
+    return folder
+
+
+def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[str, object]:
+    """Runs a stage with files of `inputs`; returns its metrics."""
+    arguments = ["--params", str(inputs / "params.yaml"), "--name", name, "--metrics", str(out / "metrics.json")]
+    for option, file in options.items():
+        arguments += [f"--{option}", str(inputs / file)]
+    product = "--out" if stage.startswith("fit") else "--figure"
+    importlib.import_module(f"stages.{stage}").main([*arguments, product, str(out / "product")])
+    assert (out / "product").is_file()
+    metrics: dict[str, object] = json.loads((out / "metrics.json").read_text())
+    return metrics
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> None:
+    name, files = STAGES[stage]
+    options = {"judge" if file in {"windows", "faces"} else file: file for file in files.split()}
+    metrics = run(stage, name, inputs, tmp_path, **options)
+    picture = cv2.imread(str(tmp_path / "product"))
+    assert picture is not None and picture.std() > 5
+    assert len(sentence(f"{stage}@{name}", metrics)) > 20
+    again = run(stage, name, inputs, tmp_path, **options)
+    assert again == metrics
+
+
+@pytest.mark.parametrize(("stage", "name"), [("fit_window_judge", "bedrooms"), ("fit_face_judge", "faces")])
+def test_a_judge_and_a_sentence(stage: str, name: str, inputs: Path, tmp_path: Path) -> None:
+    files = {"truth": f"{name.replace('bedrooms', 'windows')}.csv", "images": "images"}
+    if stage == "fit_face_judge":
+        files["detections"] = "detections.csv"
+    metrics = run(stage, name, inputs, tmp_path, **files)
+    assert "never saw" in sentence(f"{stage}@{name}", metrics)
+
+
+def test_crops_that_do_not_fit_their_detections(inputs: Path, tmp_path: Path) -> None:
+    pd.read_csv(inputs / "detections.csv").iloc[1:].to_csv(inputs / "fewer.csv", index=False)
+    with pytest.raises(InputError, match="79 kept detections, but .* has 80 crops"):
+        run("fit_face_judge", "faces", inputs, tmp_path, images="images", detections="fewer.csv", truth="faces.csv")
+
+
+def test_a_section_that_is_not_there(inputs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="figures.walk.attics: no such section; there are bedrooms"):
+        run("draw_walk", "attics", inputs, tmp_path, generator="generator", images="images", autoencoder="autoencoder")
