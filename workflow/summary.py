@@ -35,15 +35,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
-    """A line for each number of Tables 1 to 3 that this run has."""
+    """A line for each row of Tables 1 to 3 that this run has."""
     metrics = metrics_by_name(root, stages)
     for table in (compare(table, metrics) for table in TABLES):
         for quoted, ours in zip(table.lines, table.lines[1:], strict=False):
             if ours.quoted:
                 continue
-            for column, theirs, cell in zip(table.columns, quoted.cells, ours.cells, strict=True):
-                if cell.text:
-                    yield f"Table {table.number}, {quoted.model}: {column} {cell.text} % (paper: {theirs.text})"
+            numbers = [
+                f"{column} {cell.text} % (paper: {theirs.text})"
+                for column, theirs, cell in zip(table.columns, quoted.cells, ours.cells, strict=True)
+                if cell.text
+            ]
+            yield f"Table {table.number}, {quoted.model}: {'; '.join(numbers)}"
 
 
 def finding_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
