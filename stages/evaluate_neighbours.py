@@ -128,12 +128,15 @@ def summary(rows: list[Row], section: Neighbours, n_test: int) -> dict[str, Any]
 def picture(train: ImageStore, generator: Generator, section: Neighbours, seed: int) -> Images:
     """One row a class: real images, a gap, samples."""
     assert train.labels is not None
-    images, labels = next(sample_batches(generator, section.batch_size, section, seed))
+    classes = generator.architecture.classes
+    batches = list(sample_batches(generator, SHOWN * classes, section, seed))
+    samples, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     rows = []
-    for label in range(generator.architecture.classes):
-        real = np.asarray(train.images[np.flatnonzero(train.labels == label)[:SHOWN]])
-        gap = np.full((1, *real.shape[1:]), 255, np.uint8)
-        rows.append(np.concatenate([real, gap, images[labels == label][:SHOWN]]))
+    for label in range(classes):
+        real = train.images[np.flatnonzero(train.labels == label)[:SHOWN]]
+        row = np.full((2 * SHOWN + 1, *samples.shape[1:]), 255, np.uint8)
+        row[: len(real)], row[SHOWN + 1 :] = real, samples[labels == label][:SHOWN]
+        rows.append(row)
     return enlarge(tile(np.concatenate(rows), 2 * SHOWN + 1, PADDING), 2)
 
 

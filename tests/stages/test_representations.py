@@ -1,0 +1,175 @@
+"""The stages of sections 5 and 8.1 on a few handwritten digits: every output, what it says, the same bytes again."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from dcgan.architectures import ARCHITECTURES
+from dcgan.features import FeatureTable
+from dcgan.files import InputError
+from dcgan.networks import Discriminator, Generator
+from dcgan.random import torch_generator
+from dcgan.store import StoreWriter
+from tests.dag.tiny import tiny_params
+from workflow.findings import sentence
+
+SPLITS = {"train": slice(0, 300), "validation": slice(300, 360), "test": slice(360, 460)}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained networks; packed sets of enlarged digits, in colour and grey."""
+    folder = tmp_path_factory.mktemp("inputs")
+    tiny_params(folder / "params.yaml")
+    x, labels = load_digits(return_X_y=True)
+    grey = (x * 15).astype(np.uint8).reshape(-1, 8, 8)
+    large = np.repeat(np.kron(grey, np.ones((1, 4, 4), np.uint8))[..., None], 3, axis=3)
+    small = np.pad(np.kron(grey, np.ones((1, 3, 3), np.uint8)), ((0, 0), (2, 2), (2, 2)))[..., None]
+    for name, images in (("svhn", large), ("cifar10", large), ("mnist", small)):
+        for split, rows in SPLITS.items():
+            if split == "validation" and name != "svhn":
+                continue
+            with StoreWriter(folder / name / f"{split}.h5", images.shape[1:], {}) as writer:
+                keys = [f"{row}" for row in range(rows.start, rows.stop)]
+                writer.append(images[rows], keys, labels[rows])
+    for name in ("demo_imagenet32", "demo_svhn32"):
+        network = Discriminator(ARCHITECTURES[name]).initialize(torch_generator(1, name))
+        network.save(folder / f"{name}.safetensors", {})
+    generator = Generator(ARCHITECTURES["demo_mnist28"]).initialize(torch_generator(1, "mnist"))
+    generator.save(folder / "generator.safetensors", {})
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DCGAN_STATE", str(tmp_path / "state"))
+
+
+def run(stage: str, inputs: Path, **options: object) -> None:
+    arguments = ["--params", str(inputs / "params.yaml")]
+    for option, value in options.items():
+        arguments += [f"--{option}", str(value)]
+    importlib.import_module(f"stages.{stage}").main(arguments)
+
+
+def digests(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def evaluate(inputs: Path, name: str, features: Path, out: Path) -> dict[str, Any]:
+    outputs = {"metrics": out / "m.json", "curve": out / "c.csv", "figure": out / "f.png"}
+    run("evaluate_svm", inputs, name=name, features=features, **outputs)
+    metrics: dict[str, Any] = json.loads((out / "m.json").read_text())
+    return metrics
+
+
+def test_features_and_their_svm(inputs: Path, tmp_path: Path) -> None:
+    out, network = tmp_path / "features", inputs / "demo_svhn32.safetensors"
+    run("extract_features", inputs, set="svhn", discriminator=network, images=inputs / "svhn", out=out)
+    table = FeatureTable(out / "trained" / "test.h5")
+    assert table.shape == (100, 3584) and table.labels is not None
+    assert (out / "random" / "validation.h5").exists()
+    assert not Discriminator.from_file(out / "discriminator.safetensors").norms[0].mean.isnan().any()
+    assert not list((tmp_path / "state").glob("*"))
+
+    metrics = evaluate(inputs, "svhn", out, tmp_path)
+    assert metrics["error"] < 0.6 and metrics["n_features"] == 3584 and metrics["n_draws"] == 2
+    assert 0 < metrics["random_weights_error"] < 0.6
+    curves = pd.read_csv(tmp_path / "c.csv")
+    assert set(curves.curve) == {"cost", "alone", "cumulative"}
+    assert cv2.imread(str(tmp_path / "f.png")).std() > 5
+    assert "random weights" in sentence("evaluate_svm@svhn", metrics)
+
+    again = tmp_path / "again"
+    run("extract_features", inputs, set="svhn", discriminator=network, images=inputs / "svhn", out=again)
+    assert digests(again) == digests(out)
+    evaluate(inputs, "svhn", again, again)
+    assert all((again / name).read_bytes() == (tmp_path / name).read_bytes() for name in ("m.json", "c.csv", "f.png"))
+
+
+def test_without_a_validation_split_rows_are_held_out(inputs: Path, tmp_path: Path) -> None:
+    network = inputs / "demo_imagenet32.safetensors"
+    run("extract_features", inputs, set="cifar10", discriminator=network, images=inputs / "cifar10", out=tmp_path / "f")
+    metrics = evaluate(inputs, "cifar10", tmp_path / "f", tmp_path)
+    assert metrics["error"] < 0.5 and metrics["n_draws"] == 2 and metrics["interval"] == 0
+
+
+def test_kmeans_features_are_judged_alike(inputs: Path, tmp_path: Path) -> None:
+    run("fit_kmeans", inputs, set="cifar10", images=inputs / "cifar10", out=tmp_path / "f")
+    metrics = evaluate(inputs, "kmeans_cifar10", tmp_path / "f", tmp_path)
+    assert metrics["error"] < 0.5 and metrics["n_features"] == 32
+
+
+def test_nearest_neighbours_of_samples(inputs: Path, tmp_path: Path) -> None:
+    outputs = {"metrics": tmp_path / "m.json", "curve": tmp_path / "c.csv", "figure": tmp_path / "f.png"}
+    options = {"generator": inputs / "generator.safetensors", "images": inputs / "mnist", **outputs}
+    run("evaluate_neighbours", inputs, name="mnist", **options)
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    assert metrics["real_error"] < 0.2 < metrics["error"] and metrics["n_samples"] == 60
+    curve = pd.read_csv(tmp_path / "c.csv")
+    assert curve[curve.source == "samples"].n.tolist() == [20, 60]
+    assert curve[curve.source == "real"].n.tolist() == [20, 60, 300]
+    assert "60 samples" in sentence("evaluate_neighbours@mnist", metrics)
+    picture = cv2.imread(str(tmp_path / "f.png"))
+    assert picture.shape[0] == 2 * (10 * 30 + 2)
+
+
+def test_supervised_search_takes_the_best_of_all_shards(inputs: Path, tmp_path: Path) -> None:
+    for shard in (0, 1):
+        out = tmp_path / "trials" / f"{shard}.csv"
+        run("search_supervised_cnn", inputs, images=inputs / "svhn", shard=shard, out=out)
+    outputs = {"metrics": tmp_path / "m.json", "curve": tmp_path / "c.csv"}
+    run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
+    metrics, trials = json.loads((tmp_path / "m.json").read_text()), pd.read_csv(tmp_path / "c.csv")
+    assert trials.trial.tolist() == [0, 1] and metrics["error"] == trials.validation_error.min()
+    assert trials.best_so_far.is_monotonic_decreasing
+    (tmp_path / "trials" / "1.csv").unlink()
+    with pytest.raises(InputError, match=r"expected the trials 0 to 1, found \[0\]"):
+        run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
+
+
+def test_a_search_goes_on_behind_its_last_finished_trial(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("stages.search_supervised_cnn")
+    original, ran = module.outcome_of, []
+
+    def interrupted(number: int, *rest: Any) -> Any:
+        if ran:
+            raise KeyboardInterrupt
+        ran.append(number)
+        return original(number, *rest)
+
+    params = inputs / "one_shard.yaml"
+    tiny_params(params, {"supervised": {"shards": [0]}})
+    arguments = ["--params", str(params), "--images", str(inputs / "svhn"), "--shard", "0", "--out"]
+    monkeypatch.setattr(module, "outcome_of", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        module.main([*arguments, str(tmp_path / "a.csv")])
+    assert ran == [0] and not (tmp_path / "a.csv").exists()
+    monkeypatch.setattr(module, "outcome_of", lambda number, *rest: ran.append(number) or original(number, *rest))
+    module.main([*arguments, str(tmp_path / "a.csv")])
+    assert ran == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "message"),
+    [
+        ("extract_features", {"set": "svhn", "discriminator": "demo_svhn32.safetensors", "images": "mnist"}, "needs"),
+        ("extract_features", {"set": "x", "discriminator": "y", "images": "svhn"}, "no such section"),
+        ("extract_features", {"set": "svhn", "discriminator": "generator.safetensors", "images": "svhn"}, "expected a"),
+        ("fit_kmeans", {"set": "cifar10", "images": "nowhere"}, "no train.h5"),
+        ("search_supervised_cnn", {"shard": "7", "images": "svhn"}, "one of supervised.shards"),
+    ],
+)
+def test_wrong_input_is_named(stage: str, options: dict[str, str], message: str, inputs: Path, tmp_path: Path) -> None:
+    paths = {name: inputs / value if name in ("discriminator", "images") else value for name, value in options.items()}
+    with pytest.raises(InputError, match=message):
+        run(stage, inputs, **paths, out=tmp_path / "out")
