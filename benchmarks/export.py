@@ -2,13 +2,13 @@
 
     python -m benchmarks.export --source data/demo/bedrooms/bedroom_train_lmdb [--images 3000] [--rounds 5]
 
-Peer: `torchvision.datasets.LSUN` with Resize(64) and CenterCrop(64), read from the first to the last image; its index of
-keys is made beforehand and not counted. Ours: the export as the stage runs it, from the LMDB to both stores on the disk.
-Decoding alone: the same values, decoded as the export decodes them, kept nowhere.
+Peer: `torchvision.datasets.LSUN` with Resize(64) and CenterCrop(64), read from the first to the last image; its index
+of keys is made beforehand and not counted. Ours: the export as the stage runs it, from the LMDB to both stores on the
+disk. Decoding alone: the same values, decoded as the export decodes them, kept nowhere.
 
-Rates are images a second of processor time. Rounds alternate between all of them; a ratio is the median of the rounds' ratios, with the lowest and the highest.
-Promises: at least 3 times the peer on JPEG, 1.1 times on WebP; at least 0.85 of decoding alone; below 500 MB and no more
-with four times the images.
+Rates are images a second of processor time. Rounds alternate between all of them; a ratio is the median of the rounds'
+ratios, with the lowest and the highest. Promises: at least 3 times the peer on JPEG, 1.1 times on WebP; at least 0.85
+of decoding alone; below 500 MB and no more with four times the images.
 """
 
 import argparse
@@ -27,7 +27,6 @@ from typing import Any
 
 import cv2
 import lmdb
-import numpy as np
 
 from dcgan.decoding import decode
 from dcgan.encoded import open_source
@@ -184,9 +183,8 @@ def report_memory(source: Path, folder: Path, images: int) -> None:
         root = Path(__file__).parent.parent
         done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
         size_mb = (larger / "data.mdb").stat().st_size >> 20
-        print(
-            f"memory: {images * 4 * times:6} images ({size_mb} MB): {done.stdout.strip()} MB (promise: {MEMORY_PROMISE_MB})"
-        )
+        count, peak = images * 4 * times, done.stdout.strip()
+        print(f"memory: {count:6} images ({size_mb} MB): {peak} MB (promise: {MEMORY_PROMISE_MB})")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ Adam, and, as a parameter, bringing every image to the same mean and contrast fi
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ from dcgan.random import numpy_generator, torch_generator
 
 Images = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+Fetch = Callable[[Indices], Images]
 
 # An image's contrast is taken to be at least this (pixels in [0, 1]), so that an even wall is not blown up to noise.
 LEAST_CONTRAST = 0.02
@@ -106,20 +108,20 @@ class Autoencoder(nn.Module):
 
 
 class AutoencoderTraining:
-    """Trains an autoencoder with Adam on images in memory; the last `held_out` of a seeded order measure it."""
+    """Trains an autoencoder with Adam on images that are fetched a batch at a time, so they may lie on a disk."""
 
     def __init__(self, autoencoder: Autoencoder, noise: float, dropout: float, learning_rate: float, seed: int) -> None:
         self.autoencoder, self.noise, self.dropout, self.seed = autoencoder, noise, dropout, seed
         self.optimizer = torch.optim.Adam(autoencoder.parameters(), learning_rate)
 
-    def epoch(self, images_uint8: Images, batch_size: int, number: int) -> float:
-        """One pass in a seeded order; returns the mean squared error of the reconstructions."""
+    def epoch(self, fetch: Fetch, indices: Indices, batch_size: int, number: int) -> float:
+        """One pass over the images of the given numbers in a seeded order; returns the mean squared error."""
         device = self.autoencoder.encoder.weight.device
-        order = numpy_generator(self.seed, "autoencoder", "order", number).permutation(len(images_uint8))
+        order = numpy_generator(self.seed, "autoencoder", "order", number).permutation(indices)
         generator = torch_generator(self.seed, "autoencoder", "noise", number, device=device)
         total = torch.zeros((), device=device)
         for start in range(0, len(order), batch_size):
-            x = self.autoencoder.input(images_uint8[order[start : start + batch_size]])
+            x = self.autoencoder.input(fetch(order[start : start + batch_size]))
             loss = (self.autoencoder.denoise(x, self.noise, self.dropout, generator) - x).square().mean()
             self.optimizer.zero_grad()
             loss.backward()

@@ -94,24 +94,32 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
     """(relative path, "") for every file under a folder, (relative path, reason) for what cannot be entered."""
     pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
     while pending:
-        folder, ancestors = pending.pop()
+        folder, above = pending.pop()
         try:
             status = os.stat(root / folder)
             identity = (status.st_dev, status.st_ino)
-            if identity in ancestors:
+            if identity in above:
                 yield folder, "symlink loop"
                 continue
             with os.scandir(root / folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith("."):
-                        continue
-                    name = f"{folder}/{entry.name}" if folder else entry.name
-                    if entry.is_dir():
-                        pending.append((name, (*ancestors, identity)))
-                    else:
-                        yield name, ""
+                found = [entry for entry in entries if not entry.name.startswith(".")]
         except OSError as error:
             yield folder, f"cannot be read: {error.strerror}"
+            continue
+        for entry in found:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if is_folder(entry):
+                pending.append((name, (*above, identity)))
+            else:
+                yield name, ""
+
+
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is a folder, or a link to one; a link that goes round in circles is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def read_file(path: Path, key: str) -> Encoded:

@@ -10,7 +10,7 @@ The index is multi-index hashing: the bits are dealt out to m chunks. Two codes 
 one chunk at least, in all but t bits; so for every chunk, and every choice of t bits left out of it, images that agree
 in the rest are candidates, and only those are compared. They are found by sorting. Images come in batches that double
 in size, each compared first with what is kept so far: a thousand shots of the same thing then cost a thousand
-comparisons instead of half a million.
+comparisons instead of half a million. Where few are left to compare, all pairs are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,10 @@ import numpy as np
 
 from dcgan.codes import WORD_BYTES, Codes, Duplicates, Indices, Words, as_words, find_equal
 
-FIRST_BATCH = 1 << 16
+FIRST_BATCH = 1 << 11
 PAIRS_AT_ONCE = 1 << 21
+# How many pairs can be compared while one code is sorted; where it is cheaper, all pairs are compared after all.
+COMPARISONS_A_SORTED_CODE = 4
 # Candidates a mask leaves by accident: each image collides with about 2 ** -SPARE_BITS others.
 SPARE_BITS = 2.0
 POSITION_BITS = 26
@@ -110,6 +112,9 @@ def joined(
     """
     positions = batch if others is None else np.concatenate([others, batch])
     selected = [word[positions] for word in words]
+    n_pairs = len(batch) * (len(batch) // 2 if others is None else len(others))
+    if n_pairs <= COMPARISONS_A_SORTED_CODE * len(masks) * len(positions):
+        masks = [[0] * len(words)]  # under which all codes agree
     for mask in masks:
         for run_start, item, order in candidates(selected, mask, None if others is None else len(others)):
             first, second = order[run_start], order[item]

@@ -18,13 +18,15 @@ import numpy.typing as npt
 
 from dcgan.files import InputError
 
+# Protocols below 3 have no bytes: they are written as text to be encoded, always in Latin-1.
+BYTES_AS_TEXT = "_codecs encode"
 KNOWN_NAMES = frozenset(
     {
         "numpy.core.multiarray _reconstruct",
         "numpy._core.multiarray _reconstruct",
         "numpy ndarray",
         "numpy dtype",
-        "_codecs encode",
+        BYTES_AS_TEXT,
     }
 )
 NUMBERS = frozenset({"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"})
@@ -81,11 +83,14 @@ class Reader:
         self.stack.append(Name(text))
 
     def call(self) -> None:
-        """Replaces a name and its arguments by a record of the call."""
+        """Replaces a name and its arguments by a record of the call, or by the bytes that Python 2 or 3 wrote so."""
         function, arguments = self.take(2)
         if not isinstance(function, Name):
             raise ValueError("a call of something that is no name")
-        self.stack.append(Call(function.text, arguments))
+        if function.text == BYTES_AS_TEXT:
+            self.stack.append(as_bytes(arguments[0]))
+        else:
+            self.stack.append(Call(function.text, arguments))
 
     def build(self) -> None:
         """Keeps the state that is meant for the result of a call."""
@@ -163,8 +168,6 @@ def as_array(value: Any) -> npt.NDArray[np.uint8]:
     _, shape, dtype, fortran_order, raw = value.state
     if not isinstance(dtype, Call) or dtype.arguments[0] != "u1" or fortran_order:
         raise ValueError("no array of bytes in C order")
-    if isinstance(raw, Call):
-        raw = raw.arguments[0]
     return np.frombuffer(as_bytes(raw), np.uint8).reshape(shape)
 
 

@@ -7,9 +7,9 @@ Bilinear in two forms:
 - with antialiasing (a triangle filter as wide as the reduction asks), as Pillow and torchvision do.
 
 With antialiasing the image may first be halved by plain averaging, in the JPEG decoder where it is a JPEG, as long as
-its shorter side stays `reducing_gap` times the wanted size (the name and the meaning are Pillow's). Measured on 256 x 256
-photos brought to 64, mean difference of 255 from the triangle filter over all pixels: 0.7 with a gap of 2, 2.3 with a
-gap of 1 (no filter is left then), 5.1 without antialiasing.
+its shorter side stays `reducing_gap` times the wanted size (the name and the meaning are Pillow's). Measured on photos
+of 256 x 256 brought to 64, mean difference of 255 from the triangle filter over all pixels: 0.7 with a gap of 2, 2.3
+with a gap of 1 (no filter is left then), 5.1 without antialiasing.
 """
 
 import math

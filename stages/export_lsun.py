@@ -36,7 +36,11 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
     size = section.image_size
     rule = Rule(size, Resampling(section.antialias, section.reducing_gap), section.min_side)
     rejects = Rejects(section.max_rejects, source.count, "export.max_rejects")
-    attributes = {"source": source_path.name, "antialias": section.antialias, "reducing_gap": section.reducing_gap or 0.0}
+    attributes = {
+        "source": source_path.name,
+        "antialias": section.antialias,
+        "reducing_gap": section.reducing_gap or 0.0,
+    }
     with (
         rejects.recorded(out / "rejects.csv"),
         StoreWriter(out / "images.h5", (size, size, 3), attributes) as images,

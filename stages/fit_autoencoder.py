@@ -1,7 +1,7 @@
 """The de-noising autoencoder whose code layer becomes a binary code; section 4.1.1.
 
 In:  crops32.h5 of every shard, (N, 32, 32, 3) uint8; params autoencoder.*, a seeded sample of at most
-     autoencoder.sample images, a tenth of it held out.
+     autoencoder.sample images, a tenth of it (at most 10,000 images) held out.
 Out: autoencoder.safetensors; a CSV with a row an epoch: epoch, loss (training, noisy input), held_out_error (clean
      input); both mean squared errors of pixels, in [0, 1] or of contrast 0.25 where autoencoder.normalise is on.
 Published: 3072-128-3072, ReLU, de-noising, dropout; everything else is unpublished.
@@ -15,10 +15,10 @@ from dcgan.autoencoder import Autoencoder, AutoencoderTraining
 from dcgan.files import InputError, write_csv
 from dcgan.progress import track
 from dcgan.random import numpy_generator, torch_generator
-from dcgan.shards import Images, Shards
+from dcgan.shards import Indices, Shards
 from workflow.stage import Params, load_params, prepare, run_stage, stage_parser
 
-HELD_OUT_SHARE = 0.1
+HELD_OUT_SHARE, HELD_OUT_AT_MOST = 0.1, 10_000
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,28 +31,29 @@ def main(arguments: list[str] | None = None) -> None:
     device = prepare(params.run)
     section, seed = params.autoencoder, params.run.seed
 
-    training_images, held_out_images = draw_sample(params, options.shards)
-    autoencoder = Autoencoder(training_images.shape[1:], section.code_size, section.normalise)
+    shards = Shards(options.shards, params.export.shards, "crops32.h5")
+    chosen, held_out = draw_sample(params, len(shards))
+    autoencoder = Autoencoder(shards.image_shape, section.code_size, section.normalise)
     autoencoder.initialize(torch_generator(seed, "autoencoder", "weights"))
     autoencoder.to(device)
     training = AutoencoderTraining(autoencoder, section.noise, section.dropout, section.learning_rate, seed)
+    held_out_images = shards.gather(held_out)
     curve = []
     for epoch in track(range(1, section.epochs + 1), section.epochs, "fit autoencoder", "epochs"):
-        loss = training.epoch(training_images, section.batch_size, epoch)
+        loss = training.epoch(shards.gather, chosen, section.batch_size, epoch)
         curve.append({"epoch": epoch, "loss": loss, "held_out_error": training.error(held_out_images)})
     autoencoder.save(options.out)
     write_csv(options.curve, pd.DataFrame(curve))
 
 
-def draw_sample(params: Params, folder: Path) -> tuple[Images, Images]:
-    """A seeded sample of all shards' crops, for training and held out; the same for any number of shards."""
-    shards = Shards(folder, params.export.shards, "crops32.h5")
-    if len(shards) < 2:
-        raise InputError(f"{folder}: {len(shards)} images are too few to fit an autoencoder")
+def draw_sample(params: Params, count: int) -> tuple[Indices, Indices]:
+    """Seeded numbers of images for training and held out; the same for any number of shards."""
+    if count < 2:
+        raise InputError(f"{count} images are too few to fit an autoencoder")
     generator = numpy_generator(params.run.seed, "autoencoder", "sample")
-    chosen = generator.permutation(len(shards))[: max(params.autoencoder.sample, 2)]
-    held_out = max(1, int(len(chosen) * HELD_OUT_SHARE))
-    return shards.gather(chosen[held_out:]), shards.gather(chosen[:held_out])
+    chosen = generator.permutation(count)[: max(params.autoencoder.sample, 2)]
+    held_out = max(1, min(int(len(chosen) * HELD_OUT_SHARE), HELD_OUT_AT_MOST))
+    return chosen[held_out:], chosen[:held_out]
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from dcgan.labelled import LabelledSet, Split, hold_out
 from dcgan.progress import Progress
 from dcgan.random import numpy_generator
 from dcgan.rejects import Rejects
-from dcgan.sources import open_labelled
 from dcgan.resizing import Resampling
+from dcgan.sources import open_labelled
 from dcgan.store import StoreWriter
 from workflow.stage import Params, load_params, run_stage, stage_parser
 

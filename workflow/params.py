@@ -25,13 +25,6 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-def check_shards(shards: list[int]) -> list[int]:
-    """Raises ValueError where shards are not counted 0, 1, 2, ...: a gap would lose images without a word."""
-    if not shards or shards != list(range(len(shards))):
-        raise ValueError("shards are counted 0, 1, 2, ... without a gap")
-    return shards
-
-
 def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
     """Raises ValueError for a gap without antialiasing, whose rule picks single pixels out of the whole image."""
     if gap is not None and not section.data.get("antialias"):
@@ -40,7 +33,7 @@ def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
 
 
 ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
-Shards = Annotated[list[CountOrZero], AfterValidator(check_shards)]
+Shards = Annotated[list[CountOrZero], Field(min_length=1)]
 
 
 class Section(BaseModel):

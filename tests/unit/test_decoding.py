@@ -1,0 +1,131 @@
+"""Decoding by content: what can be read is read alike from every form, what cannot is refused with a reason."""
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dcgan.decoding import Undecodable, decode, jpeg_header, webp_header
+from dcgan.exporting import Rule
+from dcgan.resizing import FINE
+
+RULE = Rule(32, FINE, 32)
+
+
+def as_bytes(image: Image.Image, form: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def test_unusual_forms_of_one_picture_give_the_same_pixels(odd_images: Mapping[str, bytes], good_image: bytes) -> None:
+    expected = decode(good_image).astype(int)
+    assert expected.shape == (64, 80, 3)
+    for name, encoded in odd_images.items():
+        pixels = decode(encoded)
+        assert pixels.shape == expected.shape and pixels.dtype == np.uint8, name
+        tolerance = 12 if "palette" in name or "gif" in name else 4
+        assert np.abs(pixels - expected).mean() < tolerance, name
+
+
+def test_unusable_bytes_are_refused_with_a_reason(unusable_images: Mapping[str, bytes]) -> None:
+    for name, encoded in unusable_images.items():
+        with pytest.raises(Undecodable) as refusal:
+            RULE.apply(encoded)
+        assert str(refusal.value) and "\n" not in str(refusal.value), name
+
+
+def test_the_reason_says_what_is_wrong(unusable_images: Mapping[str, bytes]) -> None:
+    def reason(name: str) -> str:
+        with pytest.raises(Undecodable) as refusal:
+            RULE.apply(unusable_images[name])
+        return str(refusal.value)
+
+    assert reason("empty") == "empty"
+    assert "truncated" in reason("truncated jpeg")
+    assert reason("png bomb").startswith("too many pixels")
+    assert reason("jpeg bomb").startswith("too many pixels: 30000 x 30000")
+    assert reason("text").startswith("not an image")
+    assert reason("1x1 png") == "too small: 1 x 1, 32 is the least"
+
+
+def test_grey_images_get_three_equal_channels() -> None:
+    grey = Image.fromarray(np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1)))
+    for form in ("PNG", "JPEG"):
+        pixels = decode(as_bytes(grey, form))
+        assert pixels.shape == (64, 64, 3)
+        assert (pixels == pixels[:, :, :1]).all()
+
+
+def test_sixteen_bit_grey_keeps_its_brightness() -> None:
+    grey16 = Image.fromarray(np.tile(np.arange(64, dtype=np.uint16) * 1024, (64, 1)))
+    assert np.array_equal(decode(as_bytes(grey16, "PNG"))[0, :, 0], np.arange(64) * 4)
+
+
+def test_transparent_pixels_are_white() -> None:
+    pixels = np.zeros((40, 40, 4), np.uint8)
+    pixels[:, 20:] = (10, 20, 30, 255)
+    decoded = decode(as_bytes(Image.fromarray(pixels), "PNG"))
+    assert (decoded[:, :20] == 255).all() and (decoded[:, 20:] == (10, 20, 30)).all()
+
+
+def test_a_palette_may_be_transparent() -> None:
+    image = Image.new("P", (40, 40), 0)
+    image.putpalette([200, 0, 0, 0, 200, 0])
+    assert (decode(as_bytes(image, "PNG", transparency=0)) == 255).all()
+
+
+def test_the_first_frame_of_an_animation_is_taken(odd_images: Mapping[str, bytes]) -> None:
+    for name in ("animated gif", "animated webp", "animated png"):
+        red = decode(odd_images[name])[:, :, 0].astype(int)
+        assert red[:, -8:].mean() > red[:, :8].mean() + 100, name
+
+
+@pytest.mark.parametrize(("enough", "expected"), [(None, 256), (200, 256), (128, 128), (64, 64), (40, 64), (1, 32)])
+def test_a_jpeg_is_decoded_no_smaller_than_asked_for(enough: int | None, expected: int) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 320, 3), dtype=np.uint8))
+    assert min(decode(as_bytes(image, "JPEG"), enough).shape[:2]) == expected
+
+
+def test_reduced_decoding_shows_the_same_colours(good_image: bytes) -> None:
+    full = decode(good_image).astype(float)
+    reduced = decode(good_image, 16)
+    assert reduced.shape == (16, 20, 3)
+    means = full.reshape(16, 4, 20, 4, 3).mean(axis=(1, 3))
+    assert np.abs(reduced - means).mean() < 3
+
+
+def test_headers_tell_the_size(good_image: bytes, odd_images: Mapping[str, bytes]) -> None:
+    header = jpeg_header(good_image)
+    assert header is not None and (header.width, header.height, header.components) == (80, 64, 3)
+    header = webp_header(odd_images["webp"])
+    assert header is not None and (header.width, header.height) == (80, 64)
+    assert jpeg_header(odd_images["cmyk jpeg"]).components == 4  # type: ignore[union-attr]
+    assert webp_header(odd_images["animated webp"]) is None
+
+
+def test_random_damage_never_escapes_as_another_error(odd_images: Mapping[str, bytes], good_image: bytes) -> None:
+    generator = np.random.default_rng(3)
+    for encoded in [*odd_images.values(), good_image]:
+        for _ in range(12):
+            damaged = bytearray(encoded)
+            for at in generator.integers(0, len(damaged), 8):
+                damaged[at] = generator.integers(0, 256)
+            try:
+                assert decode(bytes(damaged)).shape[2] == 3
+            except Undecodable as refusal:
+                assert str(refusal)
+
+
+@pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGAN_REAL_DATA names no folder with real data")
+def test_real_photos_decode_as_pillow_decodes_them() -> None:
+    paths = sorted((Path(os.environ["DCGAN_REAL_DATA"]) / "photos").rglob("*.jpg"))[:40]
+    assert paths
+    for path in paths:
+        with Image.open(path) as image:
+            expected = np.asarray(image.convert("RGB")).astype(int)
+        assert np.abs(decode(path.read_bytes()) - expected).max() <= 2, path

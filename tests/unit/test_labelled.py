@@ -1,0 +1,343 @@
+"""Labelled sets in the forms people have them in, and what is wrong with some of them."""
+
+import gzip
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+from PIL import Image
+
+from dcgan import cifar10
+from dcgan.exporting import Rule
+from dcgan.files import InputError
+from dcgan.image_folders import open_celeba
+from dcgan.labelled import LabelledBlock, Split, hold_out
+from dcgan.pickles import read_pickle
+from dcgan.rejects import Rejects
+from dcgan.resizing import FINE
+from dcgan.sources import inspect_source, open_labelled
+
+GENERATOR = np.random.default_rng(0)
+# Protocol 0 as Python 2 wrote it: what unpickling would run is `os.system("touch <path>")`.
+HOSTILE = "cos\nsystem\n(S'touch {path}'\ntR."
+
+
+def read(split: Split, size: int = 32, rejects: Rejects | None = None) -> LabelledBlock:
+    rejects = rejects or Rejects(1.0, len(split), "x")
+    images, keys, labels = [], [], []
+    for block in split.blocks(Rule(size, FINE, 8), rejects):
+        images.append(block.images_uint8)
+        keys += block.keys
+        labels.append(block.labels)
+    known = labels and labels[0] is not None
+    return LabelledBlock(np.concatenate(images), keys, np.concatenate(labels) if known else None)
+
+
+def cifar_batches(count: int = 4) -> dict[str, tuple[np.ndarray, list[int]]]:
+    return {
+        name: (GENERATOR.integers(0, 256, (count, 3072), dtype=np.uint8), [int(n) % 10 for n in range(count)])
+        for names in cifar10.BATCHES.values()
+        for name in names
+    }
+
+
+def write_binary(root: Path, batches: dict[str, tuple[np.ndarray, list[int]]]) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    for name, (planes, labels) in batches.items():
+        records = np.concatenate([np.array(labels, np.uint8)[:, None], planes], axis=1)
+        (root / f"{name}.bin").write_bytes(records.tobytes())
+    return root
+
+
+def write_python(root: Path, batches: dict[str, tuple[np.ndarray, list[int]]], protocol: int) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    for name, (planes, labels) in batches.items():
+        content = {b"batch_label": b"x", b"labels": labels, b"data": planes, b"filenames": [b"a.png"] * len(labels)}
+        (root / name).write_bytes(pickle.dumps(content, protocol))
+    return root
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])
+def test_cifar10s_two_forms_are_read_alike(tmp_path: Path, protocol: int) -> None:
+    batches = cifar_batches()
+    binary = open_labelled(write_binary(tmp_path / "binary", batches), "cifar10")
+    python = open_labelled(write_python(tmp_path / "raw" / "cifar-10-batches-py", batches, protocol).parent, "cifar10")
+    assert [split.name for split in binary.splits] == ["train", "test"] and binary.classes[3] == "cat"
+    for one, other in zip(binary.splits, python.splits, strict=True):
+        assert np.array_equal(read(one).images_uint8, read(other).images_uint8)
+        assert np.array_equal(read(one).labels, read(other).labels) and read(one).keys == read(other).keys
+    train = read(binary.splits[0])
+    assert train.images_uint8.shape == (20, 32, 32, 3) and train.keys[5] == "data_batch_2/00001"
+    planes = batches["data_batch_2"][0][1].reshape(3, 32, 32)
+    assert np.array_equal(train.images_uint8[5], planes.transpose(1, 2, 0))
+
+
+def test_a_python_2_pickle_is_read(tmp_path: Path) -> None:
+    """Opcodes as in the published files: text as BINSTRING, the array through `_reconstruct` and BUILD."""
+    planes = GENERATOR.integers(0, 256, (2, 3072), dtype=np.uint8)
+    raw = planes.tobytes()
+    dtype = (
+        b"cnumpy\ndtype\nq\x08(U\x02u1q\tK\x00K\x01tq\nRq\x0b(K\x03U\x01|q\x0cNNN"
+        + 2 * b"J\xff\xff\xff\xff"
+        + b"K\x00tb"
+    )
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x04cnumpy\nndarray\nq\x05K\x00\x85U\x01bq\x06\x87Rq\x07"
+        b"(K\x01K\x02M\x00\x0c\x86" + dtype + b"\x89T" + len(raw).to_bytes(4, "little") + raw + b"tb"
+    )
+    content = b"\x80\x02}q\x01(U\x04dataq\x02" + array + b"U\x06labelsq\x03]q\x0d(K\x03K\x08eu."
+    (tmp_path / "batch").write_bytes(content)
+    images, labels = cifar10.read_python_batch(tmp_path / "batch")
+    assert labels.tolist() == [3, 8] and np.array_equal(images, cifar10.from_planes(planes))
+    if np.lib.NumpyVersion(np.__version__) < "3.0.0":
+        assert np.array_equal(pickle.loads(content, encoding="latin-1")["data"], planes)  # noqa: S301 (made above)
+
+
+@pytest.mark.parametrize("hide", ["plain", "in a batch"])
+def test_a_hostile_pickle_is_refused_and_never_run(tmp_path: Path, hide: str) -> None:
+    batches = cifar_batches()
+    root = write_python(tmp_path / "cifar-10-batches-py", batches, 2)
+    trace = tmp_path / "ran"
+    hostile = HOSTILE.format(path=trace).encode()
+    if hide == "in a batch":
+
+        class Hostile:
+            def __reduce__(self) -> tuple[object, ...]:
+                return (eval, (f"open({str(trace)!r}, 'w')",))
+
+        hostile = pickle.dumps({b"data": Hostile(), b"labels": [1]}, 2)
+    (root / "data_batch_3").write_bytes(hostile)
+    with pytest.raises(InputError, match="data_batch_3: the pickle asks for .* not opened"):
+        open_labelled(root, "cifar10")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"nonsense",
+        b"\x80\x02}q\x01.",
+        b"\x80\x02]q\x01.",
+        b"\x80\x02Ra.",
+        pickle.dumps({b"data": 1, b"labels": []}),
+    ],
+)
+def test_a_damaged_pickle_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "batch").write_bytes(content)
+    with pytest.raises(InputError) as refusal:
+        cifar10.read_python_batch(tmp_path / "batch")
+    assert "batch" in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": [1, 2.5, None, True], "b": (1, (2, 3), "é", b"\x00")}, [], {}, "text", -5, 10**30]
+)
+def test_plain_values_come_out_as_they_went_in(tmp_path: Path, value: object) -> None:
+    for protocol in range(6):
+        (tmp_path / "value").write_bytes(pickle.dumps(value, protocol))
+        assert read_pickle(tmp_path / "value") == value
+
+
+def test_batches_that_are_cut_off_or_missing_are_named(tmp_path: Path) -> None:
+    root = write_binary(tmp_path, cifar_batches())
+    content = (root / "test_batch.bin").read_bytes()
+    (root / "test_batch.bin").write_bytes(content[:-1])
+    with pytest.raises(InputError, match=r"test_batch.bin: 12,291 bytes are no whole number of records"):
+        open_labelled(root, "cifar10")
+    (root / "test_batch.bin").unlink()
+    with pytest.raises(InputError, match=r"test_batch.bin: this batch of CIFAR-10 is missing"):
+        inspect_source(root, "cifar10")
+
+
+def test_a_label_outside_of_the_classes_is_rejected(tmp_path: Path) -> None:
+    batches = cifar_batches()
+    batches["data_batch_1"][1][2] = 77
+    train = open_labelled(write_binary(tmp_path, batches), "cifar10").splits[0]
+    rejects = Rejects(0.5, len(train), "pack.max_rejects")
+    assert len(read(train, rejects=rejects).keys) == 19
+    assert rejects.rows == [("data_batch_1/00002", "label 77 is none of 10 classes")]
+
+
+def write_svhn(root: Path, count: int = 12, **further: object) -> np.ndarray:
+    images = GENERATOR.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(1, count + 1, dtype=np.uint8) % 10
+    labels[labels == 0] = 10
+    for split in ("train", "test"):
+        content = {"X": images.transpose(1, 2, 3, 0), "y": labels[:, None], **further}
+        content = {name: value for name, value in content.items() if value is not None}
+        scipy.io.savemat(root / f"{split}_32x32.mat", content, do_compression=True)
+    return images
+
+
+def test_svhns_label_10_is_the_digit_0(tmp_path: Path) -> None:
+    images = write_svhn(tmp_path)
+    train, test = open_labelled(tmp_path, "svhn").splits
+    assert read(train).labels is not None
+    assert read(train).labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]  # type: ignore[union-attr]
+    assert np.array_equal(read(test).images_uint8, images) and read(test).keys[1] == "test/000001"
+
+
+def test_svhns_extra_images_are_a_split_of_their_own(tmp_path: Path) -> None:
+    write_svhn(tmp_path)
+    (tmp_path / "extra_32x32.mat").write_bytes((tmp_path / "train_32x32.mat").read_bytes())
+    assert [split.name for split in open_labelled(tmp_path, "svhn").splits] == ["train", "test", "extra"]
+
+
+def test_a_mat_file_without_x_or_cut_off_is_refused(tmp_path: Path) -> None:
+    write_svhn(tmp_path, X=None)
+    with pytest.raises(InputError, match=r"train_32x32.mat: has no X; found y"):
+        inspect_source(tmp_path, "svhn")
+    write_svhn(tmp_path)
+    path = tmp_path / "train_32x32.mat"
+    for content in (path.read_bytes()[: path.stat().st_size // 2], b"", b"text" * 99):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="train_32x32.mat"):
+            open_labelled(tmp_path, "svhn")
+    (tmp_path / "test_32x32.mat").unlink()
+    with pytest.raises(InputError, match="test_32x32.mat: missing"):
+        inspect_source(tmp_path, "svhn")
+
+
+def test_a_mat_file_of_other_shapes_is_refused(tmp_path: Path) -> None:
+    write_svhn(tmp_path, y=np.zeros((3, 1)))
+    with pytest.raises(InputError, match=r"X is uint8 \(32, 32, 3, 12\) for 3 labels"):
+        open_labelled(tmp_path, "svhn")
+
+
+def write_mnist(root: Path, suffix: str, compressed: bool, count: int = 5) -> np.ndarray:
+    root.mkdir(parents=True, exist_ok=True)
+    images = GENERATOR.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    for name in ("train", "t10k"):
+        for kind, array in (("images", images), ("labels", np.arange(count, dtype=np.uint8))):
+            content = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+            path = root / f"{name}-{kind}{suffix.format(dims=array.ndim)}"
+            path.write_bytes(gzip.compress(content) if compressed else content)
+    return images
+
+
+@pytest.mark.parametrize(
+    ("folder", "suffix", "compressed"),
+    [("", "-idx{dims}-ubyte.gz", True), ("", "-idx{dims}-ubyte", False), ("MNIST/raw", ".idx{dims}-ubyte", False)],
+)
+def test_mnist_is_found_under_its_usual_names(tmp_path: Path, folder: str, suffix: str, compressed: bool) -> None:
+    images = write_mnist(tmp_path / folder, suffix, compressed)
+    train, test = open_labelled(tmp_path, "mnist").splits
+    assert np.array_equal(read(train, 28).images_uint8[..., 0], images) and test.channels == 1
+    assert read(test, 28).keys[2] == "test/000002" and read(test, 20).images_uint8.shape == (5, 20, 20, 1)
+
+
+def test_damaged_idx_files_are_refused(tmp_path: Path) -> None:
+    write_mnist(tmp_path, "-idx{dims}-ubyte.gz", True)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    whole = gzip.decompress(path.read_bytes())
+    cut, short, other = (
+        path.read_bytes()[:200],
+        gzip.compress(whole[:-1]),
+        gzip.compress(b"\x00\x00\x0d\x03" + whole[4:]),
+    )
+    for content in (cut, short, other, b""):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="train-images-idx3-ubyte.gz: "):
+            open_labelled(tmp_path, "mnist")
+    path.unlink()
+    with pytest.raises(InputError, match="train-images-idx3-ubyte.*missing"):
+        inspect_source(tmp_path, "mnist")
+
+
+def write_images(root: Path, names: list[str], good_image: bytes) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(good_image)
+
+
+def test_class_folders_give_labels_in_the_order_of_their_names(tmp_path: Path, good_image: bytes) -> None:
+    write_images(tmp_path, ["n02/b.JPEG", "n01/images/c.JPEG", "n01/a.JPEG"], good_image)
+    opened = open_labelled(tmp_path, "folder")
+    assert [split.name for split in opened.splits] == ["train"] and opened.classes == ["n01", "n02"]
+    block = read(opened.splits[0])
+    assert block.keys == ["n01/a.JPEG", "n01/images/c.JPEG", "n02/b.JPEG"]
+    assert block.labels is not None and block.labels.tolist() == [0, 0, 1]
+
+
+def test_splits_above_class_folders_are_kept_apart(tmp_path: Path, good_image: bytes) -> None:
+    write_images(tmp_path, ["train/cat/1.jpg", "train/dog/2.jpg", "test/dog/3.jpg", "val/4.jpg"], good_image)
+    splits = {split.name: split for split in open_labelled(tmp_path, "cifar10").splits}
+    assert sorted(splits) == ["test", "train", "validation"]
+    assert read(splits["test"]).labels.tolist() == [1]  # type: ignore[union-attr]
+    assert read(splits["validation"]).labels is None
+
+
+def test_images_without_class_folders_have_no_labels(tmp_path: Path, good_image: bytes) -> None:
+    write_images(tmp_path, ["1.jpg", "2.jpg"], good_image)
+    assert read(open_labelled(tmp_path, "folder").splits[0]).labels is None
+
+
+def test_a_file_beside_the_class_folders_is_rejected(tmp_path: Path, good_image: bytes) -> None:
+    write_images(tmp_path, ["cat/1.jpg", "dog/2.jpg"], good_image)
+    (tmp_path / "readme.txt").write_text("read me")
+    (tmp_path / "cat" / "broken.jpg").write_bytes(good_image[:300])
+    split = open_labelled(tmp_path, "folder").splits[0]
+    rejects = Rejects(0.9, len(split), "x")
+    assert len(read(split, rejects=rejects).keys) == 2
+    assert [key for key, _ in rejects.rows] == ["cat/broken.jpg", "readme.txt"]
+    assert rejects.rows[1][1] == "outside of the class folders"
+
+
+def test_celebas_partition_and_attributes_are_read(tmp_path: Path) -> None:
+    (tmp_path / "img_align_celeba").mkdir()
+    for number in range(1, 5):
+        Image.new("RGB", (178, 218), (50 * number, 0, 0)).save(tmp_path / "img_align_celeba" / f"{number:06}.jpg")
+    rows = [f"{number:06}.jpg  1 -1" for number in range(1, 5)]
+    (tmp_path / "list_attr_celeba.txt").write_text("\n".join(["4", "Smiling Eyeglasses", *rows]) + "\n")
+    (tmp_path / "list_eval_partition.txt").write_text(
+        "\n".join(f"{n:06}.jpg {p}" for n, p in enumerate([0, 0, 1, 2], 1))
+    )
+    opened = open_labelled(tmp_path, "celeba")
+    assert {split.name: len(split) for split in opened.splits} == {"train": 2, "validation": 1, "test": 1}
+    assert read(opened.splits[1], 64).images_uint8.shape == (1, 64, 64, 3)
+    assert opened.attributes is not None
+    assert opened.attributes.to_dict("list") == {
+        "key": [f"{number:06}.jpg" for number in range(1, 5)],
+        "Smiling": [1] * 4,
+        "Eyeglasses": [-1] * 4,
+    }
+
+
+def test_celeba_without_lists_is_one_split(tmp_path: Path, good_image: bytes) -> None:
+    write_images(tmp_path, ["000001.jpg"], good_image)
+    opened = open_celeba(tmp_path)
+    assert [split.name for split in opened.splits] == ["train"] and opened.attributes is None
+    pd.DataFrame({"image_id": ["000001.jpg"], "Male": [1]}).to_csv(tmp_path / "list_attr_celeba.csv", index=False)
+    assert list(open_celeba(tmp_path).attributes) == ["key", "Male"]  # type: ignore[call-overload]
+
+
+def test_images_are_held_out_by_seed_and_in_order(tmp_path: Path) -> None:
+    train = open_labelled(write_binary(tmp_path, cifar_batches()), "cifar10").splits[0]
+    left, held = hold_out(train, "validation", 6, np.random.default_rng(1))
+    assert len(left) == 14 and len(held) == 6 and held.name == "validation"
+    together = read(left).keys + read(held).keys
+    assert sorted(together) == read(train).keys and read(held).keys == sorted(read(held).keys)
+    again = hold_out(train, "validation", 6, np.random.default_rng(1))[1]
+    assert read(again).keys == read(held).keys
+
+
+def test_inspection_says_what_a_path_lacks(tmp_path: Path, good_image: bytes) -> None:
+    for kind in ("lsun", "photos", "folder", "cifar10", "svhn", "mnist", "celeba"):
+        with pytest.raises(InputError, match="does not exist"):
+            inspect_source(tmp_path / "missing", kind)  # type: ignore[arg-type]
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(InputError):
+            inspect_source(tmp_path / "empty", kind)  # type: ignore[arg-type]
+        (tmp_path / "file").write_text("not a source")
+        with pytest.raises(InputError, match="file"):
+            inspect_source(tmp_path / "file", kind)  # type: ignore[arg-type]
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("text")
+    with pytest.raises(InputError, match="none of the first 1 files is an image; a.txt: not an image"):
+        inspect_source(tmp_path / "texts", "photos")
+    (tmp_path / "texts" / "z.jpg").write_bytes(good_image)
+    inspect_source(tmp_path / "texts", "photos")
