@@ -76,7 +76,7 @@ class Solver:
         |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss C sum h^2.
         """
         _, x = next(blocks())
-        rounding = 2 * max(costs) * FLOAT32_ROUNDING * float(x.square().sum(1).max() + 1)
+        rounding = 2 * max(costs) * FLOAT32_ROUNDING * float(x.float().square().sum(1).max() + 1)
         kind = torch.float32 if rounding <= self.tolerance else torch.float64
         return torch.empty(0, dtype=kind, device=self.device)
 
@@ -93,7 +93,7 @@ def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solve
     """
     union = np.unique(np.concatenate(draws))
     saves = len(draws) > 1 and len(union) ** 2 <= sum(len(places) ** 2 for places in draws)
-    if not saves or 8 * len(union) ** 2 + 4 * len(union) * split.width > solver.memory_bytes:
+    if not saves or 8 * len(union) ** 2 + split.table.row_bytes(split.columns) * len(union) > solver.memory_bytes:
         for places in draws:
             yield fit_rows(split.part(places), costs, solver)
         return
@@ -146,7 +146,7 @@ def predict(split: Split, weights: Tensor) -> Classes:
     flat = weights.flatten(0, 1)
     places = []
     for _, x in table_blocks(split.table, split.rows, split.columns, 0, weights.device)():
-        scores = torch.addmm(flat[:, -1:], flat[:, :-1], x.T)
+        scores = torch.addmm(flat[:, -1:], flat[:, :-1], x.to(flat).T)
         places.append(scores.view(models, classes, -1).argmax(1).cpu().numpy())
     return np.concatenate(places, axis=1)
 

@@ -9,7 +9,7 @@ Rows are written as they are computed, into a work file that a killed run leaves
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -31,7 +31,7 @@ POOLED_SIDE = 4
 CHUNK_BYTES = 1 << 20
 ROWS_BETWEEN_FLUSHES = 2048
 FeatureType = Literal["float32", "float16"]
-Features = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float32] | npt.NDArray[np.float16]
 Rows = npt.NDArray[np.int64]
 
 
@@ -107,31 +107,29 @@ class FeatureTable:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def row_bytes(self, columns: slice = slice(None)) -> int:
+        """The size of one row, seen through some columns."""
+        return len(range(*columns.indices(self.shape[1]))) * int(self._features.dtype.itemsize)
+
     def columns_of(self, layer: int) -> slice:
         """The neighbouring columns that a layer fills."""
         start = sum(self.layers[:layer])
         return slice(start, start + self.layers[layer])
 
     def read(self, rows: Rows | slice, columns: slice = slice(None)) -> Features:
-        """The named rows in the named order, (n, d) float32."""
+        """The named rows in the named order, (n, d) of the table's type."""
         if isinstance(rows, slice):
-            return np.asarray(self._features[rows, columns], dtype=np.float32)
+            return np.asarray(self._features[rows, columns])
         # HDF5 reads rising, distinct rows only.
         distinct, places = np.unique(rows, return_inverse=True)
         found = _read_rising(self._features, distinct, columns)
         return found if np.array_equal(distinct, rows) else found[places]
 
-    def blocks(self, n: int) -> Iterator[tuple[slice, Features]]:
-        """All rows in blocks of n."""
-        for start in range(0, len(self), n):
-            rows = slice(start, min(start + n, len(self)))
-            yield rows, self.read(rows)
-
 
 def _read_rising(dataset: h5py.Dataset, rows: Rows, columns: slice) -> Features:
     """Reads run by run of neighbouring rows: HDF5's own selection of points is slower by orders of magnitude."""
     width = len(range(*columns.indices(dataset.shape[1])))
-    found = np.empty((len(rows), width), np.float32)
+    found = np.empty((len(rows), width), dataset.dtype)
     starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
     for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
         found[start:stop] = dataset[int(rows[start]) : int(rows[start]) + int(stop - start), columns]

@@ -112,9 +112,12 @@ def gram_pays(n: int, d: int, columns: int, memory_bytes: int) -> bool:
 
 
 def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: int, device: torch.device) -> Blocks:
-    """The named rows of a table in blocks; kept in memory where they fit into it, else read anew at each call."""
+    """The named rows of a table in blocks; kept in memory where they fit into it, else read anew at each call.
+
+    Blocks have the type of the table: rows stored as float16 take half the memory, and are widened block by block.
+    """
     width = len(range(*columns.indices(table.shape[1])))
-    if 4 * len(rows) * width <= memory_bytes:
+    if table.row_bytes(columns) * len(rows) <= memory_bytes:
         return tensor_blocks(torch.from_numpy(table.read(rows, columns)).to(device))
     size = max(1, STREAMED_BLOCK_BYTES // (4 * width))
 
