@@ -63,7 +63,7 @@ def mend_stage(block: str, root: Path) -> str:
 def code_of(script: str, root: Path) -> list[str]:
     """Files of this project that a module comes from, its own first, the others sorted, as posix paths."""
     found: set[str] = set()
-    waiting = [script]
+    waiting = list(with_packages(script))
     while waiting:
         path = module_file(waiting.pop(), root)
         if path is not None and path not in found | WITHOUT_EFFECT:
@@ -102,8 +102,13 @@ def names_of(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
     else:
         return
     for name in names:
-        parts = name.split(".")
-        yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+        yield from with_packages(name)
+
+
+def with_packages(module: str) -> Iterator[str]:
+    """A dotted name and the packages above it, which Python imports first."""
+    parts = module.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 def is_empty_package(path: Path) -> bool:

@@ -33,7 +33,10 @@ def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import cv2
     import torch
+    from threadpoolctl import threadpool_limits
 
+    # Whatever the engine or the user's environment says: sums of floats depend on how many threads share them.
+    threadpool_limits(run.threads)
     cv2.setNumThreads(run.threads)
     torch.set_num_threads(run.threads)
     torch.use_deterministic_algorithms(run.deterministic, warn_only=True)

@@ -3,7 +3,10 @@
 import argparse
 import ast
 import importlib
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +65,21 @@ def test_parameters_that_a_script_reads_are_tracked(script: str) -> None:
                 assert agreeing, f"{stage.name} reads {'.'.join(chain)}, which dvc.yaml does not track"
     if stages and used and any(chain[:2] == ("run", "seed") for chain in used):
         assert all("run.seed" in stage.parameters for stage in stages)
+
+
+def test_number_of_threads_is_the_parameters_not_the_environments() -> None:
+    """Snakemake tells its jobs how many threads to use, DVC does not: bytes must not depend on that."""
+    program = """
+import numpy, scipy.linalg, sklearn.cluster, torch, cv2
+from threadpoolctl import threadpool_info
+from workflow.params import Run
+from workflow.stage import prepare
+prepare(Run(seed=0, threads=3, device="cpu", deterministic=True))
+numbers = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), cv2.getNumThreads()}
+assert numbers == {3}, numbers
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
 
 
 def attributes_of_params(source: str) -> Iterator[tuple[str, ...]]:
