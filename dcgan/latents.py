@@ -73,10 +73,11 @@ def turn_vector(left: Tensor, right: Tensor) -> Tensor:
 
 
 def along(latents: Tensor, direction: Tensor, n_steps: int, span: float) -> Tensor:
-    """latents: (F, Z) -> (F, n_steps, Z): each moved by -span / 2 to +span / 2 times `direction`, itself in the middle.
+    """latents: (F, Z) -> (F, n_steps, Z): each moved by -span / 2 to +span / 2 times a direction, itself in the middle.
 
-    With span 1 a face makes the way from the mean left to the mean right. n_steps is odd, so that the middle is exact.
+    direction: (Z,), or (F, Z) for one each. With span 1 a face makes the way from the mean left to the mean right.
+    n_steps is odd, so that the middle is exact.
     """
     shares = torch.arange(n_steps) - (n_steps - 1) / 2
     shares = shares / max(n_steps - 1, 1) * span
-    return latents[:, None] + shares[None, :, None] * direction
+    return latents[:, None] + shares[None, :, None] * direction.expand_as(latents)[:, None]

@@ -4,7 +4,7 @@ Inputs:  a generator; the judge of faces, which finds the faces that look left a
          `figures.turn.<name>` of params.yaml.
 Outputs: a PNG: the mean left face and the mean right face, and five random faces in 11 steps, the middle one as it
          was; a JSON: of how many random faces the pose grows with every step, the mean rank correlation of pose and
-         step, how far a head turns in degrees, and the same along a random direction of the same length.
+         step, how far a head turns in degrees, and the same along random directions of the same length.
 Published: pictures; "we were able to reliably transform their pose".
 Differs: batch-norm statistics are estimated: the 11 steps of a face have none of their own.
 """
@@ -39,9 +39,9 @@ def main(arguments: list[str] | None = None) -> None:
     estimate_generator(generator, section.statistics_batches, torch_generator(seed, "turn", "statistics"))
     left, right = extremes(generator, judge, section, torch_generator(seed, "turn", "candidates"))
     direction = turn_vector(left, right)
-    elsewhere = torch.randn(direction.shape, generator=torch_generator(seed, "turn", "random direction"))
-    elsewhere *= direction.norm() / elsewhere.norm()
     faces = generator.draw_latents(max(section.measured, section.shown), torch_generator(seed, "turn", "faces"))
+    elsewhere = torch.randn(faces.shape, generator=torch_generator(seed, "turn", "random directions"))
+    elsewhere *= direction.norm() / elsewhere.norm(dim=1, keepdim=True)
 
     turned = draw_steps(generator, faces, direction, section)
     metrics: dict[str, Any] = {"faces": section.measured, "steps": section.steps}

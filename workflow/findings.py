@@ -117,7 +117,7 @@ def turn(m: Metrics) -> str:
     """Figure 8."""
     return (
         f"{percent(m['monotone_share'])} of {m['faces']} faces turn steadily, by {m['turned_degrees']:.0f} degrees in "
-        f"all ({percent(m['monotone_share_random_direction'])} along a random direction)"
+        f"all ({percent(m['monotone_share_random_direction'])} along random directions)"
     )
 
 

@@ -100,3 +100,6 @@ def test_turn_has_the_face_itself_in_the_middle_and_a_whole_turn_between_the_end
     assert turned.shape == (2, 11, 2)
     assert torch.equal(turned[:, 5], faces)
     assert torch.allclose(turned[:, -1] - turned[:, 0], direction.expand(2, 2))
+    own = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    turned = along(faces, own, 11, 2.0)
+    assert torch.allclose(turned[:, -1] - turned[:, 0], 2 * own)
