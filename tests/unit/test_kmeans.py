@@ -64,6 +64,16 @@ def test_quadrants_are_summed_apart() -> None:
     assert quadrant_sums(maps)[0, :, 0].tolist() == [1, 2, 3, 4]
 
 
+def test_whitening_by_convolution_is_whitening_of_every_patch() -> None:
+    images = photographs()[:3]
+    patches = normalize(torch.from_numpy(draw_patches(images, 2000, 6, np.random.default_rng(0))))
+    mean, matrix = whitening(patches)
+    whitened = KmeansFeatures(mean, matrix, patches[:4], 6).whitened(torch.from_numpy(images))
+    assert whitened.shape == (3, 27, 27, 108)
+    patch = torch.from_numpy(images[2, 5:11, 20:26]).permute(2, 0, 1).flatten().float()
+    assert torch.allclose(whitened[2, 5, 20], normalize(patch) @ matrix, atol=1e-3)
+
+
 def test_features_do_not_depend_on_batch_mates_and_are_standardised() -> None:
     images = photographs()[:60]
     patches = normalize(torch.from_numpy(draw_patches(images, 2000, 6, np.random.default_rng(0))))
