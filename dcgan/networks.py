@@ -139,8 +139,8 @@ class Generator(Network):
         return x
 
     def after(self, x: Tensor, layer: int, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
-        """Images from the input of convolution `layer`; `after(until(z, k), k + 1)` is `forward(z)`."""
-        for index in range(layer % (len(self.convolutions) + 1), len(self.convolutions)):
+        """Images from the input of convolution `layer`, 0 or more; `after(until(z, k), k + 1)` is `forward(z)`."""
+        for index in range(layer, len(self.convolutions)):
             x = self._layer(index, x, labels, statistics)
         return x
 
