@@ -13,6 +13,8 @@ PRESET ?= demo
 # The engines' commands say `python`, so the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUTF8 := 1
+# Threads that wait by spinning slow each other down as soon as there are more of them than cores; see stages/__init__.py.
+export OMP_WAIT_POLICY ?= PASSIVE
 # DVC's shared cache of file digests; on a machine where it may not be written, one inside the checkout.
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
