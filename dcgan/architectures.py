@@ -92,6 +92,17 @@ MNIST28 = Architecture(
     norm_affine=False,
 )
 
+# No convolutions at all: the fully connected GAN that Table 3 and Figure 9 compare with; its sizes are unpublished.
+MNIST28_DENSE = replace(
+    MNIST28,
+    name="mnist28_dense",
+    generator_hidden=(1024, 1024),
+    projection=(1, 28),
+    generator_layers=(),
+    discriminator_layers=(),
+    discriminator_hidden=(1024, 1024),
+)
+
 # The network of the PyTorch tutorial and most ports: another network than the paper's, kept for comparison.
 TUTORIAL64 = Architecture(
     name="tutorial64",
@@ -134,6 +145,13 @@ DEMO_MNIST28 = replace(
     discriminator_hidden=(256,),
 )
 
+DEMO_MNIST28_DENSE = replace(
+    MNIST28_DENSE,
+    name="demo_mnist28_dense",
+    generator_hidden=(256, 256),
+    discriminator_hidden=(256, 256),
+)
+
 ARCHITECTURES: dict[str, Architecture] = {
     row.name: row
     for row in (
@@ -142,10 +160,12 @@ ARCHITECTURES: dict[str, Architecture] = {
         IMAGENET32,
         SVHN32,
         MNIST28,
+        MNIST28_DENSE,
         TUTORIAL64,
         DEMO32,
         replace(DEMO32, name="demo_svhn32", latent="normal"),
         DEMO_IMAGENET32,
         DEMO_MNIST28,
+        DEMO_MNIST28_DENSE,
     )
 }

@@ -1,8 +1,8 @@
 """Generator and discriminator (section 3, Figure 1), one class each, built from a row of the architecture table.
 
 The paper's guidelines: strided convolutions instead of pooling; batch norm everywhere but at the generator's output and
-the discriminator's input; no fully connected layers on top of convolutional features; ReLU in the generator, tanh at its
-end; leaky ReLU in the discriminator. No biases except batch norm's. Weights ~ N(0, 0.02) (section 4).
+the discriminator's input; no fully connected layers on top of convolutional features; ReLU in the generator, tanh at
+its end; leaky ReLU in the discriminator. No biases except batch norm's. Weights ~ N(0, 0.02) (section 4).
 
 A network file is safetensors; its metadata holds the architecture, so it opens without the table it came from.
 """
@@ -10,6 +10,7 @@ A network file is safetensors; its metadata holds the architecture, so it opens 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -48,6 +49,7 @@ class Network(nn.Module):
         return self
 
     def norm(self, size: int) -> BatchNorm:
+        """Batch norm of `size` feature maps or units, as the architecture wants it."""
         return BatchNorm(size, self.architecture.norm_affine, self.architecture.norm_epsilon)
 
     def join_label(self, x: Tensor, labels: Tensor | None) -> Tensor:
@@ -96,11 +98,11 @@ class Generator(Network):
         maps, side = a.projection
         units = [a.latent_size, *a.generator_hidden, maps * side * side]
         self.dense = nn.ModuleList(
-            nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in zip(units, units[1:])
+            nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units)
         )
-        self.dense_norms = nn.ModuleList(
-            [self.norm(n) for n in a.generator_hidden] + [self.norm(units[-1] if a.norm_projection_by_unit else maps)]
-        )
+        normed = [*a.generator_hidden, units[-1] if a.norm_projection_by_unit else maps]
+        # Without convolutions the projection is the image, and no image is normalised.
+        self.dense_norms = nn.ModuleList(self.norm(n) for n in (normed if a.generator_layers else normed[:-1]))
         inputs = [maps, *(m for m, _ in a.generator_layers)]
         self.convolutions = nn.ModuleList(
             nn.ConvTranspose2d(
@@ -113,22 +115,23 @@ class Generator(Network):
                 output_padding=stride - 1 if a.kernel_size % 2 else 0,
                 bias=False,
             )
-            for n_in, (n_out, stride) in zip(inputs, a.generator_layers)
+            for n_in, (n_out, stride) in zip(inputs, a.generator_layers, strict=False)
         )
         self.norms = nn.ModuleList(self.norm(m) for m, _ in a.generator_layers[:-1])
 
     def forward(self, z: Tensor, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
+        """z: (N, latent_size) -> images: (N, channels, size, size)."""
         return self.after(self.project(z, labels, statistics), 0, labels, statistics)
 
     def project(self, z: Tensor, labels: Tensor | None, statistics: Statistics) -> Tensor:
         """z: (N, latent_size) -> (N, maps, side, side), what the first convolution sees."""
         maps, side = self.architecture.projection
         x = z
-        for index, (dense, norm) in enumerate(zip(self.dense, self.dense_norms, strict=True)):
+        for index, dense in enumerate(self.dense):
             x = dense(self.join_label(x, labels))
             if index == len(self.dense) - 1 and not self.architecture.norm_projection_by_unit:
                 x = x.view(-1, maps, side, side)
-            x = F.relu(norm(x, statistics))
+            x = F.relu(self.dense_norms[index](x, statistics)) if index < len(self.dense_norms) else self._as_pixels(x)
         return x.view(-1, maps, side, side)
 
     def until(self, z: Tensor, layer: int, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
@@ -148,6 +151,9 @@ class Generator(Network):
         x = self.convolutions[index](self.join_label(x, labels))
         if index < len(self.norms):
             return F.relu(self.norms[index](x, statistics))
+        return self._as_pixels(x)
+
+    def _as_pixels(self, x: Tensor) -> Tensor:
         return torch.tanh(x) if self.architecture.pixel_range == "tanh" else torch.sigmoid(x)
 
     def draw_latents(self, n: int, generator: torch.Generator) -> Tensor:
@@ -159,7 +165,7 @@ class Generator(Network):
 
     @torch.no_grad()
     def sample(self, n: int, seed: int, labels: Tensor | None = None, statistics: Statistics = "batch") -> Images:
-        """Draws n images, (n, size, size, channels) uint8; with batch statistics an image depends on its n - 1 mates."""
+        """Draws n images, (n, size, size, channels) uint8; with batch statistics one depends on its n - 1 mates."""
         device = next(self.parameters()).device
         z = self.draw_latents(n, torch_generator(seed, "sample")).to(device)
         return to_uint8(self(z, labels, statistics), self.architecture.pixel_range)
@@ -174,17 +180,18 @@ class Discriminator(Network):
         inputs = [a.channels, *(m for m, _ in a.discriminator_layers)]
         self.convolutions = nn.ModuleList(
             nn.Conv2d(n_in + a.classes, n_out, a.kernel_size, stride, (a.kernel_size - 1) // 2, bias=False)
-            for n_in, (n_out, stride) in zip(inputs, a.discriminator_layers)
+            for n_in, (n_out, stride) in zip(inputs, a.discriminator_layers, strict=False)
         )
         self.norms = nn.ModuleList(self.norm(m) for m, _ in a.discriminator_layers[1:])
         side = a.image_size // int(np.prod([stride for _, stride in a.discriminator_layers]))
-        units = [a.discriminator_layers[-1][0] * side * side, *a.discriminator_hidden, 1]
+        units = [inputs[-1] * side * side, *a.discriminator_hidden, 1]
         self.dense = nn.ModuleList(
-            nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in zip(units, units[1:])
+            nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units)
         )
         self.dense_norms = nn.ModuleList(self.norm(n) for n in a.discriminator_hidden)
 
     def forward(self, x: Tensor, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
+        """x: (N, channels, size, size) -> logits: (N,)."""
         for index in range(len(self.convolutions)):
             x = self._layer(index, x, labels, statistics)
         x = x.flatten(1)

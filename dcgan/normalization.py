@@ -1,8 +1,8 @@
 """Batch normalization as the published code does it, with its mode as an explicit argument.
 
 Source: `lib/ops.py` and `svhn/svhn_semisup_analysis.py` of the authors' code. Biased variance, epsilon 1e-8, no running
-averages. `statistics="batch"` normalizes by the batch at hand: training, and the paper's samples. `"estimated"` uses the
-plain mean of the per-batch means and of the per-batch variances over a set of batches, each layer computed with the
+averages. `statistics="batch"` normalizes by the batch at hand: training, and the paper's samples. `"estimated"` uses
+the plain mean of the per-batch means and of the per-batch variances over a set of batches, each layer computed with the
 layers below it in batch mode: a feature then never depends on its batch mates.
 
 Differs: PyTorch's `BatchNorm2d` keeps running averages, uses the unbiased variance in them, and switches by `.eval()`.

@@ -18,6 +18,7 @@ class StopSignals:
         self.received: int | None = None
 
     def __call__(self) -> bool:
+        """Whether a stop was asked for."""
         return self.received is not None
 
     def __enter__(self) -> "StopSignals":

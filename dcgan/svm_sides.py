@@ -21,7 +21,7 @@ from torch import Tensor
 from dcgan.features import FeatureTable, Rows
 from dcgan.svm import Columns, Direction
 
-PRODUCTS_EXPECTED = 60
+PRODUCTS_EXPECTED = 150
 STREAMED_BLOCK_BYTES, KEPT_BLOCK_ROWS = 1 << 28, 1024
 Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
 
