@@ -3,5 +3,5 @@
 import os
 
 # Threads that wait by spinning take the cores from each other as soon as a machine has more threads than cores, as
-# under `snakemake --cores 8` on a laptop: training then ran at a fifteenth of its speed. Read once, when torch is imported.
+# under `snakemake --cores 8` on a laptop: training then ran at a fifteenth of its speed. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
