@@ -97,9 +97,7 @@ class Generator(Network):
         a = architecture
         maps, side = a.projection
         units = [a.latent_size, *a.generator_hidden, maps * side * side]
-        self.dense = nn.ModuleList(
-            nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units)
-        )
+        self.dense = nn.ModuleList(nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units))
         normed = [*a.generator_hidden, units[-1] if a.norm_projection_by_unit else maps]
         # Without convolutions the projection is the image, and no image is normalised.
         self.dense_norms = nn.ModuleList(self.norm(n) for n in (normed if a.generator_layers else normed[:-1]))
@@ -185,9 +183,7 @@ class Discriminator(Network):
         self.norms = nn.ModuleList(self.norm(m) for m, _ in a.discriminator_layers[1:])
         side = a.image_size // int(np.prod([stride for _, stride in a.discriminator_layers]))
         units = [inputs[-1] * side * side, *a.discriminator_hidden, 1]
-        self.dense = nn.ModuleList(
-            nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units)
-        )
+        self.dense = nn.ModuleList(nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units))
         self.dense_norms = nn.ModuleList(self.norm(n) for n in a.discriminator_hidden)
 
     def forward(self, x: Tensor, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
