@@ -50,6 +50,7 @@ def test_paper_is_the_papers(root: Path) -> None:
         "imagenet": "imagenet32",
         "svhn": "svhn32",
         "mnist": "mnist28",
+        "mnist_dense": "mnist28_dense",
     }
     assert {params.train[name].batch_size for name in ("bedrooms", "faces", "imagenet")} == {128}
     assert {params.train[name].learning_rate for name in ("bedrooms", "faces", "imagenet", "mnist")} == {0.0002}
