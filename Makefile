@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake test lint format types deps record touch fetch preset check clean
+.PHONY: help setup repro snakemake test lint format types deps record touch fetch overview preset check clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -71,6 +71,9 @@ touch: $(READY) ## after DVC: makes Snakemake know the outputs; refuses when any
 
 fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says how to get the rest
 	@python -m workflow.fetch
+
+overview: $(READY) ## README's picture out of the figures of the last run
+	@python -m workflow.overview
 
 preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
