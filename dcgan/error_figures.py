@@ -35,8 +35,12 @@ def draw_errors(
     axes[0, 0].set_xscale("log")
     draw_lines(axes[0, 1], curves[curves.curve == "labels"], "weights", "labels a class", "test accuracy")
     axes[0, 1].set_xscale("log")
+    axes[0, 1].minorticks_off()
+    asked = sorted(set(curves[curves.curve == "labels"].x))
+    axes[0, 1].set_xticks(asked, [f"{labels:g}" for labels in asked])
     layers = curves[curves.curve.isin(["alone", "cumulative"])]
     draw_lines(axes[1, 0], layers, "curve", "convolutional layer, from the image upwards", "test accuracy")
+    axes[1, 0].set_xticks(sorted(set(layers.x)))
     draw_confusion(axes[1, 1], counts, classes)
     with replace_when_done(path) as partial:
         # No software or date in the file: the same numbers give the same bytes.
