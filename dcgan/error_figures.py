@@ -16,6 +16,7 @@ from dcgan.files import replace_when_done
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+PANELS = {"cost": ["cost"], "labels": ["labels"], "layers": ["alone", "cumulative"]}
 STYLE = {"trained": "#1f5fa8", "random": "#b06a1c", "alone": "#7a7a7a", "cumulative": "#1f5fa8"}
 
 
@@ -31,17 +32,18 @@ def draw_errors(
 
     figure, axes = pyplot.subplots(2, 2, figsize=(9.6, 7.6), dpi=100, layout="constrained")
     figure.suptitle(title)
-    draw_lines(axes[0, 0], curves[curves.curve == "cost"], "weights", "C", "validation accuracy")
-    axes[0, 0].set_xscale("log")
-    draw_lines(axes[0, 1], curves[curves.curve == "labels"], "weights", "labels a class", "test accuracy")
-    axes[0, 1].set_xscale("log")
-    axes[0, 1].minorticks_off()
-    asked = sorted(set(curves[curves.curve == "labels"].x))
-    axes[0, 1].set_xticks(asked, [f"{labels:g}" for labels in asked])
-    layers = curves[curves.curve.isin(["alone", "cumulative"])]
-    draw_lines(axes[1, 0], layers, "curve", "convolutional layer, from the image upwards", "test accuracy")
-    axes[1, 0].set_xticks(sorted(set(layers.x)))
+    panels = {name: curves[curves.curve.isin(kinds)] for name, kinds in PANELS.items()}
+    draw_lines(axes[0, 0], panels["cost"], "weights", "C", "validation accuracy")
+    draw_lines(axes[0, 1], panels["labels"], "weights", "labels a class", "test accuracy")
+    draw_lines(axes[1, 0], panels["layers"], "curve", "convolutional layer, from the image upwards", "test accuracy")
     draw_confusion(axes[1, 1], counts, classes)
+    for axis in (axes[0, 0], axes[0, 1]):
+        axis.set_xscale("log")
+    for axis, name in ((axes[0, 1], "labels"), (axes[1, 0], "layers")):
+        points = sorted(set(panels[name].x))
+        axis.minorticks_off()
+        axis.set_xticks(points, [f"{x:g}" for x in points])
+        axis.set_visible(len(points) > 0)
     with replace_when_done(path) as partial:
         # No software or date in the file: the same numbers give the same bytes.
         figure.savefig(partial, format="png", metadata={"Software": None})

@@ -89,7 +89,7 @@ def layer_rows(splits: Splits, section: SvmSection, protocol: Protocol, solver: 
     """Test accuracy of each layer alone and of all layers up to it."""
     few = replace(protocol, labels_per_class=section.layer_labels, search_draws=section.curve_draws)
     table = splits.train.table
-    for layer in range(len(table.layers)):
+    for layer in range(len(table.layers) if len(table.layers) > 1 else 0):
         own = table.columns_of(layer)
         for curve, columns in (("alone", own), ("cumulative", slice(0, own.stop))):
             cost, errors = curve_point(splits.through(columns), few, solver)
