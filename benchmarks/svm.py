@@ -70,9 +70,9 @@ def compare(options: argparse.Namespace) -> None:
         for round_number in range(options.rounds):
             for solver in options.solvers:
                 found += [{"round": round_number, **row} for row in in_a_process(solver, n, options)]
+                if options.out:
+                    pd.DataFrame(found).drop(columns="answers").to_csv(options.out, index=False)
         report(pd.DataFrame(found), n, options.costs)
-        if options.out:
-            pd.DataFrame(found).to_csv(options.out, index=False)
 
 
 def in_a_process(solver: str, n: int, options: argparse.Namespace) -> list[dict[str, Any]]:
