@@ -73,7 +73,7 @@ def peak_resident_mb() -> int:
 
 def use_one_core() -> None:
     """One core for this process and everything it starts."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     cv2.setNumThreads(1)
 
 

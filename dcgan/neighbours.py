@@ -18,15 +18,16 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from dcgan.codes import WORD_BYTES, Codes, Duplicates, Indices, Words, as_words, find_equal
+from dcgan.codes import Codes, Duplicates, Indices, Words, as_words, find_equal
 
 FIRST_BATCH = 1 << 11
 PAIRS_AT_ONCE = 1 << 21
 # How many pairs can be compared while one code is sorted; where it is cheaper, all pairs are compared after all.
 COMPARISONS_A_SORTED_CODE = 4
-# Candidates a mask leaves by accident: each image collides with about 2 ** -SPARE_BITS others.
-SPARE_BITS = 2.0
+MOST_LEFT_OUT = 2
+SAMPLE_CODES, SAMPLE_MASKS = 1 << 16, 6
 POSITION_BITS = 26
 MIXERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 
@@ -116,24 +117,44 @@ def joined(
     if n_pairs <= COMPARISONS_A_SORTED_CODE * len(masks) * len(positions):
         masks = [[0] * len(words)]  # under which all codes agree
     for mask in masks:
-        for run_start, item, order in candidates(selected, mask, None if others is None else len(others)):
-            first, second = order[run_start], order[item]
-            distance = sum(np.bitwise_count(word[first] ^ word[second]).astype(np.int64) for word in selected)
+        order, start, count = agreeing(selected, mask, None if others is None else len(others))
+        # In the sorted order the codes of a pair lie close together in memory.
+        in_order = [word[order] for word in selected]
+        for first, second in expand(start, count):
+            distance = differing_bits(in_order, first, second)
             near = np.flatnonzero(distance <= radius)
             if len(near):
-                yield Pairs(positions[first[near]], positions[second[near]], np.asarray(distance)[near])
+                pairs = positions[order[first[near]]], positions[order[second[near]]]
+                yield Pairs(*pairs, distance[near].astype(np.int64))
 
 
-def candidates(
-    words: Sequence[Words], mask: Sequence[int], n_others: int | None
-) -> Iterator[tuple[Indices, Indices, Indices]]:
-    """Pairs of places in a sorted order whose codes agree under a mask, in blocks, and that order.
+def differing_bits(words: Sequence[Words], first: Indices, second: Indices) -> npt.NDArray[np.uint16]:
+    """In how many bits the codes at two places differ, for many pairs of places."""
+    distance = np.zeros(len(first), np.uint16)
+    for word in words:
+        distance += np.bitwise_count(word[first] ^ word[second])
+    return distance
 
-    Where n_others is given, the first of a pair is always one of the first n_others codes, the second never.
+
+class Agreement(NamedTuple):
+    """Codes that agree with another one under a mask, sorted so that those that agree lie side by side.
+
+    order: their places; start, n_compared: each is to be compared with the `n_compared` codes from `start` on in order.
+    """
+
+    order: Indices
+    start: Indices
+    n_compared: Indices
+
+
+def agreeing(words: Sequence[Words], mask: Sequence[int], n_others: int | None) -> Agreement:
+    """Which codes agree under a mask.
+
+    Where n_others is given, only codes behind the first n_others are compared, and only with those.
     """
     mixed = np.zeros(len(words[0]), np.uint64)
-    for word, part, mixer in zip(words, mask, (MIXERS * len(words))[: len(words)], strict=True):
-        mixed = (mixed ^ (word & np.uint64(part))) * np.uint64(mixer)
+    for number, (word, part) in enumerate(zip(words, mask, strict=True)):
+        mixed = (mixed ^ (word & np.uint64(part))) * np.uint64(MIXERS[number % len(MIXERS)])
     low = np.uint64((1 << POSITION_BITS) - 1)
     packed = np.sort((mixed & ~low) | np.arange(len(mixed), dtype=np.uint64))
     same = (packed[1:] ^ packed[:-1]) <= low
@@ -142,18 +163,18 @@ def candidates(
     in_run[:-1] |= same
     packed = packed[in_run]
     order = (packed & low).astype(np.int64)
-    places = np.arange(len(order))
     begins = np.ones(len(order), bool)
     begins[1:] = (packed[1:] ^ packed[:-1]) > low
-    starts = np.flatnonzero(begins)
+    first_of_run = np.flatnonzero(begins)
     run = np.cumsum(begins) - 1
-    if n_others is not None:
-        # Within a run the others come first; a code of the batch is compared with those and no more.
-        others = np.add.reduceat(order < n_others, starts) if len(starts) else starts
-        partners = np.where(order < n_others, 0, others[run])
-    else:
-        partners = places - starts[run]
-    yield from ((*block, order) for block in expand(starts[run], partners))
+    start = first_of_run[run]
+    if n_others is None:
+        return Agreement(order, start, np.arange(len(order)) - start)
+    # Within a run the others come first: they are sorted by place.
+    others_before = np.concatenate([[0], np.cumsum(order < n_others)])
+    ends = np.append(first_of_run[1:], len(order))
+    others_in_run = others_before[ends] - others_before[first_of_run]
+    return Agreement(order, start, np.where(order < n_others, 0, others_in_run[run]))
 
 
 def expand(start: Indices, count: Indices) -> Iterator[tuple[Indices, Indices]]:
@@ -173,23 +194,28 @@ def expand(start: Indices, count: Indices) -> Iterator[tuple[Indices, Indices]]:
 def choose_masks(codes: Codes, radius: int) -> list[list[int]]:
     """Masks such that codes within the radius agree under at least one; each as one number a word.
 
-    Bits are dealt out so that all chunks tell codes apart about equally well. As few bits are left out as keep chance
-    candidates rare: each bit left out makes chunks longer, but masks more.
+    Bits are dealt out so that all chunks tell codes apart about equally well. Leaving out more bits makes chunks
+    longer and chance candidates rarer, but masks more; what costs least is taken, estimated on a sample.
     """
-    n_bits = codes.shape[1] * 8
     share = np.unpackbits(codes, axis=1, bitorder="little").mean(axis=0)
-    inside = np.clip(share, 1e-12, 1 - 1e-12)
-    entropy = -(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside))
-    wanted = np.log2(max(len(codes), 2)) + SPARE_BITS
-    left_out, n_chunks = 0, radius + 1
-    while entropy.sum() / n_chunks - left_out < wanted and left_out < 2 and n_chunks > 1:
-        left_out += 1
+    by_balance = np.argsort(np.abs(share - 0.5), kind="stable").tolist()
+    sample = as_words(codes[:: -(-len(codes) // SAMPLE_CODES)])
+    choices = []
+    for left_out in range(MOST_LEFT_OUT + 1):
         n_chunks = -(-(radius + 1) // (left_out + 1))
-    by_entropy = np.argsort(-entropy, kind="stable").tolist()
-    chunks = [by_entropy[number::n_chunks] for number in range(n_chunks)]
-    chosen = [set(chunk) - set(out) for chunk in chunks for out in combinations(chunk, left_out)]
-    n_words = -(-n_bits // (8 * WORD_BYTES))
-    return [as_mask(bits, n_words) for bits in chosen]
+        chunks = [by_balance[number::n_chunks] for number in range(n_chunks)]
+        chosen = [set(chunk) - set(out) for chunk in chunks for out in combinations(chunk, left_out)]
+        masks = [as_mask(bits, len(sample)) for bits in chosen]
+        choices.append((cost(sample, masks, len(codes)), masks))
+    return min(choices, key=lambda choice: choice[0])[1]
+
+
+def cost(sample: Sequence[Words], masks: Sequence[Sequence[int]], count: int) -> float:
+    """What masks cost for so many codes, in comparisons: sorting them, and comparing those that agree."""
+    tried = masks[:: -(-len(masks) // SAMPLE_MASKS)]
+    pairs = sum(int(agreeing(sample, mask, None).n_compared.sum()) for mask in tried) / len(tried)
+    scale = count / len(sample[0])
+    return len(masks) * (COMPARISONS_A_SORTED_CODE * count + pairs * scale * scale)
 
 
 def as_mask(bits: set[int], n_words: int) -> list[int]:

@@ -38,7 +38,7 @@ def test_a_large_photo_is_searched_reduced_and_cut_from_the_full_one() -> None:
     photo = gradient(600, 800)
     detector = Told(Face(50, 30, 100, 100, 9.0))
     (finding,) = RULE.find(photo, detector)
-    assert detector.seen == [((150, 200, 3), 5.0)]
+    assert detector.seen == [((150, 200, 3), 10.0)]
     assert finding.face == Face(200, 120, 400, 400, 9.0) and finding.reason == ""
     assert finding.crop is not None and finding.crop.shape == (24, 24, 3)
     # The centre of the crop is the centre of the box: x 400 of 800, y 320 of 600.
@@ -48,7 +48,7 @@ def test_a_large_photo_is_searched_reduced_and_cut_from_the_full_one() -> None:
 def test_a_small_photo_is_searched_as_it_is() -> None:
     detector = Told()
     assert RULE.find(gradient(100, 120), detector) == []
-    assert detector.seen == [((100, 120, 3), 20.0)]
+    assert detector.seen == [((100, 120, 3), 40.0)]
 
 
 def test_faces_that_are_not_kept_say_why() -> None:
