@@ -36,7 +36,7 @@ $(READY): requirements.lock
 	@touch $@
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
-	@dvc repro
+	@python -m workflow.lock dvc repro
 	@python -m workflow.summary
 
 snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores

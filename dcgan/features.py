@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, write_json
+from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, telling_where, write_json
 from dcgan.networks import Discriminator
 from dcgan.normalization import estimate_statistics
 from dcgan.pixels import Images, to_input
@@ -145,12 +145,13 @@ def extract_features(
     work: a folder of its own for this maker, this store and these options.
     """
     partial, position = work / "features.h5", work / "position.json"
-    if not position.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        _create_table(partial, maker, store, dtype)
-        flush_to_disk(partial)
-        write_json(position, {"rows": 0})
-    _fill_table(maker, store, partial, position, batch_size)
+    with telling_where(partial):
+        if not (position.exists() and partial.exists()):
+            work.mkdir(parents=True, exist_ok=True)
+            _create_table(partial, maker, store, dtype)
+            flush_to_disk(partial)
+            write_json(position, {"rows": 0})
+        _fill_table(maker, store, partial, position, batch_size)
     with replace_when_done(path) as finished:
         shutil.move(partial, finished)
     shutil.rmtree(work)
