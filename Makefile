@@ -19,7 +19,8 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake test lint format types deps record touch fetch overview preset check clean
+.PHONY: help setup repro snakemake test lint format types deps record touch fetch overview preset check clean audit \
+	reliability
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -78,6 +79,14 @@ overview: $(READY) ## README's picture out of the figures of the last run
 preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
+
+reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, some minutes)
+	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag/test_experiments.py tests/dag/test_faults.py tests/dag/test_locks.py
+
+audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network)
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check -qq pip-audit
+	@$(VENV)/audit/bin/pip-audit --disable-pip --no-deps -r requirements.lock
 
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
 	@python -m workflow.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --

@@ -8,6 +8,8 @@ upwards. A layer of m maps fills 16 m, map by map, each row by row. D is 28,672 
 Rows are written as they are computed, into a work file that a killed run leaves behind and the next one goes on with.
 """
 
+import errno
+import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -158,8 +160,13 @@ def extract_features(
 
 
 def _create_table(path: Path, maker: FeatureMaker, store: ImageStore, dtype: FeatureType) -> None:
-    """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it."""
+    """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it.
+
+    Raises OSError where the disk has no room for all rows; without this it would be full after hours.
+    """
     width = sum(maker.layers)
+    if shutil.disk_usage(path.parent).free < len(store) * width * np.dtype(dtype).itemsize:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     rows = max(1, min(len(store), CHUNK_BYTES // (width * np.dtype(dtype).itemsize)))
     with h5py.File(path, "w") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)

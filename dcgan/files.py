@@ -48,7 +48,9 @@ def telling_where(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        trouble, named = storage_trouble(error), Path(getattr(error, "filename", None) or path)
+        trouble = storage_trouble(error)
+        # A copy's error has two names, and the second is the one that was written.
+        named = Path(getattr(error, "filename2", None) or getattr(error, "filename", None) or path)
         if trouble is None or (named not in path.parents and path.parent not in named.parents):
             raise
         raise InputError(f"{path}: cannot be written ({trouble})") from error
@@ -61,8 +63,10 @@ def storage_trouble(error: BaseException) -> str | None:
     """
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
         return os.strerror(error.errno)
-    quoted = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)]
-    found = next((words for words in quoted if words in str(error)), None)
+    quoted = {os.strerror(number): os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
+    # LMDB's words for a write that was cut short.
+    quoted["mdb_txn_commit: Input/output error"] = "Input/output error: is the disk full?"
+    found = next((meaning for words, meaning in quoted.items() if words in str(error)), None)
     return found or (storage_trouble(error.__context__) if error.__context__ else None)
 
 

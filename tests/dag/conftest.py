@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.dag.reliability import WRITING, Happened, Table
+from tests.dag.tiny import tiny_params
 
 ROOT = Path(__file__).parents[2]
 ENGINES = Path(sys.executable).parent
@@ -95,3 +96,28 @@ def reliability() -> Iterator[Table]:
 def happened(reliability: Table, request: pytest.FixtureRequest) -> Happened:
     """Says what came of a fault: `happened(fault, outcome)`."""
     return lambda fault, outcome: reliability.check(fault, outcome, request.node.originalname)
+
+
+@pytest.fixture(scope="session")
+def odd_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A very small checkout on a drive of its own (a tmpfs, where root may mount one), below names that are awkward."""
+    drive = tmp_path_factory.mktemp("drive")
+    mounts = sys.platform == "linux" and os.geteuid() == 0
+    if mounts:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", drive], check=True)
+    try:
+        yield tiny_checkout(drive / "Räume & mehr" / "der Code")
+    finally:
+        if mounts:
+            subprocess.run(["umount", "--lazy", drive], check=True)
+
+
+def tiny_checkout(folder: Path) -> Path:
+    """A clean copy with very small parameters and without results, committed."""
+    make_checkout(folder)
+    tiny_params(folder / "params.yaml")
+    for path in (folder / "results").rglob("*.*"):
+        path.unlink()
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    commit_everything(folder)
+    return folder
