@@ -19,8 +19,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake test lint format types deps record touch fetch overview preset check clean audit \
-	reliability
+.PHONY: help setup repro snakemake test lint format types deps record touch fetch overview preset check clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -80,8 +79,10 @@ preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
 
+.PHONY: reliability audit
+
 reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, some minutes)
-	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag/test_experiments.py tests/dag/test_faults.py tests/dag/test_locks.py
+	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag -k "experiments or faults or locks or provenance"
 
 audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network)
 	@$(PYTHON) -m venv $(VENV)/audit

@@ -5,6 +5,7 @@ of the program; 75 asked to stop, with a checkpoint written: start it again and 
 """
 
 import argparse
+import faulthandler
 import os
 import sys
 from collections.abc import Callable
@@ -51,6 +52,8 @@ def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
     """Runs a stage's main, keeps its provenance, and turns what it raises into an exit status."""
+    # A memory map whose file was cut off by somebody else kills the process: at least it says where.
+    faulthandler.enable()
     try:
         join(Path())
         with traced(Path()):

@@ -126,6 +126,26 @@ def test_a_clock_that_was_set_back(trained: Path, run: Run, barren: dict[str, st
     )
 
 
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="a read-only disk is mounted by root, on Linux"
+)
+def test_a_cache_that_cannot_be_written(trained: Path, run: Run, happened: Happened) -> None:
+    made, cache = digests(trained / "data/packed/svhn"), trained / ".dvc" / "cache"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", cache], check=True)
+    try:
+        finished = run(trained, "dvc", "repro", "--single-item", "--force", "pack_images@svhn", status=255)
+    finally:
+        subprocess.run(["umount", cache], check=True)
+    (line,) = [line for line in finished.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert "Read-only file system" in line
+    assert digests(trained / "data/packed/svhn") == made
+    run(trained, "dvc", "repro", "pack_images@svhn")
+    happened(
+        "DVC's cache cannot be written",
+        "DVC ends with `Read-only file system`; the stage's outputs are there, and the next `dvc repro` goes on",
+    )
+
+
 def experiments(folder: Path, run: Run) -> dict[str, dict[str, str]]:
     """The rows of `dvc exp show` by name, without the commit that they start from."""
     table = csv.DictReader(io.StringIO(run(folder, "dvc", "exp", "show", "--csv").stdout))

@@ -2,13 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dcgan.files import InputError
+from dcgan.store import StoreWriter
 from tests.dag.conftest import commit_everything
+from tests.dag.reliability import Happened
 from workflow import provenance
 from workflow.dag import Stage
 from workflow.provenance import traced
@@ -67,7 +72,7 @@ def test_what_is_too_large_to_read_twice_is_only_looked_at(folder: Path, monkeyp
 
 @pytest.mark.parametrize("large", [False, True])
 def test_data_that_change_under_a_running_stage_are_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+    folder: Path, monkeypatch: pytest.MonkeyPatch, large: bool, happened: Happened
 ) -> None:
     if large:
         monkeypatch.setattr(provenance, "READ_BYTES", 1)
@@ -76,6 +81,37 @@ def test_data_that_change_under_a_running_stage_are_refused(
     with pytest.raises(InputError, match="data/in changed"), traced(folder):
         (folder / "data/in/1.txt").unlink()
     assert not (folder / "results/provenance").exists()
+    happened(
+        "a store changed or replaced under a running stage",
+        "status 2 at its end: `... changed while the stage read it`; neither engine records what it made",
+    )
+
+
+READING = """
+import os, sys
+from dcgan.store import ImageStore
+from workflow.stage import run_stage
+
+def main():
+    images = ImageStore(sys.argv[1]).images
+    os.truncate(sys.argv[1], 5000)
+    images.sum()
+
+run_stage(main)
+"""
+
+
+def test_a_store_that_is_cut_off_under_a_running_stage(root: Path, tmp_path: Path, happened: Happened) -> None:
+    """The system kills who reads a memory map behind the end of its file; nothing can be caught."""
+    with StoreWriter(tmp_path / "store.h5", (64, 64, 3), {}) as writer:
+        writer.append(np.zeros((90, 64, 64, 3), np.uint8), [str(number) for number in range(90)])
+    command = [sys.executable, "-c", READING, str(tmp_path / "store.h5")]
+    read = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert read.returncode == -signal.SIGBUS and "Bus error" in read.stderr and "in main" in read.stderr
+    happened(
+        "a store cut off in place under a running stage",
+        "the stage dies: `Fatal Python error: Bus error`, with the line that read; the engine says that it failed",
+    )
 
 
 def test_data_that_were_only_touched_and_edited_code_do_no_harm(folder: Path) -> None:
