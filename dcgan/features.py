@@ -8,6 +8,8 @@ upwards. A layer of m maps fills 16 m, map by map, each row by row. D is 28,672 
 Rows are written as they are computed, into a work file that a killed run leaves behind and the next one goes on with.
 """
 
+import errno
+import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, write_json
+from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, telling_where, write_json
 from dcgan.networks import Discriminator
 from dcgan.normalization import estimate_statistics
 from dcgan.pixels import Images, to_input
@@ -145,20 +147,26 @@ def extract_features(
     work: a folder of its own for this maker, this store and these options.
     """
     partial, position = work / "features.h5", work / "position.json"
-    if not position.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        _create_table(partial, maker, store, dtype)
-        flush_to_disk(partial)
-        write_json(position, {"rows": 0})
-    _fill_table(maker, store, partial, position, batch_size)
+    with telling_where(partial):
+        if not (position.exists() and partial.exists()):
+            work.mkdir(parents=True, exist_ok=True)
+            _create_table(partial, maker, store, dtype)
+            flush_to_disk(partial)
+            write_json(position, {"rows": 0})
+        _fill_table(maker, store, partial, position, batch_size)
     with replace_when_done(path) as finished:
         shutil.move(partial, finished)
     shutil.rmtree(work)
 
 
 def _create_table(path: Path, maker: FeatureMaker, store: ImageStore, dtype: FeatureType) -> None:
-    """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it."""
+    """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it.
+
+    Raises OSError where the disk has no room for all rows; without this it would be full after hours.
+    """
     width = sum(maker.layers)
+    if shutil.disk_usage(path.parent).free < len(store) * width * np.dtype(dtype).itemsize:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     rows = max(1, min(len(store), CHUNK_BYTES // (width * np.dtype(dtype).itemsize)))
     with h5py.File(path, "w") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
