@@ -49,7 +49,7 @@ check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.check
 
 test: $(READY) ## runs the tests
-	@python -m pytest tests
+	@python -m pytest tests -n 2 --dist loadfile
 
 lint: $(READY) ## formatting and lint
 	@ruff format --check .
