@@ -5,12 +5,10 @@ import io
 import json
 import re
 import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +16,7 @@ from PIL import Image
 
 from dcgan.files import InputError
 from dcgan.pixels import write_png
+from tests.unit.conftest import SVM, stage
 from workflow.comparison import compare, pairs
 from workflow.curves import TRAINING, Plan, chart, series_of
 from workflow.dag import Stage
@@ -30,45 +29,9 @@ from workflow.run_report import write_report
 from workflow.runs import account_of, in_words
 from workflow.summary import finding_lines, table_lines
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
-DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"
 WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
 WINDOWS |= {"share_with_window_without_random_maps": 0.5}
 PLAN = TRAINING[0]
-SVM = {"error": 0.2, "interval": 0.01, "published": 0.172, "random_weights_error": 0.5, "n_features": 3584}
-
-
-def stage(name: str, outputs: list[str], caption: str = "") -> Stage:
-    return Stage(name, f"Does {name}", "true", [], [], outputs, {}, 1, 0, 100, 10, False, caption)
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """A folder as a run leaves it, with a stale picture in it."""
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs/deviations.md").write_text(DEVIATIONS)
-    for folder in ("metrics", "figures/training/bedrooms", "curves"):
-        (tmp_path / "results" / folder).mkdir(parents=True)
-    (tmp_path / "results/metrics/svm_cifar10.json").write_text(json.dumps(SVM))
-    picture = np.full((40, 900, 3), 200, np.uint8)
-    for name in ("walk_bedrooms", "stale", "training/bedrooms/epoch-0001", "training/bedrooms/epoch-0005"):
-        write_png(tmp_path / f"results/figures/{name}.png", picture)
-    curve = pd.DataFrame({"epoch": [1, 2, 3], "d_loss": [1.2, 1.0, None], "g_loss": [0.7, 0.9, 1.1]})
-    curve.to_csv(tmp_path / "results/curves/bedrooms.csv", index=False)
-    return tmp_path
-
-
-@pytest.fixture
-def stages() -> dict[str, Stage]:
-    found = [
-        stage("train_dcgan@bedrooms", ["results/figures/training/bedrooms", "results/curves/bedrooms.csv"]),
-        stage("evaluate_svm@cifar10", ["results/metrics/svm_cifar10.json"]),
-        stage("draw_walk@bedrooms", ["results/figures/walk_bedrooms.png"], "As Figure 4: <one> strip & more"),
-        stage("build_report", ["data/report.html"]),
-    ]
-    return {one.name: one for one in found}
 
 
 class Page(HTMLParser):
@@ -311,31 +274,3 @@ def test_a_stage_without_a_sentence_says_nothing() -> None:
 def test_summary_has_a_line_a_number(results: Path, stages: dict[str, Stage]) -> None:
     lines = [*table_lines(results, stages), *finding_lines(results, stages)]
     assert lines == ["Table 1, DCGAN + L2-SVM: accuracy 80.0 ± 1.0 % (paper: 82.8)"]
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-@pytest.mark.parametrize("width", [390, 1200])
-def test_page_fits_the_screen(results: Path, stages: dict[str, Stage], tmp_path: Path, width: int) -> None:
-    """Nothing is wider than the screen, every picture is there, and the screenshot is not blank."""
-    probe = (
-        "<script>const root = document.documentElement; const images = [...document.images];"
-        "document.title = JSON.stringify({wide: root.scrollWidth - root.clientWidth,"
-        "broken: images.filter(image => !image.naturalWidth).length})</script></body>"
-    )
-    page = tmp_path / "report.html"
-    page.write_text(render(results, stages, "Test").replace("</body>", probe))
-    options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    options += f" --disable-component-update --disable-sync --user-data-dir={tmp_path / 'profile'}"
-    size = f"--window-size={width},2000"
-    command = [str(CHROMIUM), *options.split(), size]
-    command += ["--enable-logging=stderr"]
-    found = subprocess.run(
-        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "CONSOLE" not in found.stderr
-    title = re.search(r"<title>(.*?)</title>", found.stdout)
-    assert title is not None and json.loads(title[1]) == {"wide": 0, "broken": 0}
-    picture = tmp_path / "page.png"
-    subprocess.run([*command, f"--screenshot={picture}", page.as_uri()], capture_output=True, timeout=60, check=True)
-    pixels = cv2.imread(str(picture))
-    assert pixels is not None and pixels.shape[1] == width and pixels.std() > 5
