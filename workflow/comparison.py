@@ -5,6 +5,7 @@ Input: `workflow/published.py` and the content of results/metrics. Output: rows 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal
 
 from workflow.published import Row, Source, Table
@@ -59,12 +60,21 @@ def compare(table: Table, metrics: Mapping[str, Mapping[str, Any]]) -> Compariso
     for row in table.rows:
         features = f"{row.features:,}" if row.features else ""
         lines.append(Line(row.model, True, [quoted(row, column) for column in range(len(row.values))], features))
-        cells = [our_cell(row, column, metrics, table.more_is_better) for column in range(len(row.values))]
-        if any(cell.text for cell in cells):
-            ours = [metrics[source.file] for source in row.ours if source and source.file in metrics]
-            n_features = next((figures["n_features"] for figures in ours if "n_features" in figures), None)
-            lines.append(Line(f"{row.model}, ours", False, cells, f"{n_features:,}" if n_features else ""))
+        lines += our_lines(row, metrics, table.more_is_better)
     return Comparison(table.number, table.title, table.columns, lines)
+
+
+def our_lines(row: Row, metrics: Mapping[str, Mapping[str, Any]], more_is_better: bool) -> Iterator[Line]:
+    """A line for what this run trained and one for the authors' weights, each only where this run has numbers of it."""
+    for model, sources in ((f"{row.model}, ours", row.ours), (f"{row.model}, the authors' weights", row.authors)):
+        cells = [
+            our_cell(value, source, metrics, more_is_better)
+            for value, source in zip_longest(row.values, sources[: len(row.values)])
+        ]
+        if any(cell.text for cell in cells):
+            ours = [metrics[source.file] for source in sources if source and source.file in metrics]
+            n_features = next((figures["n_features"] for figures in ours if "n_features" in figures), None)
+            yield Line(model, False, cells, f"{n_features:,}" if n_features else "")
 
 
 def quoted(row: Row, column: int) -> Cell:
@@ -74,13 +84,13 @@ def quoted(row: Row, column: int) -> Cell:
     return Cell(with_interval(value, interval))
 
 
-def our_cell(row: Row, column: int, metrics: Mapping[str, Mapping[str, Any]], more_is_better: bool) -> Cell:
+def our_cell(
+    published: float | None, source: Source | None, metrics: Mapping[str, Mapping[str, Any]], more_is_better: bool
+) -> Cell:
     """Our value that belongs beside a quoted one; empty where this run has none."""
-    source = row.ours[column] if column < len(row.ours) else None
     value, interval = our_value(source, metrics)
     if value is None:
         return Cell("")
-    published = row.values[column]
     if published is None:
         return Cell(ours(value, interval))
     difference = value - published

@@ -38,15 +38,16 @@ def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
     """A line for each row of Tables 1 to 3 that this run has."""
     metrics = metrics_by_name(root, stages)
     for table in (compare(table, metrics) for table in TABLES):
-        for quoted, ours in zip(table.lines, table.lines[1:], strict=False):
-            if ours.quoted:
+        for line in table.lines:
+            if line.quoted:
+                quoted = line
                 continue
             numbers = [
                 f"{column} {cell.text} % (paper: {theirs.text})"
-                for column, theirs, cell in zip(table.columns, quoted.cells, ours.cells, strict=True)
+                for column, theirs, cell in zip(table.columns, quoted.cells, line.cells, strict=True)
                 if cell.text
             ]
-            yield f"Table {table.number}, {quoted.model}: {'; '.join(numbers)}"
+            yield f"Table {table.number}, {line.model.removesuffix(', ours')}: {'; '.join(numbers)}"
 
 
 def finding_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:

@@ -168,6 +168,22 @@ def test_table_has_our_row_after_the_quoted_one_with_the_difference() -> None:
     assert not compare(TABLES[0], {}).has_ours
 
 
+def test_the_authors_weights_have_a_line_of_their_own(results: Path, stages: dict[str, Stage]) -> None:
+    partial = SVM | {"error": 0.22, "n_features": 12_288}
+    table = compare(TABLES[0], {"svm_cifar10": SVM, "svm_cifar10_published": partial})
+    last = table.lines[-1]
+    assert (last.model, last.quoted, last.features) == ("DCGAN + L2-SVM, the authors' weights", False, "12,288")
+    assert (last.cells[0].text, last.cells[0].difference, last.cells[1].text) == ("78.0 ± 1.0", "−4.8", "")
+    alone = compare(TABLES[0], {"svm_cifar10_published": partial})
+    assert [line.model for line in alone.lines if not line.quoted] == [last.model]
+    (results / "results/metrics/svm_cifar10_published.json").write_text(json.dumps(partial))
+    name = "evaluate_svm@cifar10_published"
+    stages[name] = stage(name, ["results/metrics/svm_cifar10_published.json"])
+    assert list(table_lines(results, stages))[1] == (
+        "Table 1, DCGAN + L2-SVM, the authors' weights: accuracy 78.0 ± 1.0 % (paper: 82.8)"
+    )
+
+
 def test_less_error_is_better() -> None:
     table = compare(TABLES[1], {"svm_svhn": SVM})
     ours = next(line for line in table.lines if not line.quoted)
