@@ -4,16 +4,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from dcgan.architectures import ARCHITECTURES
+from dcgan.batches import Batches, split_rows
 from dcgan.checkpoints import Checkpoints
+from dcgan.collapse import Watch
 from dcgan.files import InputError
+from dcgan.keepsakes import Keepsakes
 from dcgan.run import Plan, TrainingRun
 from dcgan.stopping import Stopped
-from dcgan.training import AdversarialTraining, Batches, Settings, split_rows
+from dcgan.training import AdversarialTraining, Settings
 
 SMALLEST = replace(
     ARCHITECTURES["demo32"],
@@ -23,8 +27,9 @@ SMALLEST = replace(
     generator_layers=((4, 2), (4, 2), (3, 2)),
     discriminator_layers=((4, 2), (4, 2), (8, 2)),
 )
-SETTINGS = Settings(8, 0.0002, 0.5, 1e-5, "alternate", "float32", seed=7)
-PLAN = Plan(epochs=4, sample_epochs=[1, 4], curve_interval=3, checkpoint_seconds=0.0)
+SETTINGS = Settings(8, 0.0002, 0.5, 0.999, 1e-5, "alternate", "float32", False, False, seed=7)
+WATCH = Watch("stop", 0.001, 3, 0.01)
+PLAN = Plan(4, 2, [1, 4], 60, 80, 3, 0.0, WATCH)
 CPU = torch.device("cpu")
 
 
@@ -32,16 +37,24 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (41, 32, 32, 3), np.uint8)
 
 
-def make_run(folder: Path, stop: Callable[[], bool] = lambda: False, **changes: object) -> TrainingRun:
+def make_run(
+    folder: Path, stop: Callable[[], bool] = lambda: False, plan: Plan = PLAN, **changes: object
+) -> TrainingRun:
     settings = replace(SETTINGS, **changes)
     training = AdversarialTraining(SMALLEST, settings, CPU)
     batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, CPU)
-    return TrainingRun(training, batches, PLAN, Checkpoints(folder, "digest"), stop)
+    state = Checkpoints(folder, "digest"), Keepsakes(folder, {})
+    return TrainingRun(training, batches, plan, *state, images()[:6], stop, lambda row: None)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    kept = (path for kind in ("samples", "frames", "kept") for path in (folder / kind).iterdir())
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in kept}
 
 
 def assert_same_end(first: TrainingRun, second: TrainingRun) -> None:
-    assert first.curves == second.curves
-    assert {e: s.tobytes() for e, s in first.samples.items()} == {e: s.tobytes() for e, s in second.samples.items()}
+    assert first.curves == second.curves and first.scores == second.scores
+    assert files(first.keepsakes.folder) == files(second.keepsakes.folder)
     for name, tensor in first.training.state().items():  # bytes: statistics that were never estimated are NaN
         assert tensor.numpy().tobytes() == second.training.state()[name].numpy().tobytes(), name
 
@@ -90,7 +103,7 @@ def test_an_epoch_shows_every_image_at_most_once_in_a_new_order() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["alternate", "both"])
-def test_a_run_stopped_at_every_interval_ends_as_if_it_never_stopped(tmp_path: Path, schedule: str) -> None:
+def test_a_run_stopped_after_every_minibatch_ends_as_if_it_never_stopped(tmp_path: Path, schedule: str) -> None:
     whole = make_run(tmp_path / "whole", schedule=schedule)
     whole.complete("whole")
     while True:
@@ -101,7 +114,14 @@ def test_a_run_stopped_at_every_interval_ends_as_if_it_never_stopped(tmp_path: P
         except Stopped:
             continue
     assert_same_end(whole, part)
-    assert len(whole.samples) == 2
+    assert set(files(tmp_path / "whole")) == {
+        *(f"samples/epoch-{epoch:04d}.png" for epoch in (1, 4)),
+        *(f"frames/frame-{seen:010d}.png" for seen in (64, 120, 160)),
+        *(f"kept/{role}-{seen:010d}.safetensors" for seen in (80, 160) for role in ("generator", "discriminator")),
+    }
+    assert [row["images"] for row in whole.curves] == [24, 48, 72, 96, 120, 144, 160]
+    assert all(0 < row["spread"] < 127 for row in whole.curves)
+    assert whole.best == min(whole.scores, key=lambda score: score["sliced_wasserstein"])
 
 
 def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,9 +149,11 @@ def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
     data = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), np.uint8)
     batches = Batches(data, np.arange(20) % 10, np.arange(20), 10, 0, CPU)
     training = AdversarialTraining(row, replace(SETTINGS, batch_size=10), CPU)
-    run = TrainingRun(training, batches, replace(PLAN, epochs=1), Checkpoints(tmp_path, "d"), lambda: False)
+    state = Checkpoints(tmp_path, "d"), Keepsakes(tmp_path, {})
+    plan = replace(PLAN, epochs=1, decay_epochs=0)
+    run = TrainingRun(training, batches, plan, *state, data[:6], lambda: False, lambda row: None)
     run.complete("digits")
-    assert run.samples[1].shape == (64, 28, 28, 1)
+    assert cv2.imread(str(tmp_path / "samples/epoch-0001.png")).shape == (2 * (8 * 30 + 2), 2 * (8 * 30 + 2), 3)
     assert run.summary()["images_seen"] == 20
 
 
