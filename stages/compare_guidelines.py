@@ -41,13 +41,15 @@ def main(arguments: list[str] | None = None) -> None:
     guidelines = params.guidelines
 
     device = prepare(params.run)
-    table = pd.DataFrame([row_of(args.runs, name, guidelines) for name in guidelines.variants])
+    # What all are compared with comes first, whatever the order of the file.
+    names = sorted(guidelines.variants, key=lambda name: bool(guidelines.variants[name].changes()))
+    table = pd.DataFrame([row_of(args.runs, name, guidelines) for name in names])
     write_csv(args.table, table)
     write_json(args.metrics, metrics_of(table, guidelines))
     store = ImageStore(args.images)
     chosen = numpy_generator(params.run.seed, "guidelines").permutation(len(store))[: guidelines.shown]
     rows = [("real images", store.images[np.sort(chosen)])]
-    for name in guidelines.variants:
+    for name in names:
         generator = Generator.from_file(args.runs / name / str(guidelines.seeds[0]) / "generator.safetensors", device)
         rows.append((name, samples_of(generator, guidelines.shown, params.run.seed)))
     write_png(args.figure, above([labelled(*row, guidelines.enlargement) for row in rows], 0))
