@@ -4,6 +4,7 @@ A reader never meets half a file under its final name: outputs are written to a 
 flushed to the disk and renamed. Also the one exception that means "the input is wrong, not the program".
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class InputError(Exception):
     """What a person gave (a parameter, a path, a file) cannot be used; the message is one line for that person."""
@@ -20,7 +23,10 @@ class InputError(Exception):
 
 @contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; renames it to `path` on success and removes it on any failure."""
+    """Yields a temporary path beside `path`; renames it to `path` on success and removes it on any failure.
+
+    Raises InputError where the disk is full or a quota is used up.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -29,6 +35,12 @@ def replace_when_done(path: Path) -> Iterator[Path]:
         flush_to_disk(partial)
         os.replace(partial, path)
         flush_to_disk(path.parent)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise InputError(
+            f"{path}: no space left to write it ({os.strerror(error.errno)}); it was left as it was"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 
