@@ -10,7 +10,7 @@ YuNet where there is its file. Columns, in % of the photos:
 
     one right    exactly one crop, of the face in the middle
     right        a crop of the face in the middle, whatever else there is
-    none         no crop at all
+    none         no crop at all, or a photo that cannot be read
     elsewhere    crops that are not of the face in the middle, for 100 photos: other people's faces, and false boxes,
                  which only the eye tells apart: --elsewhere writes them as a sheet
     edge         right boxes that are lost because their crop would reach beyond the photo
@@ -29,7 +29,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dcgan.decoding import decode
+from dcgan.decoding import Undecodable, decode
 from dcgan.encoded import open_source
 from dcgan.faces import Detector, Face, FaceRule, Finding, Images, open_detector
 from dcgan.pixels import tile, write_png
@@ -107,7 +107,10 @@ def measure(name: str, section: CropFaces, photos: Sequence[bytes]) -> list[Imag
 
 def find(encoded: bytes, rule: FaceRule, detector: Detector) -> list[tuple[Finding, bool]]:
     """All findings of a photo, each with whether its box is that of the face in the middle."""
-    photo = decode(encoded)
+    try:
+        photo = decode(encoded)
+    except Undecodable:
+        return []
     return [(finding, is_in_the_middle(finding.face, photo)) for finding in rule.find(photo, detector)]
 
 

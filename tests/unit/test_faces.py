@@ -83,6 +83,24 @@ def test_the_detector_without_its_file_says_where_to_get_it(tmp_path: Path) -> N
         YuNetDetector(tmp_path / "other.onnx")
 
 
+def test_yunets_rows_become_boxes_within_the_photo() -> None:
+    """A row is x, y, width, height, five landmarks and a probability; boxes may reach beyond the photo."""
+
+    class Network:
+        def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802 (OpenCV's name)
+            assert size == (120, 90)
+
+        def detect(self, _: Images) -> tuple[int, np.ndarray]:
+            boxes = [(-4.2, 10.4, 40, 50, 0.91), (60.6, 20, 80, 30, 0.97)]
+            return 1, np.array([[*box[:4], *[0] * 10, box[4]] for box in boxes], np.float32)
+
+    detector = YuNetDetector.__new__(YuNetDetector)
+    detector.network = Network()
+    faces = detector.detect(gradient(90, 120), 20)
+    assert [face[:4] for face in faces] == [(61, 20, 59, 30), (0, 10, 36, 50)]
+    assert [round(face.score, 2) for face in faces] == [0.97, 0.91]
+
+
 def rendered_photos(count: int) -> list[Photo]:
     """The demo's photos with exactly one face."""
     photos = []
