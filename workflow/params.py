@@ -23,6 +23,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# A concept of a sum: attributes that a judge reads, or a name that a person knows.
+Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=100)]
 
 
 def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
@@ -197,6 +199,7 @@ class NearestFigure(Section):
 
 
 class WindowsFigure(Section):
+    judge: str
     samples: Annotated[int, Field(ge=2)]
     layer: Annotated[int, Field(le=-2)]
     strength: Positive
@@ -207,12 +210,13 @@ class WindowsFigure(Section):
 
 
 class Sum(Section):
-    plus: dict[str, Literal[0, 1]]
-    minus: dict[str, Literal[0, 1]]
-    other: dict[str, Literal[0, 1]]
+    plus: Term
+    minus: Term
+    other: Term
 
 
 class ArithmeticFigure(Section):
+    judge: str
     candidates: Count
     pool: Count
     exemplars: Count
@@ -224,6 +228,7 @@ class ArithmeticFigure(Section):
 
 
 class TurnFigure(Section):
+    judge: str
     candidates: Count
     exemplars: Count
     shown: Count

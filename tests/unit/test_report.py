@@ -26,7 +26,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
 DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"
 WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
-WINDOWS |= {"share_with_window_without_random_maps": 0.5}
+WINDOWS |= {"share_with_window_without_random_maps": 0.5, "judged_by": "judge"}
 SVM = {"error": 0.2, "interval": 0.01, "published": 0.172, "random_weights_error": 0.5, "n_features": 3584}
 
 
