@@ -27,12 +27,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 PAGE = {
     "page": ("annotate.html", "text/html"),
     "script": ("annotate.js", "text/javascript"),
+    "input": ("annotate_input.js", "text/javascript"),
     "style": ("annotate.css", "text/css"),
 }
 ROUTES = Map(
     [
         Rule("/", endpoint="page", methods=["GET"]),
         Rule("/annotate.js", endpoint="script", methods=["GET"]),
+        Rule("/annotate_input.js", endpoint="input", methods=["GET"]),
         Rule("/annotate.css", endpoint="style", methods=["GET"]),
         Rule("/desks", endpoint="desks", methods=["GET"]),
         Rule("/desks/<int:desk>", endpoint="said", methods=["GET"]),

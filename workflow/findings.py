@@ -73,6 +73,16 @@ def samples(m: Metrics) -> str:
     return f"two samples differ {m['variety']:.2f} times as much as two real images"
 
 
+def animation(m: Metrics) -> str:
+    """Training as a moving picture."""
+    if "last_change" not in m:
+        return ""
+    return (
+        f"samples of the same z changed by {percent(m['first_change'], 1)} of the pixel range from the first grid to "
+        f"the second, by {percent(m['last_change'], 1)} to the last of {m['grids']}"
+    )
+
+
 def walk(m: Metrics) -> str:
     """Figure 4."""
     return (
@@ -190,6 +200,7 @@ SENTENCES: dict[str, tuple[str, Callable[[Metrics], str]]] = {
     "select_supervised_cnn": ("Table 2, supervised CNN", supervised),
     "evaluate_neighbours": ("Table 3, nearest neighbour", neighbours),
     "draw_samples": ("Figures 2 and 3, samples", samples),
+    "animate_training": ("training as a moving picture", animation),
     "draw_walk": ("Figure 4, walk", walk),
     "draw_guided": ("Figure 5, guided backpropagation", guided),
     "draw_nearest": ("memorization", nearest),

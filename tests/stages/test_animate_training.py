@@ -1,5 +1,6 @@
 """The moving picture of a training run: its frames, their order, and the same bytes again."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from stages.animate_training import main
 
 
 def animate(folder: Path, out: Path) -> None:
-    main(["--name", "bedrooms", "--samples", str(folder), "--figure", str(out)])
+    main(["--name", "bedrooms", "--samples", str(folder), "--figure", str(out), "--metrics", f"{out}.json"])
 
 
 def test_a_frame_an_epoch_in_order(tmp_path: Path) -> None:
@@ -23,6 +24,8 @@ def test_a_frame_an_epoch_in_order(tmp_path: Path) -> None:
         frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(moving)]
     assert [frame[0, 0, 0] for frame in frames] == [10, 50, 250]
     assert all(frame.shape == (8, 12, 3) for frame in frames)
+    said = json.loads((tmp_path / "moving.png.json").read_text())
+    assert said == {"grids": 3, "first_change": pytest.approx(40 / 255), "last_change": pytest.approx(200 / 255)}
     animate(tmp_path / "samples", tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "moving.png").read_bytes()
 

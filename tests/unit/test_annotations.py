@@ -153,7 +153,7 @@ def test_paths_outside_are_not_there(client: Client, path: str) -> None:
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
-    for path in ("/", "/annotate.js", "/annotate.css", "/desks", "/desks/0/samples/4.png"):
+    for path in ("/", "/annotate.js", "/annotate_input.js", "/annotate.css", "/desks", "/desks/0/samples/4.png"):
         answer = client.get(path, headers=HERE)
         assert answer.status_code == 200
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
