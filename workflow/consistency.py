@@ -13,6 +13,7 @@ from dcgan.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params import Params, TrainedNetwork
 
 CROP32 = 32
+BY_HAND = ".json"  # a person's annotations, see workflow/annotations.py
 
 
 class ImageKind(NamedTuple):
@@ -138,9 +139,28 @@ def wrong_names(params: Params) -> Iterator[str]:
         yield from unknown(f"figures.{figure}", sections, networks, "train")
     yield from unknown("judge.windows", params.judge.windows, networks, "train")
     yield from unknown("judge.faces", params.judge.faces, networks, "train")
-    yield from unknown("figures.windows", params.figures.windows, params.judge.windows, "judge.windows")
-    yield from unknown("figures.arithmetic", params.figures.arithmetic, params.judge.faces, "judge.faces")
-    yield from unknown("figures.turn", params.figures.turn, params.judge.faces, "judge.faces")
+    yield from wrong_judges(params)
+
+
+def wrong_judges(params: Params) -> Iterator[str]:
+    """A figure rests on a judge that is trained, or on a person's annotations; each has its way of naming concepts."""
+    of_windows = {f"data/judges/windows_{name}.safetensors" for name in params.judge.windows}
+    of_faces = {f"data/judges/faces_{name}.safetensors" for name in params.judge.faces}
+    figures = params.figures
+    for kind, sections, made in (
+        ("windows", figures.windows, of_windows),
+        ("arithmetic", figures.arithmetic, of_faces),
+        ("turn", figures.turn, of_faces),
+    ):
+        for name, section in sections.items():
+            yield from unknown_path(f"figures.{kind}.{name}.judge", section.judge, "data/judges/", made)
+    for name, windows in figures.windows.items():
+        if windows.statistics == "batch" and windows.judge.endswith(BY_HAND):
+            yield f"figures.windows.{name}.statistics: 'batch' is not allowed (boxes by hand lie on estimated samples)"
+    for name, arithmetic in figures.arithmetic.items():
+        terms = [term for one in arithmetic.sums for term in (one.plus, one.minus, one.other)]
+        for term in (term for term in terms if isinstance(term, str) and not arithmetic.judge.endswith(BY_HAND)):
+            yield f"figures.arithmetic.{name}.sums: {term!r} is not allowed (a judge needs attributes: {{smile: 1}})"
 
 
 def wrong_features(params: Params) -> Iterator[str]:

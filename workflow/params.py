@@ -30,6 +30,9 @@ from workflow.schema import (
     Share,
 )
 
+# A concept of a sum: attributes that a judge reads, or a name that a person knows.
+Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=100)]
+
 
 class Run(Section):
     seed: CountOrZero
@@ -202,6 +205,7 @@ class NearestFigure(Section):
 
 
 class WindowsFigure(Section):
+    judge: str
     samples: Annotated[int, Field(ge=2)]
     layer: Annotated[int, Field(le=-2)]
     strength: Positive
@@ -212,12 +216,13 @@ class WindowsFigure(Section):
 
 
 class Sum(Section):
-    plus: dict[str, Literal[0, 1]]
-    minus: dict[str, Literal[0, 1]]
-    other: dict[str, Literal[0, 1]]
+    plus: Term
+    minus: Term
+    other: Term
 
 
 class ArithmeticFigure(Section):
+    judge: str
     candidates: Count
     pool: Count
     exemplars: Count
@@ -229,6 +234,7 @@ class ArithmeticFigure(Section):
 
 
 class TurnFigure(Section):
+    judge: str
     candidates: Count
     exemplars: Count
     shown: Count

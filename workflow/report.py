@@ -129,7 +129,8 @@ def base_name(stage: Stage) -> str:
 def judge_of(root: Path, stage: Stage, stages: Mapping[str, Stage]) -> str:
     """How often the judge that a figure rests on is right; nothing where it rests on none."""
     judge = stages.get(f"{JUDGED.get(base_name(stage))}@{item_name(stage)}")
-    return " ".join(sentences(root, judge)) if judge else ""
+    rests_on_it = judge is not None and not set(judge.outputs).isdisjoint(stage.dependencies)
+    return " ".join(sentences(root, judge)) if judge and rests_on_it else ""
 
 
 def item_name(stage: Stage) -> str:
