@@ -8,7 +8,7 @@ is checked out. What is not at hand (never recorded, or not in DVC's cache) is n
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -121,7 +121,7 @@ def charts_of(revisions: Sequence[Revision]) -> Iterator[Chart]:
             for curve, lines in curves.items():
                 if len(lines) < 2 or any(differs(lines[0], other) for other in lines[1:]):
                     title = ": ".join(part.replace("_", " ") for part in (TITLES.get(base, base), item, curve) if part)
-                    drawn = chart(plan, lines, title)
+                    drawn = chart(replace(plan, sees=""), lines, title)
                     yield from [drawn] if drawn else []
 
 

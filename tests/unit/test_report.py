@@ -215,7 +215,7 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
     assert account.share("evaluate_svm@cifar10") == 1.2
     text = render(results, stages, "Test", account)
     for said in (
-        "A processor, 4 cores, 2 threads, no accelerator, Linux",
+        "A processor, 4 cores, no accelerator, Linux",
         "0123456789ab with changes",
         "2 of 4 stages say how long they took: 4 min 13 s",
         "2.14.0, 2.13.0",
