@@ -36,7 +36,7 @@ $(READY): requirements.lock
 	@touch $@
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
-	@dvc repro
+	@python -m workflow.lock dvc repro
 	@python -m workflow.run_report
 	@python -m workflow.summary
 
@@ -86,6 +86,16 @@ overview: $(READY) ## README's picture out of the figures of the last run
 preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
+
+.PHONY: reliability audit
+
+reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, some minutes)
+	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag -k "experiments or faults or locks or provenance"
+
+audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network)
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check -qq pip-audit
+	@$(VENV)/audit/bin/pip-audit --disable-pip --no-deps -r requirements.lock
 
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
 	@python -m workflow.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
