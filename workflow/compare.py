@@ -149,8 +149,8 @@ def shown(revision: Revision, path: str) -> Shown:
     if content is None:
         absence = "Not at hand: never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
         return Shown(revision.name, None, absence, "")
-    epoch = picture_name(PurePosixPath(inside[-1]).stem) if inside[-1] != path else ""
-    return Shown(revision.name, picture(content, inside[-1], f"Samples of {revision.name}"), "", epoch)
+    epoch = picture_name(inside[-1]) if inside[-1] != path else ""
+    return Shown(revision.name, picture(content, inside[-1], f"Grid of samples of {revision.name}"), "", epoch)
 
 
 def latents(revisions: Sequence[Revision], network: str) -> str:
