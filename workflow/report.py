@@ -21,7 +21,7 @@ from workflow.deviations import read_deviations
 from workflow.findings import sentence
 from workflow.page import anchor, as_yaml, environment
 from workflow.params import read_yaml
-from workflow.pictures import AS_THEY_ARE, Form, Picture, picture
+from workflow.pictures import AS_THEY_ARE, Form, Picture, picture, picture_name
 from workflow.published import TABLES
 from workflow.runs import Account
 
@@ -160,10 +160,16 @@ def result_of(root: Path, stage: Stage, judge: str, form: Form) -> Result:
         stage.caption,
         ". ".join(sentences(root, stage)),
         judge,
-        [picture((root / path).read_bytes(), path, title_of(stage), form) for path in pngs],
+        [picture((root / path).read_bytes(), path, alternative(stage, path, len(pngs)), form) for path in pngs],
         charts_of(root, stage),
         [pair for figures in metrics for pair in pairs(figures)],
     )
+
+
+def alternative(stage: Stage, path: str, n_pictures: int) -> str:
+    """What stands for a picture where it is not seen; its caption says the rest."""
+    which = f", {picture_name(path)}" if n_pictures > 1 else ""
+    return f"{title_of(stage)}{which}: {stage.description}"
 
 
 def charts_of(root: Path, stage: Stage) -> list[Chart]:
