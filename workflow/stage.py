@@ -42,7 +42,8 @@ def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: 
     threadpool_limits(run.threads)
     cv2.setNumThreads(run.threads)
     torch.set_num_threads(run.threads)
-    torch.use_deterministic_algorithms(run.deterministic, warn_only=True)
+    # As `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds a stage.
+    torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")
     torch.backends.cudnn.benchmark = not run.deterministic
     if run.device == "cuda" and not torch.cuda.is_available():
         raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
