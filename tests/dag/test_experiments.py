@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -161,10 +162,23 @@ def experiments(folder: Path, run: Run) -> dict[str, dict[str, str]]:
     return {row["Experiment"]: row for row in table if row["Experiment"]}
 
 
-def set_for_experiments(environment: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checkpoints outlive temporary folders; DVC itself needs a locale with UTF-8 for them below such a path."""
-    monkeypatch.setitem(environment, "DCGAN_STATE", str(folder / ".state"))
-    monkeypatch.setitem(environment, "LC_ALL", "C.UTF-8")
+@pytest.fixture(scope="module")
+def plain(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout moved to a path of ASCII letters, which DVC needs for temporary folders."""
+    place = tmp_path_factory.mktemp("plain") / "check out"
+    shutil.copytree(trained, place, symlinks=True)
+    return place
+
+
+def test_a_path_that_dvc_cannot_run_experiments_in(trained: Path, run: Run, happened: Happened) -> None:
+    """Its own fault: it writes the cache's path into the temporary folder's configuration as ASCII."""
+    said = run(trained, "dvc", "exp", "run", "--temp", "-S", f"{KEY}=0.0003", TARGET, status=255).stderr
+    assert "'ascii' codec can't encode character" in said
+    assert run(trained, "git", "status", "--porcelain", "params.yaml").stdout == ""
+    happened(
+        "`dvc exp run --temp`, or a queue, below a path with letters that are not ASCII",
+        "DVC refuses: `'ascii' codec can't encode character`; in the checkout itself `dvc exp run` works",
+    )
 
 
 def wait_for_queue(folder: Path, run: Run) -> None:
@@ -175,38 +189,38 @@ def wait_for_queue(folder: Path, run: Run) -> None:
 
 
 def test_a_sweep_is_queued_run_compared_kept_and_thrown_away(
-    trained: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    plain: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_for_experiments(environment, trained, monkeypatch)
-    run(trained, "dvc", "exp", "run", "--queue", "-S", f"{KEY}=0.0001,0.0004", TARGET)
-    run(trained, "dvc", "queue", "start", "-j", "2")
-    wait_for_queue(trained, run)
-    found = experiments(trained, run)
-    assert {row[KEY] for row in found.values()} == {"0.0001", "0.0004"}, run(trained, "dvc", "queue", "status").stdout
+    monkeypatch.setitem(environment, "DCGAN_STATE", str(plain / ".state"))
+    run(plain, "dvc", "exp", "run", "--queue", "-S", f"{KEY}=0.0001,0.0004", TARGET)
+    run(plain, "dvc", "queue", "start", "-j", "2")
+    wait_for_queue(plain, run)
+    found = experiments(plain, run)
+    assert {row[KEY] for row in found.values()} == {"0.0001", "0.0004"}, run(plain, "dvc", "queue", "status").stdout
     assert len({row[column] for row in found.values() for column in row if column.endswith("g_loss")}) == 2
 
     kept, thrown = sorted(found, key=lambda name: found[name][KEY])
-    run(trained, "dvc", "exp", "apply", kept)
-    sidecar = read_json(trained / SIDECAR)
-    assert read_yaml(trained / "params.yaml")["train"]["svhn"]["learning_rate"] == 0.0001
+    run(plain, "dvc", "exp", "apply", kept)
+    sidecar = read_json(plain / SIDECAR)
+    assert read_yaml(plain / "params.yaml")["train"]["svhn"]["learning_rate"] == 0.0001
     assert sidecar["parameters"]["train.svhn"]["learning_rate"] == 0.0001
-    output = next(out for out in read_yaml(trained / "dvc.lock")["stages"][TARGET]["outs"] if "networks" in out["path"])
+    output = next(out for out in read_yaml(plain / "dvc.lock")["stages"][TARGET]["outs"] if "networks" in out["path"])
     assert sidecar["outputs"][output["path"]] == f"md5:{output['md5']}"
-    run(trained, "dvc", "exp", "remove", thrown)
-    assert set(experiments(trained, run)) == {kept}
-    assert not list((trained / ".state").glob("train_dcgan*")), "checkpoints of finished experiments are gone"
+    run(plain, "dvc", "exp", "remove", thrown)
+    assert set(experiments(plain, run)) == {kept}
+    assert not list((plain / ".state").glob("train_dcgan*")), "checkpoints of finished experiments are gone"
 
 
 def test_experiments_run_at_once_each_as_a_job_of_its_own(
-    trained: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    plain: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What `sbatch --wrap` runs on a cluster, without the cluster."""
-    set_for_experiments(environment, trained, monkeypatch)
+    monkeypatch.setitem(environment, "DCGAN_STATE", str(plain / ".state"))
     rates = {"slow": "0.0002", "fast": "0.0008"}
     jobs = [
         subprocess.Popen(
             ["dvc", "exp", "run", "--temp", "-n", name, "-S", f"{KEY}={rate}", TARGET],
-            cwd=trained,
+            cwd=plain,
             env=environment,
             text=True,
             stdout=subprocess.PIPE,
@@ -217,5 +231,5 @@ def test_experiments_run_at_once_each_as_a_job_of_its_own(
     for job in jobs:
         said, _ = job.communicate(timeout=300)
         assert job.returncode == 0, said
-    found = experiments(trained, run)
+    found = experiments(plain, run)
     assert {name: found[name][KEY] for name in rates} == rates
