@@ -7,39 +7,28 @@ value and what is allowed. There are no defaults here: `params.yaml` is the only
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dcgan.files import InputError
-
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-CountOrZero = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
-BatchSize = Annotated[int, Field(ge=2, le=65_536)]
-ImageSize = Annotated[int, Field(ge=8, le=1024)]
-Rate = Annotated[float, Field(gt=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
-    """Raises ValueError for a gap without antialiasing, whose rule picks single pixels out of the whole image."""
-    if gap is not None and not section.data.get("antialias"):
-        raise ValueError("needs antialias: true; without antialiasing it is null")
-    return gap
-
-
-ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
-Shards = Annotated[list[CountOrZero], Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A part of params.yaml: every key must be there, none may be added, and 1 is never taken for '1'."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+from workflow.guidelines import Guidelines
+from workflow.schema import (
+    BatchSize,
+    Beta,
+    Count,
+    CountOrZero,
+    Epochs,
+    ImageSize,
+    Name,
+    NotNegative,
+    Positive,
+    Rate,
+    ReducingGap,
+    Section,
+    Shards,
+    Share,
+)
 
 
 class Run(Section):
@@ -47,6 +36,8 @@ class Run(Section):
     threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
     deterministic: bool
+    capture: bool
+    tensorboard: str | None
 
 
 class Demo(Section):
@@ -116,6 +107,13 @@ class Pack(Section):
     sets: dict[Name, PackedSet]
 
 
+class WatchSection(Section):
+    action: Literal["stop", "continue"]
+    least_d_loss: NotNegative
+    intervals: Count
+    least_spread: NotNegative
+
+
 class TrainedNetwork(Section):
     images: str
     network: str
@@ -123,13 +121,20 @@ class TrainedNetwork(Section):
     held_out: CountOrZero
     batch_size: BatchSize
     learning_rate: Rate
-    beta1: Annotated[float, Field(ge=0, lt=1)]
+    beta1: Beta
+    beta2: Beta
+    decay_epochs: CountOrZero
     weight_decay: NotNegative
     schedule: Literal["alternate", "both"]
     precision: Literal["float32", "bfloat16"]
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    synchronised_norm: bool
     sample_epochs: list[Count]
+    frame_images: Count | None
+    keep_images: Count | None
     curve_interval: Count
     checkpoint_seconds: Positive
+    watch: WatchSection
 
 
 class Judge(Section):
@@ -239,6 +244,7 @@ class TurnFigure(Section):
 class AnimationFigure(Section):
     frame_milliseconds: Count
     last_frame_milliseconds: Count
+    enlargement: Count
 
 
 class Figures(Section):
@@ -325,6 +331,7 @@ class Params(Section):
     crop_faces: CropFaces
     pack: Pack
     train: dict[Name, TrainedNetwork]
+    guidelines: Guidelines
     published: dict[Name, Published]
     features: dict[Name, FeatureSet]
     svm: dict[Name, SvmSection]
