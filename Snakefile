@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 from dcgan.files import InputError
-from workflow.check import check
+from workflow.check import check, check_clock
 from workflow.dag import is_folder, resolved_stages
 from workflow.lock import hold
 
@@ -27,6 +27,7 @@ onstart:
     try:
         if workflow.is_main_process:
             hold(ROOT, "snakemake")
+            check_clock(ROOT, STAGES)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

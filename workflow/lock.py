@@ -7,7 +7,8 @@ Two files under `.state/`, locked with the system's own locks (flock), which end
 - `stages.lock`: shared by every stage that an engine started. The stages of an engine that was killed go on for a
   while; another engine would write the same files, so it does not start before they have ended.
 
-Snakemake holds DVC's own lock as well: else DVC would remove outputs before its first stage is refused.
+Snakemake holds DVC's own lock as well: else DVC would remove outputs before its first stage is refused. So `dvc status`
+and `dvc exp run` are refused while Snakemake runs; `dvc exp show`, `metrics diff` and `params diff` are not.
 On a file system without such locks nothing is held, and nothing is refused.
 """
 

@@ -15,8 +15,8 @@ git like the metrics, it travels with every experiment that `dvc exp run` makes.
     packages         Python's version and those of the packages that can change a result
     machine          system, processor, cores that may be used, threads, accelerator (null: none was used)
 
-It holds no path outside of the checkout, no user, no host and nothing of the environment. An output belongs to a
-sidecar when their digests agree: one that was restored from a cache may have been made elsewhere.
+It holds no path but those of dvc.yaml and params.yaml, no user, no host and nothing of the environment. An output
+belongs to a sidecar when their digests agree: one that was restored from a cache may have been made elsewhere.
 
 Inputs are looked at before and after: a stage whose data changed while it ran is refused, because the engines would
 record its outputs as those of the new data.

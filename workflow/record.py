@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from dcgan.files import InputError
+from workflow.lock import hold
 from workflow.stage import run_stage
 
 CURRENT = "no update"
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("engine", choices=("snakemake", "dvc"), help="the engine that ran")
     engine = parser.parse_args(arguments).engine
     root = Path.cwd()
+    hold(root, "workflow.record")
     {"snakemake": record_snakemake, "dvc": record_dvc}[engine](root)
 
 

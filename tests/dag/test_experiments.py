@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,13 +22,15 @@ import pytest
 from dcgan.files import read_json
 from tests.dag.conftest import commit_everything
 from tests.dag.reliability import Happened
+from workflow.check import check_clock
+from workflow.dag import resolved_stages
 from workflow.params import read_yaml
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
 TARGET, SIDECAR = "train_dcgan@svhn", "results/provenance/train_dcgan@svhn.json"
-KEY, METRICS = "train.svhn.learning_rate", "results/metrics/train_svhn.json"
-SECRET = "hunter2-do-not-tell-anybody"
+KEY = "train.svhn.learning_rate"
+SECRET = "-".join(["hunter2", "tell", "nobody"])  # in pieces: this file is in the checkout that is searched
 
 
 @pytest.fixture(scope="module")
@@ -112,17 +115,24 @@ def test_a_secret_of_the_environment_is_in_no_file(trained: Path, happened: Happ
     happened("a secret in the environment of a run", "stands in no file that either engine or a stage writes")
 
 
-def test_a_clock_that_was_set_back(trained: Path, run: Run, barren: dict[str, str], happened: Happened) -> None:
-    """Inputs seem to come from tomorrow."""
-    made, tomorrow = digests(trained / "data/packed/svhn"), time.time() + 86_400
-    for path in [trained / "data/demo/digits", *(trained / "data/demo/digits").rglob("*")]:
+def test_a_clock_that_was_set_back(trained: Path, run: Run, happened: Happened) -> None:
+    """Inputs seem to come from tomorrow; Snakemake by itself would make the stage and then throw its outputs away."""
+    made, source = digests(trained / "data/packed/svhn"), trained / "data/demo/digits"
+    tomorrow = time.time() + 86_400
+    for path in [source, *source.rglob("*")]:
         os.utime(path, (tomorrow, tomorrow))
     assert "pack_images@svhn" not in json.loads(run(trained, "dvc", "status", "--json", TARGET).stdout)
-    snakemake(trained, barren, "data/packed/svhn")
+    finished = run(trained, "snakemake", "--cores", "1", "data/packed/svhn", status=2)
+    (line,) = [line for line in finished.stderr.splitlines() if line.startswith("error: ")]
+    assert "data/demo/digits was changed in the future" in line
     assert digests(trained / "data/packed/svhn") == made
+    for path in [source, *source.rglob("*")]:
+        path.touch()
+    check_clock(trained, resolved_stages(trained))
     happened(
         "clock set back: inputs are newer than now",
-        "DVC, which looks at contents, has nothing to do; Snakemake makes the stage again, with the same bytes",
+        "DVC, which looks at contents, has nothing to do; Snakemake, which would remove what it then makes, does not "
+        "start: status 2, `... was changed in the future, by this machine's clock`",
     )
 
 
@@ -152,6 +162,25 @@ def experiments(folder: Path, run: Run) -> dict[str, dict[str, str]]:
     return {row["Experiment"]: row for row in table if row["Experiment"]}
 
 
+@pytest.fixture(scope="module")
+def plain(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout moved to a path of ASCII letters, which DVC needs for temporary folders."""
+    place = tmp_path_factory.mktemp("plain") / "check out"
+    shutil.copytree(trained, place, symlinks=True)
+    return place
+
+
+def test_a_path_that_dvc_cannot_run_experiments_in(trained: Path, run: Run, happened: Happened) -> None:
+    """Its own fault: it writes the cache's path into the temporary folder's configuration as ASCII."""
+    said = run(trained, "dvc", "exp", "run", "--temp", "-S", f"{KEY}=0.0003", TARGET, status=255).stderr
+    assert "'ascii' codec can't encode character" in said
+    assert run(trained, "git", "status", "--porcelain", "params.yaml").stdout == ""
+    happened(
+        "`dvc exp run --temp`, or a queue, below a path with letters that are not ASCII",
+        "DVC refuses: `'ascii' codec can't encode character`; the checkout stays as it was",
+    )
+
+
 def wait_for_queue(folder: Path, run: Run) -> None:
     until = time.monotonic() + 300
     while any(word in run(folder, "dvc", "queue", "status").stdout for word in ("Queued", "Running")):
@@ -160,36 +189,39 @@ def wait_for_queue(folder: Path, run: Run) -> None:
 
 
 def test_a_sweep_is_queued_run_compared_kept_and_thrown_away(
-    trained: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    plain: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment["DCGAN_STATE"] = str(trained / ".state")
-    run(trained, "dvc", "exp", "run", "--queue", "-S", f"{KEY}=0.0001,0.0004", TARGET)
-    run(trained, "dvc", "queue", "start", "-j", "2")
-    wait_for_queue(trained, run)
-    found = experiments(trained, run)
-    assert {row[KEY] for row in found.values()} == {"0.0001", "0.0004"}, run(trained, "dvc", "queue", "status").stdout
-    assert len({row[f"{METRICS}:g_loss"] for row in found.values()}) == 2
+    monkeypatch.setitem(environment, "DCGAN_STATE", str(plain / ".state"))
+    run(plain, "dvc", "exp", "run", "--queue", "-S", f"{KEY}=0.0001,0.0004", TARGET)
+    run(plain, "dvc", "queue", "start", "-j", "2")
+    wait_for_queue(plain, run)
+    found = experiments(plain, run)
+    assert {row[KEY] for row in found.values()} == {"0.0001", "0.0004"}, run(plain, "dvc", "queue", "status").stdout
+    assert len({row[column] for row in found.values() for column in row if column.endswith("g_loss")}) == 2
 
     kept, thrown = sorted(found, key=lambda name: found[name][KEY])
-    run(trained, "dvc", "exp", "apply", kept)
-    sidecar = read_json(trained / SIDECAR)
-    assert read_yaml(trained / "params.yaml")["train"]["svhn"]["learning_rate"] == 0.0001
+    # Its status tells that the rest of the DAG, which was never made here, is not in the cache.
+    run(plain, "dvc", "exp", "apply", kept, status=None)
+    sidecar = read_json(plain / SIDECAR)
+    assert read_yaml(plain / "params.yaml")["train"]["svhn"]["learning_rate"] == 0.0001
     assert sidecar["parameters"]["train.svhn"]["learning_rate"] == 0.0001
-    output = next(out for out in read_yaml(trained / "dvc.lock")["stages"][TARGET]["outs"] if "networks" in out["path"])
+    output = next(out for out in read_yaml(plain / "dvc.lock")["stages"][TARGET]["outs"] if "networks" in out["path"])
     assert sidecar["outputs"][output["path"]] == f"md5:{output['md5']}"
-    run(trained, "dvc", "exp", "remove", thrown)
-    assert set(experiments(trained, run)) == {kept}
-    assert not list((trained / ".state").glob("train_dcgan*")), "checkpoints of finished experiments are gone"
+    run(plain, "dvc", "exp", "remove", thrown)
+    assert set(experiments(plain, run)) == {kept}
+    assert not list((plain / ".state").glob("train_dcgan*")), "checkpoints of finished experiments are gone"
 
 
-def test_experiments_run_at_once_each_as_a_job_of_its_own(trained: Path, run: Run, environment: dict[str, str]) -> None:
+def test_experiments_run_at_once_each_as_a_job_of_its_own(
+    plain: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What `sbatch --wrap` runs on a cluster, without the cluster."""
-    environment["DCGAN_STATE"] = str(trained / ".state")
+    monkeypatch.setitem(environment, "DCGAN_STATE", str(plain / ".state"))
     rates = {"slow": "0.0002", "fast": "0.0008"}
     jobs = [
         subprocess.Popen(
-            ["dvc", "exp", "run", "--temp", "-n", name, "-S", f"{KEY}={rate}", TARGET],
-            cwd=trained,
+            ["dvc", "--wait-for-lock", "exp", "run", "--temp", "-n", name, "-S", f"{KEY}={rate}", TARGET],
+            cwd=plain,
             env=environment,
             text=True,
             stdout=subprocess.PIPE,
@@ -200,5 +232,5 @@ def test_experiments_run_at_once_each_as_a_job_of_its_own(trained: Path, run: Ru
     for job in jobs:
         said, _ = job.communicate(timeout=300)
         assert job.returncode == 0, said
-    found = experiments(trained, run)
+    found = experiments(plain, run)
     assert {name: found[name][KEY] for name in rates} == rates

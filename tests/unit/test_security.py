@@ -7,6 +7,7 @@ import ast
 import io
 import json
 import pickle
+import re
 import sys
 import tarfile
 import zipfile
@@ -35,6 +36,7 @@ from dcgan.sources import open_labelled
 from dcgan.store import ImageStore, StoreWriter
 from stages import crop_faces, export_lsun
 from workflow.dag import Stage, dvc_definitions
+from workflow.page import environment
 from workflow.params import load_params
 from workflow.report import render
 
@@ -342,3 +344,13 @@ class Elements(HTMLParser):
         self.attributes.update(name for name, _ in attributes)
         self.images += [value or "" for name, value in attributes if tag == "img" and name == "src"]
         self.links += [value or "" for name, value in attributes if name in ("href", "action", "formaction")]
+
+
+def test_no_page_switches_escaping_off() -> None:
+    """All pages come out of one environment; a template or a module that marks text as safe would get around it."""
+    assert environment().autoescape is True
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "workflow").rglob("*.py")}
+    texts |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "workflow/templates").iterdir()}
+    marks = re.compile(r"\|\s*safe\b|Markup|autoescape\s+false|autoescape=False")
+    assert [name for name, text in texts.items() if marks.search(text)] == []
+    assert [name for name, text in texts.items() if "Environment(" in text] == ["page.py"]
