@@ -328,6 +328,15 @@ class Supervised(Section):
     published_error: Share
 
 
+class OnnxSection(Section):
+    statistics: Literal["batch", "estimated"]
+    statistics_batches: Count
+
+
+class Quality(Section):
+    inception: str | None
+
+
 class Report(Section):
     title: str
     max_megabytes: Positive
@@ -350,6 +359,8 @@ class Params(Section):
     supervised: Supervised
     judge: Judges
     figures: Figures
+    onnx: dict[Name, OnnxSection]
+    quality: Quality
     report: Report
 
 
