@@ -255,6 +255,7 @@ class TurnFigure(Section):
 class AnimationFigure(Section):
     frame_milliseconds: Count
     last_frame_milliseconds: Count
+    rows: Count
     enlargement: Count
 
 
