@@ -2,9 +2,9 @@
 
 Inputs:  a folder of grids, frame-<images>.png, as `train_dcgan` writes them every `frame_images` images;
          `figures.animation.<name>` of params.yaml.
-Outputs: an animated PNG, endlessly repeated, the last grid held longer; every browser shows it, without a player. A
-         JSON: how many grids, and how much samples of the same z changed between the first two and the last two,
-         mean absolute difference as a share of the pixel range.
+Outputs: an animated PNG of their first rows, endlessly repeated, the last grid held longer; every browser shows it,
+         without a player. A JSON: how many grids, and how much samples of the same z changed between the first two and
+         the last two, mean absolute difference as a share of the pixel range.
 Published: none as a moving picture; Figures 2 and 3 are moments of it.
 """
 
@@ -18,12 +18,14 @@ from dcgan.files import InputError, replace_when_done, write_json
 from workflow.figures import figure_parser, section_named
 from workflow.stage import load_params, run_stage
 
+GRID_ROWS, GRID_PADDING = 8, 2  # of what train_dcgan draws: 64 samples, two pixels of white around each
+
 
 def main(arguments: list[str] | None = None) -> None:
     args = figure_parser(__doc__, "frames", "figure", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.animation, args.name, "figures.animation")
-    frames = read_frames(args.frames, section.enlargement)
+    frames = [part_of(frame, section.rows, section.enlargement) for frame in read_frames(args.frames)]
     durations = [section.frame_milliseconds] * (len(frames) - 1) + [section.last_frame_milliseconds]
     with replace_when_done(args.figure) as partial:
         # blend 0: a frame replaces the one before it; loop 0: for ever.
@@ -41,17 +43,22 @@ def changes(frames: list[Image.Image]) -> list[float]:
     return [float(np.abs(after - before).mean()) for before, after in pairwise(pixels)]
 
 
-def read_frames(folder: Path, enlargement: int) -> list[Image.Image]:
-    """The grids in the order of images seen, enlarged; raises InputError where there is none or one is broken."""
+def read_frames(folder: Path) -> list[Image.Image]:
+    """The grids in the order of images seen; raises InputError where there is none or one is broken."""
     paths = sorted(folder.glob("frame-*.png"))
     if not paths:
         raise InputError(f"{folder}: no frame-*.png in it; is train.<name>.frame_images null?")
     try:
-        frames = [Image.open(path).convert("RGB") for path in paths]
+        return [Image.open(path).convert("RGB") for path in paths]
     except (OSError, UnidentifiedImageError) as error:
         raise InputError(f"{folder}: a grid cannot be read ({error})") from error
-    size = (frames[0].width * enlargement, frames[0].height * enlargement)
-    return [frame.resize(size, Image.Resampling.NEAREST) for frame in frames]
+
+
+def part_of(grid: Image.Image, rows: int, enlargement: int) -> Image.Image:
+    """The first rows of a grid of eight, and each of its pixels several times; a whole moving grid is a large file."""
+    height = min(rows, GRID_ROWS) * (grid.height - GRID_PADDING) // GRID_ROWS + GRID_PADDING
+    part = grid.crop((0, 0, grid.width, height))
+    return part.resize((part.width * enlargement, part.height * enlargement), Image.Resampling.NEAREST)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 Inputs:  a generator; the store it was trained on, of which `train.<name>.held_out` rows were not trained on; the
          de-duplication's autoencoder, whose 128 code units are the feature space.
-Outputs: a JSON of precision, recall, density, coverage (in the feature space) and sliced_wasserstein (of pixels in
-         [0, 1]), each also for other real images in the place of samples (`..._real`): what a perfect generator gets.
+Outputs: a JSON of precision, recall, density, coverage (in the feature space), sliced_wasserstein (of pixels in [0, 1])
+         and, where `quality.inception` names weights, fid and kid; each also for other real images in the place of
+         samples (`..._real`): what a perfect generator gets.
 Published: none; the paper judges samples by eye and networks by their features. Experiments need one figure more.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 from dcgan.autoencoder import Autoencoder
 from dcgan.batches import split_rows
 from dcgan.files import InputError, write_json
+from dcgan.inception_scores import inception_scores
 from dcgan.networks import Generator
 from dcgan.quality import compare
 from dcgan.random import derived_seed, numpy_generator
@@ -40,8 +42,10 @@ def main(arguments: list[str] | None = None) -> None:
     others = np.sort(numpy_generator(seed, "quality").choice(seen, len(unseen), replace=False))
     samples = Generator.from_file(args.generator, device).sample(len(unseen), derived_seed(seed, "quality"))
     real = store.images[unseen]
-    scores = compare(real, samples, autoencoder, seed)
-    ceiling = compare(real, store.images[others], autoencoder, seed)
+    scores, ceiling = (compare(real, images, autoencoder, seed) for images in (samples, store.images[others]))
+    if params.quality.inception is not None:
+        for figures, images in ((scores, samples), (ceiling, store.images[others])):
+            figures |= inception_scores(images, real, Path(params.quality.inception), seed, device.type == "cuda")
     write_json(args.metrics, {"n": len(unseen)} | scores | {f"{name}_real": value for name, value in ceiling.items()})
 
 

@@ -3,8 +3,9 @@
 Inputs:  a folder of their .npy arrays (`200_discrim_params.jl_01.npy`, ...); the joblib index beside them is not read,
          nothing is unpickled. --architecture names what the arrays must be: svhn32 or imagenet32.
 Outputs: <out>/arrays.csv: network, number, tensor, shape, present; <out>/discriminator.safetensors; and
-         <out>/generator.safetensors where all its arrays are there. Where arrays of the discriminator are missing, the
-         file holds its leading whole layers: their features are right, it has no logits.
+         <out>/generator.safetensors and samples.png, 128 samples of it, where all its arrays are there. Where arrays of
+         the discriminator are missing, the file holds its leading whole layers: their features are right, it has no
+         logits.
 In the DAG, one node an entry of `published` in params.yaml; name its result under `features.<set>.discriminator`.
 Published: svhn32 22.48 % error on SVHN with 1,000 labels, imagenet32 82.8 % accuracy on CIFAR-10.
 """
@@ -15,8 +16,11 @@ import pandas as pd
 
 from dcgan.architectures import ARCHITECTURES
 from dcgan.files import InputError, write_csv
+from dcgan.pixels import enlarge, tile, write_png
 from dcgan.published import PublishedArray, catalogue, load_discriminator, load_generator
-from workflow.stage import run_stage, stage_parser
+from workflow.stage import load_params, run_stage, stage_parser
+
+SAMPLES, GRID_COLUMNS = 128, 16  # one batch of the published size
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.architecture not in ARCHITECTURES:
         raise InputError(f"--architecture {args.architecture}: one of {', '.join(ARCHITECTURES)}")
 
-    architecture = ARCHITECTURES[args.architecture]
+    architecture, seed = ARCHITECTURES[args.architecture], load_params(args.params).run.seed
     arrays = catalogue(args.arrays, architecture)
     discriminator = load_discriminator(arrays, architecture)
     generator = load_generator(arrays, architecture)
@@ -37,6 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     discriminator.save(args.out / "discriminator.safetensors", metadata)
     if generator is not None:
         generator.save(args.out / "generator.safetensors", metadata)
+        write_png(args.out / "samples.png", enlarge(tile(generator.sample(SAMPLES, seed), GRID_COLUMNS), 2))
     print(f"discriminator: {len(discriminator.convolutions)} of {len(architecture.discriminator_layers)} layers")
     print(f"generator: {'complete' if generator is not None else 'not written'}")
     for name in names(missing(arrays)):

@@ -137,6 +137,7 @@ def wrong_names(params: Params) -> Iterator[str]:
     networks = list(params.train)
     for figure, sections in params.figures:
         yield from unknown(f"figures.{figure}", sections, networks, "train")
+    yield from unknown("onnx", params.onnx, networks, "train")
     yield from unknown("judge.windows", params.judge.windows, networks, "train")
     yield from unknown("judge.faces", params.judge.faces, networks, "train")
     yield from wrong_judges(params)

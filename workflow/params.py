@@ -250,6 +250,7 @@ class TurnFigure(Section):
 class AnimationFigure(Section):
     frame_milliseconds: Count
     last_frame_milliseconds: Count
+    rows: Count
     enlargement: Count
 
 
@@ -323,6 +324,15 @@ class Supervised(Section):
     published_error: Share
 
 
+class OnnxSection(Section):
+    statistics: Literal["batch", "estimated"]
+    statistics_batches: Count
+
+
+class Quality(Section):
+    inception: str | None
+
+
 class Report(Section):
     title: str
     max_megabytes: Positive
@@ -346,6 +356,8 @@ class Params(Section):
     supervised: Supervised
     judge: Judges
     figures: Figures
+    onnx: dict[Name, OnnxSection]
+    quality: Quality
     report: Report
 
 

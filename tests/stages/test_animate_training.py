@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dcgan.files import InputError
-from dcgan.pixels import write_png
+from dcgan.pixels import tile, write_png
 from stages.animate_training import main
 
 
@@ -16,16 +16,20 @@ def animate(folder: Path, out: Path) -> None:
     main(["--name", "bedrooms", "--frames", str(folder), "--figure", str(out), "--metrics", f"{out}.json"])
 
 
-def test_frames_in_the_order_of_images_seen_twice_enlarged(tmp_path: Path) -> None:
+def test_frames_in_the_order_of_images_seen_half_of_each_grid_enlarged(tmp_path: Path) -> None:
     for images in (25, 1, 5):
-        write_png(tmp_path / f"frames/frame-{images:010d}.png", np.full((8, 12, 3), 10 * images, np.uint8))
+        samples = np.full((64, 6, 6, 3), 10 * images, np.uint8)
+        samples[32:] = 0
+        write_png(tmp_path / f"frames/frame-{images:010d}.png", tile(samples, 8))
     animate(tmp_path / "frames", tmp_path / "moving.png")
     with Image.open(tmp_path / "moving.png") as moving:
         frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(moving)]
-    assert [frame[0, 0, 0] for frame in frames] == [10, 50, 250]
-    assert all(frame.shape == (16, 24, 3) for frame in frames)
+    assert [set(frame.ravel().tolist()) for frame in frames] == [{255, 10}, {255, 50}, {255, 250}], "the first 4 rows"
+    assert all(frame.shape == (2 * (4 * 8 + 2), 2 * (8 * 8 + 2), 3) for frame in frames)
+    drawn = (32 * 6 * 6) / ((4 * 8 + 2) * (8 * 8 + 2))  # the rest is padding
     said = json.loads((tmp_path / "moving.png.json").read_text())
-    assert said == {"grids": 3, "first_change": pytest.approx(40 / 255), "last_change": pytest.approx(200 / 255)}
+    expected = {"first_change": pytest.approx(drawn * 40 / 255), "last_change": pytest.approx(drawn * 200 / 255)}
+    assert said == {"grids": 3, **expected}
     animate(tmp_path / "frames", tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "moving.png").read_bytes()
 

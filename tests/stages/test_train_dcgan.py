@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from torch.nn.utils import parameters_to_vector
 
 from dcgan.networks import Discriminator, Generator
+from dcgan.random import torch_generator
 from dcgan.store import StoreWriter
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
         "frame_images": 200,
         "keep_images": 300,
         "curve_interval": 2,
-        "checkpoint_seconds": 0.2,
+        "checkpoint_seconds": 0.05,
     }
     with (tmp_path / "params.yaml").open("w") as file:
         YAML().dump(parameters, file)
@@ -41,11 +44,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def options(folder: Path, out: str) -> list[str]:
+    paths = {"images": f"{folder}/images.h5", "out": f"{folder}/{out}", "params": f"{folder}/params.yaml"}
+    paths |= {name: f"{folder}/{out}/{name}" for name in ("samples", "frames")}
+    paths |= {"curves": f"{folder}/{out}/curves.csv", "metrics": f"{folder}/{out}/metrics.json", "name": "bedrooms"}
+    return [word for name, path in paths.items() for word in (f"--{name}", path)]
+
+
+def change_parameters(folder: Path, **changes: object) -> None:
+    path = folder / "params.yaml"
+    parameters = YAML(typ="safe").load(path.read_text())
+    parameters["train"]["bedrooms"] |= changes
+    with path.open("w") as file:
+        YAML().dump(parameters, file)
+
+
 def start(folder: Path, out: str, *changes: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "stages.train_dcgan", "--params", f"{folder}/params.yaml", "--name", "bedrooms"]
-    command += ["--images", f"{folder}/images.h5", "--out", f"{folder}/{out}", "--samples", f"{folder}/{out}/samples"]
-    command += ["--frames", f"{folder}/{out}/frames"]
-    command += ["--curves", f"{folder}/{out}/curves.csv", "--metrics", f"{folder}/{out}/metrics.json", *changes]
+    command = [sys.executable, "-m", "stages.train_dcgan", *options(folder, out), *changes]
     environment = os.environ | {"DCGAN_STATE": f"{folder}/state"}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
@@ -55,28 +70,71 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def wait_for_checkpoint(folder: Path, process: "subprocess.Popen[str]") -> None:
-    while not list(folder.glob("state/*/checkpoint.safetensors")):
+def wait_until_trained(folder: Path, process: "subprocess.Popen[str]") -> None:
+    """The first frame is written once some hundred images were trained on."""
+    while not list(folder.glob("state/*/frames/*.png")):
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         time.sleep(0.02)
 
 
-def test_stopped_and_killed_runs_end_with_the_bytes_of_a_whole_one(folder: Path) -> None:
-    assert start(folder, "whole").wait() == 0
+SERVER = """
+import os, sys
+import stages.train_dcgan as stage
+from workflow.stage import run_stage
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        sys.argv = ["train_dcgan", *line.split()]
+        run_stage(stage.main)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Runs:
+    """Starts the stage again and again as processes of their own, by forking one that has imported torch already."""
+
+    def __init__(self, folder: Path) -> None:
+        environment = os.environ | {"DCGAN_STATE": f"{folder}/state"}
+        command = [sys.executable, "-c", SERVER]
+        self.folder, pipe = folder, subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
+
+    def start(self, out: str) -> int:
+        """The process id of a new run."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(" ".join(options(self.folder, out)) + "\n")
+        self.process.stdin.flush()
+        return self._number()
+
+    def end(self) -> int:
+        """Waits for the run; its exit status, or minus the signal that ended it."""
+        return self._number()
+
+    def _number(self) -> int:
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
+
+
+def test_killed_at_ten_random_moments_a_run_ends_with_the_bytes_of_a_whole_one(folder: Path) -> None:
+    runs, random = Runs(folder), np.random.default_rng(11)
+    runs.start("whole")
+    started = time.monotonic()
+    assert runs.end() == 0
+    seconds = time.monotonic() - started
     assert not list((folder / "state").iterdir()), "a finished run leaves no checkpoint behind"
-
-    stopped = start(folder, "parts")
-    wait_for_checkpoint(folder, stopped)
-    stopped.send_signal(signal.SIGTERM)
-    _, message = stopped.communicate()
-    assert stopped.returncode == 75 and "goes on from there" in message
-
-    killed = start(folder, "parts")
-    time.sleep(4)
-    killed.kill()
-    killed.communicate()
-    assert start(folder, "parts").wait() == 0
-
+    kills = 0
+    while kills < 10:
+        run = runs.start("parts")
+        time.sleep(random.uniform(0, 0.6 * seconds))
+        os.kill(run, signal.SIGKILL)
+        status = runs.end()
+        assert status in (0, -signal.SIGKILL)
+        kills += status == -signal.SIGKILL
+    runs.start("parts")
+    assert runs.end() == 0
+    runs.process.kill()
+    runs.process.communicate()
     assert digests(folder / "whole") == digests(folder / "parts")
     assert set(digests(folder / "whole")) == {
         "generator.safetensors",
@@ -92,6 +150,41 @@ def test_stopped_and_killed_runs_end_with_the_bytes_of_a_whole_one(folder: Path)
     }
     assert Generator.from_file(folder / "whole/generator.safetensors").sample(2, seed=1).shape == (2, 32, 32, 3)
     Discriminator.from_file(folder / "whole/discriminator.safetensors")
+
+
+@pytest.mark.parametrize("warning", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_warned_run_writes_a_checkpoint_and_asks_to_be_started_again(folder: Path, warning: signal.Signals) -> None:
+    change_parameters(folder, checkpoint_seconds=1000.0, epochs=500, sample_epochs=[500], curve_interval=100_000)
+    process = start(folder, "out")
+    assert process.stderr is not None
+    wait_until_trained(folder, process)
+    process.send_signal(warning)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 75 and "goes on from there" in message
+    assert len(list(folder.glob("state/*/checkpoint.safetensors"))) == 1
+    assert not (folder / "out").exists()
+
+
+def test_two_processes_that_share_batches_end_where_one_does(folder: Path) -> None:
+    """Within rounding. Adam turns the sign of a gradient that rounds to either side of 0 into a whole step, and a game
+    magnifies it; a small learning rate keeps that from growing over the ten minibatches.
+    """
+    short = {"epochs": 1, "sample_epochs": [1], "frame_images": None, "keep_images": None, "learning_rate": 0.00001}
+    change_parameters(folder, **short)
+    _, errors = (one := start(folder, "one")).communicate()
+    assert one.returncode == 0, errors
+    change_parameters(folder, processes=2)
+    _, errors = (two := start(folder, "two")).communicate()
+    assert two.returncode == 0, errors
+    curves = [pd.read_csv(folder / out / "curves.csv") for out in ("one", "two")]
+    assert len(curves[0]) == 5 and np.allclose(curves[0], curves[1], rtol=1e-4)
+    for network in (Generator, Discriminator):
+        role = network.__name__.lower()
+        first, second = (network.from_file(folder / out / f"{role}.safetensors") for out in ("one", "two"))
+        begin = network(first.architecture).initialize(torch_generator(42, role))
+        weights = [parameters_to_vector(of.parameters()).detach() for of in (begin, first, second)]
+        assert (weights[1] - weights[2]).norm() < 0.01 * (weights[1] - weights[0]).norm(), role
+    assert digests(folder / "one") != digests(folder / "two"), "two processes add in another order"
 
 
 @pytest.mark.parametrize(

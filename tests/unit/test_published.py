@@ -8,6 +8,7 @@ import os
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -22,6 +23,7 @@ from dcgan.networks import Discriminator, Generator
 from dcgan.protocols import Protocol, Splits, judge
 from dcgan.published import catalogue, load_discriminator, load_generator, published_order, read_array
 from dcgan.store import ImageStore, StoreWriter
+from stages import import_published
 
 SVHN32, IMAGENET32 = ARCHITECTURES["svhn32"], ARCHITECTURES["imagenet32"]
 Array = npt.NDArray[np.float32]
@@ -217,6 +219,14 @@ def test_published_generator_draws_what_their_discriminator_takes_for_real(
         noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
         scores = [float(discriminator(x).median()) for x in (real, drawn, noise)]
     assert scores[0] > scores[2] and scores[1] > scores[2]
+
+
+def test_the_stage_saves_a_picture_of_generated_digits(svhn_arrays: Path, tmp_path: Path) -> None:
+    import_published.main(["--arrays", str(svhn_arrays), "--architecture", "svhn32", "--out", str(tmp_path)])
+    picture = cv2.imread(str(tmp_path / "samples.png"))
+    assert picture.shape == (2 * (8 * 34 + 2), 2 * (16 * 34 + 2), 3)
+    assert 20 < picture[picture.min(axis=2) < 255].std() < 90
+    assert Generator.from_file(tmp_path / "generator.safetensors").architecture == SVHN32
 
 
 def test_partial_imagenet_weights_give_four_layers(real_data: Path) -> None:

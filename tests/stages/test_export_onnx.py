@@ -1,0 +1,61 @@
+"""A generator leaves PyTorch: onnxruntime draws the same pictures, in batches of any size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from dcgan.architectures import ARCHITECTURES
+from dcgan.files import InputError
+from dcgan.networks import Generator
+from dcgan.onnx_export import export_generator
+from dcgan.pixels import to_uint8
+from stages.export_onnx import main
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+ROOT = Path(__file__).parents[2]
+
+
+def export(folder: Path, network: str, statistics: str) -> Generator:
+    parameters = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    parameters["onnx"] = {"bedrooms": {"statistics": statistics, "statistics_batches": 2}}
+    with (folder / "params.yaml").open("w") as file:
+        YAML().dump(parameters, file)
+    generator = Generator(ARCHITECTURES[network]).initialize(torch.Generator().manual_seed(1))
+    generator.save(folder / "generator.safetensors", {})
+    options = {"params": "params.yaml", "generator": "generator.safetensors", "out": "generator.onnx"}
+    main(
+        [word for name, file in options.items() for word in (f"--{name}", str(folder / file))] + ["--name", "bedrooms"]
+    )
+    return generator
+
+
+def test_onnxruntime_draws_the_same_pictures(tmp_path: Path) -> None:
+    generator = export(tmp_path, "demo_mnist28", "batch")
+    session = onnxruntime.InferenceSession(tmp_path / "generator.onnx", providers=["CPUExecutionProvider"])
+    for n in (64, 7):
+        z, labels = generator.draw_latents(n, torch.Generator().manual_seed(n)), torch.arange(n) % 10
+        drawn = torch.from_numpy(session.run(None, {"z": z.numpy(), "labels": labels.numpy()})[0])
+        with torch.no_grad():
+            ours = generator(z, labels)
+        assert (drawn - ours).abs().max() < 1e-5
+        steps = to_uint8(drawn, "sigmoid").astype(int) - to_uint8(ours, "sigmoid")
+        assert np.abs(steps).max() <= 1 and (steps == 0).mean() > 0.999
+
+
+def test_with_estimated_statistics_an_image_does_not_depend_on_its_mates(tmp_path: Path) -> None:
+    export(tmp_path, "demo32", "estimated")
+    session = onnxruntime.InferenceSession(tmp_path / "generator.onnx", providers=["CPUExecutionProvider"])
+    z = Generator(ARCHITECTURES["demo32"]).draw_latents(8, torch.Generator().manual_seed(2)).numpy()
+    whole, part = session.run(None, {"z": z})[0], session.run(None, {"z": z[:3]})[0]
+    assert np.abs(whole[:3] - part).max() < 1e-5
+
+
+def test_statistics_that_were_never_estimated_are_refused(tmp_path: Path) -> None:
+    generator = Generator(ARCHITECTURES["demo32"]).initialize(torch.Generator().manual_seed(1))
+    with pytest.raises(InputError, match="never estimated"):
+        export_generator(generator, tmp_path / "generator.onnx", "estimated")
+    with pytest.raises(InputError, match="conditional"):
+        export(tmp_path, "demo_mnist28", "estimated")
