@@ -21,6 +21,6 @@ def channels_before(activation: Activation, channels: int) -> int:
 def activate(x: Tensor, activation: Activation, leak: float) -> Tensor:
     """x: (N, C, ...) -> the same shape; of maxout (N, C / 2, ...), the larger of channels c and c + C / 2."""
     if activation == "maxout":
-        return x.unflatten(1, (MAXOUT_PIECES, -1)).amax(1)
-    activated: Tensor = F.relu(x) if activation == "relu" else F.leaky_relu(x, leak)
-    return activated
+        largest: Tensor = x.unflatten(1, (MAXOUT_PIECES, -1)).amax(1)
+        return largest
+    return F.relu(x) if activation == "relu" else F.leaky_relu(x, leak)
