@@ -106,7 +106,7 @@ def test_a_run_that_diverges_is_a_result(inputs: Path, monkeypatch: pytest.Monke
         assert train(inputs, "global_pooling", 1) == {"diverged": True}
     table, metrics = compare(inputs)
     assert table.diverged.tolist() == [0, 2]
-    assert metrics["global_pooling_coverage"] is None and metrics["covers_clearly_less"] == 1
+    assert metrics["global_pooling_coverage"] is None and metrics["clearly_worse"] == 1
 
 
 @pytest.mark.parametrize(
