@@ -3,7 +3,7 @@
     python -m benchmarks.svm --train TABLE --test TABLE [--rows 1000 4000 10000] [--costs ...] [--rounds 3] [--out CSV]
     python -m benchmarks.svm --train TABLE --protocol [--draws 100]      (the SVHN protocol against LinearSVC)
 
-Tables are feature tables as `stages/extract_features.py` writes them; the rows are the first n of the training table.
+Tables are feature tables as `stages/extract_features.py` writes them; the rows are n random ones of the training table.
 Peers: `LinearSVC` in the dual and in the primal, `SGDClassifier` (same loss; it stops early and does not penalise the
 intercept). Each measurement is a process of its own, so that its peak memory is its own. Reading the rows is counted;
 importing is not. Seconds are processor time, because the peers use one core; rounds alternate.
@@ -87,7 +87,8 @@ def in_a_process(solver: str, n: int, options: argparse.Namespace) -> list[dict[
 def measure(solver: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Fits, in this process, and judges what was fitted."""
     n, seconds = options.rows[0], []
-    train = whole(FeatureTable(options.train)).part(np.arange(n))
+    table = FeatureTable(options.train)
+    train = whole(table).part(np.sort(np.random.default_rng(0).permutation(len(table))[:n]))
     if solver == "ours":
         started = time.process_time()
         weights = fit_rows(train, options.costs, Solver(1e-4, 8 << 30, torch.device("cpu"))).double().numpy()

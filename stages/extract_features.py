@@ -14,7 +14,7 @@ from dcgan.checkpoints import digest_of
 from dcgan.features import DiscriminatorFeatures, estimate_on_images, fill_table, move_tables
 from dcgan.files import InputError
 from dcgan.networks import Discriminator
-from dcgan.random import torch_generator
+from dcgan.random import numpy_generator, torch_generator
 from dcgan.store import ImageStore
 from workflow.params import FeatureSet, Run
 from workflow.stage import load_params, prepare, run_stage, stage_parser
@@ -40,9 +40,11 @@ def main(arguments: list[str] | None = None) -> None:
     random = Discriminator(trained.architecture)
     random.initialize(torch_generator(params.run.seed, "features", args.set)).to(device)
     stores = open_splits(args.images, trained)
+    # In random order: class folders are packed class by class, and a batch of one class varies too little.
+    order = numpy_generator(params.run.seed, "statistics", args.set).permutation(len(stores["train"]))
+    statistics_images = stores["train"].images[order[: section.statistics_images]]
     tables = {}
     for kind, network in (("trained", trained), ("random", random)):
-        statistics_images = stores["train"].images[: section.statistics_images]
         estimate_on_images(network, statistics_images, section.statistics_batch)
         for split, store in stores.items():
             digest = digest_of(

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from dcgan.architectures import ARCHITECTURES
-from dcgan.features import DiscriminatorFeatures, FeatureTable
+from dcgan.features import DiscriminatorFeatures, FeatureTable, estimate_on_images
 from dcgan.files import InputError
 from dcgan.networks import Discriminator, Generator
 from dcgan.pixels import Images
@@ -119,6 +119,22 @@ def test_what_a_killed_extraction_computed_outlives_its_outputs(
     run("extract_features", inputs, **options, out=tmp_path / "f")
     assert sum(computed) == 2 * images
     assert digests(tmp_path / "f") == digests(tmp_path / "whole")
+
+
+def test_statistics_see_every_class_of_a_store_that_is_in_the_order_of_its_classes(
+    inputs: Path, tmp_path: Path
+) -> None:
+    """Black images first, white ones behind: the first 100 alone would hardly vary."""
+    images = np.repeat(np.uint8([0, 255]), 100)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
+    for split in ("train", "test"):
+        with StoreWriter(tmp_path / "images" / f"{split}.h5", (32, 32, 3), {}) as writer:
+            writer.append(images, [str(row) for row in range(200)], np.repeat([0, 1], 100))
+    tiny_params(tmp_path / "params.yaml", {"features": {"svhn": {"statistics_images": 100, "statistics_batch": 50}}})
+    network = inputs / "demo_svhn32.safetensors"
+    run("extract_features", tmp_path, set="svhn", discriminator=network, images=tmp_path / "images", out=tmp_path / "f")
+    black, mixed = Discriminator.from_file(network), Discriminator.from_file(tmp_path / "f/discriminator.safetensors")
+    estimate_on_images(black, images[:100], 50)
+    assert (mixed.norms[0].variance / black.norms[0].variance).median() > 2
 
 
 def test_without_a_validation_split_rows_are_held_out(inputs: Path, tmp_path: Path) -> None:
