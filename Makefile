@@ -19,7 +19,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake annotate test lint format types deps record touch fetch overview preset check clean
+.PHONY: help setup repro snakemake annotate test lint format types deps record touch fetch report compare overview preset check clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,11 +36,13 @@ $(READY): requirements.lock
 	@touch $@
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
-	@dvc repro
+	@python -m workflow.lock dvc repro
+	@python -m workflow.run_report
 	@python -m workflow.summary
 
 snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
 	@snakemake --cores $(CORES)
+	@python -m workflow.run_report
 	@python -m workflow.summary
 
 annotate: $(READY) ## the page on which a person boxes windows and chooses faces, for data without recorded truth
@@ -50,7 +52,7 @@ check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.check
 
 test: $(READY) ## runs the tests
-	@python -m pytest tests
+	@python -m pytest tests -n 2 --dist loadfile
 
 lint: $(READY) ## formatting and lint
 	@ruff format --check .
@@ -75,6 +77,12 @@ touch: $(READY) ## after DVC: makes Snakemake know the outputs; refuses when any
 fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says how to get the rest
 	@python -m workflow.fetch
 
+report: $(READY) ## results/report.html anew, out of the results in the checkout
+	@python -m workflow.run_report
+
+compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
+	@python -m workflow.compare $(EXPERIMENTS)
+
 overview: $(READY) ## README's picture out of the figures of the last run
 	@python -m workflow.overview
 
@@ -82,6 +90,16 @@ preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
 
+.PHONY: reliability audit
+
+reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, some minutes)
+	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag -k "experiments or faults or locks or provenance"
+
+audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network)
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check -qq pip-audit
+	@$(VENV)/audit/bin/pip-audit --disable-pip --no-deps -r requirements.lock
+
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
 	@python -m workflow.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
-	@rm -rf logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf results/report.html results/compare.html logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache

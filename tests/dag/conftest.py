@@ -4,10 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.dag.reliability import WRITING, Happened, Table
+from tests.dag.tiny import tiny_params
 
 ROOT = Path(__file__).parents[2]
 ENGINES = Path(sys.executable).parent
@@ -50,13 +53,13 @@ def commit_everything(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command of this environment in a folder, away from the user's own settings; returns what it said."""
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of this process, away from the user's own settings."""
     home = tmp_path_factory.mktemp("home")
     identity = {
         f"GIT_{role}_{what}": "test@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
-    environment = {
+    return {
         **os.environ,
         **identity,
         "PATH": f"{ENGINES}:{os.environ['PATH']}",
@@ -66,6 +69,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.Co
         "OMP_NUM_THREADS": "1",
     }
 
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command of this environment in a folder; returns what it said."""
+
     def run(folder: Path, *command: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
         finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         said = f"{' '.join(command)}: status {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
@@ -73,3 +81,43 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.Co
         return finished
 
     return run
+
+
+@pytest.fixture(scope="session")
+def reliability() -> Iterator[Table]:
+    """The table of faults, written at the end where that was asked for."""
+    table = Table()
+    yield table
+    if os.environ.get(WRITING):
+        table.write()
+
+
+@pytest.fixture
+def happened(reliability: Table, request: pytest.FixtureRequest) -> Happened:
+    """Says what came of a fault: `happened(fault, outcome)`."""
+    return lambda fault, outcome: reliability.check(fault, outcome, request.node.originalname)
+
+
+@pytest.fixture(scope="session")
+def odd_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A very small checkout on a drive of its own (a tmpfs, where root may mount one), below names that are awkward."""
+    drive = tmp_path_factory.mktemp("drive")
+    mounts = sys.platform == "linux" and os.geteuid() == 0
+    if mounts:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", drive], check=True)
+    try:
+        yield tiny_checkout(drive / "Räume & mehr" / "der Code")
+    finally:
+        if mounts:
+            subprocess.run(["umount", "--lazy", drive], check=True)
+
+
+def tiny_checkout(folder: Path) -> Path:
+    """A clean copy with very small parameters and without results, committed."""
+    make_checkout(folder)
+    tiny_params(folder / "params.yaml")
+    for path in (folder / "results").rglob("*.*"):
+        path.unlink()
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    commit_everything(folder)
+    return folder

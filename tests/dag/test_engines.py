@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from dcgan.files import InputError
-from tests.dag.conftest import commit_everything, make_checkout
+from tests.dag.conftest import commit_everything, tiny_checkout
 from tests.dag.tiny import tiny_params
 from workflow import dag
 from workflow.params import read_yaml
@@ -24,17 +24,6 @@ from workflow.record import record_dvc, record_snakemake
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
-
-
-def tiny_checkout(folder: Path) -> Path:
-    """A clean copy with very small parameters, committed."""
-    make_checkout(folder)
-    tiny_params(folder / "params.yaml")
-    for path in (folder / "results").rglob("*.*"):
-        path.unlink()
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    commit_everything(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
