@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from dcgan.boxes import Box
 from dcgan.files import InputError, read_json, write_json
-from workflow.params import Count, CountOrZero, ImageSize, Section
+from workflow.schema import Count, CountOrZero, ImageSize, Section
 
 SUFFIX = ".json"
 MAX_BOXES = 10_000

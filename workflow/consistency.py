@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from dcgan.architectures import ARCHITECTURES, Architecture
+from dcgan.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params import Params, TrainedNetwork
 
 CROP32 = 32
@@ -34,6 +34,7 @@ def impossible(params: Params) -> Iterator[str]:
     for name, section in params.train.items():
         yield from wrong_network(f"train.{name}", section, stores)
         yield from wrong_training(f"train.{name}", section)
+    yield from wrong_guidelines(params, stores)
     yield from wrong_features(params)
     yield from wrong_names(params)
 
@@ -99,6 +100,31 @@ def misfit(beginning: str, architecture: Architecture, images: str, store: Image
         )
     if architecture.classes and not store.labelled:
         yield f"{beginning} (it is conditional, and {images} has no labels)"
+
+
+def wrong_guidelines(params: Params, stores: dict[str, ImageKind]) -> Iterator[str]:
+    """The sweep is over images that are trained on anyway, and compares with one variant that changes nothing."""
+    guidelines = params.guidelines
+    yield from unknown("guidelines.sets", guidelines.sets, params.train, "train")
+    for name in (name for name in guidelines.sets if name in params.train):
+        if params.train[name].images != guidelines.images:
+            yield f"guidelines.images: {guidelines.images!r} is not allowed (train.{name}.images is another)"
+    if [variant.changes() for variant in guidelines.variants.values()].count({}) != 1:
+        yield "guidelines.variants: exactly one has to change nothing, such as `published: {}`"
+    architecture = ARCHITECTURES.get(guidelines.network)
+    if architecture is None or architecture.classes:
+        allowed = ", ".join(name for name, row in ARCHITECTURES.items() if not row.classes)
+        yield f"guidelines.network: {guidelines.network!r} is not allowed (one of {allowed})"
+        return
+    if guidelines.sets and guidelines.images in stores:
+        beginning = f"guidelines.network: {guidelines.network!r} is not allowed"
+        yield from misfit(beginning, architecture, guidelines.images, stores[guidelines.images])
+    for name, variant in guidelines.variants.items() if guidelines.sets else ():
+        rows = {key: value for key, value in variant.changes().items() if key in Architecture.__dataclass_fields__}
+        try:
+            architecture_from(architecture.description | rows)
+        except ValueError as error:
+            yield f"guidelines.variants.{name}: {error}"
 
 
 def is_made_by_the_dag(path: str) -> bool:

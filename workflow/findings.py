@@ -83,6 +83,15 @@ def animation(m: Metrics) -> str:
     )
 
 
+def guidelines(m: Metrics) -> str:
+    """Section 3, broken one rule at a time."""
+    return (
+        f"of {m['variants']} rules broken one at a time, {m['covers_clearly_less']} made samples cover clearly less of "
+        f"the held-out images and {m['covers_clearly_more']} clearly more ({m['seeds']} seeds; as published: "
+        f"{percent(m['coverage'])})"
+    )
+
+
 def walk(m: Metrics) -> str:
     """Figure 4."""
     return (
@@ -201,6 +210,7 @@ SENTENCES: dict[str, tuple[str, Callable[[Metrics], str]]] = {
     "evaluate_neighbours": ("Table 3, nearest neighbour", neighbours),
     "draw_samples": ("Figures 2 and 3, samples", samples),
     "animate_training": ("training as a moving picture", animation),
+    "compare_guidelines": ("section 3, guidelines", guidelines),
     "draw_walk": ("Figure 4, walk", walk),
     "draw_guided": ("Figure 5, guided backpropagation", guided),
     "draw_nearest": ("memorization", nearest),

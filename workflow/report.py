@@ -39,6 +39,7 @@ SECTIONS = {
         "evaluate_samples": "Quality of samples",
         "animate_training": "Training as a moving picture",
         "draw_samples": "Samples",
+        "compare_guidelines": "The guidelines, broken one at a time",
     },
     "Representations": {
         "evaluate_svm": "Linear classifier on features",
