@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from werkzeug.exceptions import BadRequest, Conflict, Forbidden, HTTPException, NotFound, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    HTTPException,
+    NotFound,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
 from werkzeug.routing import Map, Rule
 from werkzeug.sansio.utils import host_is_trusted
 from werkzeug.wrappers import Request, Response
@@ -97,7 +105,7 @@ class Desk:
         with self.lock:
             said = self.read()
             changed = said.changed(**part(said))
-            changed.save(self.wanted.path)
+            save(changed, self.wanted.path)
         return self.answer(changed)
 
     def set_boxes(self, number: int, boxes: Any) -> dict[str, Any]:
@@ -116,6 +124,14 @@ class Desk:
         return self.change(lambda said: {"concepts": {**said.concepts, concept: samples}})
 
 
+def save(said: Annotations, path: Path) -> None:
+    """Writes the file; ServiceUnavailable, upon which the page tries again, where the disk does not take it."""
+    try:
+        said.save(path)
+    except (InputError, OSError) as error:
+        raise ServiceUnavailable(str(error)) from error
+
+
 class AnnotationApp:
     """The WSGI application for some desks."""
 
@@ -132,13 +148,11 @@ class AnnotationApp:
             response = as_json({"error": error.description or error.name}, error.code or 500)
         except InputError as error:
             response = as_json({"error": str(error)}, Conflict.code)
-        except OSError as error:
-            response = as_json({"error": f"could not be written: {error.strerror}"}, 507)
         response.headers.update(HEADERS)
         return response(environ, start_response)
 
     def respond(self, request: Request) -> Response:
-        """The answer to a request; raises HTTPException, InputError or OSError."""
+        """The answer to a request; raises HTTPException or InputError."""
         check_caller(request)
         endpoint, values = ROUTES.bind("localhost", path_info=request.path).match(method=request.method)
         if endpoint in PAGE:

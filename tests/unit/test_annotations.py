@@ -77,7 +77,7 @@ def test_a_change_that_cannot_be_written_leaves_the_file_whole(
 
     monkeypatch.setattr("os.replace", full)
     answer = put(client, "/desks/0/boxes/0", {"boxes": []})
-    assert answer.status_code == 507 and "No space left" in answer.json["error"]
+    assert answer.status_code == 503 and "No space left" in answer.json["error"]
     assert file.read_bytes() == before and len(list(file.parent.iterdir())) == 1
 
 
