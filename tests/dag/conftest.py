@@ -4,8 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,13 +53,13 @@ def commit_everything(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command of this environment in a folder, away from the user's own settings; returns what it said."""
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment variables for commands of this environment, away from the user's own settings."""
     home = tmp_path_factory.mktemp("home")
     identity = {
         f"GIT_{role}_{what}": "test@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
-    environment = {
+    return {
         **os.environ,
         **identity,
         "PATH": f"{ENGINES}:{os.environ['PATH']}",
@@ -66,6 +69,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.Co
         "OMP_NUM_THREADS": "1",
     }
 
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command of this environment in a folder; returns what it said."""
+
     def run(folder: Path, *command: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
         finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         said = f"{' '.join(command)}: status {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
@@ -73,3 +81,32 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.Co
         return finished
 
     return run
+
+
+@pytest.fixture(scope="session")
+def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> dict[str, Path]:
+    """Two clean copies, each after a run of one engine. They run at the same time: load must not change a byte."""
+    commands = {"dvc": ("dvc", "repro"), "snakemake": ("snakemake", "--cores", "2")}
+    from tests.dag.tiny import tiny_checkout  # which needs the functions above
+
+    folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout") for engine in commands}
+
+    def timed(engine: str) -> float:
+        started = time.monotonic()
+        run(folders[engine], *commands[engine])
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor() as threads:
+        for engine, seconds in zip(commands, threads.map(timed, commands), strict=True):
+            print(f"{' '.join(commands[engine])}: {seconds:.0f} s")
+    return folders
+
+
+@pytest.fixture
+def under_dvc(checkouts: dict[str, Path]) -> Path:
+    return checkouts["dvc"]
+
+
+@pytest.fixture
+def under_snakemake(checkouts: dict[str, Path]) -> Path:
+    return checkouts["snakemake"]
