@@ -20,7 +20,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake test lint format types deps record touch fetch overview preset plan check clean
+.PHONY: help setup repro snakemake test lint format types deps record touch fetch report compare overview preset plan check clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,18 +37,20 @@ $(READY): requirements.lock
 	@touch $@
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
-	@dvc repro
+	@python -m workflow.lock dvc repro
+	@python -m workflow.run_report
 	@python -m workflow.summary
 
 snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
 	@snakemake --cores $(CORES)
+	@python -m workflow.run_report
 	@python -m workflow.summary
 
 check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.check
 
 test: $(READY) ## runs the tests
-	@python -m pytest tests
+	@python -m pytest tests -n 2 --dist loadfile
 
 lint: $(READY) ## formatting and lint
 	@ruff format --check .
@@ -73,6 +75,12 @@ touch: $(READY) ## after DVC: makes Snakemake know the outputs; refuses when any
 fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says how to get the rest
 	@python -m workflow.fetch
 
+report: $(READY) ## results/report.html anew, out of the results in the checkout
+	@python -m workflow.run_report
+
+compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
+	@python -m workflow.compare $(EXPERIMENTS)
+
 overview: $(READY) ## README's picture out of the figures of the last run
 	@python -m workflow.overview
 
@@ -83,6 +91,16 @@ preset: ## PRESET=demo|small|paper becomes params.yaml
 plan: $(READY) ## what a run of PRESET will take; GPU=none|a100|h100
 	@python -m workflow.plan --params workflow/presets/$(PRESET).yaml --gpu $(GPU)
 
+.PHONY: reliability audit
+
+reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, some minutes)
+	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag -k "experiments or faults or locks or provenance"
+
+audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network)
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check -qq pip-audit
+	@$(VENV)/audit/bin/pip-audit --disable-pip --no-deps -r requirements.lock
+
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
 	@python -m workflow.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
-	@rm -rf logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf results/report.html results/compare.html logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache

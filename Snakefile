@@ -8,6 +8,7 @@ sys.path.insert(0, str(workflow.basedir))
 from dcgan.files import InputError
 from workflow.check import check
 from workflow.dag import is_folder, resolved_stages
+from workflow.lock import hold
 
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
@@ -24,6 +25,16 @@ try:
 except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
+
+
+onstart:
+    # Not at the top: `--dry-run`, `--summary` and `--unlock` disturb nobody.
+    try:
+        if workflow.is_main_process:
+            hold(ROOT, "snakemake")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def declare(path, stage):

@@ -20,7 +20,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from dcgan.architectures import ARCHITECTURES, Architecture
-from dcgan.training import AdversarialTraining, Batches, Settings
+from dcgan.batches import Batches
+from dcgan.training import AdversarialTraining, Settings
 
 
 class PeerSet(Dataset[torch.Tensor]):
@@ -97,10 +98,16 @@ def peer_seconds(a: Architecture, images: np.ndarray, batch_size: int, steps: in
 
 
 def our_seconds(
-    a: Architecture, images: np.ndarray, batch_size: int, steps: int, device: torch.device, precision: str
+    a: Architecture,
+    images: np.ndarray,
+    batch_size: int,
+    steps: int,
+    device: torch.device,
+    precision: str,
+    capture: bool,
 ) -> float:
     """Seconds of `steps` minibatches of ours after a warm-up of a fifth of them, losses read back every 50."""
-    settings = Settings(batch_size, 2e-4, 0.5, 0.0, "both", precision, seed=1)  # type: ignore[arg-type]
+    settings = Settings(batch_size, 2e-4, 0.5, 0.999, 0.0, "both", precision, False, capture, 1)  # type: ignore[arg-type]
     training, batches = (
         AdversarialTraining(a, settings, device),
         Batches(images, None, np.arange(len(images)), batch_size, 1, device),
@@ -132,6 +139,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"], help="of ours")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--capture", action="store_true", help="ours on a GPU: each update as one CUDA graph")
     parser.add_argument("--deterministic", action="store_true", help="deterministic algorithms on a GPU")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -146,7 +154,9 @@ def main() -> None:
     for number in range(args.rounds):
         peer = args.steps * args.batch_size / peer_seconds(a, images, args.batch_size, args.steps, device)
         ours = (
-            args.steps * args.batch_size / our_seconds(a, images, args.batch_size, args.steps, device, args.precision)
+            args.steps
+            * args.batch_size
+            / our_seconds(a, images, args.batch_size, args.steps, device, args.precision, args.capture)
         )
         ratios.append(ours / peer)
         print(

@@ -6,6 +6,7 @@ is damaged or belongs to another digest is never used: it is set aside under a t
 
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,7 @@ class Checkpoints:
     def __init__(self, folder: Path, digest: str) -> None:
         self.folder, self.digest = Path(folder), digest
         self.path = self.folder / "checkpoint.safetensors"
+        self.good_path = self.folder / "before_trouble.safetensors"
 
     def save(self, tensors: Mapping[str, Tensor], progress: Mapping[str, Any]) -> None:
         """Replaces the checkpoint; `progress` is what else is needed to go on, as JSON."""
@@ -48,8 +50,24 @@ class Checkpoints:
         with replace_when_done(self.path) as partial:
             save_file(whole, partial, header)
 
+    def keep_good(self) -> None:
+        """Keeps the checkpoint that is there, once, because the next one may be of a run that is lost."""
+        if self.path.exists() and not self.good_path.exists():
+            with replace_when_done(self.good_path) as partial:
+                shutil.copyfile(self.path, partial)
+
+    def drop_good(self) -> None:
+        """Forgets the kept checkpoint: the run is well."""
+        self.good_path.unlink(missing_ok=True)
+
+    def newest_good(self) -> Path | None:
+        """The newest checkpoint from before any trouble."""
+        return next((path for path in (self.good_path, self.path) if path.exists()), None)
+
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The checkpoint, or None where there is none that can be used."""
+        for rest in self.folder.glob(".*.partial"):  # of a run that was killed while it wrote
+            rest.unlink()
         if not self.path.exists():
             return None
         try:
@@ -70,9 +88,13 @@ class Checkpoints:
         print(f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, starting anew", file=sys.stderr)
 
     def clear(self) -> None:
-        """Removes the run's folder: its result is complete."""
+        """Removes the run's folder, its result being complete; what was kept from before a collapse stays."""
         if not self.folder.exists():
             return
-        for file in self.folder.iterdir():
-            file.unlink()
-        self.folder.rmdir()
+        for path in set(self.folder.iterdir()) - {self.good_path}:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        if not self.good_path.exists():
+            self.folder.rmdir()

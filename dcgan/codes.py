@@ -76,7 +76,7 @@ def read_codes(path: Path) -> Codes:
     try:
         with h5py.File(path, "r") as file:
             codes: Codes = file["codes"][:]
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a readable file of codes ({error})") from error
     if codes.ndim != 2 or codes.dtype != np.uint8:
         raise InputError(f"{path}: codes must be uint8 (N, B), found {codes.dtype} {codes.shape}")

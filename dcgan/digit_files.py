@@ -23,6 +23,8 @@ MNIST_NAMES = {"train": "train", "test": "t10k"}
 MNIST_FOLDERS = ("", "raw", "MNIST/raw")
 MNIST_SUFFIXES = ("-idx{dims}-ubyte.gz", "-idx{dims}-ubyte", ".idx{dims}-ubyte.gz", ".idx{dims}-ubyte")
 IDX_UBYTE = 0x08
+# What scipy raises for bytes that are no .mat file, whatever they are instead.
+UNREADABLE = (OSError, ValueError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError)
 
 
 def find_svhn(path: Path) -> dict[str, Path]:
@@ -38,7 +40,7 @@ def inspect_mat(path: Path) -> None:
     """Raises InputError where a file is no .mat with X and y; reads the names of the variables only."""
     try:
         names = {name for name, _, _ in scipy.io.whosmat(path)}
-    except (OSError, ValueError, TypeError, NotImplementedError, zlib.error, MatReadError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: not a readable .mat file ({' '.join(str(error).split())})") from error
     missing = [name for name in ("X", "y") if name not in names]
     if missing:
@@ -55,7 +57,7 @@ def read_svhn_split(name: str, path: Path) -> Split:
     inspect_mat(path)
     try:
         content = scipy.io.loadmat(path, variable_names=["X", "y"])
-    except (OSError, ValueError, TypeError, zlib.error, MatReadError, MemoryError) as error:
+    except (*UNREADABLE, MemoryError) as error:
         raise InputError(f"{path}: damaged ({' '.join(str(error).split())})") from error
     images, labels = content["X"], content["y"].reshape(-1).astype(np.int64)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2:] != (3, len(labels)):

@@ -71,7 +71,7 @@ def draw_confusion(axes: "Axes", counts: npt.NDArray[np.int64], classes: list[st
     for (row, column), share in np.ndenumerate(shares):
         color = "white" if share > 0.5 else "black"
         axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=6.5, color=color)
-    axes.set_xticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), classes, rotation=90 if max(map(len, classes)) > 2 else 0)
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("truth (share in %)")

@@ -2,14 +2,17 @@
 
 Section 5.1 and 5.2 of the paper. Input: a discriminator with estimated batch-norm statistics and an image store.
 Output: an HDF5 table; `features` (N, D) float32 or float16, chunked by rows, unscaled; `labels` (N,) int64 where the
-store has them; `keys` (N,) str; attribute `layers`: how many neighbouring columns each layer fills, from the image
-upwards. A layer of m maps fills 16 m, map by map, each row by row. D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
+store has them, named by the attribute `classes`; `keys` (N,) str; attribute `layers` of the features: how many
+neighbouring columns each layer fills, from the image upwards. A layer of m maps fills 16 m, map by map, row by row.
+D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
 
 Rows are written as they are computed, into a work file that a killed run leaves behind and the next one goes on with.
 """
 
+import errno
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, Protocol
@@ -21,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, write_json
+from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, telling_where, write_json
 from dcgan.networks import Discriminator
 from dcgan.normalization import estimate_statistics
 from dcgan.pixels import Images, to_input
@@ -101,6 +104,7 @@ class FeatureTable:
             self._features = self._file["features"]
             self.layers: list[int] = [int(columns) for columns in self._features.attrs["layers"]]
             self.labels: Labels | None = self._file["labels"][:] if "labels" in self._file else None
+            self.classes: list[str] = [str(name) for name in self._file.attrs.get("classes", [])]
         except (OSError, KeyError) as error:
             raise InputError(f"{self.path}: not a readable feature table ({error})") from error
         self.shape: tuple[int, int] = self._features.shape
@@ -144,21 +148,41 @@ def extract_features(
 
     work: a folder of its own for this maker, this store and these options.
     """
+    fill_table(maker, store, work, batch_size, dtype)
+    move_tables({work: path})
+
+
+def fill_table(maker: FeatureMaker, store: ImageStore, work: Path, batch_size: int, dtype: FeatureType) -> None:
+    """Computes the rows that are missing under `work`, none where a run has been through it before."""
     partial, position = work / "features.h5", work / "position.json"
-    if not position.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        _create_table(partial, maker, store, dtype)
-        flush_to_disk(partial)
-        write_json(position, {"rows": 0})
-    _fill_table(maker, store, partial, position, batch_size)
-    with replace_when_done(path) as finished:
-        shutil.move(partial, finished)
-    shutil.rmtree(work)
+    with telling_where(partial):
+        if not (position.exists() and partial.exists()):
+            work.mkdir(parents=True, exist_ok=True)
+            _create_table(partial, maker, store, dtype)
+            flush_to_disk(partial)
+            write_json(position, {"rows": 0})
+        _fill_rows(maker, store, partial, position, batch_size)
+
+
+def move_tables(tables: Mapping[Path, Path]) -> None:
+    """Moves filled tables from their work folders (keys) to their paths and removes the folders.
+
+    To be called once all tables of a run are filled: the engines delete the outputs of a run that was killed.
+    """
+    for work, path in tables.items():
+        with replace_when_done(path) as finished:
+            shutil.move(work / "features.h5", finished)
+        shutil.rmtree(work)
 
 
 def _create_table(path: Path, maker: FeatureMaker, store: ImageStore, dtype: FeatureType) -> None:
-    """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it."""
+    """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it.
+
+    Raises OSError where the disk has no room for all rows; without this it would be full after hours.
+    """
     width = sum(maker.layers)
+    if shutil.disk_usage(path.parent).free < len(store) * width * np.dtype(dtype).itemsize:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     rows = max(1, min(len(store), CHUNK_BYTES // (width * np.dtype(dtype).itemsize)))
     with h5py.File(path, "w") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -174,9 +198,10 @@ def _create_table(path: Path, maker: FeatureMaker, store: ImageStore, dtype: Fea
         file.create_dataset("keys", data=list(store.keys), dtype=h5py.string_dtype())
         if store.labels is not None:
             file.create_dataset("labels", data=store.labels)
+            file.attrs["classes"] = list(store.attributes.get("classes", []))
 
 
-def _fill_table(maker: FeatureMaker, store: ImageStore, table: Path, position: Path, batch_size: int) -> None:
+def _fill_rows(maker: FeatureMaker, store: ImageStore, table: Path, position: Path, batch_size: int) -> None:
     """Computes and writes what is missing; a batch is written while the next one is computed."""
     done = int(read_json(position)["rows"])
     label = f"features of {store.path}"
@@ -195,6 +220,7 @@ def _fill_table(maker: FeatureMaker, store: ImageStore, table: Path, position: P
             progress.update(len(rows))
         if written is not None:
             written.result()
+        rows_file.keep()
 
 
 class _RowsFile:
@@ -209,10 +235,14 @@ class _RowsFile:
         self.features[self.done : self.done + len(rows)] = rows
         self.done += len(rows)
         if self.done - self.safe >= ROWS_BETWEEN_FLUSHES:
-            self.file.flush()
-            flush_to_disk(self.table)
-            write_json(self.position, {"rows": self.done})
-            self.safe = self.done
+            self.keep()
+
+    def keep(self) -> None:
+        """Brings all rows so far safely to the disk, and their number after them."""
+        self.file.flush()
+        flush_to_disk(self.table)
+        write_json(self.position, {"rows": self.done})
+        self.safe = self.done
 
 
 def _stored(features: Tensor, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:

@@ -1,36 +1,74 @@
 """Files that are either whole or absent.
 
 A reader never meets half a file under its final name: outputs are written to a temporary name in the same folder,
-flushed to the disk and renamed. Also the one exception that means "the input is wrong, not the program".
+flushed to the disk and renamed. Also the one exception that means "the input is wrong, not the program", which a full
+or read-only disk raises as well.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class InputError(Exception):
     """What a person gave (a parameter, a path, a file) cannot be used; the message is one line for that person."""
 
 
+# What the system says of a disk that is full, over quota, read-only or somebody else's.
+STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
 @contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` on success and removes it on any failure."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        flush_to_disk(partial)
-        os.replace(partial, path)
-        flush_to_disk(path.parent)
+        with telling_where(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            flush_to_disk(partial)
+            os.replace(partial, path)
+            flush_to_disk(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def telling_where(path: Path) -> Iterator[None]:
+    """Makes an InputError that names `path` of what the disk refused while it was written."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        trouble = storage_trouble(error)
+        # A copy's error has two names, and the second is the one that was written.
+        named = Path(getattr(error, "filename2", None) or getattr(error, "filename", None) or path)
+        if trouble is None or (named not in path.parents and path.parent not in named.parents):
+            raise
+        raise InputError(f"{path}: cannot be written ({trouble})") from error
+
+
+def storage_trouble(error: BaseException) -> str | None:
+    """What is wrong with the disk, in the system's words, where that is what an error is about.
+
+    HDF5, LMDB and safetensors raise errors of their own that quote the system's; HDF5 some of them on top of the first.
+    """
+    if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+        return os.strerror(error.errno)
+    quoted = {os.strerror(number): os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
+    # LMDB's words for a write that was cut short.
+    quoted["mdb_txn_commit: Input/output error"] = "Input/output error: is the disk full?"
+    found = next((meaning for words, meaning in quoted.items() if words in str(error)), None)
+    return found or (storage_trouble(error.__context__) if error.__context__ else None)
 
 
 def flush_to_disk(path: Path) -> None:
@@ -49,7 +87,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Writes a table as CSV without its index, with the same line ends on every system."""
     with replace_when_done(path) as partial:
         table.to_csv(partial, index=False, lineterminator="\n")

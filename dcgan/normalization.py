@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dcgan.parallel import synchronised_norm
+
 Statistics = Literal["batch", "estimated"]
 
 
@@ -32,6 +34,7 @@ class BatchNorm(nn.Module):
         # NaN until estimated, so that a forgotten estimation can never pass as a number.
         self.register_buffer("mean", torch.full((size,), torch.nan))
         self.register_buffer("variance", torch.full((size,), torch.nan))
+        self.of_all_processes = False  # batch statistics of all that share a batch, see dcgan/parallel.py
         self.observed: list[Tensor] | None = None  # (2, C) means and variances, while statistics are estimated
 
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
@@ -42,6 +45,8 @@ class BatchNorm(nn.Module):
             axes = [axis for axis in range(x.dim()) if axis != 1]
             variance, mean = torch.var_mean(x.detach().double(), axes, correction=0)
             self.observed.append(torch.stack([mean, variance]))
+        if self.of_all_processes:
+            return synchronised_norm(x, self.gain, self.bias, self.epsilon)
         return F.batch_norm(x, None, None, self.gain, self.bias, True, 0.0, self.epsilon)
 
 

@@ -14,22 +14,28 @@ LOG_INTERVAL_SECONDS = 10.0
 class Progress:
     """Counts towards a total; `update(n, loss=0.3)` shows the rate, the time left and any figures given."""
 
-    def __init__(self, total: int | None, label: str, unit: str) -> None:
-        self.total, self.label, self.unit = total, label, unit
+    def __init__(self, total: int | None, label: str, unit: str, shown: bool = True) -> None:
+        self.total, self.label, self.unit, self.shown = total, label, unit, shown
+        self.figures: dict[str, float] = {}
         self.count = self.skipped = 0
         self.started = self.last_line = time.monotonic()
-        self.bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True) if sys.stderr.isatty() else None
+        on_terminal = shown and sys.stderr.isatty()
+        self.bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True) if on_terminal else None
 
     def update(self, n: int = 1, **figures: float) -> None:
-        """Adds `n` done items; prints at most one line every `LOG_INTERVAL_SECONDS` where there is no terminal."""
+        """Adds `n` done items; prints at most one line every `LOG_INTERVAL_SECONDS` where there is no terminal.
+
+        Figures stay until there are new ones.
+        """
         self.count += n
+        self.figures = figures or self.figures
         if self.bar is not None:
             self.bar.update(n)
             if figures:
                 self.bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()}, refresh=False)
         elif time.monotonic() - self.last_line >= LOG_INTERVAL_SECONDS:
             self.last_line = time.monotonic()
-            self._print_line(figures)
+            self._print_line()
 
     def skip(self, n: int) -> None:
         """Counts items that an earlier run did: they are done, but say nothing about the rate."""
@@ -38,14 +44,16 @@ class Progress:
             self.bar.update(n)
             self.bar.unpause()
 
-    def _print_line(self, figures: dict[str, float]) -> None:
+    def _print_line(self) -> None:
+        if not self.shown:
+            return
         rate = self.count / max(time.monotonic() - self.started, 1e-9)
         done = self.skipped + self.count
         words = [f"{self.label}: {done:,}{f' of {self.total:,}' if self.total else ''} {self.unit}"]
         words.append(f"{rate:,.1f} {self.unit}/s")
         if self.total:
             words.append(f"{(self.total - done) / max(rate, 1e-9):,.0f} s left")
-        words += [f"{name} {value:.3g}" for name, value in figures.items()]
+        words += [f"{name} {value:.3g}" for name, value in self.figures.items()]
         print(", ".join(words), file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -53,7 +61,7 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
         elif self.count:
-            self._print_line({})
+            self._print_line()
 
     def __enter__(self) -> "Progress":
         return self

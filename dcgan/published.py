@@ -107,8 +107,9 @@ def read_array(array: PublishedArray) -> npt.NDArray[np.float32]:
     """Reads one array in PyTorch's layout; raises InputError where it is not what the architecture asks for."""
     assert array.path is not None
     try:
-        # allow_pickle=False: numpy refuses files that would run code when read.
-        values = np.load(array.path, allow_pickle=False)
+        # np.load would open zips too; allow_pickle=False refuses files that would run code when read.
+        with array.path.open("rb") as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{array.path}: not a plain numpy array ({error})") from error
     if values.dtype != np.float32 or values.shape != array.shape:

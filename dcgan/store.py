@@ -45,11 +45,12 @@ class StoreWriter:
         self._files: ExitStack | None = None
 
     def __enter__(self) -> "StoreWriter":
-        self._files = ExitStack()
-        partial = self._files.enter_context(replace_when_done(self.path))
-        self._pixels = self._files.enter_context(partial.open("w+b"))
-        self._pixels.seek(PIXELS_OFFSET)
-        self._keys = self._files.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", dir=partial.parent))
+        with ExitStack() as files:
+            partial = files.enter_context(replace_when_done(self.path))
+            self._pixels = files.enter_context(partial.open("w+b"))
+            self._pixels.seek(PIXELS_OFFSET)
+            self._keys = files.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", dir=partial.parent))
+            self._files = files.pop_all()
         return self
 
     def append(self, images_uint8: Images, keys: Sequence[str], labels: Sequence[int] | Labels | None = None) -> None:

@@ -8,26 +8,28 @@ generator.
 
 Nothing random is kept between steps: the order of an epoch and the z of a step follow from the seed and their number.
 So the state of a run is its weights, Adam's moments and one counter, and a run that goes on from it ends with the same
-bytes as one that never stopped.
+bytes as one that never stopped. Several processes may share a batch (see dcgan/parallel.py), and on a CUDA device an
+update may be one graph (see dcgan/capture.py).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dcgan.architectures import Architecture
+from dcgan.batches import to_device
+from dcgan.capture import CapturedUpdate, Update
 from dcgan.networks import Discriminator, Generator, Network
+from dcgan.normalization import BatchNorm
+from dcgan.parallel import ALONE, Group
 from dcgan.pixels import to_input
-from dcgan.random import numpy_generator, torch_generator
+from dcgan.random import torch_generator
 
-BETA2, ADAM_EPSILON = 0.999, 1e-8
-Rows = npt.NDArray[np.int64]
+ADAM_EPSILON = 1e-8
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 FIGURES = ("d_loss", "g_loss", "d_real", "d_fake")
 
@@ -39,104 +41,101 @@ class Settings:
     batch_size: int
     learning_rate: float
     beta1: float
+    beta2: float
     weight_decay: float
     schedule: Literal["alternate", "both"]
     precision: Literal["float32", "bfloat16"]
+    synchronised_norm: bool  # batch-norm statistics of all processes' batches together
+    capture: bool  # each update as one CUDA graph; nothing on a CPU
     seed: int
 
 
-def split_rows(n: int, held_out: int, seed: int) -> tuple[Rows, Rows]:
-    """Rows to train on and rows never trained on, each ascending; the second are a random, seeded `held_out` of n.
+@dataclass
+class Interval:
+    """Sums of the figures of some minibatches, which stay on the device until their means are asked for."""
 
-    Quality and memorization are measured against the second. Differs: the paper trains on all images.
-    """
-    order = numpy_generator(seed, "held out").permutation(n)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
+    def add(self, figures: dict[str, Tensor]) -> None:
+        """Adds one minibatch's figures."""
+        for name, value in figures.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.counts[name] = self.counts.get(name, 0) + 1
 
-class Batches:
-    """Minibatches of the given rows of a set, in a new, seeded order every epoch; a rest is left out.
-
-    images_uint8: (N, H, W, C) uint8, a memory map or an array; copied to a CUDA device once if it fits there.
-    """
-
-    def __init__(
-        self,
-        images_uint8: npt.NDArray[np.uint8],
-        labels: npt.NDArray[np.int64] | None,
-        rows: Rows,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        if len(rows) < batch_size:
-            raise ValueError(f"{len(rows)} images are fewer than one batch of {batch_size}")
-        self.images, self.labels, self.rows = images_uint8, labels, rows
-        self.batch_size, self.seed, self.device = batch_size, seed, device
-        self.per_epoch = len(rows) // batch_size
-        self._order: tuple[int, Rows] | None = None
-        self._on_device = self._copy_to_device()
-
-    def _copy_to_device(self) -> Tensor | None:
-        """All pixels on the GPU where half its free memory holds them; batches are then gathered there."""
-        if self.device.type != "cuda" or self.images.nbytes > torch.cuda.mem_get_info(self.device)[0] // 2:
-            return None
-        return torch.from_numpy(np.ascontiguousarray(self.images)).to(self.device)
-
-    def batch(self, number: int) -> tuple[Tensor, Tensor | None]:
-        """The number-th minibatch of the run: (B, H, W, C) uint8 and, where there are labels, (B,) int64."""
-        rows = self._rows(*divmod(number, self.per_epoch))
-        labels = None if self.labels is None else torch.from_numpy(self.labels[rows]).to(self.device)
-        if self._on_device is not None:
-            return self._on_device[torch.from_numpy(rows).to(self.device)], labels
-        return torch.from_numpy(self.images[rows]).to(self.device), labels
-
-    def _rows(self, epoch: int, index: int) -> Rows:
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, numpy_generator(self.seed, "order", epoch).permutation(self.rows))
-        return self._order[1][index * self.batch_size : (index + 1) * self.batch_size]
+    def means(self, group: Group) -> dict[str, float]:
+        """Mean figures over all processes; the device is waited for once."""
+        names = [name for name in FIGURES if name in self.sums]
+        sums = group.average(torch.stack([self.sums[name] for name in names])).tolist()
+        return {name: total / self.counts[name] for name, total in zip(names, sums, strict=True)}
 
 
 class AdversarialTraining:
     """The two networks, their optimizers and the number of minibatches done."""
 
-    def __init__(self, architecture: Architecture, settings: Settings, device: torch.device) -> None:
-        self.settings, self.device = settings, device
+    def __init__(
+        self, architecture: Architecture, settings: Settings, device: torch.device, group: Group = ALONE
+    ) -> None:
+        self.settings, self.device, self.group = settings, device, group
+        self._captured = settings.capture and device.type == "cuda" and group.size == 1
         self.generator = self._network(Generator(architecture), "generator")
         self.discriminator = self._network(Discriminator(architecture), "discriminator")
         self.g_optimizer = self._optimizer(self.generator)
         self.d_optimizer = self._optimizer(self.discriminator)
         self.minibatches = 0
         self.pixel_range = architecture.pixel_range
+        self._update_g: Update = self.update_generator
+        self._update_d: Update = self.update_discriminator
+        if self._captured:
+            self._update_g = CapturedUpdate(self.update_generator, self.state)
+            self._update_d = CapturedUpdate(self.update_discriminator, self.state)
 
     def _network(self, network: AnyNetwork, name: str) -> AnyNetwork:
         network.initialize(torch_generator(self.settings.seed, name))
+        for module in network.modules():
+            if isinstance(module, BatchNorm):
+                module.of_all_processes = self.settings.synchronised_norm and self.group.size > 1
         # Convolutions over channels-last memory run about twice as fast on CPUs and feed tensor cores directly.
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def _optimizer(self, network: Network) -> torch.optim.Adam:
         s = self.settings
+        # A graph reads the rate from where it was recorded: it has to lie on the device.
+        rate = torch.tensor(s.learning_rate, device=self.device) if self._captured else s.learning_rate
         return torch.optim.Adam(
             network.parameters(),
-            s.learning_rate,
-            (s.beta1, BETA2),
+            rate,
+            (s.beta1, s.beta2),
             ADAM_EPSILON,
             s.weight_decay,
             fused=True,
+            capturable=self._captured,
         )
 
+    def scale_learning_rate(self, share: float) -> None:
+        """Trains on at this share of the rate that the settings name."""
+        for optimizer in (self.g_optimizer, self.d_optimizer):
+            for parameters in optimizer.param_groups:
+                if isinstance(parameters["lr"], Tensor):
+                    parameters["lr"].fill_(share * self.settings.learning_rate)
+                else:
+                    parameters["lr"] = share * self.settings.learning_rate
+
     def step(self, images_uint8: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-        """Trains on one minibatch, (B, H, W, C) uint8; returns figures as scalars that stay on the device."""
+        """Trains on one minibatch, (B, H, W, C) uint8; returns figures as scalars that stay on the device.
+
+        In a group each process gives its part of the minibatch, and gets its part's figures.
+        """
         number = self.minibatches
         self.minibatches += 1
         both = self.settings.schedule == "both"
         figures: dict[str, Tensor] = {}
         if both or number % 2 == 1:
             z = self.latents(len(images_uint8), "d", number)
-            figures |= self.update_discriminator(images_uint8, labels, z)
+            figures |= self._update_d(images_uint8, labels, z)
         if both or number % 2 == 0:
             z = self.latents(len(images_uint8), "g", number)
-            figures |= self.update_generator(labels, z)
+            figures |= self._update_g(labels, z)
         return figures
 
     def update_generator(self, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
@@ -147,6 +146,7 @@ class AdversarialTraining:
         self.g_optimizer.zero_grad()
         # Only the generator's gradients: those of the discriminator's weights would be computed to be thrown away.
         torch.autograd.backward(loss, inputs=list(self.generator.parameters()))
+        self.group.average_gradients(self.generator.parameters())
         self.g_optimizer.step()
         return {"g_loss": loss.detach(), "d_fake": logits.detach().float().sigmoid().mean()}
 
@@ -160,12 +160,17 @@ class AdversarialTraining:
         loss = F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
         self.d_optimizer.zero_grad()
         torch.autograd.backward(loss)
+        self.group.average_gradients(self.discriminator.parameters())
         self.d_optimizer.step()
         return {"d_loss": loss.detach(), "d_real": real_logits.detach().float().sigmoid().mean()}
 
     def latents(self, n: int, purpose: str, number: int) -> Tensor:
-        """The z of one update: drawn on the CPU, so that they are the same whatever trains."""
-        return self.generator.draw_latents(n, torch_generator(self.settings.seed, "z", purpose, number)).to(self.device)
+        """The z of one update for n images: drawn on the CPU, and all of the batch's, so that whatever trains, and by
+        however many processes, they are the same.
+        """
+        size = self.group.size
+        z = self.generator.draw_latents(n * size, torch_generator(self.settings.seed, "z", purpose, number))
+        return to_device(z[self.group.part(n * size)].contiguous(), self.device)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")

@@ -1,8 +1,9 @@
-"""Shows training as a moving picture: the grids of the same z after one epoch after the other.
+"""Shows training as a moving picture: grids of samples of the same z, one after the other.
 
-Inputs:  a folder of grids, epoch-<n>.png, as `train_dcgan` writes them; `figures.animation.<name>` of params.yaml.
+Inputs:  a folder of grids, frame-<images>.png, as `train_dcgan` writes them every `frame_images` images;
+         `figures.animation.<name>` of params.yaml.
 Outputs: an animated PNG, endlessly repeated, the last grid held longer; every browser shows it, without a player.
-Published: none as a moving picture; Figures 2 and 3 are its frames after 1 and 5 epochs.
+Published: none as a moving picture; Figures 2 and 3 are moments of it.
 """
 
 from pathlib import Path
@@ -15,10 +16,10 @@ from workflow.stage import load_params, run_stage
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "samples", "figure").parse_args(arguments)
+    args = figure_parser(__doc__, "frames", "figure").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.animation, args.name, "figures.animation")
-    frames = read_frames(args.samples)
+    frames = read_frames(args.frames, section.enlargement)
     durations = [section.frame_milliseconds] * (len(frames) - 1) + [section.last_frame_milliseconds]
     with replace_when_done(args.figure) as partial:
         # blend 0: a frame replaces the one before it; loop 0: for ever.
@@ -27,15 +28,17 @@ def main(arguments: list[str] | None = None) -> None:
         )
 
 
-def read_frames(folder: Path) -> list[Image.Image]:
-    """The grids in the order of their epochs; raises InputError where there is none or one is no picture."""
-    paths = sorted(folder.glob("epoch-*.png"))
+def read_frames(folder: Path, enlargement: int) -> list[Image.Image]:
+    """The grids in the order of images seen, enlarged; raises InputError where there is none or one is broken."""
+    paths = sorted(folder.glob("frame-*.png"))
     if not paths:
-        raise InputError(f"{folder}: no epoch-*.png in it")
+        raise InputError(f"{folder}: no frame-*.png in it; is train.<name>.frame_images null?")
     try:
-        return [Image.open(path).convert("RGB") for path in paths]
+        frames = [Image.open(path).convert("RGB") for path in paths]
     except (OSError, UnidentifiedImageError) as error:
         raise InputError(f"{folder}: a grid cannot be read ({error})") from error
+    size = (frames[0].width * enlargement, frames[0].height * enlargement)
+    return [frame.resize(size, Image.Resampling.NEAREST) for frame in frames]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dcgan.decoding import Undecodable, decode
-from dcgan.encoded import Encoded, open_source
+from dcgan.encoded import Encoded, open_source, printable
 from dcgan.faces import Detector, FaceRule, Images, open_detector
 from dcgan.files import write_csv
 from dcgan.progress import Progress
@@ -54,7 +54,7 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
     )
     rejects = Rejects(section.max_rejects, source.count, "crop_faces.max_rejects")
     rows: list[Row] = []
-    attributes = {"source": source_path.name, "detector": section.detector}
+    attributes = {"source": printable(source_path.name), "detector": section.detector}
     with (
         StoreWriter(out / "crops.h5", (rule.size, rule.size, 3), attributes) as writer,
         Progress(source.count // shards, f"crop faces {shard}", "photos") as progress,

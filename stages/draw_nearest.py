@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dcgan.autoencoder import Autoencoder
+from dcgan.batches import split_rows
 from dcgan.drawing import beside, resized, title
 from dcgan.files import InputError, write_json
 from dcgan.memorization import (
@@ -28,7 +29,6 @@ from dcgan.networks import Generator
 from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import derived_seed
 from dcgan.store import ImageStore
-from dcgan.training import split_rows
 from workflow.figures import figure_parser, section_named
 from workflow.params import NearestFigure
 from workflow.stage import load_params, prepare, run_stage

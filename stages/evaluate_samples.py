@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dcgan.autoencoder import Autoencoder
+from dcgan.batches import split_rows
 from dcgan.drawing import resized
 from dcgan.files import InputError, write_json
 from dcgan.networks import Generator
@@ -21,7 +22,6 @@ from dcgan.pixels import Images
 from dcgan.quality import manifold_scores, sliced_wasserstein
 from dcgan.random import derived_seed, numpy_generator, torch_generator
 from dcgan.store import ImageStore
-from dcgan.training import split_rows
 from workflow.stage import load_params, prepare, run_stage, stage_parser
 
 PROJECTIONS = 512

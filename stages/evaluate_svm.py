@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dcgan.classifiers import Solver, whole
+from dcgan.classifiers import Solver, Split, whole
 from dcgan.error_figures import draw_errors
 from dcgan.features import FeatureTable
 from dcgan.files import InputError, write_csv, write_json
@@ -52,8 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     write_json(args.metrics, summary(section, splits["trained"], verdicts))
     write_csv(args.curve, curves)
-    classes = [str(label) for label in np.unique(splits["trained"].test.labels)]
-    draw_errors(args.figure, curves, verdicts["trained"].counts, classes, f"Linear L2-SVM, {args.name}")
+    names = class_names(splits["trained"].test)
+    draw_errors(args.figure, curves, verdicts["trained"].counts, names, f"Linear L2-SVM, {args.name}")
 
 
 def protocol_of(section: SvmSection, seed: int) -> Protocol:
@@ -107,6 +107,12 @@ def point(curve: str, weights: str, x: float, cost: float, errors: Any) -> Row:
         "accuracy": accuracy,
         "interval": interval(errors),
     }
+
+
+def class_names(split: Split) -> list[str]:
+    """The names of the classes that a split has, or their numbers where the table names none."""
+    names = split.table.classes
+    return [names[label] if names else str(label) for label in np.unique(split.labels)]
 
 
 def summary(section: SvmSection, splits: Splits, verdicts: dict[str, Verdict]) -> dict[str, Any]:

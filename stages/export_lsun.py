@@ -11,7 +11,7 @@ Published: 3,033,042 images (section 4.1.1).
 
 from pathlib import Path
 
-from dcgan.encoded import open_source
+from dcgan.encoded import open_source, printable
 from dcgan.exporting import CROP_SIDE, Rule, export_images
 from dcgan.progress import Progress
 from dcgan.rejects import Rejects
@@ -37,7 +37,7 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
     rule = Rule(size, Resampling(section.antialias, section.reducing_gap), section.min_side)
     rejects = Rejects(section.max_rejects, source.count, "export.max_rejects")
     attributes = {
-        "source": source_path.name,
+        "source": printable(source_path.name),
         "antialias": section.antialias,
         "reducing_gap": section.reducing_gap or 0.0,
     }

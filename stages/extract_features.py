@@ -11,7 +11,7 @@ Outputs: <out>/discriminator.safetensors, the network with its batch-norm statis
 from pathlib import Path
 
 from dcgan.checkpoints import digest_of
-from dcgan.features import DiscriminatorFeatures, estimate_on_images, extract_features
+from dcgan.features import DiscriminatorFeatures, estimate_on_images, fill_table, move_tables
 from dcgan.files import InputError
 from dcgan.networks import Discriminator
 from dcgan.random import torch_generator
@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     random = Discriminator(trained.architecture)
     random.initialize(torch_generator(params.run.seed, "features", args.set)).to(device)
     stores = open_splits(args.images, trained)
+    tables = {}
     for kind, network in (("trained", trained), ("random", random)):
         statistics_images = stores["train"].images[: section.statistics_images]
         estimate_on_images(network, statistics_images, section.statistics_batch)
@@ -48,8 +49,9 @@ def main(arguments: list[str] | None = None) -> None:
                 kind, split, section.model_dump(), params.run.model_dump(), args.discriminator, store.path
             )
             work = state_folder(f"extract_features-{args.set}-{kind}-{split}", digest)
-            table = args.out / kind / f"{split}.h5"
-            extract_features(DiscriminatorFeatures(network), store, table, work, section.batch_size, section.dtype)
+            fill_table(DiscriminatorFeatures(network), store, work, section.batch_size, section.dtype)
+            tables[work] = args.out / kind / f"{split}.h5"
+    move_tables(tables)
     trained.save(args.out / "discriminator.safetensors", metadata(section, params.run))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from dcgan.checkpoints import digest_of
-from dcgan.features import extract_features
+from dcgan.features import fill_table, move_tables
 from dcgan.files import InputError
 from dcgan.kmeans import KmeansFeatures, draw_patches, fit_centroids, normalize, whitening
 from dcgan.random import numpy_generator
@@ -40,13 +40,16 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("train", "test"):
         if name not in stores:
             raise InputError(f"{args.images}: no {name}.h5 in it")
+    tables = {}
     for kind, features in fit_features(stores["train"], section, params.run.seed, device).items():
         for split, store in stores.items():
             digest = digest_of(
                 kind, split, section.model_dump(), params.run.model_dump(), stores["train"].path, store.path
             )
             work = state_folder(f"fit_kmeans-{args.set}-{kind}-{split}", digest)
-            extract_features(features, store, args.out / kind / f"{split}.h5", work, section.batch_size, "float32")
+            fill_table(features, store, work, section.batch_size, "float32")
+            tables[work] = args.out / kind / f"{split}.h5"
+    move_tables(tables)
 
 
 def fit_features(train: ImageStore, section: Kmeans, seed: int, device: torch.device) -> dict[str, KmeansFeatures]:

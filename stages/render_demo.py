@@ -35,15 +35,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 def write_set(folder: Path, name: str, params: Params) -> None:
     """Writes the named set into an existing folder."""
-    seed, demo = params.run.seed, params.demo
+    seed, demo, processes = params.run.seed, params.demo, params.run.threads
     if name == "bedrooms":
-        write_bedrooms(folder, seed, demo.bedrooms, demo.duplicates)
+        write_bedrooms(folder, seed, demo.bedrooms, demo.duplicates, processes)
     elif name == "faces":
-        write_faces(folder, seed, demo.photos)
+        write_faces(folder, seed, demo.photos, processes)
     elif name == "digits":
-        write_digits(folder, seed, demo.digits)
+        write_digits(folder, seed, demo.digits, processes)
     else:
-        write_objects(folder, seed, demo.objects)
+        write_objects(folder, seed, demo.objects, processes)
 
 
 if __name__ == "__main__":

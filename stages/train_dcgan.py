@@ -2,39 +2,51 @@
 
 Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, of which `held_out` random
          rows are not trained on; `train.<name>` of params.yaml.
-Outputs: <out>/generator.safetensors and discriminator.safetensors; <samples>/epoch-<n>.png, 64 samples of the same z
-         after chosen epochs, drawn with batch statistics; a CSV of curves (images, epoch, d_loss, g_loss, d_real,
-         d_fake: means over an interval); a JSON of the last interval's figures.
+Outputs: <out>/generator.safetensors and discriminator.safetensors; <out>/kept/<network>-<images>.safetensors every
+         `keep_images` images, and <out>/best_generator.safetensors, the kept one whose samples are nearest to the
+         held-out images (dcgan/keepsakes.py says how that is measured); <samples>/epoch-<n>.png, 64 samples of the same
+         z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same every `frame_images`
+         images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval; spread: how
+         much the 64 samples differ, in grey levels); a JSON of the last interval's figures.
 Stops safely at SIGINT, SIGTERM and SIGUSR1 with exit status 75, and goes on from there when it is started again.
+`train.<name>.processes` above 1: as many processes share each batch, started by torchrun.
 Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedrooms at 64 x 64.
 """
 
+import os
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
 from dcgan.architectures import ARCHITECTURES, Architecture
+from dcgan.batches import Batches, split_rows
+from dcgan.board import board_writer
 from dcgan.checkpoints import Checkpoints, digest_of
-from dcgan.files import InputError, write_csv, write_json
-from dcgan.pixels import enlarge, tile, write_png
-from dcgan.run import Plan, TrainingRun
-from dcgan.stopping import StopSignals
+from dcgan.collapse import Watch
+from dcgan.files import InputError, replace_when_done, write_csv, write_json
+from dcgan.keepsakes import COMPARED, Keepsakes
+from dcgan.parallel import Group, join_group, leave_group
+from dcgan.run import Plan, Row, TrainingRun
+from dcgan.stopping import STOP_SIGNALS, StopSignals
 from dcgan.store import ImageStore
-from dcgan.training import AdversarialTraining, Batches, Settings, split_rows
-from workflow.params import Run, TrainedNetwork
+from dcgan.training import AdversarialTraining, Settings
+from workflow.params import Params, TrainedNetwork
 from workflow.stage import load_params, prepare, run_stage, stage_parser
 from workflow.state import state_folder
-
-GRID_COLUMNS, GRID_ENLARGEMENT = 8, 2
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--name", required=True, help="which section of `train` to run, e.g. bedrooms")
     parser.add_argument("--images", type=Path, required=True, help="image store to train on")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the two networks")
-    parser.add_argument("--samples", type=Path, required=True, help="folder for grids of samples")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the networks")
+    parser.add_argument("--samples", type=Path, required=True, help="folder for grids of samples after epochs")
+    parser.add_argument("--frames", type=Path, required=True, help="folder for grids of samples every so many images")
     parser.add_argument("--curves", type=Path, required=True, help="CSV of losses over the run")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of the last interval's figures")
     args = parser.parse_args(arguments)
@@ -42,45 +54,106 @@ def main(arguments: list[str] | None = None) -> None:
     section = params.train.get(args.name)
     if section is None:
         raise InputError(f"train.{args.name}: no such section; there are {', '.join(params.train)}")
+    store = ImageStore(args.images)
+    check_fit(store, ARCHITECTURES[section.network], section)
+    if section.processes > 1 and "WORLD_SIZE" not in os.environ:
+        start_processes(section.processes, sys.argv[1:] if arguments is None else arguments)
 
-    device = prepare(params.run)
+    group, device = join_group(section.processes, prepare(params.run))
     with StopSignals() as stop_requested:
-        run = prepare_run(args.name, args.images, section, params.run, device, stop_requested)
+        run = prepare_run(args.name, store, params, group, device, stop_requested)
         run.complete(f"train {args.name}")
-    metadata = {"train": section.model_dump(), "run": params.run.model_dump()}
-    run.training.generator.save(args.out / "generator.safetensors", metadata)
-    run.training.discriminator.save(args.out / "discriminator.safetensors", metadata)
-    for epoch, images in run.samples.items():
-        grid = enlarge(tile(images, GRID_COLUMNS), GRID_ENLARGEMENT)
-        write_png(args.samples / f"epoch-{epoch:04d}.png", grid)
-    write_csv(args.curves, pd.DataFrame(run.curves))
-    write_json(args.metrics, run.summary())
-    run.checkpoints.clear()
+    if group.is_first:
+        run.keepsakes.deliver("samples", args.samples)
+        run.keepsakes.deliver("frames", args.frames)
+        write_networks(run, args.out)
+        write_csv(args.curves, pd.DataFrame(run.curves))
+        write_json(args.metrics, run.summary())
+        run.checkpoints.clear()
+    leave_group(group)
+
+
+def start_processes(count: int, arguments: list[str]) -> None:
+    """Becomes torchrun, which starts this stage `count` times on this machine and passes signals on."""
+    signals = ",".join(number.name for number in STOP_SIGNALS)
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    command = [sys.executable, *launcher, f"--signals-to-handle={signals}", "-m", "stages.train_dcgan", *arguments]
+    os.execv(sys.executable, command)
 
 
 def prepare_run(
-    name: str, images: Path, section: TrainedNetwork, run: Run, device: torch.device, stop_requested: StopSignals
+    name: str, store: ImageStore, params: Params, group: Group, device: torch.device, stop_requested: StopSignals
 ) -> TrainingRun:
-    """The run that the parameters describe, over the store at `images`."""
-    store, architecture = ImageStore(images), ARCHITECTURES[section.network]
-    check_fit(store, architecture, section)
-    settings = Settings(
+    """The run that the parameters describe, over the images of the store."""
+    section, run = params.train[name], params.run
+    architecture, settings = ARCHITECTURES[section.network], settings_of(section, run.seed, run.capture)
+    rows, unseen = split_rows(len(store), section.held_out, run.seed)
+    labels = store.labels if architecture.classes else None
+    batches = Batches(store.images, labels, rows, section.batch_size, run.seed, device, group)
+    machine = run.model_dump(exclude={"tensorboard"})
+    determining = section.model_dump(exclude={"images", "checkpoint_seconds"})
+    digest = digest_of(name, determining, machine, device.type, torch.__version__, store.path)
+    folder = state_folder(f"train_dcgan-{name}", digest)
+    return TrainingRun(
+        AdversarialTraining(architecture, settings, device, group),
+        batches,
+        plan_of(section),
+        Checkpoints(folder, digest),
+        Keepsakes(folder, {"train": section.model_dump(), "run": machine}),
+        np.asarray(store.images[unseen[:COMPARED]]),
+        stop_requested,
+        row_listener(name, run.tensorboard, group),
+    )
+
+
+def settings_of(section: TrainedNetwork, seed: int, capture: bool) -> Settings:
+    """How to train."""
+    return Settings(
         section.batch_size,
         section.learning_rate,
         section.beta1,
+        section.beta2,
         section.weight_decay,
         section.schedule,
         section.precision,
-        run.seed,
+        section.synchronised_norm,
+        capture,
+        seed,
     )
-    rows, _ = split_rows(len(store), section.held_out, run.seed)
-    labels = store.labels if architecture.classes else None
-    batches = Batches(store.images, labels, rows, section.batch_size, run.seed, device)
-    plan = Plan(section.epochs, section.sample_epochs, section.curve_interval, section.checkpoint_seconds)
-    determining = section.model_dump(exclude={"images", "checkpoint_seconds"})
-    digest = digest_of(name, determining, run.model_dump(), device.type, torch.__version__, images)
-    checkpoints = Checkpoints(state_folder(f"train_dcgan-{name}", digest), digest)
-    return TrainingRun(AdversarialTraining(architecture, settings, device), batches, plan, checkpoints, stop_requested)
+
+
+def plan_of(section: TrainedNetwork) -> Plan:
+    """How long, and what is kept."""
+    watch = section.watch
+    return Plan(
+        section.epochs,
+        section.decay_epochs,
+        section.sample_epochs,
+        section.frame_images,
+        section.keep_images,
+        section.curve_interval,
+        section.checkpoint_seconds,
+        Watch(watch.action, watch.least_d_loss, watch.intervals, watch.least_spread),
+    )
+
+
+def row_listener(name: str, folder: str | None, group: Group) -> Callable[[Row], None]:
+    """What happens to a new row of the curves: TensorBoard's files where they are wanted."""
+    if folder is None or not group.is_first:
+        return lambda row: None
+    return board_writer(Path(folder) / name)
+
+
+def write_networks(run: TrainingRun, out: Path) -> None:
+    """The last networks, those that were kept on the way, and a copy of the best of these."""
+    for network in (run.training.generator, run.training.discriminator):
+        network.save(out / f"{type(network).__name__.lower()}.safetensors", run.keepsakes.metadata)
+    run.keepsakes.deliver("kept", out / "kept")
+    if run.best is not None:
+        kept = run.keepsakes.kept(run.training.generator, int(run.best["images"]))
+        with replace_when_done(out / "best_generator.safetensors") as partial:
+            shutil.copyfile(kept, partial)
+        write_csv(out / "kept.csv", pd.DataFrame(run.scores))
 
 
 def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNetwork) -> None:

@@ -3,7 +3,7 @@
 Input: `workflow/published.py` and the content of results/metrics. Output: rows of text for the report and the summary.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,82 +12,149 @@ from workflow.published import Row, Source, Table
 Judgement = Literal["better", "worse", "equal"]
 PUBLISHED_PREFIX, PUBLISHED_SUFFIX = "published_", "_published"
 LEADING = ("error", "accuracy")  # what a plain "published" is the published value of
+FIGURE_SPACE = "\u2007"  # as wide as a digit: values of a column stand with their points under each other
+
+
+@dataclass(frozen=True)
+class Percentage:
+    """A value in percent and what it varies by, as text; both empty where there is none."""
+
+    value: str = ""
+    interval: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.value} ± {self.interval}" if self.interval else self.value
+        return text.replace(FIGURE_SPACE, "")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as text; where it is ours, the difference to the quoted one in percentage points."""
+    """A quoted value, ours, and the difference in percentage points."""
 
-    text: str
+    quoted: Percentage
+    ours: Percentage
     difference: str = ""
     judgement: Judgement = "equal"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table."""
+    """A row of a table; the numbers of features are empty where there are none."""
 
     model: str
-    quoted: bool
     cells: list[Cell]
     features: str
+    our_features: str
+
+    @property
+    def has_ours(self) -> bool:
+        """Whether this run has a number beside the quoted ones."""
+        return any(cell.ours.value for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of values: its name, and which of its parts any row has."""
+
+    name: str
+    has_ours: bool
+    has_intervals: bool
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table of the paper with our rows after those they belong to."""
+    """A table of the paper with our numbers beside those they belong to."""
 
     number: int
     title: str
-    columns: tuple[str, ...]
+    columns: list[Column]
     lines: list[Line]
 
     @property
     def has_ours(self) -> bool:
         """Whether this run has anything to put into it."""
-        return any(not line.quoted for line in self.lines)
-
-    @property
-    def has_features(self) -> bool:
-        """Whether the numbers of features are a column."""
-        return any(line.features for line in self.lines)
+        return any(line.has_ours for line in self.lines)
 
 
 def compare(table: Table, metrics: Mapping[str, Mapping[str, Any]]) -> Comparison:
     """A table of the paper with ours beside it."""
-    lines = []
-    for row in table.rows:
-        features = f"{row.features:,}" if row.features else ""
-        lines.append(Line(row.model, True, [quoted(row, column) for column in range(len(row.values))], features))
-        cells = [our_cell(row, column, metrics, table.more_is_better) for column in range(len(row.values))]
-        if any(cell.text for cell in cells):
-            ours = [metrics[source.file] for source in row.ours if source and source.file in metrics]
-            n_features = next((figures["n_features"] for figures in ours if "n_features" in figures), None)
-            lines.append(Line(f"{row.model}, ours", False, cells, f"{n_features:,}" if n_features else ""))
-    return Comparison(table.number, table.title, table.columns, lines)
+    digits = [digits_of(table, column) for column in range(len(table.columns))]
+    lines = [line for row in table.rows for line in lines_of(row, metrics, table.more_is_better, digits)]
+    columns = [column_of(name, [line.cells[number] for line in lines]) for number, name in enumerate(table.columns)]
+    return Comparison(table.number, table.title, columns, lines)
 
 
-def quoted(row: Row, column: int) -> Cell:
-    """A value of the paper as printed there."""
-    value = row.values[column]
-    interval = row.intervals[column] if column < len(row.intervals) else None
-    return Cell(with_interval(value, interval))
+def lines_of(
+    row: Row, metrics: Mapping[str, Mapping[str, Any]], more_is_better: bool, digits: Sequence[int]
+) -> Iterator[Line]:
+    """A quoted row beside what this run trained, and once more beside the authors' weights where it has them."""
+    yield line_of(row.model, row, row.ours, metrics, more_is_better, digits)
+    authors = line_of(f"{row.model}, the authors' weights", row, row.authors, metrics, more_is_better, digits)
+    if authors.has_ours:
+        yield authors
 
 
-def our_cell(row: Row, column: int, metrics: Mapping[str, Mapping[str, Any]], more_is_better: bool) -> Cell:
-    """Our value that belongs beside a quoted one; empty where this run has none."""
-    source = row.ours[column] if column < len(row.ours) else None
-    value, interval = our_value(source, metrics)
+def line_of(
+    model: str,
+    row: Row,
+    sources: Sequence[Source | None],
+    metrics: Mapping[str, Mapping[str, Any]],
+    more_is_better: bool,
+    digits: Sequence[int],
+) -> Line:
+    """A quoted row beside our numbers from some sources."""
+    cells = []
+    for column, places in enumerate(digits):
+        found = our_value(sources[column] if column < len(sources) else None, metrics)
+        cells.append(cell_of(row, column, *found, more_is_better, places))
+    return Line(model, cells, count(row.features), count(n_features(sources, metrics)))
+
+
+def column_of(name: str, cells: Sequence[Cell]) -> Column:
+    """What a column consists of."""
+    intervals = any(cell.quoted.interval or cell.ours.interval for cell in cells)
+    return Column(name, any(cell.ours.value for cell in cells), intervals)
+
+
+def digits_of(table: Table, column: int) -> int:
+    """Decimals of the most exact value that the paper prints in a column."""
+    return max(len(printed(row.values[column]).partition(".")[2]) for row in table.rows)
+
+
+def printed(value: float | None) -> str:
+    """A value as the paper prints it, with one decimal or two."""
+    return "" if value is None else f"{value:.2f}".removesuffix("0")
+
+
+def cell_of(
+    row: Row, column: int, value: float | None, interval: float | None, more_is_better: bool, digits: int
+) -> Cell:
+    """A quoted value beside ours, in percent; None where this run has none."""
+    published, quoted = row.values[column], quoted_value(row, column, digits)
     if value is None:
-        return Cell("")
-    published = row.values[column]
+        return Cell(quoted, Percentage())
+    ours = Percentage(f"{value:.{digits}f}", f"{interval:.1f}" if interval else "")
     if published is None:
-        return Cell(ours(value, interval))
-    difference = value - published
-    judgement: Judgement = "equal" if abs(difference) < 0.05 else "worse"
-    if judgement == "worse" and (difference > 0) == more_is_better:
-        judgement = "better"
-    return Cell(ours(value, interval), f"{difference:+.1f}".replace("-", "−"), judgement)
+        return Cell(quoted, ours)
+    difference = f"{value - published:+.{digits}f}".replace("-", "−")
+    return Cell(quoted, ours, difference, judgement_of(value - published, more_is_better))
+
+
+def judgement_of(difference: float, more_is_better: bool) -> Judgement:
+    """Whether a difference to the published value, in percentage points, is for the better."""
+    if abs(difference) < 0.05:
+        return "equal"
+    return "better" if (difference > 0) == more_is_better else "worse"
+
+
+def quoted_value(row: Row, column: int, digits: int) -> Percentage:
+    """A value of the paper as printed there, filled up to the decimals of its column."""
+    text = printed(row.values[column])
+    if not text:
+        return Percentage("–")
+    interval = row.intervals[column] if column < len(row.intervals) else None
+    missing = digits - len(text.partition(".")[2])
+    return Percentage(text + FIGURE_SPACE * missing, "" if interval is None else f"{interval:.1f}")
 
 
 def our_value(source: Source | None, metrics: Mapping[str, Mapping[str, Any]]) -> tuple[float | None, float | None]:
@@ -100,17 +167,15 @@ def our_value(source: Source | None, metrics: Mapping[str, Mapping[str, Any]]) -
     return (100 - value if source.of < 0 else value), interval or None
 
 
-def with_interval(value: float | None, interval: float | None) -> str:
-    """A percentage as text, with what it varies by."""
-    if value is None:
-        return "–"
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return text if interval is None else f"{text} ± {interval:.1f}"
+def n_features(sources: Iterable[Source | None], metrics: Mapping[str, Mapping[str, Any]]) -> int | None:
+    """How many features our classifier of a row had."""
+    files = [metrics[source.file] for source in sources if source and source.file in metrics]
+    return next((figures["n_features"] for figures in files if "n_features" in figures), None)
 
 
-def ours(value: float, interval: float | None) -> str:
-    """A percentage of ours, always with one decimal."""
-    return f"{value:.1f}" if interval is None else f"{value:.1f} ± {interval:.1f}"
+def count(n: int | None) -> str:
+    """A whole number as text."""
+    return "" if n is None else f"{n:,}"
 
 
 def pairs(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

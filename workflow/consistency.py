@@ -32,6 +32,7 @@ def impossible(params: Params) -> Iterator[str]:
     stores = stores_that_are_made(params)
     for name, section in params.train.items():
         yield from wrong_network(f"train.{name}", section, stores)
+        yield from wrong_training(f"train.{name}", section)
     yield from wrong_features(params)
     yield from wrong_names(params)
 
@@ -76,6 +77,16 @@ def wrong_network(key: str, section: TrainedNetwork, stores: dict[str, ImageKind
         yield from misfit(f"{key}.network: {section.network!r} is not allowed", architecture, section.images, store)
     elif is_made_by_the_dag(section.images):
         yield f"{key}.images: {section.images!r} is not allowed (stores that are made: {', '.join(stores)})"
+
+
+def wrong_training(key: str, section: TrainedNetwork) -> Iterator[str]:
+    """Numbers of one section that have to fit each other."""
+    if section.decay_epochs > section.epochs:
+        yield f"{key}.decay_epochs: {section.decay_epochs} is not allowed (at most {key}.epochs, {section.epochs})"
+    if section.batch_size % section.processes:
+        yield f"{key}.processes: {section.processes} is not allowed (has to divide batch_size, {section.batch_size})"
+    if section.keep_images is not None and section.held_out < 2:
+        yield f"{key}.keep_images: {section.keep_images} is not allowed (needs held_out images to judge weights by)"
 
 
 def misfit(beginning: str, architecture: Architecture, images: str, store: ImageKind) -> Iterator[str]:

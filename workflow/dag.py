@@ -11,6 +11,7 @@ of the two files and of this reader, because every job on a cluster reads the Sn
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
@@ -223,8 +224,9 @@ def read_cache(path: Path, digest: str) -> dict[str, Stage] | None:
 
 
 def write_cache(path: Path, digest: str, stages: Mapping[str, Stage]) -> None:
-    """Keeps resolved stages for the next reader."""
-    write_json(path, {"digest": digest, "stages": [asdict(stage) for stage in stages.values()]})
+    """Keeps resolved stages for the next reader; where nothing can be written, they are resolved again."""
+    with suppress(InputError, OSError):
+        write_json(path, {"digest": digest, "stages": [asdict(stage) for stage in stages.values()]})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ INPUTS = {
     "generator": "a generator's network file",
     "discriminator": "a discriminator's network file",
     "images": "image store",
-    "samples": "folder of grids of samples, epoch-<n>.png",
+    "frames": "folder of grids of samples, frame-<images>.png",
     "autoencoder": "the de-duplication's autoencoder",
     "judge": "the judge that stands in for a person's eye",
     "truth": "CSV of what is recorded about the images",

@@ -16,9 +16,10 @@ from dcgan.files import InputError, replace_when_done
 from workflow.stage import run_stage
 
 PACKAGES = ("dcgan", "stages", "workflow")
-# These decide whether a stage may start and what it says while it runs, never what it writes. A new parameter, or a
-# better message, must not make weeks of training stale.
+# These decide whether a stage may start, what it says while it runs and what is noted beside its outputs, never what it
+# writes into them. A new parameter, or a better message, must not make weeks of training stale.
 WITHOUT_EFFECT = {"workflow/params.py", "workflow/consistency.py", "dcgan/progress.py", "stages/__init__.py"}
+WITHOUT_EFFECT |= {"workflow/lock.py", "workflow/provenance.py"}
 STAGE_LINE = re.compile(r"^  (\w+):\s*$")
 CODE_LINE = re.compile(rf"^\s*- (?:{'|'.join(PACKAGES)})/\S+\.py\s*$")
 SCRIPT = re.compile(r"-m (stages\.\w+)")

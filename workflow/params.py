@@ -47,6 +47,8 @@ class Run(Section):
     threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
     deterministic: bool
+    capture: bool
+    tensorboard: str | None
 
 
 class Demo(Section):
@@ -116,6 +118,13 @@ class Pack(Section):
     sets: dict[Name, PackedSet]
 
 
+class WatchSection(Section):
+    action: Literal["stop", "continue"]
+    least_d_loss: NotNegative
+    intervals: Count
+    least_spread: NotNegative
+
+
 class TrainedNetwork(Section):
     images: str
     network: str
@@ -124,12 +133,19 @@ class TrainedNetwork(Section):
     batch_size: BatchSize
     learning_rate: Rate
     beta1: Annotated[float, Field(ge=0, lt=1)]
+    beta2: Annotated[float, Field(ge=0, lt=1)]
+    decay_epochs: CountOrZero
     weight_decay: NotNegative
     schedule: Literal["alternate", "both"]
     precision: Literal["float32", "bfloat16"]
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    synchronised_norm: bool
     sample_epochs: list[Count]
+    frame_images: Count | None
+    keep_images: Count | None
     curve_interval: Count
     checkpoint_seconds: Positive
+    watch: WatchSection
 
 
 class Judge(Section):
@@ -239,6 +255,7 @@ class TurnFigure(Section):
 class AnimationFigure(Section):
     frame_milliseconds: Count
     last_frame_milliseconds: Count
+    enlargement: Count
 
 
 class Figures(Section):

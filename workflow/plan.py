@@ -103,7 +103,7 @@ def seconds_of(work: Work, threads: int, rates: Mapping[str, Any], gpu: str) -> 
         )
         computing = sum(parts) / threads
     writing = work.written_bytes / MEGA / rates["disk_megabytes_a_second"]
-    return work.core_seconds + computing + work.minibatches * rates["minibatch_seconds"] + writing
+    return float(work.core_seconds + computing + work.minibatches * rates["minibatch_seconds"] + writing)
 
 
 def longest_chain(jobs: Iterable[Job]) -> tuple[float, list[str]]:

@@ -1,19 +1,22 @@
 """What every stage script shares: the `--params` option, exit statuses, threads and determinism.
 
-Exit statuses: 0 done; 2 the input is wrong (one line on stderr says what); 1 a fault of the program; 75 asked to
-stop, with a checkpoint written: start it again and it goes on; 130 interrupted.
+Exit statuses: 0 done; 2 the input is wrong, or the disk is full or read-only (one line on stderr says what); 1 a fault
+of the program; 75 asked to stop, with a checkpoint written: start it again and it goes on; 130 interrupted.
 """
 
 import argparse
+import faulthandler
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from dcgan.files import InputError
+from dcgan.files import InputError, storage_trouble
 from dcgan.stopping import Stopped
+from workflow.lock import join
 from workflow.params import Params, Run, load_params
+from workflow.provenance import traced
 
 __all__ = ["Params", "load_params", "prepare", "run_stage", "stage_parser"]
 INPUT_ERROR_STATUS, STOPPED_STATUS, INTERRUPTED_STATUS = 2, 75, 130
@@ -39,7 +42,8 @@ def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: 
     threadpool_limits(run.threads)
     cv2.setNumThreads(run.threads)
     torch.set_num_threads(run.threads)
-    torch.use_deterministic_algorithms(run.deterministic, warn_only=True)
+    # As `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds a stage.
+    torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")
     torch.backends.cudnn.benchmark = not run.deterministic
     if run.device == "cuda" and not torch.cuda.is_available():
         raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
@@ -48,9 +52,13 @@ def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: 
 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Runs a stage's main and turns what it raises into an exit status."""
+    """Runs a stage's main, keeps its provenance, and turns what it raises into an exit status."""
+    # A memory map whose file was cut off by somebody else kills the process: at least it says where.
+    faulthandler.enable()
     try:
-        main()
+        join(Path())
+        with traced(Path()):
+            main()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INPUT_ERROR_STATUS)
@@ -60,4 +68,10 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)
+    except Exception as error:
+        trouble, where = storage_trouble(error), getattr(error, "filename", None)
+        if trouble is None:
+            raise
+        print(f"error: {where}: {trouble}" if where else f"error: {trouble}", file=sys.stderr)
+        sys.exit(INPUT_ERROR_STATUS)
     sys.exit(0)

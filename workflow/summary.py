@@ -13,9 +13,9 @@ from workflow.dag import Stage, resolved_stages
 from workflow.findings import SENTENCES, sentence
 from workflow.published import TABLES
 from workflow.report import base_name, metrics_by_name, outputs
+from workflow.run_report import REPORT
 from workflow.stage import run_stage
 
-REPORT_STAGE = "build_report"
 # Stages with a line of their own; the tables' lines come first, the rest stands in the report.
 SHOWN = ("drop_duplicates", "draw_walk", "draw_guided", "draw_nearest", "draw_windows", "draw_arithmetic", "draw_turn")
 
@@ -29,24 +29,20 @@ def main(arguments: list[str] | None = None) -> None:
     print("What was reproduced, ours beside the paper's:")
     for line in [*table_lines(root, stages), *finding_lines(root, stages)]:
         print(f"  {line}")
-    for stage in stages.values():
-        if base_name(stage) == REPORT_STAGE:
-            print(f"Everything, with pictures: {stage.outputs[0]}")
+    print(f"Everything, with pictures: {REPORT}")
 
 
 def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
     """A line for each row of Tables 1 to 3 that this run has."""
     metrics = metrics_by_name(root, stages)
     for table in (compare(table, metrics) for table in TABLES):
-        for quoted, ours in zip(table.lines, table.lines[1:], strict=False):
-            if ours.quoted:
-                continue
+        for line in (line for line in table.lines if line.has_ours):
             numbers = [
-                f"{column} {cell.text} % (paper: {theirs.text})"
-                for column, theirs, cell in zip(table.columns, quoted.cells, ours.cells, strict=True)
-                if cell.text
+                f"{column.name} {cell.ours} % (paper: {cell.quoted})"
+                for column, cell in zip(table.columns, line.cells, strict=True)
+                if cell.ours.value
             ]
-            yield f"Table {table.number}, {quoted.model}: {'; '.join(numbers)}"
+            yield f"Table {table.number}, {line.model}: {'; '.join(numbers)}"
 
 
 def finding_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:

@@ -27,7 +27,8 @@ from tests.cluster.training import (
     has_pending,
     with_longer_training,
 )
-from tests.dag.tiny import digests, digests_of, tiny_checkout
+from tests.dag.conftest import tiny_checkout
+from tests.dag.tiny import digests, digests_of
 from workflow import dag
 from workflow.params import read_yaml
 

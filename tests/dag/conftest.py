@@ -5,12 +5,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.dag.reliability import WRITING, Happened, Table
+from tests.dag.tiny import tiny_params
 
 ROOT = Path(__file__).parents[2]
 ENGINES = Path(sys.executable).parent
@@ -54,7 +57,7 @@ def commit_everything(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment variables for commands of this environment, away from the user's own settings."""
+    """The environment of this process, away from the user's own settings."""
     home = tmp_path_factory.mktemp("home")
     identity = {
         f"GIT_{role}_{what}": "test@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
@@ -84,11 +87,49 @@ def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProces
 
 
 @pytest.fixture(scope="session")
+def reliability() -> Iterator[Table]:
+    """The table of faults, written at the end where that was asked for."""
+    table = Table()
+    yield table
+    if os.environ.get(WRITING):
+        table.write()
+
+
+@pytest.fixture
+def happened(reliability: Table, request: pytest.FixtureRequest) -> Happened:
+    """Says what came of a fault: `happened(fault, outcome)`."""
+    return lambda fault, outcome: reliability.check(fault, outcome, request.node.originalname)
+
+
+@pytest.fixture(scope="session")
+def odd_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A very small checkout on a drive of its own (a tmpfs, where root may mount one), below names that are awkward."""
+    drive = tmp_path_factory.mktemp("drive")
+    mounts = sys.platform == "linux" and os.geteuid() == 0
+    if mounts:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", drive], check=True)
+    try:
+        yield tiny_checkout(drive / "Räume & mehr" / "der Code")
+    finally:
+        if mounts:
+            subprocess.run(["umount", "--lazy", drive], check=True)
+
+
+def tiny_checkout(folder: Path, further: Mapping[str, Any] | None = None) -> Path:
+    """A clean copy with very small parameters, further ones, and without results, committed."""
+    make_checkout(folder)
+    tiny_params(folder / "params.yaml", further)
+    for path in (folder / "results").rglob("*.*"):
+        path.unlink()
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    commit_everything(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> dict[str, Path]:
     """Two clean copies, each after a run of one engine. They run at the same time: load must not change a byte."""
     commands = {"dvc": ("dvc", "repro"), "snakemake": ("snakemake", "--cores", "2")}
-    from tests.dag.tiny import tiny_checkout  # which needs the functions above
-
     folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout") for engine in commands}
 
     def timed(engine: str) -> float:

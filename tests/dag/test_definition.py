@@ -129,6 +129,12 @@ def test_resolved_stages_are_kept_until_a_file_changes(tmp_path: Path, monkeypat
     assert dag.resolved_stages(project)["s"].command == "x 2"
 
 
+def test_stages_are_resolved_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    project = write_project(tmp_path, f"  s: {{cmd: 'x ${{n}}', meta: {META}}}\n", "n: 1\n")
+    (project / ".snakemake").write_text("a file is in the way of the folder")
+    assert dag.resolved_stages(project)["s"].command == "x 1"
+
+
 def test_profile_for_slurm_is_found_from_the_root(checkout: Path, run: Callable[..., Any]) -> None:
     """`snakemake --profile slurm` finds ./slurm/config.yaml; the executor itself is not asked in a dry run."""
     finished = run(checkout, "snakemake", "--cores", "8", "--profile", "slurm", "--dry-run", "--quiet", "rules")

@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from dcgan.architectures import ARCHITECTURES
 from workflow import dag
-from workflow.params import load_params
+from workflow.params import load_params, read_yaml
+from workflow.published import TABLES
 
 PRESETS = ("demo", "small", "paper")
 
@@ -60,3 +62,20 @@ def test_paper_is_the_papers(root: Path) -> None:
     assert (params.svm["svhn"].search_draws, params.svm["svhn"].draws) == (10, 100)
     assert (params.supervised.trials, params.kmeans["cifar10"].centroids) == (64, 4800)
     assert params.neighbours["mnist"].samples[-1] == 10_000_000
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_the_documents_add_for_the_authors_weights_resolves(root: Path, tmp_path: Path, preset: str) -> None:
+    text = (root / "docs/results.md").read_text(encoding="utf-8")
+    addition = YAML(typ="safe").load(text.split("```yaml\n")[1].split("```")[0])
+    folder = project(root, tmp_path, preset)
+    params = read_yaml(folder / "params.yaml")
+    for section, entries in addition.items():
+        params[section] |= entries
+    YAML(typ="safe").dump(params, folder / "params.yaml")
+    allowed, stages = load_params(folder / "params.yaml"), dag.resolve(folder)
+    assert set(allowed.published) == {"imagenet", "svhn"}
+    for table in TABLES:
+        for source in (source for row in table.rows for source in row.authors if source):
+            assert stages[f"evaluate_svm@{source.file.removeprefix('svm_')}"].inputs
+    assert set(stages["import_published@svhn"].outputs) & set(stages["extract_features@svhn_published"].inputs)

@@ -74,7 +74,7 @@ import numpy, scipy.linalg, sklearn.cluster, torch, cv2
 from threadpoolctl import threadpool_info
 from workflow.params import Run
 from workflow.stage import prepare
-prepare(Run(seed=0, threads=3, device="cpu", deterministic=True))
+prepare(Run(seed=0, threads=3, device="cpu", deterministic=True, capture=False, tensorboard=None))
 numbers = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), cv2.getNumThreads()}
 assert numbers == {3}, numbers
 """

@@ -1,4 +1,4 @@
-"""Checkouts whose parameters `tiny.yaml` has made very small, and what a run of the DAG left in them."""
+"""The parameters in git, made very small by `tiny.yaml`, and the bytes that a run of the DAG left."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,22 +7,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.dag.conftest import commit_everything, make_checkout
 from workflow import dag
 from workflow.params import read_yaml
 
 TINY = Path(__file__).with_name("tiny.yaml")
-
-
-def tiny_checkout(folder: Path, further: Mapping[str, Any] | None = None) -> Path:
-    """A clean copy with very small parameters, committed."""
-    make_checkout(folder)
-    tiny_params(folder / "params.yaml", further)
-    for path in (folder / "results").rglob("*.*"):
-        path.unlink()
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    commit_everything(folder)
-    return folder
 
 
 def digests(folder: Path) -> dict[str, str]:

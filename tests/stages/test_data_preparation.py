@@ -270,7 +270,7 @@ def test_recall_and_precision_are_those_of_the_truth(tmp_path: Path) -> None:
 
 
 def test_faces_do_not_depend_on_the_number_of_shards(tmp_path: Path, configure: Configure) -> None:
-    write_faces(tmp_path / "faces", seed=1, photos=14)
+    write_faces(tmp_path / "faces", seed=1, photos=14, processes=1)
     photos = tmp_path / "faces" / "photos"
     (photos / "person_00000" / "broken.jpg").write_bytes(b"no photo")
     results = set()

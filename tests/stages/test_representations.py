@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
+from torch import Tensor
 
 from dcgan.architectures import ARCHITECTURES
-from dcgan.features import FeatureTable
+from dcgan.features import DiscriminatorFeatures, FeatureTable
 from dcgan.files import InputError
 from dcgan.networks import Discriminator, Generator
+from dcgan.pixels import Images
 from dcgan.random import torch_generator
 from dcgan.store import StoreWriter
 from tests.dag.tiny import tiny_params
@@ -92,6 +95,30 @@ def test_features_and_their_svm(inputs: Path, tmp_path: Path) -> None:
     assert digests(again) == digests(out)
     evaluate(inputs, "svhn", again, again)
     assert all((again / name).read_bytes() == (tmp_path / name).read_bytes() for name in ("m.json", "c.csv", "f.png"))
+
+
+def test_what_a_killed_extraction_computed_outlives_its_outputs(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed as the second network begins, its outputs deleted by the engine: the first network is not run again."""
+    options = {"set": "svhn", "discriminator": inputs / "demo_svhn32.safetensors", "images": inputs / "svhn"}
+    run("extract_features", inputs, **options, out=tmp_path / "whole")
+    original, computed, images = DiscriminatorFeatures.__call__, [], sum(s.stop - s.start for s in SPLITS.values())
+
+    def counted(features: DiscriminatorFeatures, images_uint8: Images) -> Tensor:
+        if sum(computed) == images and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            raise KeyboardInterrupt
+        computed.append(len(images_uint8))
+        return original(features, images_uint8)
+
+    monkeypatch.setattr(DiscriminatorFeatures, "__call__", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run("extract_features", inputs, **options, out=tmp_path / "f")
+    shutil.rmtree(tmp_path / "f", ignore_errors=True)
+    run("extract_features", inputs, **options, out=tmp_path / "f")
+    assert sum(computed) == 2 * images
+    assert digests(tmp_path / "f") == digests(tmp_path / "whole")
 
 
 def test_without_a_validation_split_rows_are_held_out(inputs: Path, tmp_path: Path) -> None:

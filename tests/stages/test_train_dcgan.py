@@ -28,6 +28,8 @@ def folder(tmp_path: Path) -> Path:
         "batch_size": 8,
         "held_out": 10,
         "sample_epochs": [1, 6],
+        "frame_images": 200,
+        "keep_images": 300,
         "curve_interval": 2,
         "checkpoint_seconds": 0.2,
     }
@@ -42,6 +44,7 @@ def folder(tmp_path: Path) -> Path:
 def start(folder: Path, out: str, *changes: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "stages.train_dcgan", "--params", f"{folder}/params.yaml", "--name", "bedrooms"]
     command += ["--images", f"{folder}/images.h5", "--out", f"{folder}/{out}", "--samples", f"{folder}/{out}/samples"]
+    command += ["--frames", f"{folder}/{out}/frames"]
     command += ["--curves", f"{folder}/{out}/curves.csv", "--metrics", f"{folder}/{out}/metrics.json", *changes]
     environment = os.environ | {"DCGAN_STATE": f"{folder}/state"}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
@@ -78,6 +81,10 @@ def test_stopped_and_killed_runs_end_with_the_bytes_of_a_whole_one(folder: Path)
     assert set(digests(folder / "whole")) == {
         "generator.safetensors",
         "discriminator.safetensors",
+        "best_generator.safetensors",
+        "kept.csv",
+        *(f"kept/{role}-{seen:010d}.safetensors" for seen in (304, 480) for role in ("generator", "discriminator")),
+        *(f"frames/frame-{seen:010d}.png" for seen in (200, 400, 480)),
         "samples/epoch-0001.png",
         "samples/epoch-0006.png",
         "curves.csv",

@@ -35,7 +35,7 @@ def small_crop(image: Any) -> Any:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bedrooms")
-    write_bedrooms(path, SEED, ROOMS, DUPLICATES)
+    write_bedrooms(path, SEED, ROOMS, DUPLICATES, processes=1)
     return path
 
 
@@ -45,7 +45,7 @@ def values(folder: Path) -> dict[str, bytes]:
 
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
-    write_bedrooms(tmp_path, SEED, ROOMS, DUPLICATES)
+    write_bedrooms(tmp_path, SEED, ROOMS, DUPLICATES, processes=1)
     for name in ("bedroom_train_lmdb/data.mdb", "truth.csv", "windows.csv"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 

@@ -17,7 +17,7 @@ SEED, DIGITS = 3, 400
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("digits")
-    write_digits(path, SEED, DIGITS)
+    write_digits(path, SEED, DIGITS, processes=1)
     return path
 
 
@@ -35,7 +35,7 @@ def read_mnist(folder: Path, split: str) -> tuple[Any, Any]:
 
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
-    write_digits(tmp_path, SEED, DIGITS)
+    write_digits(tmp_path, SEED, DIGITS, processes=1)
     names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert len(names) == 6
     for name in names:

@@ -21,7 +21,7 @@ CENTRE, UNIT = 100, 55
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faces")
-    write_faces(path, SEED, PHOTOS)
+    write_faces(path, SEED, PHOTOS, processes=1)
     return path
 
 
@@ -38,7 +38,7 @@ def overlap(box: Any, other: Any) -> float:
 
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
-    write_faces(tmp_path, SEED, 12)
+    write_faces(tmp_path, SEED, 12, processes=2)
     photos = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.jpg"))
     assert len(photos) == 12
     for photo in photos:

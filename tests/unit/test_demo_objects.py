@@ -16,7 +16,7 @@ SEED, OBJECTS = 4, 500
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("objects")
-    write_objects(path, SEED, OBJECTS)
+    write_objects(path, SEED, OBJECTS, processes=1)
     return path
 
 
@@ -37,7 +37,7 @@ def shape_features(images: Any) -> Any:
 
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
-    write_objects(tmp_path, SEED, OBJECTS)
+    write_objects(tmp_path, SEED, OBJECTS, processes=1)
     names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert len(names) == 7 + OBJECTS
     for name in names:

@@ -1,19 +1,26 @@
 """Adversarial training: what a step changes, and that a run survives being stopped at any interval."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from dcgan.ahead import Ahead
 from dcgan.architectures import ARCHITECTURES
+from dcgan.batches import Batches, split_rows
+from dcgan.capture import Undo
 from dcgan.checkpoints import Checkpoints
+from dcgan.collapse import Watch
 from dcgan.files import InputError
+from dcgan.keepsakes import Keepsakes
 from dcgan.run import Plan, TrainingRun
 from dcgan.stopping import Stopped
-from dcgan.training import AdversarialTraining, Batches, Settings, split_rows
+from dcgan.training import AdversarialTraining, Settings
 
 SMALLEST = replace(
     ARCHITECTURES["demo32"],
@@ -23,8 +30,9 @@ SMALLEST = replace(
     generator_layers=((4, 2), (4, 2), (3, 2)),
     discriminator_layers=((4, 2), (4, 2), (8, 2)),
 )
-SETTINGS = Settings(8, 0.0002, 0.5, 1e-5, "alternate", "float32", seed=7)
-PLAN = Plan(epochs=4, sample_epochs=[1, 4], curve_interval=3, checkpoint_seconds=0.0)
+SETTINGS = Settings(8, 0.0002, 0.5, 0.999, 1e-5, "alternate", "float32", False, False, seed=7)
+WATCH = Watch("stop", 0.001, 3, 0.01)
+PLAN = Plan(4, 2, [1, 4], 60, 80, 3, 0.0, WATCH)
 CPU = torch.device("cpu")
 
 
@@ -32,16 +40,24 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (41, 32, 32, 3), np.uint8)
 
 
-def make_run(folder: Path, stop: Callable[[], bool] = lambda: False, **changes: object) -> TrainingRun:
+def make_run(
+    folder: Path, stop: Callable[[], bool] = lambda: False, plan: Plan = PLAN, **changes: object
+) -> TrainingRun:
     settings = replace(SETTINGS, **changes)
     training = AdversarialTraining(SMALLEST, settings, CPU)
     batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, CPU)
-    return TrainingRun(training, batches, PLAN, Checkpoints(folder, "digest"), stop)
+    state = Checkpoints(folder, "digest"), Keepsakes(folder, {})
+    return TrainingRun(training, batches, plan, *state, images()[:6], stop, lambda row: None)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    kept = (path for kind in ("samples", "frames", "kept") for path in (folder / kind).iterdir())
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in kept}
 
 
 def assert_same_end(first: TrainingRun, second: TrainingRun) -> None:
-    assert first.curves == second.curves
-    assert {e: s.tobytes() for e, s in first.samples.items()} == {e: s.tobytes() for e, s in second.samples.items()}
+    assert first.curves == second.curves and first.scores == second.scores
+    assert files(first.keepsakes.folder) == files(second.keepsakes.folder)
     for name, tensor in first.training.state().items():  # bytes: statistics that were never estimated are NaN
         assert tensor.numpy().tobytes() == second.training.state()[name].numpy().tobytes(), name
 
@@ -90,7 +106,7 @@ def test_an_epoch_shows_every_image_at_most_once_in_a_new_order() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["alternate", "both"])
-def test_a_run_stopped_at_every_interval_ends_as_if_it_never_stopped(tmp_path: Path, schedule: str) -> None:
+def test_a_run_stopped_after_every_minibatch_ends_as_if_it_never_stopped(tmp_path: Path, schedule: str) -> None:
     whole = make_run(tmp_path / "whole", schedule=schedule)
     whole.complete("whole")
     while True:
@@ -101,7 +117,14 @@ def test_a_run_stopped_at_every_interval_ends_as_if_it_never_stopped(tmp_path: P
         except Stopped:
             continue
     assert_same_end(whole, part)
-    assert len(whole.samples) == 2
+    assert set(files(tmp_path / "whole")) == {
+        *(f"samples/epoch-{epoch:04d}.png" for epoch in (1, 4)),
+        *(f"frames/frame-{seen:010d}.png" for seen in (64, 120, 160)),
+        *(f"kept/{role}-{seen:010d}.safetensors" for seen in (80, 160) for role in ("generator", "discriminator")),
+    }
+    assert [row["images"] for row in whole.curves] == [24, 48, 72, 96, 120, 144, 160]
+    assert all(0 < row["spread"] < 127 for row in whole.curves)
+    assert whole.best == min(whole.scores, key=lambda score: score["sliced_wasserstein"])
 
 
 def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,12 +139,129 @@ def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: p
     assert "starting anew" in capsys.readouterr().err
 
 
-def test_a_diverging_run_says_so(tmp_path: Path) -> None:
+def spoil(run: TrainingRun, after_rows: int) -> None:
+    """Makes the discriminator's weights NaN once the run has so many rows."""
+
+    def break_weights(_: dict[str, float]) -> None:
+        if len(run.curves) == after_rows:
+            with torch.no_grad():
+                run.training.discriminator.convolutions[0].weight.fill_(torch.nan)
+
+    run.on_row = break_weights
+
+
+def test_a_diverging_run_stops_and_its_last_good_checkpoint_stays(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    with torch.no_grad():
-        run.training.discriminator.convolutions[0].weight.fill_(torch.nan)
-    with pytest.raises(InputError, match="diverged"):
+    spoil(run, after_rows=3)
+    with pytest.raises(InputError, match=r"after 96 images training diverged: .*newest good checkpoint: .*checkpoint"):
         run.complete("diverging")
+    tensors, progress = run.checkpoints.load() or ({}, {})
+    assert progress["minibatches"] == 8, "the last one before the weights broke"
+    assert all(t.isfinite().all() for name, t in tensors.items() if not name.endswith((".mean", ".variance")))
+
+
+def test_a_diverging_run_goes_on_where_it_shall(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path, plan=replace(PLAN, watch=replace(WATCH, action="continue")))
+    spoil(run, after_rows=3)
+    run.complete("diverging")
+    assert run.training.minibatches == run.total and run.summary()["g_loss"] is None
+    assert capsys.readouterr().err.count("warning: after 96 images training diverged") == 1
+    assert run.best is not None and run.best["images"] == 80, "weights kept before the end of the game"
+
+
+def test_a_checkpoint_from_before_a_collapse_outlives_those_after_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with pytest.raises(InputError, match="collapsed"):
+        collapsing = make_run(tmp_path, plan=replace(PLAN, checkpoint_seconds=0.0))
+        collapsing.on_row = lambda row: row.update(spread=0.0) if row["images"] >= 72 else None
+        collapsing.complete("collapsing")
+    assert run.checkpoints.newest_good() == run.checkpoints.path
+    going_on = make_run(tmp_path / "on", plan=replace(PLAN, watch=replace(WATCH, action="continue")))
+    going_on.on_row = lambda row: row.update(spread=0.0) if row["images"] >= 72 else None
+    going_on.complete("going on")
+    kept = Checkpoints(tmp_path / "on", "digest").newest_good()
+    assert kept is not None and kept.name == "before_trouble.safetensors"
+    going_on.checkpoints.clear()
+    assert [path.name for path in (tmp_path / "on").iterdir()] == [kept.name]
+
+
+def test_a_full_disk_is_said_plainly_and_the_last_checkpoint_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: object, path: Path, *__: object) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = make_run(tmp_path)
+    run.on_row = lambda row: monkeypatch.setattr("dcgan.checkpoints.save_file", no_room)
+    with pytest.raises(InputError, match=r"cannot be written .*No space left on device.*last checkpoint is whole"):
+        run.complete("full")
+    monkeypatch.undo()
+    tensors, progress = run.checkpoints.load() or ({}, {})
+    assert progress["minibatches"] == 2 and tensors
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors"}, "no half file is left"
+    resumed, whole = make_run(tmp_path), make_run(tmp_path / "whole")
+    resumed.complete("with room again")
+    whole.complete("whole")
+    assert_same_end(whole, resumed)
+
+
+def test_the_learning_rate_falls_at_the_end_of_epochs_as_in_the_published_code() -> None:
+    assert [PLAN.learning_rate_share(epoch) for epoch in range(4)] == [1, 1, 1, 0.5]
+    published = replace(PLAN, epochs=200, decay_epochs=100)
+    assert [published.learning_rate_share(epoch) for epoch in (0, 100, 101, 199)] == [1, 1, 0.99, 0.01]
+    assert replace(PLAN, decay_epochs=0).learning_rate_share(3) == 1
+
+
+def test_a_run_trains_at_the_falling_rate(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    rates: list[float] = []
+    run.stop_requested = lambda: rates.append(run.training.g_optimizer.param_groups[0]["lr"]) or False  # type: ignore[func-returns-value]
+    run.complete("falling")
+    assert rates == [0.0002] * 15 + [0.0001] * 4
+
+
+def test_what_a_graphs_warm_up_does_is_undone() -> None:
+    """Recording a CUDA graph trains some rounds first; weights and Adam's moments have to be as before."""
+    training, untouched = (AdversarialTraining(SMALLEST, SETTINGS, CPU) for _ in range(2))
+    batch, before = torch.from_numpy(images()[:8]), Undo(training.state())
+    for number in range(3):
+        training.update_discriminator(batch, None, training.latents(8, "d", number))
+        training.update_generator(None, training.latents(8, "g", number))
+    before.restore(training.state())
+    for start in (training, untouched):
+        for _ in range(4):
+            start.step(batch, None)
+    for name, tensor in untouched.state().items():
+        assert tensor.numpy().tobytes() == training.state()[name].numpy().tobytes(), name
+
+
+def test_bfloat16_computes_in_less_digits_and_keeps_weights_in_full() -> None:
+    batch = torch.from_numpy(images()[:8])
+    full, half = (AdversarialTraining(SMALLEST, replace(SETTINGS, precision=p), CPU) for p in ("float32", "bfloat16"))
+    for _ in range(4):
+        figures = {id(training): training.step(batch, None) for training in (full, half)}
+    for name, value in figures[id(full)].items():
+        assert float(figures[id(half)][name]) == pytest.approx(float(value), rel=0.05)
+    assert {parameter.dtype for parameter in half.generator.parameters()} == {torch.float32}
+    assert weights(full)[0].sub(weights(half)[0]).abs().max() > 0
+
+
+def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -> None:
+    made: list[int] = []
+
+    def make(number: int) -> int:
+        if number == 2:
+            raise OSError("the disk is gone")
+        made.append(number)
+        return number * 10
+
+    ahead = Ahead(make)
+    assert [ahead(0), ahead(1), ahead(5)] == [0, 10, 50]
+    assert set(made) >= {0, 1, 5}
+    assert ahead(1) == 10
+    with pytest.raises(OSError, match="the disk is gone"):
+        ahead(2)
 
 
 def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
@@ -129,9 +269,11 @@ def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
     data = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), np.uint8)
     batches = Batches(data, np.arange(20) % 10, np.arange(20), 10, 0, CPU)
     training = AdversarialTraining(row, replace(SETTINGS, batch_size=10), CPU)
-    run = TrainingRun(training, batches, replace(PLAN, epochs=1), Checkpoints(tmp_path, "d"), lambda: False)
+    state = Checkpoints(tmp_path, "d"), Keepsakes(tmp_path, {})
+    plan = replace(PLAN, epochs=1, decay_epochs=0)
+    run = TrainingRun(training, batches, plan, *state, data[:6], lambda: False, lambda row: None)
     run.complete("digits")
-    assert run.samples[1].shape == (64, 28, 28, 1)
+    assert cv2.imread(str(tmp_path / "samples/epoch-0001.png")).shape == (2 * (8 * 30 + 2), 2 * (8 * 30 + 2), 3)
     assert run.summary()["images_seen"] == 20
 
 

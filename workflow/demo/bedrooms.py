@@ -9,7 +9,8 @@ Outputs, in one folder:
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -18,9 +19,9 @@ import pandas as pd
 
 from dcgan.files import write_csv
 from dcgan.pixels import Images
-from dcgan.progress import track
 from dcgan.random import numpy_generator
 from workflow.demo.formats import Codec, encode_image, write_lmdb
+from workflow.demo.parallel import render_all
 from workflow.demo.patches import add_noise
 from workflow.demo.rooms import Box, render_room
 
@@ -39,12 +40,14 @@ class Entry:
     kind: str
 
 
-@dataclass
-class Truth:
-    """What is known about the images written so far."""
+@dataclass(frozen=True)
+class Rendering:
+    """An encoded image, its size in pixels and the boxes of its windows."""
 
-    duplicates: list[tuple[str, str, str]] = field(default_factory=list)
-    windows: list[tuple[str | int, ...]] = field(default_factory=list)
+    content: bytes
+    width: int
+    height: int
+    windows: list[Box]
 
 
 def room_key(seed: int, index: int) -> str:
@@ -105,22 +108,27 @@ def encode_like_the_web(image: Images, kind: str, generator: np.random.Generator
     return encode_image(image, codec, int(generator.integers(low, high + 1)))
 
 
-def render_values(entries: list[Entry], seed: int, truth: Truth) -> Iterator[tuple[str, bytes]]:
-    """Yields key and encoded image of every entry, and notes what is true about it."""
-    for entry in track(entries, len(entries), "bedrooms", "images"):
-        image, boxes = render_room(numpy_generator(seed, "demo", "bedrooms", entry.room), seed)
-        generator = numpy_generator(seed, "demo", "bedrooms", entry.key)
-        image, boxes = change(entry.kind, image, boxes, generator, seed)
-        truth.windows += [(entry.key, *box, image.shape[1], image.shape[0]) for box in boxes]
-        if entry.kind:
-            truth.duplicates.append((entry.key, entry.original_key, entry.kind))
-        yield entry.key, encode_like_the_web(image, entry.kind, generator)
+def render_entry(entry: Entry, seed: int) -> Rendering:
+    """Renders an entry's room, changes it where it is a near-duplicate, and encodes it."""
+    image, boxes = render_room(numpy_generator(seed, "demo", "bedrooms", entry.room), seed)
+    generator = numpy_generator(seed, "demo", "bedrooms", entry.key)
+    image, boxes = change(entry.kind, image, boxes, generator, seed)
+    content = encode_like_the_web(image, entry.kind, generator)
+    return Rendering(content, image.shape[1], image.shape[0], boxes)
 
 
-def write_bedrooms(folder: Path, seed: int, rooms: int, duplicates: int) -> None:
+def write_bedrooms(folder: Path, seed: int, rooms: int, duplicates: int, processes: int) -> None:
     """Writes the whole set into an existing folder."""
-    truth = Truth()
-    write_lmdb(folder / "bedroom_train_lmdb", render_values(draw_entries(seed, rooms, duplicates), seed, truth))
-    write_csv(folder / "truth.csv", pd.DataFrame(truth.duplicates, columns=["key", "duplicate_of", "kind"]))
-    columns = ["key", "x", "y", "width", "height", "image_width", "image_height"]
-    write_csv(folder / "windows.csv", pd.DataFrame(truth.windows, columns=columns))
+    entries = draw_entries(seed, rooms, duplicates)
+    windows: list[tuple[str | int, ...]] = []
+
+    def values() -> Iterator[tuple[str, bytes]]:
+        renderings = render_all(partial(render_entry, seed=seed), entries, processes, "bedrooms", "images")
+        for entry, made in zip(entries, renderings, strict=True):
+            windows.extend((entry.key, *box, made.width, made.height) for box in made.windows)
+            yield entry.key, made.content
+
+    write_lmdb(folder / "bedroom_train_lmdb", values())
+    planted = [(entry.key, entry.original_key, entry.kind) for entry in entries if entry.kind]
+    write_csv(folder / "truth.csv", pd.DataFrame(planted, columns=["key", "duplicate_of", "kind"]))
+    write_csv(folder / "windows.csv", pd.DataFrame(windows, columns=WINDOW_COLUMNS))

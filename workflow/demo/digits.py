@@ -8,7 +8,7 @@ Outputs, in one folder:
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -17,9 +17,9 @@ import numpy.typing as npt
 from sklearn.datasets import load_digits
 
 from dcgan.pixels import Images
-from dcgan.progress import track
 from dcgan.random import numpy_generator
 from workflow.demo.formats import Labels, write_idx, write_svhn_mat
+from workflow.demo.parallel import render_all
 from workflow.demo.patches import Colour, Floats, add_noise, natural_patch, random_colour
 
 SOURCE_SIDE, SOURCE_MAX, GLYPH_SIDE, GLYPH_MARGIN = 8, 16, 64, 8
@@ -105,27 +105,41 @@ def render_svhn(glyph: Floats, neighbours: list[Floats], generator: np.random.Ge
     return add_noise(np.asarray(blurred, np.float32), generator.uniform(1, 6), generator, seed)
 
 
-def write_split(folder: Path, seed: int, names: tuple[str, str], sources: npt.NDArray[np.int64], count: int) -> None:
+@dataclass(frozen=True)
+class Place:
+    """One digit of a split: the split, its number there, and the split's source digits."""
+
+    split: str
+    index: int
+    source: int
+    sources: npt.NDArray[np.int64]
+
+
+def render_digit(place: Place, seed: int) -> tuple[npt.NDArray[np.uint8], Images]:
+    """The same source digit in MNIST's manner, (28, 28) uint8, and in SVHN's, (32, 32, 3) uint8."""
+    ink = load_glyphs().ink
+    generator = numpy_generator(seed, "demo", "digits", place.split, place.index)
+    mnist = render_mnist(ink[place.source], generator)
+    neighbours = [ink[number] for number in generator.choice(place.sources, 2)]
+    return mnist, render_svhn(ink[place.source], neighbours, generator, seed)
+
+
+def write_split(
+    folder: Path, seed: int, names: tuple[str, str], sources: npt.NDArray[np.int64], count: int, processes: int
+) -> None:
     """Writes `count` digits of one split in both formats; `names`: MNIST's prefix and SVHN's."""
-    glyphs = load_glyphs()
     # Every source as often as any other, in an order that says nothing.
     order = numpy_generator(seed, "demo", "digits", names[0]).permutation(np.resize(sources, count))
-    mnist = np.empty((count, MNIST_SIDE, MNIST_SIDE), np.uint8)
-    svhn = np.empty((count, SVHN_SIDE, SVHN_SIDE, 3), np.uint8)
-    for index in track(range(count), count, f"digits ({names[1]})", "digits"):
-        generator = numpy_generator(seed, "demo", "digits", names[0], index)
-        glyph = glyphs.ink[order[index]]
-        mnist[index] = render_mnist(glyph, generator)
-        neighbours = [glyphs.ink[number] for number in generator.choice(sources, 2)]
-        svhn[index] = render_svhn(glyph, neighbours, generator, seed)
-    labels = glyphs.labels[order]
-    write_idx(folder / "mnist" / f"{names[0]}-images-idx3-ubyte.gz", mnist)
+    places = [Place(names[0], index, int(source), sources) for index, source in enumerate(order)]
+    digits = list(render_all(partial(render_digit, seed=seed), places, processes, f"digits ({names[1]})", "digits"))
+    labels = load_glyphs().labels[order]
+    write_idx(folder / "mnist" / f"{names[0]}-images-idx3-ubyte.gz", np.stack([mnist for mnist, _ in digits]))
     write_idx(folder / "mnist" / f"{names[0]}-labels-idx1-ubyte.gz", labels.astype(np.uint8))
-    write_svhn_mat(folder / "svhn" / f"{names[1]}_32x32.mat", svhn, labels)
+    write_svhn_mat(folder / "svhn" / f"{names[1]}_32x32.mat", np.stack([svhn for _, svhn in digits]), labels)
 
 
-def write_digits(folder: Path, seed: int, digits: int) -> None:
+def write_digits(folder: Path, seed: int, digits: int, processes: int) -> None:
     """Writes both sets into an existing folder: `digits` for training, a quarter as many for testing."""
     train, test = split_sources(seed)
-    write_split(folder, seed, ("train", "train"), train, digits)
-    write_split(folder, seed, ("t10k", "test"), test, digits // 4)
+    write_split(folder, seed, ("train", "train"), train, digits, processes)
+    write_split(folder, seed, ("t10k", "test"), test, digits // 4, processes)

@@ -7,6 +7,7 @@ Outputs, in one folder:
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,10 @@ import pandas as pd
 
 from dcgan.files import write_csv
 from dcgan.pixels import Images
-from dcgan.progress import track
 from dcgan.random import numpy_generator
 from workflow.demo.formats import encode_image
 from workflow.demo.heads import Look, Person, draw_look, draw_person
+from workflow.demo.parallel import render_all
 from workflow.demo.patches import Floats, add_noise, natural_patch, random_colour
 from workflow.demo.people import Box, Place, paint_person
 
@@ -90,18 +91,25 @@ def attribute_row(name: str, face: Face) -> tuple[str, int, int, int, int, int, 
     return name, *face.box, int(face.look.has_glasses), int(face.look.smiles), round(face.look.pose, 2), hair
 
 
-def write_faces(folder: Path, seed: int, photos: int) -> None:
+def render_numbered(index: int, seed: int) -> tuple[str, bytes, list[Face]]:
+    """The name, the encoded photo and the faces of one of the set's photos."""
+    name = f"person_{index // PHOTOS_A_PERSON:05d}"
+    person = draw_person(numpy_generator(seed, "demo", "faces", name))
+    generator = numpy_generator(seed, "demo", "faces", index)
+    photo = render_photo(person, generator, seed)
+    quality = int(generator.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1))
+    path = f"{name}/{name}_{index % PHOTOS_A_PERSON + 1:04d}.jpg"
+    return path, encode_image(photo.pixels, "jpeg", quality), photo.faces
+
+
+def write_faces(folder: Path, seed: int, photos: int, processes: int) -> None:
     """Writes the whole set into an existing folder."""
     rows = []
-    for index in track(range(photos), photos, "faces", "photos"):
-        name = f"person_{index // PHOTOS_A_PERSON:05d}"
-        person = draw_person(numpy_generator(seed, "demo", "faces", name))
-        generator = numpy_generator(seed, "demo", "faces", index)
-        photo = render_photo(person, generator, seed)
-        path = f"{name}/{name}_{index % PHOTOS_A_PERSON + 1:04d}.jpg"
-        rows += [attribute_row(path, face) for face in photo.faces]
-        (folder / "photos" / name).mkdir(parents=True, exist_ok=True)
-        quality = int(generator.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1))
-        (folder / "photos" / path).write_bytes(encode_image(photo.pixels, "jpeg", quality))
+    for path, content, faces in render_all(
+        partial(render_numbered, seed=seed), range(photos), processes, "faces", "photos"
+    ):
+        rows += [attribute_row(path, face) for face in faces]
+        (folder / "photos" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "photos" / path).write_bytes(content)
     columns = ["photo", "x", "y", "width", "height", "glasses", "smile", "pose", "hair"]
     write_csv(folder / "attributes.csv", pd.DataFrame(rows, columns=columns))

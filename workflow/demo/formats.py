@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.io
 
+from dcgan.files import telling_where
 from dcgan.pixels import Images
 
 Labels = npt.NDArray[np.int64]
@@ -35,13 +36,13 @@ MAT_HEADER = b"MATLAB 5.0 MAT-file, Platform: demo"
 def folder_when_done(path: Path) -> Iterator[Path]:
     """Yields an empty temporary folder beside `path` that takes its name, and its place, only on success."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.mkdir()
     try:
-        yield partial
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(partial, path)
+        with telling_where(path):
+            partial.mkdir(parents=True)
+            yield partial
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -8,6 +8,7 @@ Outputs, in one folder:
     imagenet/<synset>/<synset>_<number>.JPEG               20 classes, 64 to 96 pixels a side
 """
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.pixels import Images
-from dcgan.progress import track
 from dcgan.random import numpy_generator
 from workflow.demo.formats import encode_image, write_cifar_batch
 from workflow.demo.outlines import Part, Points
+from workflow.demo.parallel import render_all
 from workflow.demo.patches import Colour, Floats, add_noise, natural_patch, random_colour
 from workflow.demo.scene import paint_polygon
 from workflow.demo.shapes import SHAPES
@@ -75,36 +76,50 @@ def render_object(name: str, height: int, width: int, generator: np.random.Gener
     return add_noise(small * light[..., None], generator.uniform(1, 7), generator, seed)
 
 
-def write_cifar(folder: Path, seed: int, split: str, files: list[str], count: int) -> None:
+def render_cifar(place: tuple[str, int, int], seed: int) -> Images:
+    """The picture of a (split, number, label): (32, 32, 3) uint8."""
+    split, index, label = place
+    generator = numpy_generator(seed, "demo", "cifar10", split, index)
+    return render_object(CLASSES[label], CIFAR_SIDE, CIFAR_SIDE, generator, seed)
+
+
+def write_cifar(folder: Path, seed: int, split: str, files: list[str], count: int, processes: int) -> None:
     """Writes one split, its labels shuffled, into as many files as named."""
     labels = numpy_generator(seed, "demo", "cifar10", split).permutation(np.arange(count) % len(CIFAR_CLASSES))
-    images = np.empty((count, CIFAR_SIDE, CIFAR_SIDE, 3), np.uint8)
-    for index in track(range(count), count, f"objects ({split})", "images"):
-        generator = numpy_generator(seed, "demo", "cifar10", split, index)
-        images[index] = render_object(CLASSES[labels[index]], CIFAR_SIDE, CIFAR_SIDE, generator, seed)
+    places = [(split, index, int(label)) for index, label in enumerate(labels)]
+    images = np.stack(
+        list(render_all(partial(render_cifar, seed=seed), places, processes, f"objects ({split})", "images"))
+    )
     bounds: list[npt.NDArray[np.int64]] = np.array_split(np.arange(count), len(files))
     for name, part in zip(files, bounds, strict=True):
         write_cifar_batch(folder / name, images[part], labels[part])
 
 
-def write_imagenet(folder: Path, seed: int, count: int) -> None:
-    """Writes a folder a class, the classes in turn."""
+def render_imagenet(index: int, seed: int) -> tuple[str, bytes]:
+    """The path, <synset>/<file>, and the encoded picture of a number; the classes come in turn."""
     low, high = IMAGENET_SIDES
-    for index in track(range(count), count, "objects (imagenet)", "images"):
-        generator = numpy_generator(seed, "demo", "imagenet", index)
-        label, number = index % len(CLASSES), index // len(CLASSES)
-        height, width = generator.integers(low, high + 1, 2).tolist()
-        image = render_object(CLASSES[label], height, width, generator, seed)
-        synset = f"n{label + 1:08d}"
-        path = folder / synset / f"{synset}_{number + 1:05d}.JPEG"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_image(image, "jpeg", JPEG_QUALITY))
+    generator = numpy_generator(seed, "demo", "imagenet", index)
+    label, number = index % len(CLASSES), index // len(CLASSES)
+    height, width = generator.integers(low, high + 1, 2).tolist()
+    synset = f"n{label + 1:08d}"
+    image = render_object(CLASSES[label], height, width, generator, seed)
+    return f"{synset}/{synset}_{number + 1:05d}.JPEG", encode_image(image, "jpeg", JPEG_QUALITY)
 
 
-def write_objects(folder: Path, seed: int, objects: int) -> None:
+def write_imagenet(folder: Path, seed: int, count: int, processes: int) -> None:
+    """Writes a folder a class."""
+    for path, content in render_all(
+        partial(render_imagenet, seed=seed), range(count), processes, "objects (imagenet)", "images"
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+
+def write_objects(folder: Path, seed: int, objects: int, processes: int) -> None:
     """Writes both sets into an existing folder: `objects` for training and in ImageNet's form, a fifth for testing."""
     cifar = folder / "cifar-10-batches-bin"
-    write_cifar(cifar, seed, "train", [f"data_batch_{batch + 1}.bin" for batch in range(TRAIN_BATCHES)], objects)
-    write_cifar(cifar, seed, "test", ["test_batch.bin"], objects // 5)
+    train_files = [f"data_batch_{batch + 1}.bin" for batch in range(TRAIN_BATCHES)]
+    write_cifar(cifar, seed, "train", train_files, objects, processes)
+    write_cifar(cifar, seed, "test", ["test_batch.bin"], objects // 5, processes)
     (cifar / "batches.meta.txt").write_text("\n".join(CIFAR_CLASSES) + "\n", encoding="ascii")
-    write_imagenet(folder / "imagenet", seed, objects)
+    write_imagenet(folder / "imagenet", seed, objects, processes)

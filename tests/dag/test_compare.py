@@ -1,0 +1,149 @@
+"""`make compare` on a small repository: experiments, the workspace, what is missing, names that stand for nothing."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcgan.files import InputError
+from tests.dag.conftest import commit_everything
+from workflow.compare import chosen, main
+from workflow.differences import rows_of
+
+DAG = """
+stages:
+  train_dcgan:
+    foreach: [rooms]
+    do:
+      cmd: python draw.py
+      deps: [draw.py]
+      params: [run.seed, train.rooms]
+      outs: [results/figures/training/rooms]
+      metrics: [{results/metrics/train_rooms.json: {cache: false}}]
+      plots: [{results/curves/rooms.csv: {cache: false}}]
+"""
+PARAMS = "run: {seed: 42}\ntrain:\n  rooms: {network: tiny, rate: 0.5, sample_epochs: [1, 2]}\n"
+# Stands in for a training: everything it writes follows from the parameters.
+SCRIPT = """
+import json, os
+from ruamel.yaml import YAML
+from PIL import Image
+params = YAML(typ="safe").load(open("params.yaml"))
+rate = params["train"]["rooms"]["rate"]
+for folder in ("figures/training/rooms", "metrics", "curves"):
+    os.makedirs(f"results/{folder}", exist_ok=True)
+for epoch in (1, 2):
+    Image.new("RGB", (16, 16), (int(250 * rate), 60 * epoch, 0)).save(
+        f"results/figures/training/rooms/epoch-000{epoch}.png"
+    )
+json.dump({"g_loss": 2 * rate, "images_seen": 64}, open("results/metrics/train_rooms.json", "w"))
+open("results/curves/rooms.csv", "w").write(f"epoch,d_loss,g_loss\\n1,0.5,{4 * rate}\\n2,0.5,{2 * rate}\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> Path:
+    """A repository of DVC with one committed run and two experiments."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name, content in {
+        "dvc.yaml": DAG,
+        "params.yaml": PARAMS,
+        "draw.py": SCRIPT,
+        ".gitignore": "/page.html",
+    }.items():
+        (folder / name).write_text(content)
+    commit_everything(folder)
+    run(folder, "dvc", "init", "--quiet")
+    (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n    autostage = true\n")
+    run(folder, "dvc", "repro", "--quiet")
+    commit_everything(folder)
+    run(folder, "dvc", "exp", "run", "--quiet", "--name", "faster", "-S", "train.rooms.rate=0.75")
+    run(folder, "dvc", "exp", "run", "--quiet", "--name", "seeded", "-S", "train.rooms.rate=0.5", "-S", "run.seed=7")
+    return folder
+
+
+@pytest.fixture
+def page(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    monkeypatch.chdir(repository)
+
+    def page(*names: str) -> str:
+        main([*names, "--out", "page.html"])
+        return " ".join((repository / "page.html").read_text().split())
+
+    return page
+
+
+def test_experiments_stand_side_by_side(page: Callable[..., str]) -> None:
+    text = page("HEAD", "faster", "seeded")
+    assert "2 of 4 parameters" in text
+    assert "<td>0.75<br><small>+0.25 (+50.0 %)</small></td>" in text  # the rate
+    assert "<td>1.5<br><small>+0.5 (+50.0 %)</small></td>" in text  # the generator's loss
+    assert "rooms: g loss" in text and "rooms: d loss" not in text  # the discriminator's curve is the same in all
+    assert text.count("<polyline") == 3
+    assert text.count('<img src="data:image/png') == 3 and text.count(", epoch 2</figcaption>") == 3
+    assert "Not the same z: it depends on run.seed." in text
+
+
+def test_without_a_name_the_workspace_is_compared_with_head(page: Callable[..., str], repository: Path) -> None:
+    path = repository / "params.yaml"
+    before = path.read_text()
+    path.write_text(PARAMS.replace("0.5", "0.25"))
+    try:
+        text = page()
+    finally:
+        path.write_text(before)
+    assert "<title>HEAD and workspace</title>" in text and "not committed" in text
+    assert "<td>0.25<br><small>−0.25 (−50.0 %)</small></td>" in text
+    assert "Cell by cell the same z." not in text and "The same picture in all" in text
+
+
+def test_the_same_z_is_said_where_it_is(page: Callable[..., str]) -> None:
+    assert "Cell by cell the same z." in page("faster")
+
+
+def test_nothing_is_checked_out_by_it(page: Callable[..., str], repository: Path, run: Callable[..., Any]) -> None:
+    before = run(repository, "git", "status", "--porcelain").stdout
+    page("HEAD", "faster")
+    assert run(repository, "git", "status", "--porcelain").stdout == before
+
+
+def test_unknown_names_are_named_with_what_there_is(page: Callable[..., str]) -> None:
+    with pytest.raises(InputError, match="^absent: neither a revision nor an experiment; there are .*faster, seeded"):
+        page("HEAD", "absent")
+
+
+def test_pictures_that_are_not_at_hand_are_said_to_be_missing(
+    page: Callable[..., str], repository: Path, tmp_path: Path
+) -> None:
+    shutil.move(repository / ".dvc" / "cache", tmp_path / "cache")
+    try:
+        text = page("HEAD", "faster")
+    finally:
+        shutil.move(tmp_path / "cache", repository / ".dvc" / "cache")
+    assert text.count("Not at hand: never recorded") == 2 and "<img" not in text
+    assert "<td>1.5<br><small>+0.5 (+50.0 %)</small></td>" in text  # metrics are in git all the same
+
+
+def test_what_is_compared_with_what() -> None:
+    assert [chosen(names) for names in ([], ["a"], ["HEAD"], ["a", "b"])] == [
+        ["HEAD", "workspace"],
+        ["HEAD", "a"],
+        ["HEAD", "workspace"],
+        ["a", "b"],
+    ]
+    with pytest.raises(InputError, match="a: named twice"):
+        chosen(["a", "b", "a"])
+
+
+def test_values_are_compared_by_their_kind() -> None:
+    rows = rows_of([{"a": 1, "b": True, "c": 0.5, "d": [1]}, {"a": 1.0, "b": 1, "c": 0.25, "e": None}])
+    second = {row.name: (row.entries[1].text, row.entries[1].changed, row.entries[1].difference) for row in rows}
+    assert second == {
+        "a": ("1", False, ""),
+        "b": ("1", True, ""),
+        "c": ("0.25", True, "−0.25 (−50.0 %)"),
+        "d": ("absent", True, ""),
+        "e": ("–", True, ""),
+    }

@@ -1,0 +1,204 @@
+"""Experiments, and places that are awkward: one very small checkout, in which one network is trained again and again.
+
+It lies on a drive of its own, below folders with blanks, an ampersand and letters that are not ASCII; its first run has
+no HOME, a locale without UTF-8 and a secret in its environment. docs/experiments.md has the commands for people.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcgan.files import read_json
+from tests.dag.conftest import commit_everything
+from tests.dag.reliability import Happened
+from workflow.params import read_yaml
+
+pytestmark = pytest.mark.slow
+Run = Callable[..., Any]
+TARGET, SIDECAR = "train_dcgan@svhn", "results/provenance/train_dcgan@svhn.json"
+KEY, METRICS = "train.svhn.learning_rate", "results/metrics/train_svhn.json"
+SECRET = "hunter2-do-not-tell-anybody"
+
+
+@pytest.fixture(scope="module")
+def barren(environment: dict[str, str]) -> dict[str, str]:
+    """An environment without a home and with a locale that knows ASCII only, and a secret in it."""
+    left_out = ("HOME", "XDG_CACHE_HOME", "LANG", "PYTHONUTF8", "PYTHONIOENCODING")
+    kept = {key: value for key, value in environment.items() if key not in left_out}
+    return kept | {"LC_ALL": "C", "SERVICE_TOKEN": SECRET, "AWS_SECRET_ACCESS_KEY": SECRET}
+
+
+@pytest.fixture(scope="module")
+def trained(odd_place: Path, barren: dict[str, str]) -> Path:
+    """The checkout after `dvc repro` of one network, its lock file committed."""
+    command = ["dvc", "repro", TARGET]
+    finished = subprocess.run(command, cwd=odd_place, env=barren, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    commit_everything(odd_place)
+    return odd_place
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".snakemake_timestamp")
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def snakemake(folder: Path, environment: dict[str, str], *options: str) -> None:
+    command = ["snakemake", "--cores", "1", *options]
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_awkward_places_and_environments_work(trained: Path, barren: dict[str, str], happened: Happened) -> None:
+    made = digests(trained / "data/packed/svhn")
+    assert made and (trained / "data/networks/svhn/generator.safetensors").exists()
+    snakemake(trained, barren, "--force", "pack_images_svhn")
+    assert digests(trained / "data/packed/svhn") == made
+    for fault in (
+        "a path with blanks, `&` and letters that are not ASCII",
+        "a checkout on another drive than the temporary folder",
+        "a locale without UTF-8 (`LC_ALL=C`)",
+        "no `HOME`",
+    ):
+        happened(fault, "works, under both engines, with the same bytes")
+
+
+def test_a_stage_needs_no_utf_8(
+    root: Path, tmp_path: Path, run: Run, environment: dict[str, str], good_image: bytes, happened: Happened
+) -> None:
+    """Python takes UTF-8 by itself where the locale is C; here it is told not to, and knows ASCII only."""
+    photos = tmp_path / "Räume"
+    photos.mkdir()
+    for number in range(3):
+        (photos / f"é{number}.jpg").write_bytes(good_image)
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    made = {}
+    for name, changes in {"utf-8": {}, "ascii": ascii_only}.items():
+        command = [sys.executable, "-m", "stages.export_lsun", "--source", str(photos), "--shard", "0"]
+        command += ["--out", str(tmp_path / f"é {name}")]
+        subprocess.run(command, cwd=root, env=environment | changes, check=True)
+        made[name] = digests(tmp_path / f"é {name}")
+    assert made["ascii"] == made["utf-8"] and len(made["utf-8"]) == 3
+    happened(
+        "a stage without UTF-8 (`PYTHONUTF8=0` in the locale C), names in its data that are not ASCII", "the same bytes"
+    )
+
+
+def test_sidecars_name_data_as_dvc_does(trained: Path) -> None:
+    locked = read_yaml(trained / "dvc.lock")["stages"]
+    assert set(locked) == {"render_demo@digits", "pack_images@svhn", TARGET}
+    for name, stage in locked.items():
+        sidecar = read_json(trained / f"results/provenance/{name}.json")
+        assert sidecar["command"] == stage["cmd"]
+        assert sidecar["inputs"] == {entry["path"]: f"md5:{entry['md5']}" for entry in stage["deps"]}
+        assert sidecar["outputs"] == {entry["path"]: f"md5:{entry['md5']}" for entry in stage["outs"]}
+        assert sidecar["git_dirty"] is False and sidecar["machine"]["threads"] == 1
+
+
+def test_a_secret_of_the_environment_is_in_no_file(trained: Path, happened: Happened) -> None:
+    files = [path for path in trained.parent.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert any(path.name == "dvc.lock" for path in files) and any(".snakemake" in path.parts for path in files)
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    happened("a secret in the environment of a run", "stands in no file that either engine or a stage writes")
+
+
+def test_a_clock_that_was_set_back(trained: Path, run: Run, barren: dict[str, str], happened: Happened) -> None:
+    """Inputs seem to come from tomorrow."""
+    made, tomorrow = digests(trained / "data/packed/svhn"), time.time() + 86_400
+    for path in [trained / "data/demo/digits", *(trained / "data/demo/digits").rglob("*")]:
+        os.utime(path, (tomorrow, tomorrow))
+    assert "pack_images@svhn" not in json.loads(run(trained, "dvc", "status", "--json", TARGET).stdout)
+    snakemake(trained, barren, "data/packed/svhn")
+    assert digests(trained / "data/packed/svhn") == made
+    happened(
+        "clock set back: inputs are newer than now",
+        "DVC, which looks at contents, has nothing to do; Snakemake makes the stage again, with the same bytes",
+    )
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="a read-only disk is mounted by root, on Linux"
+)
+def test_a_cache_that_cannot_be_written(trained: Path, run: Run, happened: Happened) -> None:
+    made, cache = digests(trained / "data/packed/svhn"), trained / ".dvc" / "cache"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", cache], check=True)
+    try:
+        finished = run(trained, "dvc", "repro", "--single-item", "--force", "pack_images@svhn", status=255)
+    finally:
+        subprocess.run(["umount", cache], check=True)
+    (line,) = [line for line in finished.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert "Read-only file system" in line
+    assert digests(trained / "data/packed/svhn") == made
+    run(trained, "dvc", "repro", "pack_images@svhn")
+    happened(
+        "DVC's cache cannot be written",
+        "DVC ends with `Read-only file system`; the stage's outputs are there, and the next `dvc repro` goes on",
+    )
+
+
+def experiments(folder: Path, run: Run) -> dict[str, dict[str, str]]:
+    """The rows of `dvc exp show` by name, without the commit that they start from."""
+    table = csv.DictReader(io.StringIO(run(folder, "dvc", "exp", "show", "--csv").stdout))
+    return {row["Experiment"]: row for row in table if row["Experiment"]}
+
+
+def wait_for_queue(folder: Path, run: Run) -> None:
+    until = time.monotonic() + 300
+    while any(word in run(folder, "dvc", "queue", "status").stdout for word in ("Queued", "Running")):
+        assert time.monotonic() < until, run(folder, "dvc", "queue", "status").stdout
+        time.sleep(1)
+
+
+def test_a_sweep_is_queued_run_compared_kept_and_thrown_away(
+    trained: Path, run: Run, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment["DCGAN_STATE"] = str(trained / ".state")
+    run(trained, "dvc", "exp", "run", "--queue", "-S", f"{KEY}=0.0001,0.0004", TARGET)
+    run(trained, "dvc", "queue", "start", "-j", "2")
+    wait_for_queue(trained, run)
+    found = experiments(trained, run)
+    assert {row[KEY] for row in found.values()} == {"0.0001", "0.0004"}, run(trained, "dvc", "queue", "status").stdout
+    assert len({row[f"{METRICS}:g_loss"] for row in found.values()}) == 2
+
+    kept, thrown = sorted(found, key=lambda name: found[name][KEY])
+    run(trained, "dvc", "exp", "apply", kept)
+    sidecar = read_json(trained / SIDECAR)
+    assert read_yaml(trained / "params.yaml")["train"]["svhn"]["learning_rate"] == 0.0001
+    assert sidecar["parameters"]["train.svhn"]["learning_rate"] == 0.0001
+    output = next(out for out in read_yaml(trained / "dvc.lock")["stages"][TARGET]["outs"] if "networks" in out["path"])
+    assert sidecar["outputs"][output["path"]] == f"md5:{output['md5']}"
+    run(trained, "dvc", "exp", "remove", thrown)
+    assert set(experiments(trained, run)) == {kept}
+    assert not list((trained / ".state").glob("train_dcgan*")), "checkpoints of finished experiments are gone"
+
+
+def test_experiments_run_at_once_each_as_a_job_of_its_own(trained: Path, run: Run, environment: dict[str, str]) -> None:
+    """What `sbatch --wrap` runs on a cluster, without the cluster."""
+    environment["DCGAN_STATE"] = str(trained / ".state")
+    rates = {"slow": "0.0002", "fast": "0.0008"}
+    jobs = [
+        subprocess.Popen(
+            ["dvc", "exp", "run", "--temp", "-n", name, "-S", f"{KEY}={rate}", TARGET],
+            cwd=trained,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for name, rate in rates.items()
+    ]
+    for job in jobs:
+        said, _ = job.communicate(timeout=300)
+        assert job.returncode == 0, said
+    found = experiments(trained, run)
+    assert {name: found[name][KEY] for name in rates} == rates

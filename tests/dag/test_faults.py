@@ -1,0 +1,215 @@
+"""Disks that are full or read-only, and files that are cut in half, under every stage that writes or reads them.
+
+A very small world (`tiny.yaml`) is made once, in this process; then each stage runs again in a child of it, with its
+outputs on a disk that has half of the room they need, or with an input cut in half.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import math
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.dag.reliability import Happened
+from tests.dag.tiny import tiny_params
+from workflow import dag
+from workflow.dag import Stage, whole_outputs
+from workflow.stage import run_stage
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+PAGE_BYTES = 4096
+CUT = (".h5", ".safetensors")
+CAN_MOUNT = sys.platform == "linux" and os.geteuid() == 0
+needs_disks = pytest.mark.skipif(not CAN_MOUNT, reason="small disks are mounted by root, on Linux")
+
+
+def script_of(stage: Stage) -> str:
+    return shlex.split(stage.command)[2].removeprefix("stages.")
+
+
+SCRIPTS = sorted({script_of(stage) for stage in dag.resolve(ROOT).values()})
+READERS = [script for script in SCRIPTS if script not in ("render_demo", "export_lsun", "crop_faces", "pack_images")]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which every stage has run; the working directory of all tests here."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    tiny_params(folder / "params.yaml")
+    (folder / "docs").mkdir()
+    shutil.copy(ROOT / "docs/deviations.md", folder / "docs")
+    with contextlib.chdir(folder):
+        for stage in in_order(dag.resolve(folder)):
+            importlib.import_module(f"stages.{script_of(stage)}").main(shlex.split(stage.command)[3:])
+        yield folder
+
+
+def in_order(stages: dict[str, Stage]) -> Iterator[Stage]:
+    """Stages, each after those whose outputs it reads."""
+    waiting, made = list(stages.values()), set[str]()
+    outputs = {path for stage in waiting for path in stage.outputs}
+    while waiting:
+        stage = next(stage for stage in waiting if set(stage.inputs) & outputs <= made)
+        waiting.remove(stage)
+        made.update(stage.outputs)
+        yield stage
+
+
+def first_stage(world: Path, script: str) -> Stage:
+    """The first stage of a script."""
+    return next(stage for stage in dag.resolved_stages(world).values() if script_of(stage) == script)
+
+
+def attempt(stage: Stage, folder: Path, **environment: str) -> tuple[int, str]:
+    """Runs a stage in a child, its outputs below a folder; returns its exit status and what it said."""
+    arguments = [str(folder / word) if word in stage.outputs else word for word in shlex.split(stage.command)[3:]]
+    module = importlib.import_module(f"stages.{script_of(stage)}")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        child = os.fork()
+        if child == 0:
+            status: object = 1
+            try:
+                os.environ.update(environment)
+                sys.stdout = sys.stderr = said
+                run_stage(lambda: module.main(arguments))
+            except SystemExit as ended:
+                status = ended.code
+            except BaseException:
+                traceback.print_exc(file=said)
+            finally:
+                said.flush()
+                os._exit(int(str(status)))
+        _, waited = os.waitpid(child, 0)
+        said.seek(0)
+        return os.waitstatus_to_exitcode(waited), said.read()
+
+
+def error_line(status: int, said: str) -> str:
+    """The one line that says what is wrong."""
+    assert status == 2 and "Traceback" not in said, said
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    return line
+
+
+def files_below(folder: Path) -> dict[str, str]:
+    """Every file by its name, with its digest."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def size_in_pages(stage: Stage) -> int:
+    """The room that a stage's outputs take on a disk."""
+    paths = [path for output in stage.outputs for path in [Path(output), *Path(output).rglob("*")] if path.is_file()]
+    return sum(math.ceil(path.stat().st_size / PAGE_BYTES) for path in paths)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, free_pages: int, kind: str = "rw") -> Iterator[Path]:
+    """A disk with some free pages; a file takes the rest, because a tmpfs of no size has no limit."""
+    folder.mkdir(parents=True)
+    options = f"size={(free_pages + 1) * PAGE_BYTES}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        (folder / "filler").write_bytes(bytes(PAGE_BYTES))
+        subprocess.run(["mount", "-o", f"remount,{kind}", folder], check=True)
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@needs_disks
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(
+    world: Path, tmp_path: Path, script: str, happened: Happened
+) -> None:
+    stage = first_stage(world, script)
+    with small_disk(tmp_path / "disk", size_in_pages(stage) // 2) as disk:
+        line = error_line(*attempt(stage, disk))
+        left = files_below(disk)
+    (reason,) = re.findall(
+        r"cannot be written \((No space left on device|Input/output error: is the disk full\?)\)", line
+    )
+    del left["filler"]
+    whole = files_below(world)
+    assert {name: digest for name, digest in left.items() if whole.get(name) != digest} == {}
+    happened(
+        f"disk full while `{script}` writes",
+        f"status 2: `... cannot be written ({reason})`; what it had finished is whole",
+    )
+
+
+@needs_disks
+@pytest.mark.parametrize("script", ["extract_features", "train_dcgan"])
+def test_a_full_disk_for_checkpoints_is_said(world: Path, tmp_path: Path, script: str, happened: Happened) -> None:
+    """Started again with room, it ends with the same bytes."""
+    stage = first_stage(world, script)
+    often = world / "often.yaml"
+    tiny_params(often, {"train": {"*": {"checkpoint_seconds": 1e-6}}} if script == "train_dcgan" else {})
+    command = f"{stage.command} --params {often}"
+    stage = Stage(**{**stage.__dict__, "command": command})
+    with small_disk(tmp_path / "disk", 2) as disk:
+        line = error_line(*attempt(stage, tmp_path / "out", DCGAN_STATE=str(disk)))
+        assert "cannot be written (No space left on device)" in line
+    assert attempt(stage, tmp_path / "out", DCGAN_STATE=str(tmp_path / "state"))[0] == 0
+    whole = files_below(world)
+    differing = {name for name, digest in files_below(tmp_path / "out").items() if whole.get(name) != digest}
+    assert {name for name in differing if not name.endswith("tor.safetensors")} == set()
+    happened(
+        f"disk of the checkpoints full under `{script}`",
+        "status 2: `... cannot be written (No space left on device)`; started again with room, it ends well",
+    )
+
+
+@needs_disks
+@pytest.mark.parametrize("script", ["render_demo", "export_lsun", "fit_autoencoder", "encode_images", "draw_walk"])
+def test_a_read_only_output_folder_is_said(world: Path, tmp_path: Path, script: str, happened: Happened) -> None:
+    with small_disk(tmp_path / "disk", 1, "ro") as disk:
+        line = error_line(*attempt(first_stage(world, script), disk))
+    assert "Read-only file system" in line and str(disk) in line
+    happened(f"read-only output folder under `{script}`", "status 2: `... (Read-only file system)`")
+
+
+@contextlib.contextmanager
+def cut_in_half(path: Path) -> Iterator[None]:
+    """Takes the second half of a file away for a while."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    try:
+        yield
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("script", READERS)
+def test_a_file_that_is_cut_in_half_is_named(world: Path, tmp_path: Path, script: str, happened: Happened) -> None:
+    stage = first_stage(world, script)
+    made = [path for other in dag.resolved_stages(world).values() for path in other.outputs]
+    data = [path for path in stage.dependencies if set(whole_outputs([path], made)) <= set(made)]
+    found = [path for name in data for path in [Path(name), *sorted(Path(name).rglob("*"))] if path.suffix in CUT]
+    if not found:
+        pytest.skip(f"{script} reads no HDF5 or safetensors file")
+    refused = set()
+    for path in found:
+        with cut_in_half(path):
+            status, said = attempt(stage, tmp_path / "out")
+        if status == 0:
+            assert str(path) not in data, f"{path} was cut in half and used"
+        else:
+            assert str(path) in error_line(status, said)
+            refused.add(path.suffix)
+    assert refused
+    kinds = " or ".join(f"{suffix[1:]}" for suffix in CUT if suffix in refused)
+    happened(f"{kinds} file cut in half before `{script}` reads it", "status 2: the file's name and what is wrong")

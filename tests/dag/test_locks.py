@@ -1,0 +1,153 @@
+"""One engine at a time in a checkout: the second says so and leaves, and nothing that the first made is touched.
+
+The DAG is a single stage that waits until it is told to end, in a clean copy of the project.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dag.reliability import Happened
+from workflow.lock import ENGINE_LOCK, STAGES_LOCK
+
+Run = Callable[..., Any]
+WAITING = '''"""Waits until it is told to end."""
+
+import time
+from pathlib import Path
+
+from workflow.stage import run_stage
+
+
+def main() -> None:
+    Path("waiting").touch()
+    while not Path("end").exists():
+        time.sleep(0.05)
+    Path("data/demo").mkdir(parents=True, exist_ok=True)
+    Path("data/demo/done.txt").write_text("done")
+
+
+run_stage(main)
+'''
+DAG = """stages:
+  wait:
+    cmd: python -m stages.wait
+    deps: [stages/wait.py]
+    outs: [data/demo]
+    meta: {threads: 1, gpu: 0, mem_mb: 100, runtime: 1}
+"""
+
+
+@pytest.fixture
+def waiting(checkout: Path) -> Iterator[Path]:
+    """A copy of the project whose only stage waits."""
+    (checkout / "stages/wait.py").write_text(WAITING)
+    (checkout / "dvc.yaml").write_text(DAG)
+    yield checkout
+    (checkout / "end").touch()
+
+
+def start(folder: Path, environment: dict[str, str], *command: str) -> "subprocess.Popen[str]":
+    """Starts an engine and waits until its stage runs."""
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    wait_for(folder / "waiting", process)
+    return process
+
+
+def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None and time.monotonic() < until, process.stderr and process.stderr.read()
+        time.sleep(0.05)
+
+
+def say_end(folder: Path) -> None:
+    """Lets the stage end, and waits for it: its lock is free then."""
+    (folder / "end").touch()
+    subprocess.run(["flock", "--exclusive", folder / STAGES_LOCK, "true"], check=True, timeout=60)
+
+
+def refusal(finished: Any) -> str:
+    """The line that says why an engine left."""
+    (line,) = [line for line in finished.stderr.splitlines() if line.startswith("error: ")]
+    assert "Traceback" not in finished.stderr
+    return line.split("(process")[0] + line.partition(")")[2] if "(process" in line else line
+
+
+def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict[str, str], happened: Happened) -> None:
+    snakemake = start(waiting, environment, "snakemake", "--cores", "1")
+    said = run(waiting, "dvc", "repro", status=255).stderr
+    assert "Unable to acquire lock" in said
+    happened(
+        "`dvc repro` typed while Snakemake runs",
+        "refused before it touches anything: DVC's own `Unable to acquire lock`",
+    )
+    line = refusal(run(waiting, "python", "-m", "workflow.lock", "dvc", "repro", status=2))
+    assert line == "error: snakemake  is at work in this checkout; start again when it has ended"
+    happened("`make repro` while Snakemake runs", "status 2: `snakemake (process ...) is at work in this checkout`")
+    run(waiting, "snakemake", "--cores", "1", "--dry-run", "--nolock")
+
+    snakemake.kill()
+    snakemake.wait()
+    run(waiting, "snakemake", "--unlock")
+    line = refusal(run(waiting, "snakemake", "--cores", "1", "--rerun-incomplete", status=2))
+    assert "stages of an engine that has ended are still at work" in line
+    say_end(waiting)
+    run(waiting, "snakemake", "--cores", "1", "--rerun-incomplete")
+    assert (waiting / "data/demo/done.txt").read_text() == "done"
+    happened(
+        "Snakemake killed with -9 while its stage goes on, and started again",
+        "status 2 until the stage has ended: `stages of an engine that has ended are still at work`; then it goes on",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("dvc repro", "dvc repro"), ("make repro", "python -m workflow.lock dvc repro")]
+)
+def test_snakemake_leaves_while_dvc_is_at_work(
+    waiting: Path, run: Run, environment: dict[str, str], happened: Happened, name: str, command: str
+) -> None:
+    dvc = start(waiting, environment, *command.split())
+    line = refusal(run(waiting, "snakemake", "--cores", "1", status=2))
+    assert line == "error: dvc  is at work in this checkout; start again when it has ended"
+    (waiting / "end").touch()
+    _, said = dvc.communicate(timeout=60)
+    assert dvc.returncode == 0, said
+    assert (waiting / "data/demo/done.txt").read_text() == "done"
+    happened(
+        f"Snakemake while `{name}` runs", "status 2: `dvc (process ...) is at work in this checkout`; DVC ends well"
+    )
+
+
+HOLDING = """
+from pathlib import Path
+from workflow.lock import hold
+hold(Path(), "first")
+print("held", flush=True)
+input()
+"""
+
+
+def test_a_killed_holder_leaves_no_lock(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", HOLDING]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    first = subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes)
+    assert first.stdout is not None and first.stdout.readline() == "held\n"
+    second = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert f"first (process {first.pid} on" in second.stderr and second.returncode == 1
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    third = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, input="\n", check=True
+    )
+    assert third.stdout == "held\n" and (tmp_path / ENGINE_LOCK).exists()

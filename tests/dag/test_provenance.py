@@ -1,0 +1,147 @@
+"""Sidecars say where a result comes from, and a stage whose data changed while it ran is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dcgan.files import InputError
+from dcgan.store import StoreWriter
+from tests.dag.conftest import commit_everything
+from tests.dag.reliability import Happened
+from workflow import provenance
+from workflow.dag import Stage
+from workflow.provenance import traced
+
+KEYS = ["stage", "command", "started", "seconds", "git_revision", "git_dirty", "parameters", "inputs", "outputs"]
+KEYS += ["packages", "machine"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with one stage, which this process pretends to be."""
+    for name, text in {"params.yaml": "{}", "dcgan/a.py": "", "data/in/1.txt": "one", "data/in/é/2.txt": "two"}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / ".gitignore").write_text("data\n")
+    commit_everything(tmp_path)
+    dependencies = ["dcgan/a.py", "data/in"]
+    stage = Stage("pack@x", "", "python -m stages.x", dependencies, [], ["data/out"], {"k": 1}, 1, 0, 1, 1, False, "")
+    monkeypatch.setattr(provenance, "stage_that_runs", lambda root: stage)
+    return tmp_path
+
+
+def run_in(folder: Path) -> dict[str, object]:
+    with traced(folder):
+        (folder / "data/out").mkdir(exist_ok=True)
+        (folder / "data/out/r.txt").write_text("result")
+    return json.loads((folder / "results/provenance/pack@x.json").read_text())
+
+
+def test_a_sidecar_says_where_a_result_comes_from(folder: Path) -> None:
+    sidecar = run_in(folder)
+    assert list(sidecar) == KEYS
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+    assert sidecar["git_revision"] == head.stdout.strip() and sidecar["git_dirty"] is False
+    assert sidecar["parameters"] == {"k": 1}
+    assert sidecar["inputs"]["dcgan/a.py"] == "md5:d41d8cd98f00b204e9800998ecf8427e"
+    assert sidecar["inputs"]["data/in"].endswith(".dir") and sidecar["outputs"]["data/out"].endswith(".dir")
+    assert sidecar["packages"]["numpy"] and sidecar["machine"]["processor"]
+
+
+def test_results_do_not_make_a_checkout_dirty_but_code_does(folder: Path) -> None:
+    run_in(folder)
+    assert run_in(folder)["git_dirty"] is False
+    (folder / "dcgan/new.py").write_text("")
+    assert run_in(folder)["git_dirty"] is True
+
+
+def test_what_is_too_large_to_read_twice_is_only_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "READ_BYTES", 4)
+    os.utime(folder / "data/in/1.txt", (0, 0))
+    os.utime(folder / "data/in/é/2.txt", (3600, 3600))
+    assert run_in(folder)["inputs"]["data/in"] == "unread: 2 files, 6 bytes, changed 1970-01-01T01:00:00Z"
+    monkeypatch.setattr(provenance, "READ_FILES", 1)
+    assert run_in(folder)["inputs"]["data/in"] == "unread: more than 1 files"
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_data_that_change_under_a_running_stage_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, large: bool, happened: Happened
+) -> None:
+    if large:
+        monkeypatch.setattr(provenance, "READ_BYTES", 1)
+    with pytest.raises(InputError, match="data/in changed while the stage read it"), traced(folder):
+        (folder / "data/in/1.txt").write_text("One")
+    with pytest.raises(InputError, match="data/in changed"), traced(folder):
+        (folder / "data/in/1.txt").unlink()
+    assert not (folder / "results/provenance").exists()
+    happened(
+        "a store changed or replaced under a running stage",
+        "status 2 at its end: `... changed while the stage read it`; neither engine records what it made",
+    )
+
+
+READING = """
+import os, sys
+from dcgan.store import ImageStore
+from workflow.stage import run_stage
+
+def main():
+    images = ImageStore(sys.argv[1]).images
+    os.truncate(sys.argv[1], 5000)
+    images.sum()
+
+run_stage(main)
+"""
+
+
+def test_a_store_that_is_cut_off_under_a_running_stage(root: Path, tmp_path: Path, happened: Happened) -> None:
+    """The system kills who reads a memory map behind the end of its file; nothing can be caught."""
+    with StoreWriter(tmp_path / "store.h5", (64, 64, 3), {}) as writer:
+        writer.append(np.zeros((90, 64, 64, 3), np.uint8), [str(number) for number in range(90)])
+    command = [sys.executable, "-c", READING, str(tmp_path / "store.h5")]
+    read = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert read.returncode == -signal.SIGBUS and "Bus error" in read.stderr and "in main" in read.stderr
+    happened(
+        "a store cut off in place under a running stage",
+        "the stage dies: `Fatal Python error: Bus error`, with the line that read; the engine says that it failed",
+    )
+
+
+def test_data_that_were_only_touched_and_edited_code_do_no_harm(folder: Path) -> None:
+    with traced(folder):
+        os.utime(folder / "data/in/1.txt", (0, 0))
+        (folder / "data/in/.snakemake_timestamp").write_text("")
+        (folder / "dcgan/a.py").write_text("# edited\n")
+    assert (folder / "results/provenance/pack@x.json").exists()
+
+
+def test_a_stage_that_fails_leaves_no_sidecar(folder: Path) -> None:
+    with pytest.raises(RuntimeError), traced(folder):
+        raise RuntimeError
+    assert not (folder / "results").exists()
+
+
+def test_without_git_the_revision_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    sidecar = run_in(folder)
+    assert sidecar["git_revision"] is None and sidecar["git_dirty"] is None
+
+
+def test_a_sidecar_that_cannot_be_written_costs_no_result(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "results").mkdir()
+    (folder / "results/provenance").write_text("a file is in the way")
+    with traced(folder):
+        pass
+    assert "no provenance was kept" in capsys.readouterr().err
+
+
+def test_only_commands_of_the_dag_leave_a_trace(root: Path) -> None:
+    """This process is pytest, whatever its working directory."""
+    assert provenance.stage_that_runs(root) is None

@@ -1,0 +1,47 @@
+"""What a run leaves for the report, made small."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dcgan.pixels import write_png
+from workflow.dag import Stage
+
+PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
+DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"
+SVM = {"error": 0.2, "interval": 0.01, "published": 0.172, "random_weights_error": 0.5, "n_features": 3584}
+
+
+def stage(name: str, outputs: list[str], caption: str = "") -> Stage:
+    return Stage(name, f"Does {name}", "true", [], [], outputs, {}, 1, 0, 100, 10, False, caption)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder as a run leaves it, with a stale picture in it."""
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/deviations.md").write_text(DEVIATIONS)
+    for folder in ("metrics", "figures/training/bedrooms", "curves"):
+        (tmp_path / "results" / folder).mkdir(parents=True)
+    (tmp_path / "results/metrics/svm_cifar10.json").write_text(json.dumps(SVM))
+    picture = np.full((40, 900, 3), 200, np.uint8)
+    for name in ("walk_bedrooms", "stale", "training/bedrooms/epoch-0001", "training/bedrooms/epoch-0005"):
+        write_png(tmp_path / f"results/figures/{name}.png", picture)
+    curve = pd.DataFrame({"epoch": [1, 2, 3], "d_loss": [1.2, 1.0, None], "g_loss": [0.7, 0.9, 1.1]})
+    curve.to_csv(tmp_path / "results/curves/bedrooms.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def stages() -> dict[str, Stage]:
+    found = [
+        stage("train_dcgan@bedrooms", ["results/figures/training/bedrooms", "results/curves/bedrooms.csv"]),
+        stage("evaluate_svm@cifar10", ["results/metrics/svm_cifar10.json"]),
+        stage("draw_walk@bedrooms", ["results/figures/walk_bedrooms.png"], "As Figure 4: <one> strip & more"),
+        stage("build_report", ["data/report.html"]),
+    ]
+    return {one.name: one for one in found}

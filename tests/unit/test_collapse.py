@@ -1,0 +1,45 @@
+"""The end of the game between the two networks is noticed, said, and stops the run or not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dcgan.collapse import Watch, is_suspicious, spread, trouble
+
+WATCH = Watch("stop", least_d_loss=0.001, intervals=3, least_spread=1.0)
+WELL = {"images": 8, "d_loss": 0.9, "g_loss": 1.2, "spread": 40.0}
+
+
+def test_spread_is_the_deviation_between_samples_not_within_them() -> None:
+    black, white = np.zeros((1, 4, 4, 3), np.uint8), np.full((1, 4, 4, 3), 200, np.uint8)
+    assert spread(np.concatenate([black, white])) == 100
+    checkered = np.indices((4, 4)).sum(0)[None, :, :, None] % 2 * np.full((7, 1, 1, 3), 255)
+    assert spread(checkered.astype(np.uint8)) == 0
+
+
+def test_a_healthy_run_is_left_alone() -> None:
+    assert trouble([WELL] * 9, WATCH) is None and not is_suspicious(WELL, WATCH)
+
+
+def test_a_discriminator_that_wins_for_long_has_won() -> None:
+    lost = WELL | {"d_loss": 0.0002}
+    assert is_suspicious(lost, WATCH)
+    assert trouble([WELL, lost, lost], WATCH) is None, "it may be a moment"
+    assert trouble([lost, lost, WELL], WATCH) is None
+    assert "the discriminator has won" in str(trouble([WELL, lost, lost, lost], WATCH))
+    assert trouble([lost] * 3, replace(WATCH, least_d_loss=0.0)) is None
+
+
+def test_rows_of_the_generator_alone_say_nothing_of_the_discriminator() -> None:
+    generator_only = {"images": 8, "g_loss": 0.5, "spread": 30.0}
+    assert trouble([generator_only] * 5, WATCH) is None and not is_suspicious(generator_only, WATCH)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none(value: float) -> None:
+    assert "diverged: g_loss" in str(trouble([WELL, WELL | {"g_loss": value}], WATCH))
+
+
+def test_equal_samples() -> None:
+    assert "collapsed" in str(trouble([WELL | {"spread": 0.2}], WATCH))

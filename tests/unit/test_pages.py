@@ -1,0 +1,144 @@
+"""The project's pages in a real browser: on a phone and on a desk, by day and by night, by keyboard."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from workflow.dag import Stage
+from workflow.differences import groups_of, rows_of
+from workflow.page import environment
+from workflow.report import charts_of, render
+from workflow.runs import account_of
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+SCREENS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
+LEAST_CONTRAST = 4.5  # WCAG 2, level AA, text of any size
+# How each text stands out from the first background that is painted behind it.
+CONTRASTS = """() => {
+  const parsed = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = colour => { const [r, g, b] = parsed(colour).slice(0, 3).map(part => part / 255).map(
+    part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = element => { for (let e = element; e; e = e.parentElement) {
+    const colour = getComputedStyle(e).backgroundColor, parts = parsed(colour);
+    if (parts.length < 4 || parts[3] > 0) return colour; } return 'rgb(255, 255, 255)'; };
+  return [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(
+    n => n.nodeType === 3 && n.textContent.trim()) && e.getClientRects().length).map(e => {
+      const style = getComputedStyle(e), text = e instanceof SVGElement ? style.fill : style.color;
+      const [a, b] = [light(text), light(behind(e))].sort((x, y) => y - x);
+      return [(a + 0.05) / (b + 0.05), e.tagName + ': ' + e.textContent.trim().slice(0, 40)]; });
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium (Debian: chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, Path]:
+    """A report with an account of its run, and a comparison with a long name, a missing picture and many columns."""
+    folder = results / "results/provenance"
+    folder.mkdir()
+    record = {"command": "true", "parameters": {}, "seconds": 5, "packages": {"torch": "2.14.0"}}
+    for name in stages:
+        (folder / f"{name}.json").write_text(json.dumps(record))
+    names = ["HEAD", "an-experiment-with-a-rather-long-name", "workspace"]
+    values: list[dict[str, Any]] = [
+        {"train.bedrooms.learning_rate": 0.1 * number, "run.seed": 42} for number in (1, 2, 3)
+    ]
+    absent = {"picture": None, "absence": "Not at hand.", "revision": names[1], "epoch": ""}
+    comparison = (
+        environment()
+        .get_template("compare.html.j2")
+        .render(
+            title=" and ".join(names),
+            states=[
+                {"name": name, "commit": "0" * 40, "date": "2020-01-01", "code": ["dcgan/run.py"]} for name in names
+            ],
+            n_parameters=2,
+            parameters=rows_of(values),
+            groups=groups_of([{"quality": value, "same": {"a": 1}} for value in values]),
+            charts=charts_of(results, stages["train_dcgan@bedrooms"]),
+            grids=[{"same": False, "title": "Samples", "latents": "Cell by cell the same z.", "shown": [absent] * 3}],
+        )
+    )
+    found = {"report": render(results, stages, "Test", account_of(results, stages.values())), "compare": comparison}
+    for name, text in found.items():
+        (tmp_path / f"{name}.html").write_text(text)
+    return {name: tmp_path / f"{name}.html" for name in found}
+
+
+@pytest.fixture
+def shown(browser: Any, pages: dict[str, Path]) -> Iterator[Callable[..., Any]]:
+    """Opens a page without a network; what the browser complains of, or asks for beside the page, fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def show(name: str, width: int, scheme: str) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(request.url) if wanted(request.url, pages) else None)
+        page.goto(pages[name].as_uri())
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def wanted(url: str, pages: dict[str, Path]) -> bool:
+    """Whether a request goes beyond the page itself."""
+    return not url.startswith("data:") and url not in {path.as_uri() for path in pages.values()}
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+@pytest.mark.parametrize("name", ["report", "compare"])
+def test_page_fits_the_screen_and_can_be_read(shown: Callable[..., Any], name: str, width: int, scheme: str) -> None:
+    """Nothing is wider than the screen, every picture is there, all text stands out, the screenshot is not blank."""
+    page = shown(name, width, scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert page.evaluate("[...document.images].filter(image => !image.naturalWidth).length") == 0
+    faint = [text for contrast, text in page.evaluate(CONTRASTS) if contrast < LEAST_CONTRAST]
+    assert faint == []
+    pixels = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None and pixels.shape[1] == width and pixels.std() > 5
+    assert (float(pixels.mean()) > 128) == (scheme == "light")
+
+
+@pytest.mark.parametrize("name", ["report", "compare"])
+def test_page_can_be_used_by_keyboard_and_by_ear(shown: Callable[..., Any], name: str) -> None:
+    page = shown(name, 390, "light")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+    landmarks = page.evaluate("['header', 'nav', 'main', 'h1'].map(name => document.querySelectorAll(name).length)")
+    assert landmarks == [1, 1, 1, 1]
+    # What can be scrolled sideways can be reached by keyboard and has a name.
+    assert page.evaluate(
+        "[...document.querySelectorAll('*')].filter(one => one.scrollWidth > one.clientWidth + 1 && "
+        "['auto', 'scroll'].includes(getComputedStyle(one).overflowX))"
+        ".every(one => one.tabIndex === 0 && one.ariaLabel)"
+    )

@@ -1,0 +1,225 @@
+"""Where every result comes from: a small JSON a stage, `results/provenance/<stage>.json`, written when the stage ends.
+
+It lies beside the outputs and in none of them: outputs are the same bytes on every machine and under both engines, and
+a time of day or a processor's name would end that. Both engines leave it alone, because no stage declares it. Kept in
+git like the metrics, it travels with every experiment that `dvc exp run` makes.
+
+    stage, command   as in dvc.yaml
+    started          UTC, ISO 8601
+    seconds          wall clock, from start to end
+    git_revision     of the checkout; null where there is none
+    git_dirty        whether code, dvc.yaml or params.yaml differ from that revision
+    parameters       what dvc.yaml says the stage depends on, by dotted key
+    inputs, outputs  path -> digest: `md5:...` as in dvc.lock, folders too. Of what is larger than 256 MB, or has more
+                     than 10,000 files, `unread: ...` says size and last change instead: no 37 GB are read twice
+    packages         Python's version and those of the packages that can change a result
+    machine          system, processor, cores that may be used, threads, accelerator (null: none was used)
+
+It holds no path outside of the checkout, no user, no host and nothing of the environment. An output belongs to a
+sidecar when their digests agree: one that was restored from a cache may have been made elsewhere.
+
+Inputs are looked at before and after: a stage whose data changed while it ran is refused, because the engines would
+record its outputs as those of the new data.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dcgan.files import InputError, write_json
+from workflow.dag import Stage, resolved_stages
+
+FOLDER = Path("results/provenance")
+CODE = ("dcgan", "stages", "workflow", "dvc.yaml", "params.yaml")
+PACKAGES = (
+    *("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "opencv-python-headless", "pillow"),
+    *("h5py", "lmdb", "safetensors", "matplotlib"),
+)
+READ_BYTES, READ_FILES = 256_000_000, 10_000
+OF_THE_ENGINES = {".snakemake_timestamp"}
+
+
+class Look(NamedTuple):
+    """What a glance at a file tells: whether it is the same that it was."""
+
+    size: int
+    modified_ns: int
+
+
+Glance = dict[str, Look] | None  # a file's path below the input ("" for the input itself); None: too many to look at
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input as the stage found it."""
+
+    path: str
+    glance: Glance
+    digest: str
+
+
+@contextmanager
+def traced(root: Path) -> Iterator[None]:
+    """Around a stage's main: writes its sidecar at the end; raises InputError where its data changed meanwhile.
+
+    A command that is not one of the DAG's leaves no trace.
+    """
+    stage = stage_that_runs(root)
+    if stage is None:
+        yield
+        return
+    started, clock = datetime.now(UTC), time.monotonic()
+    inputs = [look_at(root, path) for path in stage.dependencies]
+    revision, dirty = git_state(root)
+    yield
+    check_unchanged(root, inputs)
+    sidecar = {
+        "stage": stage.name,
+        "command": stage.command,
+        "started": started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "seconds": round(time.monotonic() - clock, 1),
+        "git_revision": revision,
+        "git_dirty": dirty,
+        "parameters": stage.parameters,
+        "inputs": {found.path: found.digest for found in inputs},
+        "outputs": {path: look_at(root, path).digest for path in stage.outputs},
+        "packages": versions(),
+        "machine": machine(),
+    }
+    keep(root / FOLDER / f"{stage.name}.json", sidecar)
+
+
+def keep(path: Path, sidecar: Mapping[str, Any]) -> None:
+    """Writes a sidecar; a disk without room for it must not cost the days of work that it is about."""
+    try:
+        write_json(path, sidecar)
+    except (InputError, OSError) as error:
+        print(f"warning: no provenance was kept ({error}); the outputs are whole", file=sys.stderr)
+
+
+def stage_that_runs(root: Path) -> Stage | None:
+    """The stage of the DAG whose command this process is, or None."""
+    module = sys.modules["__main__"].__spec__
+    if module is None or not module.name.startswith("stages."):
+        return None
+    command = ["python", "-m", module.name, *sys.argv[1:]]
+    try:
+        stages = resolved_stages(root)
+    except InputError:
+        return None  # no DAG here, or wrong parameters, which main says itself
+    return next((stage for stage in stages.values() if shlex.split(stage.command) == command), None)
+
+
+def look_at(root: Path, path: str) -> Input:
+    """A file or folder now; one that is missing has the digest `missing`, and main says so."""
+    try:
+        found = glance(root / path)
+        return Input(path, found, digest(root / path, found))
+    except OSError:
+        return Input(path, {}, "missing")
+
+
+def glance(path: Path) -> Glance:
+    """Size and time of change of every file."""
+    if not path.is_dir():
+        return {"": look(path)}
+    found: dict[str, Look] = {}
+    for folder, _, names in os.walk(path):
+        inside = Path(folder).relative_to(path)
+        for name in sorted(set(names) - OF_THE_ENGINES):
+            if len(found) == READ_FILES:
+                return None
+            found[(inside / name).as_posix()] = look(path / inside / name)
+    return found
+
+
+def look(path: Path) -> Look:
+    """Size and time of change of a file."""
+    status = path.stat()
+    return Look(status.st_size, status.st_mtime_ns)
+
+
+def digest(path: Path, files: Glance) -> str:
+    """A file's MD5, a folder's as DVC makes it: the MD5 of a list of its files' names and MD5s."""
+    if files is None:
+        return f"unread: more than {READ_FILES:,} files"
+    size = sum(file.size for file in files.values())
+    if size > READ_BYTES:
+        changed = datetime.fromtimestamp(max(file.modified_ns for file in files.values()) / 1e9, UTC)
+        return f"unread: {len(files)} files, {size} bytes, changed {changed:%Y-%m-%dT%H:%M:%SZ}"
+    if "" in files:
+        return f"md5:{md5_of(path)}"
+    entries = [{"md5": md5_of(path / name), "relpath": name} for name in sorted(files)]
+    return f"md5:{hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest()}.dir"
+
+
+def md5_of(path: Path) -> str:
+    """A file's MD5, which is what DVC calls it by; nothing depends on its strength."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def check_unchanged(root: Path, inputs: Iterable[Input]) -> None:
+    """Raises InputError where data changed since; code may, because Python has read it at the start."""
+    for before in (found for found in inputs if not found.path.endswith((".py", ".md", ".yaml"))):
+        try:
+            same = glance(root / before.path) == before.glance
+        except OSError:
+            same = False
+        if not same and (before.digest.startswith("unread") or look_at(root, before.path).digest != before.digest):
+            raise InputError(f"{before.path} changed while the stage read it; what it made is not kept, run it again")
+
+
+def git_state(root: Path) -> tuple[str | None, bool | None]:
+    """The revision that is checked out, and whether what results depend on differs from it."""
+    revision, changes = git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain", "--", *CODE)
+    return revision or None, None if changes is None else changes != ""
+
+
+def git(root: Path, *arguments: str) -> str | None:
+    """What git says, or None where it cannot; without the locks that it takes to be quicker next time."""
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        return subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Python's and the packages' versions."""
+    installed = {distribution.name.lower(): distribution.version for distribution in metadata.distributions()}
+    return {"python": platform.python_version(), **{name: installed[name] for name in PACKAGES if name in installed}}
+
+
+def machine() -> dict[str, Any]:
+    """What can change the last bits of a result, and its speed."""
+    torch = sys.modules.get("torch")
+    on_gpu = torch is not None and torch.cuda.is_initialized()
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads() if torch is not None else 1,
+        "accelerator": torch.cuda.get_device_name() if torch is not None and on_gpu else None,
+    }
+
+
+def processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
