@@ -141,10 +141,12 @@ def case_step_killed(faults: Faults) -> None:
 
 def case_time_limit(faults: Faults) -> None:
     """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
-    training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@20'")
+    training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@60'")
     trainer, job = training.freeze(), training.running_job()
-    faults.cluster.ask("scontrol", "update", f"JobId={job}", "TimeLimit=1")
-    wait_for("Slurm's warning", lambda: has_pending(trainer, signal.SIGUSR1), 120)
+    # Until here the machine may have taken any time; Slurm counts minutes, and looks every half minute.
+    minutes = int(training.seconds_since_start() // 60) + 2
+    faults.cluster.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
+    wait_for("Slurm's warning", lambda: has_pending(trainer, signal.SIGUSR1), 150)
     os.kill(trainer, signal.SIGCONT)
     log = training.folder / "logs" / f"{RULE}.log"
     wait_for("stopped", lambda: "the next start goes on from there" in log.read_text())

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ RULE, STAGE = "train_dcgan_bedrooms", "train_dcgan@bedrooms"
 PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 WITHOUT_GPU = f"{RULE}:gpu=0"
-JOB_SECONDS = 240.0
+JOB_SECONDS = 900.0  # on a machine that has much else to do
 
 
 def with_longer_training(folder: Path, parameters: Mapping[str, Any]) -> None:
     """Rewrites params.yaml: seconds of training, a checkpoint after every interval."""
-    longer = {"bedrooms": {"epochs": 40, "curve_interval": 4, "checkpoint_seconds": 0.001}}
+    longer = {"bedrooms": {"epochs": 12, "curve_interval": 4, "checkpoint_seconds": 0.001}}
     tiny_params(folder / "params.yaml", {**parameters, "train": {**parameters["train"], **longer}})
 
 
@@ -81,6 +82,11 @@ class CaughtTraining:
         """The id of the one job that runs."""
         (number,) = [job["JobId"] for job in self.jobs() if job["JobState"] == "RUNNING"]
         return number
+
+    def seconds_since_start(self) -> float:
+        """How long the running job has been running."""
+        (started,) = [job["StartTime"] for job in self.jobs() if job["JobState"] == "RUNNING"]
+        return (datetime.now() - datetime.fromisoformat(started)).total_seconds()
 
     def finish(self) -> str:
         """Waits for Snakemake's end, which has to be a good one; returns all that it said."""
