@@ -25,6 +25,7 @@ from tests.cluster.training import (
     WITHOUT_GPU,
     CaughtTraining,
     has_pending,
+    thaw,
     with_longer_training,
 )
 from tests.dag.conftest import tiny_checkout
@@ -98,15 +99,19 @@ class Faults:
     def __init__(self, folder: Path, finished: Path, cluster: Cluster, environment: dict[str, str]) -> None:
         self.folder, self.finished, self.cluster, self.environment = folder, finished, cluster, environment
         self.stage = dag.resolve(finished)[STAGE]
-        undisturbed = self.copy("undisturbed")
-        subprocess.run(self.stage.command, shell=True, cwd=undisturbed, env=environment, check=True)
-        self.expected = digests_of(undisturbed, self.stage.outputs)
+        self.expected = {processes: self.undisturbed(processes) for processes in (1, 2)}
 
-    def copy(self, name: str) -> Path:
+    def undisturbed(self, processes: int) -> dict[str, str]:
+        """Digests of what the training leaves in so many processes when nothing happens to it."""
+        folder = self.copy(f"undisturbed_{processes}", processes)
+        subprocess.run(self.stage.command, shell=True, cwd=folder, env=self.environment, check=True)
+        return digests_of(folder, self.stage.outputs)
+
+    def copy(self, name: str, processes: int = 1) -> Path:
         """A copy of the finished checkout whose training of the bedrooms is not current."""
         folder = self.folder / name
         shutil.copytree(self.finished, folder, symlinks=True)
-        with_longer_training(folder, FURTHER)
+        with_longer_training(folder, FURTHER, processes)
         for output in self.stage.outputs:
             shutil.rmtree(folder / output) if dag.is_folder(output) else (folder / output).unlink()
         return folder
@@ -115,9 +120,9 @@ class Faults:
         """A training job that has begun in a copy of its own."""
         return CaughtTraining(self.copy(name), self.cluster, self.environment, *options)
 
-    def assert_same_bytes(self, training: CaughtTraining) -> None:
+    def assert_same_bytes(self, training: CaughtTraining, processes: int = 1) -> None:
         """What the training left is what an undisturbed one leaves, and no checkpoint stays behind."""
-        assert digests_of(training.folder, self.stage.outputs) == self.expected
+        assert digests_of(training.folder, self.stage.outputs) == self.expected[processes]
         assert training.checkpoints() == []
 
 
@@ -142,12 +147,12 @@ def case_step_killed(faults: Faults) -> None:
 def case_time_limit(faults: Faults) -> None:
     """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
     training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@60'")
-    trainer, job = training.freeze(), training.running_job()
+    trainers, job = training.freeze(), training.running_job()
     # Until here the machine may have taken any time; Slurm counts minutes, and looks every half minute.
     minutes = int(training.seconds_since_start() // 60) + 2
     faults.cluster.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
-    wait_for("Slurm's warning", lambda: has_pending(trainer, signal.SIGUSR1), 150)
-    os.kill(trainer, signal.SIGCONT)
+    wait_for("Slurm's warning", lambda: has_pending(trainers, signal.SIGUSR1), 150)
+    thaw(trainers)
     log = training.folder / "logs" / f"{RULE}.log"
     wait_for("stopped", lambda: "the next start goes on from there" in log.read_text())
     training.finish()
@@ -168,6 +173,19 @@ def case_too_little_memory(faults: Faults) -> None:
     assert first["JobState"] != "COMPLETED"
     assert "exceeded memory limit" in Path(first["StdOut"]).read_text()
     faults.assert_same_bytes(training)
+
+
+def case_two_processes(faults: Faults) -> None:
+    """Two processes share each batch in one job with two cores; a warning stops both, and a second job goes on."""
+    training = CaughtTraining(faults.copy("two_processes", 2), faults.cluster, faults.environment)
+    trainers, job = training.freeze(), training.running_job()
+    assert len(trainers) == 2
+    faults.cluster.ask("scancel", "--signal=USR1", job)
+    wait_for("a signal for both", lambda: has_pending(trainers, signal.SIGUSR1))
+    thaw(trainers)
+    training.finish()
+    assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", "2"), ("COMPLETED", "2")]
+    faults.assert_same_bytes(training, processes=2)
 
 
 def case_interrupted(faults: Faults) -> None:
@@ -201,7 +219,14 @@ def case_snakemake_killed(faults: Faults) -> None:
     faults.assert_same_bytes(training)
 
 
-CASES = (case_step_killed, case_time_limit, case_too_little_memory, case_interrupted, case_snakemake_killed)
+CASES = (
+    case_step_killed,
+    case_time_limit,
+    case_too_little_memory,
+    case_two_processes,
+    case_interrupted,
+    case_snakemake_killed,
+)
 
 
 @pytest.fixture(scope="module")
@@ -218,10 +243,10 @@ def test_fault(outcomes: dict[str, Any], name: str) -> None:
 
 def test_a_job_survives_the_death_of_slurmd(faults: Faults, outcomes: dict[str, Any]) -> None:
     training = faults.catch("slurmd")
-    trainer = training.freeze()
+    trainers = training.freeze()
     faults.cluster.kill("slurmd")
     faults.cluster.start_node()
-    os.kill(trainer, signal.SIGCONT)
+    thaw(trainers)
     training.finish()
     assert [job["JobState"] for job in training.jobs()] == ["COMPLETED"]
     faults.assert_same_bytes(training)

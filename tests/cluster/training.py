@@ -24,9 +24,9 @@ WITHOUT_GPU = f"{RULE}:gpu=0"
 JOB_SECONDS = 900.0  # on a machine that has much else to do
 
 
-def with_longer_training(folder: Path, parameters: Mapping[str, Any]) -> None:
+def with_longer_training(folder: Path, parameters: Mapping[str, Any], processes: int) -> None:
     """Rewrites params.yaml: seconds of training, a checkpoint after every interval."""
-    longer = {"bedrooms": {"epochs": 12, "curve_interval": 4, "checkpoint_seconds": 0.001}}
+    longer = {"bedrooms": {"epochs": 12, "curve_interval": 4, "checkpoint_seconds": 0.001, "processes": processes}}
     tiny_params(folder / "params.yaml", {**parameters, "train": {**parameters["train"], **longer}})
 
 
@@ -52,26 +52,28 @@ class CaughtTraining:
                 start_new_session=True,
             )
 
-    def freeze(self) -> int:
-        """Waits for a process that trains to have written a checkpoint, and stops it; returns its pid."""
+    def freeze(self) -> list[int]:
+        """Waits for the processes that train to have written a checkpoint, and stops them; returns their pids."""
         wait_for("a checkpoint", lambda: self.checkpoints() or self.snakemake.poll() is not None, JOB_SECONDS)
-        (pid,) = self.processes()
-        os.kill(pid, signal.SIGSTOP)
-        return pid
+        pids = list(self.processes())
+        assert pids, self.said.read_text()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        return pids
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints of this checkout's training."""
         return list((self.folder / ".state").glob("train_dcgan-bedrooms-*/checkpoint.safetensors"))
 
     def processes(self) -> Iterator[int]:
-        """Pids of this checkout's processes that train, not of shells that name them."""
+        """Pids of this checkout's processes that train, not of shells and launchers that name them."""
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 here = (process / "cwd").resolve() == self.folder.resolve()
             except OSError:
                 continue
-            if here and words[1:3] == [b"-m", b"stages.train_dcgan"]:
+            if here and [b"-m", b"stages.train_dcgan"] in (words[1:3], words[2:4]):
                 yield int(process.name)
 
     def jobs(self) -> list[dict[str, str]]:
@@ -102,6 +104,12 @@ def pending_signals(pid: int) -> int:
     return masks[0] | masks[1]
 
 
-def has_pending(pid: int, number: signal.Signals) -> bool:
-    """Whether a signal waits for a stopped process."""
-    return bool(pending_signals(pid) >> (number - 1) & 1)
+def thaw(pids: list[int]) -> None:
+    """Lets stopped processes go on."""
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+def has_pending(pids: list[int], number: signal.Signals) -> bool:
+    """Whether a signal waits for each of the stopped processes."""
+    return all(pending_signals(pid) >> (number - 1) & 1 for pid in pids)
