@@ -88,7 +88,7 @@ def test_every_job_has_readable_logs(on_cluster: Path, whole_run: list[dict[str,
     """Where README says: what a stage says in logs/<rule>.log, what Slurm says of the job beside it."""
     stages = dag.resolve(on_cluster).values()
     assert {path.stem for path in (on_cluster / "logs").glob("*.log")} == {stage.rule for stage in stages}
-    assert "epoch" in (on_cluster / "logs" / f"{RULE}.log").read_text()
+    assert "train bedrooms" in (on_cluster / "logs" / f"{RULE}.log").read_text()
     for job in whole_run:
         assert (on_cluster / "logs" / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0
 
