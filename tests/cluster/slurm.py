@@ -1,6 +1,6 @@
 """A real Slurm of one node on loopback, for tests: munged, slurmctld and slurmd, started by hand and stopped by pid.
 
-The node claims eight CPUs, 64 GB and one GPU (an empty file), whatever the machine has, so that jobs queue as they do
+The node claims 16 CPUs, 512 GB and one GPU (an empty file), whatever the machine has, so that jobs queue as they do
 elsewhere; a job that takes more memory than it asked for is killed within seconds. The plugin's job step forgets
 SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end, never somebody's own file.
 """
@@ -49,7 +49,7 @@ ReturnToService=2
 MinJobAge=3600
 MessageTimeout=5
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:1 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=512000 Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
