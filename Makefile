@@ -20,7 +20,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake test lint format types deps record touch fetch report compare overview preset plan check clean
+.PHONY: help setup repro snakemake annotate test lint format types deps record touch fetch report compare overview preset plan check clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -45,6 +45,9 @@ snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
 	@snakemake --cores $(CORES)
 	@python -m workflow.run_report
 	@python -m workflow.summary
+
+annotate: $(READY) ## the page on which a person boxes windows and chooses faces, for data without recorded truth
+	@python -m workflow.annotate $(OPTIONS)
 
 check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.check

@@ -1,6 +1,7 @@
 """Speed and memory of the export, beside torchvision's LSUN data set, in one run on one core.
 
     python -m benchmarks.export --source data/demo/bedrooms/bedroom_train_lmdb [--images 3000] [--rounds 5]
+        [--only jpeg webp memory]
 
 Peer: `torchvision.datasets.LSUN` with Resize(64) and CenterCrop(64), read from the first to the last image; its index
 of keys is made beforehand and not counted. Ours: the export as the stage runs it, from the LMDB to both stores on the
@@ -43,6 +44,7 @@ RESAMPLINGS = {
 }
 JPEG_QUALITY, WEBP_QUALITY = 90, 80
 MEMORY_PROMISE_MB = 500
+PARTS = ("jpeg", "webp", "memory")
 
 
 def main() -> None:
@@ -50,6 +52,7 @@ def main() -> None:
     parser.add_argument("--source", type=Path, required=True, help="LMDB, folder or tar of images")
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--export-only", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     use_one_core()
@@ -58,11 +61,12 @@ def main() -> None:
         print(peak_resident_mb())
         return
     with tempfile.TemporaryDirectory() as folder:
-        for form in ("jpeg", "webp"):
+        for form in (part for part in PARTS[:2] if part in options.only):
             source = Path(folder) / form / "bedroom_train_lmdb"
             write_copies(source, options.source, form, options.images)
             compare(form, source, Path(folder) / "out", options.rounds)
-        report_memory(options.source, Path(folder), options.images)
+        if "memory" in options.only:
+            report_memory(options.source, Path(folder), options.images)
 
 
 def peak_resident_mb() -> int:

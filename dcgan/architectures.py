@@ -3,12 +3,15 @@
 Source of the first six rows: the authors' published code (section 4 and Figure 1 of the paper show `lsun64`).
 Every generator projects its latent to a small stack of feature maps and doubles it up to an image by fractionally
 strided convolutions; every discriminator is its mirror. A layer is written `(feature maps, stride)`.
+The guidelines of section 3 are fields as well: a row follows those that it does not name.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 Layers = tuple[tuple[int, int], ...]
+Activation = Literal["relu", "leaky_relu", "maxout"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,49 @@ class Architecture:
     norm_epsilon: float = 1e-8  # the published code's, not PyTorch's 1e-5
     norm_projection_by_unit: bool = True  # batch norm of the projection over separate units, not feature maps
     leak: float = 0.2
+    # The guidelines of section 3, as published; `generator_hidden` and `discriminator_hidden` above are one, too.
+    resampling: Literal["strided", "pooled"] = "strided"  # pooled: nearest upsampling in G, max pooling in D
+    norms: Literal["published", "none", "all"] = "published"  # all: also of G's output and of D's first layer
+    generator_activation: Activation = "relu"
+    discriminator_activation: Activation = "leaky_relu"
+    global_pooling: bool = False  # D ends in the mean of each feature map; published: in every position of it
+    bounded: bool = True  # False: neither tanh nor sigmoid at G's end; pixels mean the same, but may leave their range
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for guidelines that cannot be broken in this network."""
+        if self.resampling == "pooled" and self.kernel_size % 2 == 0:
+            raise ValueError(f"resampling: pooled needs an odd kernel size, {self.name} has {self.kernel_size}")
+        if self.global_pooling and not self.discriminator_layers:
+            raise ValueError(f"global_pooling: {self.name} has no feature maps")
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The row as a network file keeps it. Guidelines that are followed are left out, as in files before them."""
+        return {name: value for name, value in asdict(self).items() if value != GUIDELINES.get(name)}
 
     @property
     def feature_count(self) -> int:
         """Length of a feature vector: every convolutional layer pooled to 4 x 4 (section 5.1)."""
         return sum(maps for maps, _ in self.discriminator_layers) * 16
+
+
+# What section 3 recommends, by field.
+GUIDELINES = {
+    name: getattr(Architecture, name)
+    for name in (
+        *("resampling", "norms", "generator_activation", "discriminator_activation"),
+        *("global_pooling", "bounded"),
+    )
+}
+
+
+def architecture_from(fields: Mapping[str, Any]) -> Architecture:
+    """The architecture that a network file describes (JSON has lists where the table has tuples)."""
+
+    def frozen(value: Any) -> Any:
+        return tuple(frozen(item) for item in value) if isinstance(value, list) else value
+
+    return Architecture(**{name: frozen(value) for name, value in fields.items()})
 
 
 LSUN64 = Architecture(
@@ -127,6 +168,14 @@ DEMO32 = replace(
     generator_layers=((64, 2), (32, 2), (3, 2)),
     discriminator_layers=((32, 2), (64, 2), (128, 2)),
 )
+# Half as wide again: the sweep over the guidelines trains dozens of networks.
+DEMO32_NARROW = replace(
+    DEMO32,
+    name="demo32_narrow",
+    projection=(64, 4),
+    generator_layers=((32, 2), (16, 2), (3, 2)),
+    discriminator_layers=((16, 2), (32, 2), (64, 2)),
+)
 DEMO_IMAGENET32 = replace(
     IMAGENET32,
     name="demo_imagenet32",
@@ -163,6 +212,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         MNIST28_DENSE,
         TUTORIAL64,
         DEMO32,
+        DEMO32_NARROW,
         replace(DEMO32, name="demo_svhn32", latent="normal"),
         DEMO_IMAGENET32,
         DEMO_MNIST28,

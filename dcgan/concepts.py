@@ -1,6 +1,7 @@
 """Exemplars of a concept among samples, and whether an image shows it: for arithmetic and for the turn vector.
 
-Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples a concept, chosen by eye. Here a judge chooses.
+Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples a concept, chosen by eye. Here a judge chooses; where
+there is none a person does, and a concept is a name, such as "man with glasses".
 Inputs: a judge's answers (N, attributes + 1): probabilities, then the pose in degrees. A concept is a mapping from
 attribute to 0 or 1, such as {"glasses": 1, "long_hair": 0}; attributes that it does not name are left open.
 Outputs: numbers of samples; shares.
@@ -17,6 +18,7 @@ from dcgan.judges import THRESHOLD, Floats
 
 Concept = Mapping[str, Literal[0, 1]]
 Numbers = npt.NDArray[np.int64]
+LEFT, RIGHT = "looking left", "looking right"  # what a person calls the two ends of the turn vector
 
 
 def confidence(answers: Floats, attributes: Sequence[str], concept: Concept) -> Floats:
@@ -56,6 +58,8 @@ def expected(plus: Concept, minus: Concept, other: Concept) -> dict[str, Literal
     return result
 
 
-def describe(concept: Concept) -> str:
-    """A concept in words: "glasses, no smile"."""
+def describe(concept: Concept | str) -> str:
+    """A concept in words, "glasses, no smile", or the name that it has."""
+    if isinstance(concept, str):
+        return concept
     return ", ".join(f"{'' if value else 'no '}{name.replace('_', ' ')}" for name, value in concept.items())

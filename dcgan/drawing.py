@@ -15,6 +15,7 @@ from torch import Tensor
 from dcgan.networks import Discriminator, Generator
 from dcgan.normalization import Statistics, estimate_statistics
 from dcgan.pixels import Images, to_input, to_uint8
+from dcgan.random import torch_generator
 
 STATISTICS_BATCH = 128
 WHITE = 255
@@ -50,6 +51,16 @@ def draw(generator: Generator, z: Tensor, statistics: Statistics) -> Images:
     size = len(z) if statistics == "batch" else STATISTICS_BATCH
     parts = [generator(part.to(device), statistics=statistics) for part in z.split(max(size, 1))]
     return to_uint8(torch.cat(parts), generator.architecture.pixel_range)
+
+
+def looked_at(generator: Generator, n: int, n_batches: int, seed: int) -> tuple[Tensor, Images]:
+    """Samples that a judge or a person looks at, always the same: z (n, Z) and images (n, H, W, C) uint8.
+
+    It fills the generator's statistics and draws with these, so that an image depends on its own z alone.
+    """
+    estimate_generator(generator, n_batches, torch_generator(seed, "looked at", "statistics"))
+    z = generator.draw_latents(n, torch_generator(seed, "looked at", "samples"))
+    return z, draw(generator, z, "estimated")
 
 
 def resized(images_uint8: Images, size: int) -> Images:

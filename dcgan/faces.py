@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.files import InputError
-from dcgan.resizing import FINE, centre_crop, fit
+from dcgan.resizing import FINE, fit
 
 Images = npt.NDArray[np.uint8]
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -127,7 +127,8 @@ class FaceRule:
 
     detection_side: longer side, in pixels, of the reduced photo that is searched; min_size: least side of a box in
     pixels of the full photo; max_faces: faces of a photo that are kept, strongest first; margin: share of the box added
-    on every side; resize: the square a box becomes; size: the central part of it that is kept.
+    on every side; resize: the square a box with its margin becomes; size: the central part of it that is kept. Only
+    that part has to lie within the photo.
     """
 
     detection_side: int
@@ -136,6 +137,11 @@ class FaceRule:
     margin: float
     resize: int
     size: int
+
+    @property
+    def kept_margin(self) -> float:
+        """What is left of the margin after the central part is cut out; below zero where the box itself is cut."""
+        return ((1 + 2 * self.margin) * self.size / self.resize - 1) / 2
 
     def find(self, photo_uint8: Images, detector: Detector) -> list[Finding]:
         """All faces of a photo, strongest first, each with its crop or the reason why it has none."""
@@ -158,10 +164,10 @@ class FaceRule:
             return Finding(face, None, "too small")
         if n_kept >= self.max_faces:
             return Finding(face, None, "more faces than max_faces")
-        crop = cut(photo_uint8, face, self.margin)
+        crop = cut(photo_uint8, face, self.kept_margin)
         if crop is None:
             return Finding(face, None, "margin beyond the edge")
-        return Finding(face, centre_crop(fit(crop, self.resize, FINE), self.size), "")
+        return Finding(face, fit(crop, self.size, FINE), "")
 
 
 def enlarge_box(face: Face, scale: float, width: int, height: int) -> Face:

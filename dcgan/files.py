@@ -27,7 +27,10 @@ STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EA
 
 @contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; renames it to `path` on success and removes it on any failure."""
+    """Yields a temporary path beside `path`; renames it to `path` on success and removes it on any failure.
+
+    Raises InputError where the disk refuses it: full, over quota, read-only.
+    """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

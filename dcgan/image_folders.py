@@ -95,19 +95,29 @@ def labels_of(entries: list[tuple[str, str]], classes: list[str], depth: int) ->
 
 
 def open_celeba(path: Path) -> LabelledSet:
-    """Aligned CelebA: train, validation and test where list_eval_partition is there, else all as train."""
-    folder = path / CELEBA_IMAGES if (path / CELEBA_IMAGES).is_dir() else path
-    entries = [entry for entry in FolderSource(folder).entries if entry[0].lower().endswith((".jpg", ".png"))]
+    """Aligned CelebA: train, validation and test where list_eval_partition is there, else all as train.
+
+    A picture that the partition does not name cannot be used.
+    """
+    nested = (path / CELEBA_IMAGES / CELEBA_IMAGES, path / CELEBA_IMAGES)  # one archive in use has the folder twice
+    folder = next((folder for folder in nested if folder.is_dir()), path)
+    entries = [
+        entry for entry in FolderSource(folder).entries if entry[1] or entry[0].lower().endswith((".jpg", ".png"))
+    ]
     if not entries:
         raise InputError(f"{folder}: holds no .jpg or .png of CelebA")
-    everything: Split = FolderSplit("train", folder, entries, None)
     attributes, partition = read_list(path, "list_attr_celeba"), read_list(path, "list_eval_partition")
     if partition is None:
-        return LabelledSet([everything], attributes=attributes)
-    number = dict(zip(partition["key"], partition.iloc[:, 1].astype(int), strict=True))
-    part = np.array([number.get(name, -1) for name, _ in entries])
-    splits = [everything.select(name, np.flatnonzero(part == index)) for index, name in enumerate(CELEBA_SPLITS)]
-    return LabelledSet([split for split in splits if len(split)], attributes=attributes)
+        return LabelledSet([FolderSplit("train", folder, entries, None)], attributes=attributes)
+    part_of = dict(zip(partition["key"], partition.iloc[:, 1].astype(int), strict=True))
+    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in CELEBA_SPLITS}
+    for name, trouble in entries:
+        part = part_of.get(PurePosixPath(name).name, -1)
+        known = 0 <= part < len(CELEBA_SPLITS)
+        trouble = trouble or ("" if known else "not in list_eval_partition")
+        groups[CELEBA_SPLITS[part if known else 0]].append((name, trouble))
+    splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
+    return LabelledSet(splits, attributes=attributes)
 
 
 def read_list(path: Path, name: str) -> pd.DataFrame | None:

@@ -39,6 +39,13 @@ def pixel_distances(queries: Bytes, references: Bytes) -> Floats:
     return distances
 
 
+def mean_distance(images_uint8: Bytes) -> float:
+    """Mean RMS difference between two different images of a set."""
+    distances = pixel_distances(images_uint8, images_uint8)
+    pairs = distances[np.triu_indices(len(images_uint8), k=1)]
+    return float(pairs.mean(dtype=np.float64)) if len(pairs) else 0.0
+
+
 def code_distances(queries: Bytes, references: Bytes) -> Floats:
     """Number of bits that differ: (N, B) and (M, B) uint8 codes -> (N, M) float32."""
     bits = np.zeros((len(queries), len(references)), np.int32)

@@ -2,15 +2,19 @@
 
 The paper's guidelines: strided convolutions instead of pooling; batch norm everywhere but at the generator's output and
 the discriminator's input; no fully connected layers on top of convolutional features; ReLU in the generator, tanh at
-its end; leaky ReLU in the discriminator. No biases except batch norm's. Weights ~ N(0, 0.02) (section 4).
+its end; leaky ReLU in the discriminator. No biases except batch norm's. Weights ~ N(0, 0.02) (section 4). Each
+guideline is a field of the table, so each can be broken (docs/guidelines.md).
+
+Without strides, the discriminator takes the maximum over stride x stride positions behind a layer's non-linearity, and
+the generator repeats each position stride x stride times before a convolution (nearest upsampling). True unpooling
+needs the places of maxima that a generator never took; unpooling into a fixed corner with zeros around it, followed by
+a convolution, is the fractionally strided convolution itself, and so no alternative to it.
 
 A network file is safetensors; its metadata holds the architecture, so it opens without the table it came from.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -21,9 +25,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dcgan.architectures import Architecture
+from dcgan.activations import activate, channels_before
+from dcgan.architectures import Architecture, architecture_from
 from dcgan.files import InputError, replace_when_done
-from dcgan.normalization import BatchNorm, Statistics
+from dcgan.normalization import BatchNorm, Rescaling, Statistics
 from dcgan.pixels import Images, to_uint8
 from dcgan.random import torch_generator
 
@@ -48,9 +53,19 @@ class Network(nn.Module):
                     parameter.copy_(torch.empty(parameter.shape).normal_(center, WEIGHT_DEVIATION, generator=generator))
         return self
 
-    def norm(self, size: int) -> BatchNorm:
+    def norm(self, size: int) -> BatchNorm | Rescaling:
         """Batch norm of `size` feature maps or units, as the architecture wants it."""
-        return BatchNorm(size, self.architecture.norm_affine, self.architecture.norm_epsilon)
+        a = self.architecture
+        return Rescaling(size, a.norm_affine) if a.norms == "none" else BatchNorm(size, a.norm_affine, a.norm_epsilon)
+
+    def _norms(self, sizes: Iterable[int]) -> nn.ModuleList:
+        return nn.ModuleList(self.norm(size) for size in sizes)
+
+    def _dense(self, inputs: Sequence[int], outputs: Sequence[int]) -> nn.ModuleList:
+        classes = self.architecture.classes
+        return nn.ModuleList(
+            nn.Linear(n_in + classes, n_out, bias=False) for n_in, n_out in zip(inputs, outputs, strict=True)
+        )
 
     def join_label(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """Joins the one-hot label to (N, C) or, as constant maps, to (N, C, H, W); nothing without classes."""
@@ -67,7 +82,7 @@ class Network(nn.Module):
 
         All of it is one entry of the header, because several entries come in no fixed order.
         """
-        about = {"role": type(self).__name__.lower(), "architecture": asdict(self.architecture), **metadata}
+        about = {"role": type(self).__name__.lower(), "architecture": self.architecture.description, **metadata}
         header = {"network": json.dumps(about)}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with replace_when_done(path) as partial:
@@ -96,26 +111,34 @@ class Generator(Network):
         super().__init__(architecture)
         a = architecture
         maps, side = a.projection
-        units = [a.latent_size, *a.generator_hidden, maps * side * side]
-        self.dense = nn.ModuleList(nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units))
-        normed = [*a.generator_hidden, units[-1] if a.norm_projection_by_unit else maps]
-        # Without convolutions the projection is the image, and no image is normalised.
-        self.dense_norms = nn.ModuleList(self.norm(n) for n in (normed if a.generator_layers else normed[:-1]))
+        # The layer that makes the image has as many channels as the image, and as published no batch norm.
+        convolved = [*self._before(m for m, _ in a.generator_layers[:-1]), *(m for m, _ in a.generator_layers[-1:])]
+        projected = self._before([maps])[0] if convolved else maps
+        hidden = self._before(a.generator_hidden)
+        self.dense = self._dense([a.latent_size, *a.generator_hidden], [*hidden, projected * side * side])
+        normed = [*hidden, projected * side * side if a.norm_projection_by_unit else projected]
+        self.dense_norms = self._norms(normed if convolved else self._but_image(normed))
         inputs = [maps, *(m for m, _ in a.generator_layers)]
         self.convolutions = nn.ModuleList(
-            nn.ConvTranspose2d(
-                n_in + a.classes,
-                n_out,
-                a.kernel_size,
-                stride,
-                padding=(a.kernel_size - 1) // 2,
-                # Odd kernels need it to double the size exactly; a 4x4 kernel does so by itself.
-                output_padding=stride - 1 if a.kernel_size % 2 else 0,
-                bias=False,
-            )
-            for n_in, (n_out, stride) in zip(inputs, a.generator_layers, strict=False)
+            self._convolution(n_in + a.classes, n_out, stride)
+            for n_in, n_out, (_, stride) in zip(inputs, convolved, a.generator_layers, strict=False)
         )
-        self.norms = nn.ModuleList(self.norm(m) for m, _ in a.generator_layers[:-1])
+        self.norms = self._norms(self._but_image(convolved))
+
+    def _before(self, channels: Iterable[int]) -> list[int]:
+        return [channels_before(self.architecture.generator_activation, n) for n in channels]
+
+    def _but_image(self, sizes: list[int]) -> list[int]:
+        return sizes if self.architecture.norms == "all" else sizes[:-1]
+
+    def _convolution(self, n_in: int, n_out: int, stride: int) -> nn.Module:
+        size = self.architecture.kernel_size
+        padding = (size - 1) // 2
+        if self.architecture.resampling == "pooled":
+            return nn.Conv2d(n_in, n_out, size, padding=padding, bias=False)
+        # Odd kernels need output padding to double the size exactly; a 4x4 kernel does so by itself.
+        further = stride - 1 if size % 2 else 0
+        return nn.ConvTranspose2d(n_in, n_out, size, stride, padding, further, bias=False)
 
     def forward(self, z: Tensor, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
         """z: (N, latent_size) -> images: (N, channels, size, size)."""
@@ -123,13 +146,17 @@ class Generator(Network):
 
     def project(self, z: Tensor, labels: Tensor | None, statistics: Statistics) -> Tensor:
         """z: (N, latent_size) -> (N, maps, side, side), what the first convolution sees."""
-        maps, side = self.architecture.projection
+        a = self.architecture
+        maps, side = a.projection
         x = z
         for index, dense in enumerate(self.dense):
+            last = index == len(self.dense) - 1
             x = dense(self.join_label(x, labels))
-            if index == len(self.dense) - 1 and not self.architecture.norm_projection_by_unit:
-                x = x.view(-1, maps, side, side)
-            x = F.relu(self.dense_norms[index](x, statistics)) if index < len(self.dense_norms) else self._as_pixels(x)
+            if last and not a.norm_projection_by_unit:
+                x = x.view(len(x), -1, side, side)
+            if index < len(self.dense_norms):
+                x = self.dense_norms[index](x, statistics)
+            x = self._finish(x, is_image=last and not a.generator_layers)
         return x.view(-1, maps, side, side)
 
     def until(self, z: Tensor, layer: int, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
@@ -146,13 +173,22 @@ class Generator(Network):
         return x
 
     def _layer(self, index: int, x: Tensor, labels: Tensor | None, statistics: Statistics) -> Tensor:
-        x = self.convolutions[index](self.join_label(x, labels))
+        a = self.architecture
+        x = self.join_label(x, labels)
+        if a.resampling == "pooled":
+            x = F.interpolate(x, scale_factor=a.generator_layers[index][1], mode="nearest")
+        x = self.convolutions[index](x)
         if index < len(self.norms):
-            return F.relu(self.norms[index](x, statistics))
-        return self._as_pixels(x)
+            x = self.norms[index](x, statistics)
+        return self._finish(x, is_image=index == len(self.convolutions) - 1)
 
-    def _as_pixels(self, x: Tensor) -> Tensor:
-        return torch.tanh(x) if self.architecture.pixel_range == "tanh" else torch.sigmoid(x)
+    def _finish(self, x: Tensor, is_image: bool) -> Tensor:
+        a = self.architecture
+        if not is_image:
+            return activate(x, a.generator_activation, a.leak)
+        if not a.bounded:
+            return x
+        return torch.tanh(x) if a.pixel_range == "tanh" else torch.sigmoid(x)
 
     def draw_latents(self, n: int, generator: torch.Generator) -> Tensor:
         """z: (n, latent_size) float32 of the architecture's distribution, on the generator's device."""
@@ -175,28 +211,44 @@ class Discriminator(Network):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture)
         a = architecture
-        inputs = [a.channels, *(m for m, _ in a.discriminator_layers)]
+        maps = [m for m, _ in a.discriminator_layers]
+        strides = [stride for _, stride in a.discriminator_layers]
+        inputs, outputs = [a.channels, *maps], self._before(maps)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(n_in + a.classes, n_out, a.kernel_size, stride, (a.kernel_size - 1) // 2, bias=False)
-            for n_in, (n_out, stride) in zip(inputs, a.discriminator_layers, strict=False)
+            self._convolution(n_in + a.classes, n_out, stride)
+            for n_in, n_out, stride in zip(inputs, outputs, strides, strict=False)
         )
-        self.norms = nn.ModuleList(self.norm(m) for m, _ in a.discriminator_layers[1:])
-        side = a.image_size // int(np.prod([stride for _, stride in a.discriminator_layers]))
-        units = [inputs[-1] * side * side, *a.discriminator_hidden, 1]
-        self.dense = nn.ModuleList(nn.Linear(n_in + a.classes, n_out, bias=False) for n_in, n_out in pairwise(units))
-        self.dense_norms = nn.ModuleList(self.norm(n) for n in a.discriminator_hidden)
+        self.first_normed = 0 if a.norms == "all" else 1
+        self.norms = self._norms(outputs[self.first_normed :])
+        positions = 1 if a.global_pooling else (a.image_size // int(np.prod(strides))) ** 2
+        hidden = self._before(a.discriminator_hidden)
+        self.dense = self._dense([inputs[-1] * positions, *a.discriminator_hidden], [*hidden, 1])
+        self.dense_norms = self._norms(hidden)
+
+    def _before(self, channels: Iterable[int]) -> list[int]:
+        return [channels_before(self.architecture.discriminator_activation, n) for n in channels]
+
+    def _convolution(self, n_in: int, n_out: int, stride: int) -> nn.Module:
+        a = self.architecture
+        step = 1 if a.resampling == "pooled" else stride
+        return nn.Conv2d(n_in, n_out, a.kernel_size, step, (a.kernel_size - 1) // 2, bias=False)
 
     def forward(self, x: Tensor, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
         """x: (N, channels, size, size) -> logits: (N,)."""
+        a = self.architecture
         for index in range(len(self.convolutions)):
             x = self._layer(index, x, labels, statistics)
-        x = x.flatten(1)
+        x = self.top(x)
         for dense, norm in zip(self.dense[:-1], self.dense_norms, strict=True):
-            x = F.leaky_relu(norm(dense(self.join_label(x, labels)), statistics), self.architecture.leak)
+            x = activate(norm(dense(self.join_label(x, labels)), statistics), a.discriminator_activation, a.leak)
         return cast(Tensor, self.dense[-1](self.join_label(x, labels))).squeeze(1)
 
+    def top(self, x: Tensor) -> Tensor:
+        """The last convolution's maps, (N, C, H, W), as the dense layers see them: (N, C * H * W) or (N, C)."""
+        return x.mean((2, 3)) if self.architecture.global_pooling else x.flatten(1)
+
     def activations(self, x: Tensor, statistics: Statistics, labels: Tensor | None = None) -> list[Tensor]:
-        """Every convolutional layer after its leaky ReLU: [(N, C, H, W), ...] from the image upwards."""
+        """Every convolutional layer after its non-linearity: [(N, C, H, W), ...] from the image upwards."""
         layers = []
         for index in range(len(self.convolutions)):
             x = self._layer(index, x, labels, statistics)
@@ -204,16 +256,9 @@ class Discriminator(Network):
         return layers
 
     def _layer(self, index: int, x: Tensor, labels: Tensor | None, statistics: Statistics) -> Tensor:
+        a = self.architecture
         x = self.convolutions[index](self.join_label(x, labels))
-        if index > 0:
-            x = self.norms[index - 1](x, statistics)
-        return F.leaky_relu(x, self.architecture.leak)
-
-
-def architecture_from(fields: dict[str, Any]) -> Architecture:
-    """The architecture that a network file describes (JSON has lists where the table has tuples)."""
-
-    def frozen(value: Any) -> Any:
-        return tuple(frozen(item) for item in value) if isinstance(value, list) else value
-
-    return Architecture(**{name: frozen(value) for name, value in fields.items()})
+        if index >= self.first_normed:
+            x = self.norms[index - self.first_normed](x, statistics)
+        x = activate(x, a.discriminator_activation, a.leak)
+        return F.max_pool2d(x, a.discriminator_layers[index][1]) if a.resampling == "pooled" else x

@@ -50,6 +50,22 @@ class BatchNorm(nn.Module):
         return F.batch_norm(x, None, None, self.gain, self.bias, True, 0.0, self.epsilon)
 
 
+class Rescaling(nn.Module):
+    """What is left of batch norm where nothing is normalized: its gain and bias, and so the same weights."""
+
+    def __init__(self, size: int, affine: bool) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(size)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(size)) if affine else None
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        """x: (N, C) or (N, C, H, W); returns the same shape, the same for any statistics."""
+        if self.gain is None or self.bias is None:
+            return x
+        shape = (-1, *(1,) * (x.dim() - 2))
+        return x * self.gain.view(shape) + self.bias.view(shape)
+
+
 @torch.no_grad()
 def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
     """Fills `mean` and `variance` of every batch norm of `network` from batches of inputs, (N, C, H, W) each.

@@ -53,10 +53,16 @@ def enlarge(image_uint8: Images, factor: int) -> Images:
     return np.repeat(np.repeat(image_uint8, factor, axis=0), factor, axis=1)
 
 
-def write_png(path: Path, image_uint8: Images) -> None:
-    """Writes a (H, W, 3) uint8 RGB picture as PNG, the same bytes for the same pixels."""
+def png_bytes(image_uint8: Images) -> bytes:
+    """A (H, W, 3) uint8 RGB picture as PNG, the same bytes for the same pixels."""
     ok, encoded = cv2.imencode(".png", cv2.cvtColor(image_uint8, cv2.COLOR_RGB2BGR), PNG_OPTIONS)
     if not ok:
-        raise ValueError(f"{path}: a picture of shape {image_uint8.shape} cannot be encoded as PNG")
+        raise ValueError(f"a picture of shape {image_uint8.shape} cannot be encoded as PNG")
+    return encoded.tobytes()
+
+
+def write_png(path: Path, image_uint8: Images) -> None:
+    """Writes a (H, W, 3) uint8 RGB picture as PNG."""
+    content = png_bytes(image_uint8)
     with replace_when_done(path) as partial:
-        partial.write_bytes(encoded.tobytes())
+        partial.write_bytes(content)

@@ -85,7 +85,7 @@ class SupervisedCnn(nn.Module):
 
     def forward(self, x: Tensor, statistics: Statistics = "batch", random: torch.Generator | None = None) -> Tensor:
         """x: (N, C, H, W) -> scores (N, classes); dropout only where a generator for it is given."""
-        x = self.body.activations(x, statistics)[-1].flatten(1)
+        x = self.body.top(self.body.activations(x, statistics)[-1])
         if random is not None and self.dropout > 0:
             x = x * (torch.rand(x.shape, generator=random) >= self.dropout).to(x) / (1 - self.dropout)
         return self.head(x)  # type: ignore[no-any-return]

@@ -2,21 +2,25 @@
 
 Inputs:  a folder of grids, frame-<images>.png, as `train_dcgan` writes them every `frame_images` images;
          `figures.animation.<name>` of params.yaml.
-Outputs: an animated PNG, endlessly repeated, the last grid held longer; every browser shows it, without a player.
+Outputs: an animated PNG, endlessly repeated, the last grid held longer; every browser shows it, without a player. A
+         JSON: how many grids, and how much samples of the same z changed between the first two and the last two,
+         mean absolute difference as a share of the pixel range.
 Published: none as a moving picture; Figures 2 and 3 are moments of it.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from dcgan.files import InputError, replace_when_done
+from dcgan.files import InputError, replace_when_done, write_json
 from workflow.figures import figure_parser, section_named
 from workflow.stage import load_params, run_stage
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "frames", "figure").parse_args(arguments)
+    args = figure_parser(__doc__, "frames", "figure", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.animation, args.name, "figures.animation")
     frames = read_frames(args.frames, section.enlargement)
@@ -26,6 +30,15 @@ def main(arguments: list[str] | None = None) -> None:
         frames[0].save(
             partial, "PNG", save_all=True, append_images=frames[1:], duration=durations, loop=0, blend=0, disposal=0
         )
+    moved = changes(frames)
+    figures = {"first_change": moved[0], "last_change": moved[-1]} if moved else {}
+    write_json(args.metrics, {"grids": len(frames), **figures})
+
+
+def changes(frames: list[Image.Image]) -> list[float]:
+    """Mean absolute difference of each grid from the one before it, as a share of the pixel range."""
+    pixels = [np.asarray(frame, np.float32) / 255 for frame in frames]
+    return [float(np.abs(after - before).mean()) for before, after in pairwise(pixels)]
 
 
 def read_frames(folder: Path, enlargement: int) -> list[Image.Image]:

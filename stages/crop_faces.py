@@ -5,6 +5,7 @@ Out: a folder with
      crops.h5        image store (M, S, S, 3) uint8, S = crop_faces.image_size; keys `<photo>#<number of the face>`
      detections.csv  key (of the photo), x, y, width, height (pixels of the photo), score, kept, reason: a row a face,
                      and a row for each photo without any; the rows that are kept are the crops, in order
+     rejects.csv     key, reason of photos that could not be read
 Published: about 350,000 boxes out of 3 million photos.
 """
 
@@ -56,6 +57,7 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
     rows: list[Row] = []
     attributes = {"source": printable(source_path.name), "detector": section.detector}
     with (
+        rejects.recorded(out / "rejects.csv"),
         StoreWriter(out / "crops.h5", (rule.size, rule.size, 3), attributes) as writer,
         Progress(source.count // shards, f"crop faces {shard}", "photos") as progress,
     ):

@@ -1,72 +1,139 @@
 """Adds and subtracts concepts in the latent space: smiling woman - woman + man (section 6.3.2, Figure 7).
 
-Inputs:  a generator; the judge of faces, which chooses exemplars and judges results in place of a person;
-         `figures.arithmetic.<name>` of params.yaml.
+Inputs:  a generator; who chooses exemplars: the judge of faces, which also judges results, or annotations by hand
+         (JSON, `make annotate`); `figures.arithmetic.<name>` of params.yaml.
 Outputs: a PNG, a block a sum: exemplars of the three concepts with the image of their mean z under them, the result in
-         the middle of eight neighbours, and the same sum of pixels; a JSON: over many random triples, how often the
-         result shows all expected attributes, for the mean of three z, for single z, for pixels, and by chance.
+         the middle of eight neighbours, what single z give, and the same sum of pixels; a JSON. With a judge: over many
+         random triples, how often the result shows all expected attributes, for the mean of three z, for single z, for
+         pixels, and by chance. By hand: how far out sums lie, and how much the results of single z differ.
 Published: pictures; "experiments working on only single samples per concept were unstable".
 Differs: batch-norm statistics are estimated: a batch of nine neighbours has none of its own.
 """
 
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from dcgan.concepts import Concept, Numbers, confidence, describe, expected, most_typical, shows
-from dcgan.drawing import above, beside, draw, estimate_generator, sign, title
+from dcgan.drawing import above, beside, draw, looked_at, sign, title
 from dcgan.files import write_json
 from dcgan.judges import FaceJudge
 from dcgan.latents import arithmetic, neighbourhood
+from dcgan.memorization import mean_distance
 from dcgan.networks import Generator
 from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import numpy_generator, torch_generator
+from workflow.annotations import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
 from workflow.figures import figure_parser, section_named
 from workflow.params import ArithmeticFigure, Sum
 from workflow.stage import load_params, prepare, run_stage
-
-PARTS = ("plus", "minus", "other")
 
 
 def main(arguments: list[str] | None = None) -> None:
     args = figure_parser(__doc__, "generator", "judge", "figure", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.arithmetic, args.name, "figures.arithmetic")
-    seed = params.run.seed
 
     device = prepare(params.run)
-    study = Study(Generator.from_file(args.generator, device), FaceJudge.from_file(args.judge), section, seed)
+    study = open_study(
+        Generator.from_file(args.generator, device), args.generator, args.judge, section, params.run.seed
+    )
     blocks: list[Images] = []
-    metrics: dict[str, Any] = {"triples": section.triples, "exemplars": section.exemplars}
+    metrics: dict[str, Any] = {"exemplars": section.exemplars, **study.about}
+    measured = []
     for number, terms in enumerate(section.sums):
         pools = study.pools(terms)
+        if min(map(len, pools)) < section.exemplars:
+            blocks.append(study.unfinished(terms))
+            continue
         blocks.append(study.picture(terms, pools, number))
-        metrics |= {f"sum{number + 1}_{name}": value for name, value in study.measure(terms, pools, number).items()}
-    for name in ("mean_success", "single_success", "pixel_success", "chance"):
-        metrics[name] = float(np.mean([metrics[f"sum{n + 1}_{name}"] for n in range(len(section.sums))]))
+        measured.append(study.measure(terms, pools, number))
+        metrics |= {f"sum{number + 1}_{name}": value for name, value in measured[-1].items()}
+    metrics["sums_drawn"] = len(measured)
+    for name in study.averaged if measured else ():
+        metrics[name] = float(np.mean([figures[name] for figures in measured]))
     write_png(args.figure, above(blocks, 20))
     write_json(args.metrics, metrics)
 
 
 class Study:
-    """A generator, a judge, and many samples that the judge has read."""
+    """A generator and the samples among which exemplars of concepts are."""
 
-    def __init__(self, generator: Generator, judge: FaceJudge, section: ArithmeticFigure, seed: int) -> None:
-        self.generator, self.judge, self.section, self.seed = generator, judge, section, seed
-        estimate_generator(generator, section.statistics_batches, torch_generator(seed, "arithmetic", "statistics"))
-        self.z = generator.draw_latents(section.candidates, torch_generator(seed, "arithmetic", "candidates"))
-        self.images = self.draw(self.z)
-        self.answers = judge.predict(self.images)
+    about: dict[str, Any]
+    averaged: tuple[str, ...]
+
+    def __init__(self, generator: Generator, section: ArithmeticFigure, drawing: Drawing, seed: int) -> None:
+        self.generator, self.section, self.seed = generator, section, seed
+        self.z, self.images = looked_at(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
 
     def draw(self, z: Tensor) -> Images:
         """Images of latents, each by itself."""
         return draw(self.generator, z, "estimated")
 
     def pools(self, terms: Sum) -> list[Numbers]:
-        """For each of the three concepts, the numbers of the samples that are most typical of it."""
-        scores = [confidence(self.answers, self.judge.attributes, getattr(terms, part)) for part in PARTS]
-        return [most_typical(score, self.section.pool) for score in scores]
+        """For each of the three concepts, the numbers of samples that show it."""
+        raise NotImplementedError
+
+    def measure(self, terms: Sum, pools: list[Numbers], number: int) -> dict[str, float]:
+        """Figures of one sum."""
+        raise NotImplementedError
+
+    def unfinished(self, terms: Sum) -> Images:
+        """A block for a sum that too few exemplars have been chosen for."""
+        some = tile(self.images[: 4 * self.section.exemplars], 4 * self.section.exemplars)
+        return title(
+            f"{sum_in_words(terms)}: exemplars have still to be chosen", enlarge(some, self.section.enlargement)
+        )
+
+    def picture(self, terms: Sum, pools: list[Numbers], number: int) -> Images:
+        """One block of the figure."""
+        k = self.section.enlargement
+        chosen = [pool[: self.section.exemplars] for pool in pools]
+        parts: list[Images] = []
+        for numbers, mark in zip(chosen, ("-", "+", "="), strict=True):
+            mean = self.draw(self.z[numbers].mean(0, keepdim=True))
+            column = enlarge(above([tile(self.images[numbers], 1), tile(mean, 1)], 4), k)
+            parts += [column, sign(mark, column.shape[0], 28)]
+        result = arithmetic(*(self.z[numbers] for numbers in chosen))
+        random = torch_generator(self.seed, "arithmetic", "neighbours", number)
+        panel = self.draw(neighbourhood(result, self.section.reach, 8, random))
+        parts += [enlarge(tile(panel, 3), k), title("single z", enlarge(tile(self.singles(chosen), 1), k))]
+        parts.append(title("pixels", enlarge(self.pixel_rows(chosen), k)))
+        return title(sum_in_words(terms), beside(parts, 8))
+
+    def singles(self, chosen: list[Numbers]) -> Images:
+        """What one exemplar of each concept gives, the first of each, the second of each and so on."""
+        return self.draw(arithmetic(*(self.z[numbers][:, None] for numbers in chosen)))
+
+    def pixel_rows(self, chosen: list[Numbers]) -> Images:
+        """The sum of the mean images, and the mean of the sums of single images: the same arithmetic in pixels."""
+        triples = [self.images[numbers][:, None] for numbers in chosen]
+        singles = pixel_sum(triples)
+        means = pixel_sum([self.images[numbers][None] for numbers in chosen])
+        return above([tile(means, 1), tile(singles, len(singles))], 4)
+
+
+class JudgedStudy(Study):
+    """A judge has read the samples: it chooses the most typical ones and counts successes."""
+
+    averaged = ("mean_success", "single_success", "pixel_success", "chance")
+
+    def __init__(self, generator: Generator, judge: FaceJudge, section: ArithmeticFigure, drawing: Drawing) -> None:
+        super().__init__(generator, section, drawing, drawing.seed)
+        self.judge, self.answers = judge, judge.predict(self.images)
+        self.about = {"judged_by": "judge", "triples": section.triples}
+
+    def scores(self, terms: Sum) -> list[Any]:
+        """How surely each sample shows each of the three concepts."""
+        return [confidence(self.answers, self.judge.attributes, term) for term in parts_of(terms)]
+
+    def pools(self, terms: Sum) -> list[Numbers]:
+        """The samples that are most typical of each concept."""
+        return [most_typical(score, self.section.pool) for score in self.scores(terms)]
 
     def measure(self, terms: Sum, pools: list[Numbers], number: int) -> dict[str, float]:
         """How often random triples of exemplars give the expected attributes."""
@@ -78,7 +145,7 @@ class Study:
         ]
         means = arithmetic(*(self.z[chosen] for chosen in drawn))
         singles = arithmetic(*(self.z[chosen[:, :1]] for chosen in drawn))
-        surest = [confidence(self.answers, self.judge.attributes, getattr(terms, part)) for part in PARTS]
+        surest = self.scores(terms)
         return {
             "mean_success": self.share(self.draw(means), wanted),
             "single_success": self.share(self.draw(singles), wanted),
@@ -91,30 +158,56 @@ class Study:
         """Share of images that show all of a concept."""
         return float(shows(self.judge.predict(images), self.judge.attributes, wanted).mean())
 
-    def picture(self, terms: Sum, pools: list[Numbers], number: int) -> Images:
-        """One block of the figure."""
-        k = self.section.enlargement
-        chosen = [pool[: self.section.exemplars] for pool in pools]
-        parts: list[Images] = []
-        for numbers, mark in zip(chosen, ("-", "+", "="), strict=True):
-            column = above(
-                [tile(self.images[numbers], 1), tile(self.draw(self.z[numbers].mean(0, keepdim=True)), 1)], 4
-            )
-            column = enlarge(column, k)
-            parts += [column, sign(mark, column.shape[0], 28)]
-        result = arithmetic(*(self.z[numbers] for numbers in chosen))
-        random = torch_generator(self.seed, "arithmetic", "neighbours", number)
-        panel = self.draw(neighbourhood(result, self.section.reach, 8, random))
-        parts += [enlarge(tile(panel, 3), k), enlarge(self.pixel_rows(chosen), k)]
-        text = f"({describe(terms.plus)}) - ({describe(terms.minus)}) + ({describe(terms.other)})"
-        return title(text, beside(parts, 8))
 
-    def pixel_rows(self, chosen: list[Numbers]) -> Images:
-        """The sum of the mean images, and the mean of the sums of single images: the same arithmetic in pixels."""
-        triples = [self.images[numbers][:, None] for numbers in chosen]
-        singles = pixel_sum(triples)
-        means = pixel_sum([self.images[numbers][None] for numbers in chosen])
-        return above([tile(means, 1), tile(singles, len(singles))], 4)
+class StudyByHand(Study):
+    """A person has chosen exemplars. Nobody counts successes, but why single z are unstable can be measured."""
+
+    averaged = ("mean_length", "single_length", "single_spread")
+
+    def __init__(self, generator: Generator, said: Annotations, section: ArithmeticFigure, seed: int) -> None:
+        super().__init__(generator, section, said.drawing, seed)
+        self.said = said
+        concepts = {describe(term): section.exemplars for terms in section.sums for term in parts_of(terms)}
+        self.about = {"judged_by": "hand", "missing": "; ".join(missing_exemplars(concepts, said))}
+
+    def pools(self, terms: Sum) -> list[Numbers]:
+        """The samples that a person chose for each concept."""
+        return [np.array(self.said.concepts.get(describe(term), []), np.int64) for term in parts_of(terms)]
+
+    def measure(self, terms: Sum, pools: list[Numbers], number: int) -> dict[str, float]:
+        """Length of sums over that of samples' z, and how much single z's results differ, over how samples do.
+
+        A sum of three means has the spread of one z, a sum of three z three times the variance, so it lies 1.7 times as
+        far out, where the generator was never trained.
+        """
+        chosen = [pool[: self.section.exemplars] for pool in pools]
+        length = self.z.norm(dim=1).mean()
+        singles = torch.stack([self.z[a] - self.z[b] + self.z[c] for a, b, c in product(*chosen)])
+        return {
+            "mean_length": float(arithmetic(*(self.z[numbers] for numbers in chosen)).norm() / length),
+            "single_length": float(singles.norm(dim=1).mean() / length),
+            "single_spread": mean_distance(self.draw(singles)) / max(mean_distance(self.images), 1e-9),
+        }
+
+
+def open_study(generator: Generator, path: Path, judge: Path, section: ArithmeticFigure, seed: int) -> Study:
+    """The study that what `judge` names makes possible."""
+    drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
+    if not by_hand(judge):
+        return JudgedStudy(generator, FaceJudge.from_file(judge), section, drawing)
+    said = annotations_that_fit(judge, path, generator.architecture.image_size, drawing)
+    return StudyByHand(generator, said, section, seed)
+
+
+def parts_of(terms: Sum) -> tuple[Any, Any, Any]:
+    """The three concepts of a sum."""
+    return terms.plus, terms.minus, terms.other
+
+
+def sum_in_words(terms: Sum) -> str:
+    """(glasses) - (no glasses) + (long hair, no glasses)."""
+    plus, minus, other = map(describe, parts_of(terms))
+    return f"({plus}) - ({minus}) + ({other})"
 
 
 def pixel_sum(terms: list[Images]) -> Images:

@@ -11,9 +11,9 @@ import torch
 
 from dcgan.drawing import above, title
 from dcgan.files import write_json
-from dcgan.memorization import pixel_distances
+from dcgan.memorization import mean_distance
 from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, write_png
+from dcgan.pixels import enlarge, tile, write_png
 from dcgan.random import derived_seed, numpy_generator
 from dcgan.store import ImageStore
 from workflow.figures import figure_parser, section_named
@@ -50,13 +50,6 @@ def main(arguments: list[str] | None = None) -> None:
             "variety": variety / real_variety if real_variety else None,
         },
     )
-
-
-def mean_distance(images_uint8: Images) -> float:
-    """Mean RMS difference between two different images of a set."""
-    distances = pixel_distances(images_uint8, images_uint8)
-    pairs = distances[np.triu_indices(len(images_uint8), k=1)]
-    return float(pairs.mean(dtype=np.float64)) if len(pairs) else 0.0
 
 
 if __name__ == "__main__":

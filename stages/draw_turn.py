@@ -1,10 +1,12 @@
 """Turns heads: moves faces along the vector from faces looking left to faces looking right (section 6.3.2, Figure 8).
 
-Inputs:  a generator; the judge of faces, which finds the faces that look left and right, and measures poses;
-         `figures.turn.<name>` of params.yaml.
+Inputs:  a generator; who finds the faces that look left and right: the judge of faces, which also measures poses, or
+         annotations by hand (JSON, `make annotate`); `figures.turn.<name>` of params.yaml.
 Outputs: a PNG: the mean left face and the mean right face, and five random faces in 11 steps, the middle one as it
          was; a JSON: of how many random faces the pose grows with every step, the mean rank correlation of pose and
-         step, how far a head turns in degrees, and the same along random directions of the same length.
+         step, how far a head turns, and the same along random directions of the same length. A judge reads poses in
+         degrees. By hand a pose is how far an image has come from the mean of the pictures that look left to that of
+         those that look right, 0 to 1: the person's own choice is the measure.
 Published: pictures; "we were able to reliably transform their pose".
 Differs: batch-norm statistics are estimated: the 11 steps of a face have none of their own.
 """
@@ -15,14 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan.concepts import most_typical
-from dcgan.drawing import above, beside, draw, estimate_generator, title
+from dcgan.concepts import LEFT, RIGHT, Numbers, most_typical
+from dcgan.drawing import above, beside, draw, looked_at, title
 from dcgan.files import write_json
 from dcgan.judges import FaceJudge, Floats
 from dcgan.latents import along, turn_vector
 from dcgan.networks import Generator
 from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import torch_generator
+from workflow.annotations import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
 from workflow.figures import figure_parser, section_named
 from workflow.params import TurnFigure
 from workflow.stage import load_params, prepare, run_stage
@@ -35,34 +38,97 @@ def main(arguments: list[str] | None = None) -> None:
     seed = params.run.seed
 
     device = prepare(params.run)
-    generator, judge = Generator.from_file(args.generator, device), FaceJudge.from_file(args.judge)
-    estimate_generator(generator, section.statistics_batches, torch_generator(seed, "turn", "statistics"))
-    left, right = extremes(generator, judge, section, torch_generator(seed, "turn", "candidates"))
-    direction = turn_vector(left, right)
-    faces = generator.draw_latents(max(section.measured, section.shown), torch_generator(seed, "turn", "faces"))
-    elsewhere = torch.randn(faces.shape, generator=torch_generator(seed, "turn", "random directions"))
-    elsewhere *= direction.norm() / elsewhere.norm(dim=1, keepdim=True)
-
-    turned = draw_steps(generator, faces, direction, section)
-    metrics: dict[str, Any] = {"faces": section.measured, "steps": section.steps}
-    for suffix, images in (
-        ("", turned),
-        ("_random_direction", draw_steps(generator, faces, elsewhere, section)),
-    ):
-        figures = pose_figures(pose_tracks(judge, images, section), section.tolerance, section.least_turn)
-        metrics |= {f"{name}{suffix}": value for name, value in figures.items()}
-    ends = draw(generator, torch.stack([left.mean(0), right.mean(0)]), "estimated")
-    write_png(args.figure, picture(ends, turned, section))
+    generator = Generator.from_file(args.generator, device)
+    drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
+    if by_hand(args.judge):
+        said = annotations_that_fit(args.judge, args.generator, generator.architecture.image_size, drawing)
+        turn: Turn = TurnByHand(generator, said, section)
+    else:
+        turn = JudgedTurn(generator, FaceJudge.from_file(args.judge), drawing, section)
+    if turn.missing:
+        write_png(args.figure, title(f"still to be chosen: {turn.missing}", tile(turn.images[:50], section.steps)))
+        write_json(args.metrics, {"judged_by": turn.judged_by, "missing": turn.missing})
+        return
+    turned, metrics = turn_faces(turn, section, seed)
+    write_png(args.figure, picture(turn, turned, section))
     write_json(args.metrics, metrics)
 
 
-def extremes(
-    generator: Generator, judge: FaceJudge, section: TurnFigure, random: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Latents of the samples that look farthest left and farthest right: (exemplars, Z) each."""
-    z = generator.draw_latents(section.candidates, random)
-    poses = judge.predict(draw(generator, z, "estimated"))[:, -1]
-    return z[most_typical(-poses, section.exemplars)], z[most_typical(poses, section.exemplars)]
+class Turn:
+    """Samples of a generator, those that look left and right among them, and who reads a pose."""
+
+    judged_by: str
+    left: Numbers
+    right: Numbers
+    missing = ""
+
+    def __init__(self, generator: Generator, drawing: Drawing) -> None:
+        self.generator = generator
+        self.z, self.images = looked_at(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
+
+    def pose(self, images: Images) -> Floats:
+        """The pose of each image: (N,), more to the right being larger."""
+        raise NotImplementedError
+
+
+class JudgedTurn(Turn):
+    """A judge finds the samples that look farthest left and right, and reads poses in degrees."""
+
+    judged_by = "judge"
+
+    def __init__(self, generator: Generator, judge: FaceJudge, drawing: Drawing, section: TurnFigure) -> None:
+        super().__init__(generator, drawing)
+        self.judge = judge
+        poses = self.pose(self.images)
+        self.left, self.right = most_typical(-poses, section.exemplars), most_typical(poses, section.exemplars)
+        self.tolerance, self.least_turn = section.tolerance, section.least_turn
+
+    def pose(self, images: Images) -> Floats:
+        """Degrees."""
+        poses: Floats = self.judge.predict(images)[:, -1]
+        return poses
+
+
+class TurnByHand(Turn):
+    """A person has chosen samples; the way between the means of their pictures is the scale of poses."""
+
+    judged_by = "hand"
+    # Of the way. A person's scale has no error of its own to allow for.
+    tolerance, least_turn = 0.0, 0.0
+
+    def __init__(self, generator: Generator, said: Annotations, section: TurnFigure) -> None:
+        super().__init__(generator, said.drawing)
+        self.missing = "; ".join(missing_exemplars(dict.fromkeys((LEFT, RIGHT), section.exemplars), said))
+        self.left, self.right = (
+            np.array(said.concepts.get(end, []), np.int64)[: section.exemplars] for end in (LEFT, RIGHT)
+        )
+
+    def pose(self, images: Images) -> Floats:
+        """Share of the way from the mean left picture, 0, to the mean right one, 1, along the line between them."""
+        left, right = (self.images[ends].astype(np.float64).mean(0) for ends in (self.left, self.right))
+        way = (right - left).ravel()
+        poses: Floats = ((images.reshape(len(images), -1) - left.ravel()) @ way / (way @ way)).astype(np.float32)
+        return poses
+
+
+def turn_faces(turn: Turn, section: TurnFigure, seed: int) -> tuple[Images, dict[str, Any]]:
+    """Random faces at every step along the turn vector, and how steadily they turn, beside random directions."""
+    direction = turn_vector(turn.z[turn.left], turn.z[turn.right])
+    n_faces = max(section.measured, section.shown)
+    faces = turn.generator.draw_latents(n_faces, torch_generator(seed, "turn", "faces"))
+    elsewhere = torch.randn(faces.shape, generator=torch_generator(seed, "turn", "random directions"))
+    elsewhere *= direction.norm() / elsewhere.norm(dim=1, keepdim=True)
+    turned = draw_steps(turn.generator, faces, direction, section)
+    metrics: dict[str, Any] = {"judged_by": turn.judged_by, "faces": section.measured, "steps": section.steps}
+    for suffix, images in (
+        ("", turned),
+        ("_random_direction", draw_steps(turn.generator, faces, elsewhere, section)),
+    ):
+        tracks = turn.pose(images).reshape(-1, section.steps)[: section.measured]
+        figures = pose_figures(tracks, turn.tolerance, turn.least_turn)
+        metrics |= {f"{name}{suffix}": value for name, value in figures.items()}
+    unit = "degrees" if turn.judged_by == "judge" else "share"
+    return turned, {name.replace("turned", f"turned_{unit}"): value for name, value in metrics.items()}
 
 
 def draw_steps(generator: Generator, faces: Tensor, direction: Tensor, section: TurnFigure) -> Images:
@@ -70,13 +136,8 @@ def draw_steps(generator: Generator, faces: Tensor, direction: Tensor, section: 
     return draw(generator, along(faces, direction, section.steps, section.span).flatten(0, 1), "estimated")
 
 
-def pose_tracks(judge: FaceJudge, turned: Images, section: TurnFigure) -> Floats:
-    """The pose in degrees along the steps of each face that is measured: (F, steps)."""
-    return judge.predict(turned)[:, -1].reshape(-1, section.steps)[: section.measured]
-
-
 def pose_figures(tracks: Floats, tolerance: float, least_turn: float) -> dict[str, float]:
-    """How steadily poses grow along the steps: tracks (F, steps) in degrees.
+    """How steadily poses grow along the steps: tracks (F, steps).
 
     Monotone: no step goes back by more than `tolerance`, and the face turns by `least_turn` or more.
     """
@@ -89,16 +150,17 @@ def pose_figures(tracks: Floats, tolerance: float, least_turn: float) -> dict[st
         "monotone_share": float(((steps >= -tolerance).all(axis=1) & (turns >= least_turn)).mean()),
         "strictly_monotone_share": float((steps > 0).all(axis=1).mean()),
         "rank_correlation": float(np.mean(correlations)),
-        "turned_degrees": float(turns.mean()),
+        "turned": float(turns.mean()),
     }
 
 
-def picture(ends: Images, turned: Images, section: TurnFigure) -> Images:
+def picture(turn: Turn, turned: Images, section: TurnFigure) -> Images:
     """The two mean faces over the rows of faces that turn."""
     rows = turned[: section.shown * section.steps]
+    latents = torch.stack([turn.z[ends].mean(0) for ends in (turn.left, turn.right)])
     means = [
         title(text, enlarge(image, 2 * section.enlargement))
-        for text, image in zip(("mean left", "mean right"), ends, strict=True)
+        for text, image in zip(("mean left", "mean right"), draw(turn.generator, latents, "estimated"), strict=True)
     ]
     return above([beside(means, 24), enlarge(tile(rows, section.steps), section.enlargement)], 12)
 

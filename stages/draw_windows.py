@@ -1,11 +1,11 @@
 """Makes the generator forget windows: drops the feature maps that draw them (section 6.3.1, Figure 6).
 
-Inputs:  a generator; the judge of windows, which boxes them in place of a person; `figures.windows.<name>` of
-         params.yaml.
-Outputs: a PNG, ten samples over the same ten with the maps dropped; a JSON: maps dropped of how many, how well the
-         logistic regression tells window positions from random ones, share of samples with a window before and after,
-         how much pixels changed inside and outside the boxes (share of the pixel range), and, for comparison, the same
-         after dropping as many maps at random.
+Inputs:  a generator; who boxes windows: a judge's file, or annotations by hand (JSON, `make annotate`);
+         `figures.windows.<name>` of params.yaml.
+Outputs: a PNG, ten samples over the same ten with the maps dropped; a JSON: who judged, maps dropped of how many, how
+         well the logistic regression tells window positions from random ones, share of samples with a window, how much
+         pixels changed inside and outside the boxes (share of the pixel range), and the same after dropping as many
+         maps at random (mean of ten draws). With a judge also the share of samples that have a window afterwards.
 Published: 200 maps dropped; "the network mostly forgets to draw windows", replacing them with other objects.
 """
 
@@ -16,16 +16,19 @@ import numpy.typing as npt
 import torch
 
 from dcgan.boxes import Box, positions_inside
-from dcgan.drawing import above, draw, estimate_generator, title
+from dcgan.drawing import above, draw, looked_at, title
 from dcgan.files import write_json
 from dcgan.judges import WindowJudge, boxes_of, windowed
 from dcgan.networks import Generator
 from dcgan.pixels import Images, enlarge, tile, to_uint8, write_png
-from dcgan.random import numpy_generator, torch_generator
+from dcgan.random import numpy_generator
 from dcgan.windows import MapWeights, change, fit_maps, images_without, layer_number
+from workflow.annotations import Drawing, annotations_that_fit, by_hand
 from workflow.figures import figure_parser, section_named
 from workflow.params import WindowsFigure
 from workflow.stage import load_params, prepare, run_stage
+
+RANDOM_DRAWS = 10
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,31 +38,35 @@ def main(arguments: list[str] | None = None) -> None:
     seed = params.run.seed
 
     device = prepare(params.run)
-    judge = WindowJudge.from_file(args.judge)
-    removal = Removal(Generator.from_file(args.generator, device), section, seed)
-    boxes = boxes_of(judge.predict(removal.before), removal.size)
+    generator = Generator.from_file(args.generator, device)
+    size = generator.architecture.image_size
+    drawing = Drawing(seed=seed, samples=section.samples, statistics_batches=section.statistics_batches)
+    if by_hand(args.judge):
+        said = annotations_that_fit(args.judge, args.generator, size, drawing)
+        judge, removal, boxes = None, Removal(generator, section, said.drawing), said.boxes_in_pixels()
+    else:
+        judge, removal = WindowJudge.from_file(args.judge), Removal(generator, section, drawing)
+        boxes = boxes_of(judge.predict(removal.before), size)
     random = numpy_generator(seed, "windows", args.name)
     fitted = removal.fit(boxes, random)
-    at_random = np.sort(random.permutation(len(fitted.weights))[: len(fitted.positive)])
-    images = [removal.before, removal.without(fitted.positive), removal.without(at_random)]
-    seen = [windowed(judge.predict(version)) for version in images]
-    write_png(args.figure, picture(images[0], images[1], seen[0], section))
-    inside = positions_inside(boxes, section.samples, removal.size, removal.size)
-    counts = {"samples": section.samples, "boxes": len(boxes), "maps": len(fitted.weights)}
-    write_json(args.metrics, counts | figures(fitted, seen, images, inside))
+    images = [removal.before, removal.without(fitted.positive)]
+    images += [removal.without(maps) for maps in random_maps(fitted, random)]
+    inside = positions_inside(boxes, len(images[0]), size, size)
+    write_png(args.figure, picture(images[0], images[1], inside.any(axis=(1, 2)), section))
+    figures = {"judged_by": "hand" if judge is None else "judge", "samples": len(images[0]), "boxes": len(boxes)}
+    write_json(args.metrics, figures | measured(fitted, images, inside) | (seen_after(judge, images) if judge else {}))
 
 
 class Removal:
     """The samples of a generator, and the same with feature maps of one layer dropped."""
 
-    def __init__(self, generator: Generator, section: WindowsFigure, seed: int) -> None:
+    def __init__(self, generator: Generator, section: WindowsFigure, drawing: Drawing) -> None:
         self.generator, self.section = generator, section
         self.size = generator.architecture.image_size
-        if section.statistics == "estimated":
-            estimate_generator(generator, section.statistics_batches, torch_generator(seed, "windows", "statistics"))
-        device = next(generator.parameters()).device
-        self.z = generator.draw_latents(section.samples, torch_generator(seed, "windows", "samples")).to(device)
-        self.before = draw(generator, self.z, section.statistics)
+        z, self.before = looked_at(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
+        self.z = z.to(next(generator.parameters()).device)
+        if section.statistics == "batch":
+            self.before = draw(generator, self.z, "batch")
 
     @torch.no_grad()
     def fit(self, boxes: list[Box], random: np.random.Generator) -> MapWeights:
@@ -75,32 +82,45 @@ class Removal:
         return to_uint8(images, self.generator.architecture.pixel_range)
 
 
-def figures(
-    fitted: MapWeights, seen: list[npt.NDArray[np.bool_]], images: list[Images], inside: npt.NDArray[np.bool_]
-) -> dict[str, Any]:
-    """What the JSON says: `seen` and `images` are before, after, and after dropping random maps."""
-    before, after, after_random = images
-    changes, random_changes = change(before, after, inside), change(before, after_random, inside)
+def random_maps(fitted: MapWeights, random: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+    """As many maps as are dropped, at random, several times: what dropping any maps does."""
+    orders = [random.permutation(len(fitted.weights)) for _ in range(RANDOM_DRAWS)]
+    return [np.sort(order[: len(fitted.positive)]) for order in orders]
+
+
+def measured(fitted: MapWeights, images: list[Images], inside: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """What can be said whoever drew the boxes; `images` are before, after, and after each draw of random maps."""
+    changes, *at_random = (change(images[0], version, inside) for version in images[1:])
+    random_changes = np.mean(at_random, axis=0)
     return {
+        "maps": len(fitted.weights),
         "maps_dropped": len(fitted.positive),
         "maps_dropped_published": 200,
         "position_accuracy": fitted.accuracy,
-        "share_with_window": float(seen[0].mean()),
-        "share_with_window_without_maps": float(seen[1].mean()),
-        "share_with_window_without_random_maps": float(seen[2].mean()),
+        "share_with_window": float(inside.any(axis=(1, 2)).mean()),
         "change_inside_boxes": changes[0],
         "change_outside_boxes": changes[1],
-        "change_inside_boxes_random_maps": random_changes[0],
-        "change_outside_boxes_random_maps": random_changes[1],
+        "change_inside_boxes_random_maps": float(random_changes[0]),
+        "change_outside_boxes_random_maps": float(random_changes[1]),
+    }
+
+
+def seen_after(judge: WindowJudge, images: list[Images]) -> dict[str, float]:
+    """Where a judge still sees a window: it can look at any image, a person has looked at the samples as they were."""
+    after, *at_random = (float(windowed(judge.predict(version)).mean()) for version in images[1:])
+    return {
+        "share_with_window_without_maps": after,
+        "share_with_window_without_random_maps": float(np.mean(at_random)),
     }
 
 
 def picture(before: Images, after: Images, with_window: npt.NDArray[np.bool_], section: WindowsFigure) -> Images:
     """The first samples that have a window (all samples where none has), over the same without the maps."""
     chosen = np.concatenate([np.flatnonzero(with_window), np.flatnonzero(~with_window)])[: section.shown]
+    below = "the same z, window maps dropped" if with_window.any() else "the same z; no window has been boxed"
     rows = [
         title(text, enlarge(tile(images[chosen], section.shown), section.enlargement))
-        for text, images in (("samples", before), ("the same z, window maps dropped", after))
+        for text, images in (("samples", before), (below, after))
     ]
     return above(rows, 4)
 

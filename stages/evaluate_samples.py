@@ -10,21 +10,15 @@ Published: none; the paper judges samples by eye and networks by their features.
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dcgan.autoencoder import Autoencoder
 from dcgan.batches import split_rows
-from dcgan.drawing import resized
 from dcgan.files import InputError, write_json
 from dcgan.networks import Generator
-from dcgan.pixels import Images
-from dcgan.quality import manifold_scores, sliced_wasserstein
-from dcgan.random import derived_seed, numpy_generator, torch_generator
+from dcgan.quality import compare
+from dcgan.random import derived_seed, numpy_generator
 from dcgan.store import ImageStore
 from workflow.stage import load_params, prepare, run_stage, stage_parser
-
-PROJECTIONS = 512
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,25 +43,6 @@ def main(arguments: list[str] | None = None) -> None:
     scores = compare(real, samples, autoencoder, seed)
     ceiling = compare(real, store.images[others], autoencoder, seed)
     write_json(args.metrics, {"n": len(unseen)} | scores | {f"{name}_real": value for name, value in ceiling.items()})
-
-
-def compare(real: Images, fake: Images, autoencoder: Autoencoder, seed: int) -> dict[str, float]:
-    """All figures of `fake` against `real`, (N, H, W, C) uint8 each."""
-    scores = manifold_scores(features(real, autoencoder), features(fake, autoencoder))
-    distance = sliced_wasserstein(as_rows(real), as_rows(fake), PROJECTIONS, torch_generator(seed, "projections"))
-    return scores | {"sliced_wasserstein": distance}
-
-
-@torch.no_grad()
-def features(images_uint8: Images, autoencoder: Autoencoder) -> Tensor:
-    """images_uint8: (N, H, W, 3) of any size -> code units before the threshold, (N, 128) float32."""
-    small = resized(images_uint8, autoencoder.image_shape[0])
-    return autoencoder.code(autoencoder.input(torch.from_numpy(small)))
-
-
-def as_rows(images_uint8: Images) -> Tensor:
-    """images_uint8: (N, H, W, C) -> (N, H*W*C) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images_uint8)).flatten(1).float() / 255
 
 
 if __name__ == "__main__":

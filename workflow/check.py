@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dcgan.files import InputError
+from workflow.consistency import BY_HAND
 from workflow.dag import Stage, resolved_stages, whole_outputs
 from workflow.params import Params, load_params
 from workflow.stage import run_stage
 
 if TYPE_CHECKING:
     from dcgan.sources import Kind
+
+FILLED_BY_HAND = "`make annotate` fills it once its generator is trained"
 
 
 class RawSource(NamedTuple):
@@ -63,7 +66,8 @@ def check_existence(
         for path in stage.inputs:
             if path not in made and not (root / path).exists():
                 named = f"params.yaml: {sources[path].key}: " if path in sources else f"stage {stage.name}: "
-                raise InputError(f"{named}{path!r} does not exist, and no stage makes it")
+                hint = f" (put {{}} into it: {FILLED_BY_HAND})" if path.endswith(BY_HAND) else ""
+                raise InputError(f"{named}{path!r} does not exist, and no stage makes it{hint}")
 
 
 def check_kind(root: Path, source: RawSource) -> None:

@@ -8,7 +8,7 @@ is checked out. What is not at hand (never recorded, or not in DVC's cache) is n
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -121,7 +121,7 @@ def charts_of(revisions: Sequence[Revision]) -> Iterator[Chart]:
             for curve, lines in curves.items():
                 if len(lines) < 2 or any(differs(lines[0], other) for other in lines[1:]):
                     title = ": ".join(part.replace("_", " ") for part in (TITLES.get(base, base), item, curve) if part)
-                    drawn = chart(plan, lines, title)
+                    drawn = chart(replace(plan, sees=""), lines, title)
                     yield from [drawn] if drawn else []
 
 
@@ -149,8 +149,8 @@ def shown(revision: Revision, path: str) -> Shown:
     if content is None:
         absence = "Not at hand: never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
         return Shown(revision.name, None, absence, "")
-    epoch = picture_name(PurePosixPath(inside[-1]).stem) if inside[-1] != path else ""
-    return Shown(revision.name, picture(content, inside[-1], f"Samples of {revision.name}"), "", epoch)
+    epoch = picture_name(inside[-1]) if inside[-1] != path else ""
+    return Shown(revision.name, picture(content, inside[-1], f"Grid of samples of {revision.name}"), "", epoch)
 
 
 def latents(revisions: Sequence[Revision], network: str) -> str:

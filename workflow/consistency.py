@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from dcgan.architectures import ARCHITECTURES, Architecture
+from dcgan.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params import Params, TrainedNetwork
 
 CROP32 = 32
+BY_HAND = ".json"  # a person's annotations, see workflow/annotations.py
 
 
 class ImageKind(NamedTuple):
@@ -33,6 +34,7 @@ def impossible(params: Params) -> Iterator[str]:
     for name, section in params.train.items():
         yield from wrong_network(f"train.{name}", section, stores)
         yield from wrong_training(f"train.{name}", section)
+    yield from wrong_guidelines(params, stores)
     yield from wrong_features(params)
     yield from wrong_names(params)
 
@@ -100,6 +102,31 @@ def misfit(beginning: str, architecture: Architecture, images: str, store: Image
         yield f"{beginning} (it is conditional, and {images} has no labels)"
 
 
+def wrong_guidelines(params: Params, stores: dict[str, ImageKind]) -> Iterator[str]:
+    """The sweep is over images that are trained on anyway, and compares with one variant that changes nothing."""
+    guidelines = params.guidelines
+    yield from unknown("guidelines.sets", guidelines.sets, params.train, "train")
+    for name in (name for name in guidelines.sets if name in params.train):
+        if params.train[name].images != guidelines.images:
+            yield f"guidelines.images: {guidelines.images!r} is not allowed (train.{name}.images is another)"
+    if [variant.changes() for variant in guidelines.variants.values()].count({}) != 1:
+        yield "guidelines.variants: exactly one has to change nothing, such as `published: {}`"
+    architecture = ARCHITECTURES.get(guidelines.network)
+    if architecture is None or architecture.classes:
+        allowed = ", ".join(name for name, row in ARCHITECTURES.items() if not row.classes)
+        yield f"guidelines.network: {guidelines.network!r} is not allowed (one of {allowed})"
+        return
+    if guidelines.sets and guidelines.images in stores:
+        beginning = f"guidelines.network: {guidelines.network!r} is not allowed"
+        yield from misfit(beginning, architecture, guidelines.images, stores[guidelines.images])
+    for name, variant in guidelines.variants.items() if guidelines.sets else ():
+        rows = {key: value for key, value in variant.changes().items() if key in Architecture.__dataclass_fields__}
+        try:
+            architecture_from(architecture.description | rows)
+        except ValueError as error:
+            yield f"guidelines.variants.{name}: {error}"
+
+
 def is_made_by_the_dag(path: str) -> bool:
     """Whether a store lies where only stages write: such a path has to be one that a stage makes."""
     return PurePosixPath(path).parts[:2] in {("data", folder) for folder in ("bedrooms", "faces", "packed")}
@@ -112,9 +139,28 @@ def wrong_names(params: Params) -> Iterator[str]:
         yield from unknown(f"figures.{figure}", sections, networks, "train")
     yield from unknown("judge.windows", params.judge.windows, networks, "train")
     yield from unknown("judge.faces", params.judge.faces, networks, "train")
-    yield from unknown("figures.windows", params.figures.windows, params.judge.windows, "judge.windows")
-    yield from unknown("figures.arithmetic", params.figures.arithmetic, params.judge.faces, "judge.faces")
-    yield from unknown("figures.turn", params.figures.turn, params.judge.faces, "judge.faces")
+    yield from wrong_judges(params)
+
+
+def wrong_judges(params: Params) -> Iterator[str]:
+    """A figure rests on a judge that is trained, or on a person's annotations; each has its way of naming concepts."""
+    of_windows = {f"data/judges/windows_{name}.safetensors" for name in params.judge.windows}
+    of_faces = {f"data/judges/faces_{name}.safetensors" for name in params.judge.faces}
+    figures = params.figures
+    for kind, sections, made in (
+        ("windows", figures.windows, of_windows),
+        ("arithmetic", figures.arithmetic, of_faces),
+        ("turn", figures.turn, of_faces),
+    ):
+        for name, section in sections.items():
+            yield from unknown_path(f"figures.{kind}.{name}.judge", section.judge, "data/judges/", made)
+    for name, windows in figures.windows.items():
+        if windows.statistics == "batch" and windows.judge.endswith(BY_HAND):
+            yield f"figures.windows.{name}.statistics: 'batch' is not allowed (boxes by hand lie on estimated samples)"
+    for name, arithmetic in figures.arithmetic.items():
+        terms = [term for one in arithmetic.sums for term in (one.plus, one.minus, one.other)]
+        for term in (term for term in terms if isinstance(term, str) and not arithmetic.judge.endswith(BY_HAND)):
+            yield f"figures.arithmetic.{name}.sums: {term!r} is not allowed (a judge needs attributes: {{smile: 1}})"
 
 
 def wrong_features(params: Params) -> Iterator[str]:

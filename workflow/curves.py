@@ -91,6 +91,12 @@ TRAINING = (
         "epoch",
         ("d_real", "d_fake"),
     ),
+    Plan(
+        "How much samples of the same z differ, in grey levels",
+        "A fall towards 0 is a collapse: all samples look alike.",
+        "epoch",
+        ("spread",),
+    ),
 )
 CURVES: dict[str, tuple[Plan, ...]] = {
     "fit_autoencoder": (

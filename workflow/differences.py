@@ -83,6 +83,6 @@ def is_number(value: Any) -> bool:
 
 def difference(change: float, first: float) -> str:
     """A change with its sign, and in percent of what was there."""
-    text = f"{change:+,.4g}"
+    text = f"{change:+,}" if isinstance(change, int) else f"{change:+.4g}"
     share = f" ({100 * change / abs(first):+.1f} %)" if first else ""
     return f"{text}{share}".replace("-", "−")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Metrics = Mapping[str, Any]
+UNFINISHED = "{}: `make annotate`, then run the pipeline again"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -72,6 +73,25 @@ def samples(m: Metrics) -> str:
     return f"two samples differ {m['variety']:.2f} times as much as two real images"
 
 
+def guidelines(m: Metrics) -> str:
+    """Section 3, broken one rule at a time."""
+    return (
+        f"of {m['variants']} rules broken one at a time, {m['covers_clearly_less']} made samples cover clearly less of "
+        f"the held-out images and {m['covers_clearly_more']} clearly more ({m['seeds']} seeds; as published: "
+        f"{percent(m['coverage'])})"
+    )
+
+
+def animation(m: Metrics) -> str:
+    """Training as a moving picture."""
+    if "last_change" not in m:
+        return ""
+    return (
+        f"samples of the same z changed by {percent(m['first_change'], 1)} of the pixel range from the first grid to "
+        f"the second, by {percent(m['last_change'], 1)} to the last of {m['grids']}"
+    )
+
+
 def walk(m: Metrics) -> str:
     """Figure 4."""
     return (
@@ -98,6 +118,8 @@ def nearest(m: Metrics) -> str:
 
 def windows(m: Metrics) -> str:
     """Figure 6."""
+    if m["judged_by"] == "hand":
+        return windows_by_hand(m)
     return (
         f"{percent(m['share_with_window'])} of samples have a window, {percent(m['share_with_window_without_maps'])} "
         f"without {m['maps_dropped']} of {m['maps']} feature maps "
@@ -105,19 +127,58 @@ def windows(m: Metrics) -> str:
     )
 
 
+def windows_by_hand(m: Metrics) -> str:
+    """Figure 6, where a person drew the boxes."""
+    if not m["boxes"]:
+        return UNFINISHED.format("no window has been boxed")
+    return (
+        f"by hand: {m['boxes']} boxes on {percent(m['share_with_window'])} of {m['samples']} samples; without "
+        f"{m['maps_dropped']} of {m['maps']} feature maps pixels change by {percent(m['change_inside_boxes'], 1)} of "
+        f"their range inside boxes and {percent(m['change_outside_boxes'], 1)} outside (as many random maps: "
+        f"{percent(m['change_inside_boxes_random_maps'], 1)}, {percent(m['change_outside_boxes_random_maps'], 1)})"
+    )
+
+
 def arithmetic(m: Metrics) -> str:
     """Figure 7."""
+    if m["judged_by"] == "hand":
+        return arithmetic_by_hand(m)
     return (
         f"expected attributes in {percent(m['mean_success'])} of results with the mean of {m['exemplars']} z, "
         f"{percent(m['single_success'])} with single z, {percent(m['chance'])} by chance"
     )
 
 
+def arithmetic_by_hand(m: Metrics) -> str:
+    """Figure 7, where a person chose the exemplars."""
+    if not m["sums_drawn"]:
+        return UNFINISHED.format(f"still to be chosen: {m['missing']}")
+    return (
+        f"exemplars by hand: sums of the mean of {m['exemplars']} z lie {m['mean_length']:.2f} times as far out as "
+        f"samples do, of single z {m['single_length']:.2f} times; results of single z differ "
+        f"{m['single_spread']:.2f} times as much as samples"
+    )
+
+
 def turn(m: Metrics) -> str:
     """Figure 8."""
+    if m["judged_by"] == "hand":
+        return turn_by_hand(m)
     return (
         f"{percent(m['monotone_share'])} of {m['faces']} faces turn steadily, by {m['turned_degrees']:.0f} degrees in "
         f"all ({percent(m['monotone_share_random_direction'])} along random directions)"
+    )
+
+
+def turn_by_hand(m: Metrics) -> str:
+    """Figure 8, where a person chose the faces."""
+    if "missing" in m:
+        return UNFINISHED.format(f"still to be chosen: {m['missing']}")
+    return (
+        f"exemplars by hand: {percent(m['monotone_share'])} of {m['faces']} faces turn with every step, by "
+        f"{m['turned_share']:.2f} of the way from the mean left to the mean right picture "
+        f"({percent(m['monotone_share_random_direction'])} and {m['turned_share_random_direction']:.2f} along random "
+        "directions)"
     )
 
 
@@ -148,6 +209,8 @@ SENTENCES: dict[str, tuple[str, Callable[[Metrics], str]]] = {
     "select_supervised_cnn": ("Table 2, supervised CNN", supervised),
     "evaluate_neighbours": ("Table 3, nearest neighbour", neighbours),
     "draw_samples": ("Figures 2 and 3, samples", samples),
+    "compare_guidelines": ("section 3, guidelines", guidelines),
+    "animate_training": ("training as a moving picture", animation),
     "draw_walk": ("Figure 4, walk", walk),
     "draw_guided": ("Figure 5, guided backpropagation", guided),
     "draw_nearest": ("memorization", nearest),

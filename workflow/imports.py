@@ -18,8 +18,16 @@ from workflow.stage import run_stage
 PACKAGES = ("dcgan", "stages", "workflow")
 # These decide whether a stage may start, what it says while it runs and what is noted beside its outputs, never what it
 # writes into them. A new parameter, or a better message, must not make weeks of training stale.
-WITHOUT_EFFECT = {"workflow/params.py", "workflow/consistency.py", "dcgan/progress.py", "stages/__init__.py"}
-WITHOUT_EFFECT |= {"workflow/lock.py", "workflow/provenance.py"}
+WITHOUT_EFFECT = {
+    "dcgan/progress.py",
+    "stages/__init__.py",
+    "workflow/consistency.py",
+    "workflow/guidelines.py",
+    "workflow/lock.py",
+    "workflow/params.py",
+    "workflow/provenance.py",
+    "workflow/schema.py",
+}
 STAGE_LINE = re.compile(r"^  (\w+):\s*$")
 CODE_LINE = re.compile(rf"^\s*- (?:{'|'.join(PACKAGES)})/\S+\.py\s*$")
 SCRIPT = re.compile(r"-m (stages\.\w+)")

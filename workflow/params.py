@@ -7,39 +7,31 @@ value and what is allowed. There are no defaults here: `params.yaml` is the only
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dcgan.files import InputError
+from workflow.guidelines import Guidelines
+from workflow.schema import (
+    BatchSize,
+    Beta,
+    Count,
+    CountOrZero,
+    Epochs,
+    ImageSize,
+    Name,
+    NotNegative,
+    Positive,
+    Rate,
+    ReducingGap,
+    Section,
+    Shards,
+    Share,
+)
 
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-CountOrZero = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
-BatchSize = Annotated[int, Field(ge=2, le=65_536)]
-ImageSize = Annotated[int, Field(ge=8, le=1024)]
-Rate = Annotated[float, Field(gt=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
-    """Raises ValueError for a gap without antialiasing, whose rule picks single pixels out of the whole image."""
-    if gap is not None and not section.data.get("antialias"):
-        raise ValueError("needs antialias: true; without antialiasing it is null")
-    return gap
-
-
-ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
-Shards = Annotated[list[CountOrZero], Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A part of params.yaml: every key must be there, none may be added, and 1 is never taken for '1'."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+# A concept of a sum: attributes that a judge reads, or a name that a person knows.
+Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Run(Section):
@@ -132,8 +124,8 @@ class TrainedNetwork(Section):
     held_out: CountOrZero
     batch_size: BatchSize
     learning_rate: Rate
-    beta1: Annotated[float, Field(ge=0, lt=1)]
-    beta2: Annotated[float, Field(ge=0, lt=1)]
+    beta1: Beta
+    beta2: Beta
     decay_epochs: CountOrZero
     weight_decay: NotNegative
     schedule: Literal["alternate", "both"]
@@ -213,6 +205,7 @@ class NearestFigure(Section):
 
 
 class WindowsFigure(Section):
+    judge: str
     samples: Annotated[int, Field(ge=2)]
     layer: Annotated[int, Field(le=-2)]
     strength: Positive
@@ -223,12 +216,13 @@ class WindowsFigure(Section):
 
 
 class Sum(Section):
-    plus: dict[str, Literal[0, 1]]
-    minus: dict[str, Literal[0, 1]]
-    other: dict[str, Literal[0, 1]]
+    plus: Term
+    minus: Term
+    other: Term
 
 
 class ArithmeticFigure(Section):
+    judge: str
     candidates: Count
     pool: Count
     exemplars: Count
@@ -240,6 +234,7 @@ class ArithmeticFigure(Section):
 
 
 class TurnFigure(Section):
+    judge: str
     candidates: Count
     exemplars: Count
     shown: Count
@@ -342,6 +337,7 @@ class Params(Section):
     crop_faces: CropFaces
     pack: Pack
     train: dict[Name, TrainedNetwork]
+    guidelines: Guidelines
     published: dict[Name, Published]
     features: dict[Name, FeatureSet]
     svm: dict[Name, SvmSection]

@@ -8,6 +8,7 @@ import base64
 import io
 import struct
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePosixPath
 
 from PIL import Image, UnidentifiedImageError
@@ -51,20 +52,20 @@ class Picture:
     moves: bool
 
 
-def picture(content: bytes, path: str, description: str, form: Form = AS_THEY_ARE) -> Picture:
+def picture(content: bytes, path: str, alt: str, form: Form = AS_THEY_ARE) -> Picture:
     """A PNG in the text of the page; raises InputError where the bytes are none."""
     if not content.startswith(PNG_SIGNATURE) or len(content) < SIZE_AT + PNG_SIZE.size:
         raise InputError(f"{path}: not a readable PNG")
     width, height = PNG_SIZE.unpack_from(content, SIZE_AT)
-    name = picture_name(PurePosixPath(path).stem)
     moves = ANIMATION_CHUNK in content
     kind, kept = ("png", content) if form.quality is None else ("webp", as_webp(content, path, form))
     uri = f"data:image/{kind};base64,{base64.b64encode(kept).decode()}"
-    return Picture(uri, width, height, name, f"{description}: {name}", moves)
+    return Picture(uri, width, height, picture_name(path), alt, moves)
 
 
+@cache
 def as_webp(content: bytes, path: str, form: Form) -> bytes:
-    """A PNG's pictures, all of them where it moves, as one WebP."""
+    """A PNG's pictures, all of them where it moves, as one WebP; kept, because the report is written twice."""
     buffer = io.BytesIO()
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -74,7 +75,7 @@ def as_webp(content: bytes, path: str, form: Form) -> bytes:
     return buffer.getvalue()
 
 
-def picture_name(stem: str) -> str:
-    """A file's name as words: `epoch-0005` is "epoch 5"."""
-    words = stem.replace("_", " ").replace("-", " ").split()
+def picture_name(path: str) -> str:
+    """A file's name as words: `epoch-0005.png` is "epoch 5"."""
+    words = PurePosixPath(path).stem.replace("_", " ").replace("-", " ").split()
     return " ".join(str(int(word)) if word.isdecimal() else word for word in words)

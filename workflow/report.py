@@ -21,7 +21,7 @@ from workflow.deviations import read_deviations
 from workflow.findings import sentence
 from workflow.page import anchor, as_yaml, environment
 from workflow.params import read_yaml
-from workflow.pictures import AS_THEY_ARE, Form, Picture, picture
+from workflow.pictures import AS_THEY_ARE, Form, Picture, picture, picture_name
 from workflow.published import TABLES
 from workflow.runs import Account
 
@@ -39,6 +39,7 @@ SECTIONS = {
         "evaluate_samples": "Quality of samples",
         "animate_training": "Training as a moving picture",
         "draw_samples": "Samples",
+        "compare_guidelines": "The guidelines, broken one at a time",
     },
     "Representations": {
         "evaluate_svm": "Linear classifier on features",
@@ -128,7 +129,8 @@ def base_name(stage: Stage) -> str:
 def judge_of(root: Path, stage: Stage, stages: Mapping[str, Stage]) -> str:
     """How often the judge that a figure rests on is right; nothing where it rests on none."""
     judge = stages.get(f"{JUDGED.get(base_name(stage))}@{item_name(stage)}")
-    return " ".join(sentences(root, judge)) if judge else ""
+    rests_on_it = judge is not None and not set(judge.outputs).isdisjoint(stage.dependencies)
+    return " ".join(sentences(root, judge)) if judge and rests_on_it else ""
 
 
 def item_name(stage: Stage) -> str:
@@ -158,10 +160,16 @@ def result_of(root: Path, stage: Stage, judge: str, form: Form) -> Result:
         stage.caption,
         ". ".join(sentences(root, stage)),
         judge,
-        [picture((root / path).read_bytes(), path, title_of(stage), form) for path in pngs],
+        [picture((root / path).read_bytes(), path, alternative(stage, path, len(pngs)), form) for path in pngs],
         charts_of(root, stage),
         [pair for figures in metrics for pair in pairs(figures)],
     )
+
+
+def alternative(stage: Stage, path: str, n_pictures: int) -> str:
+    """What stands for a picture where it is not seen; its caption says the rest."""
+    which = f", {picture_name(path)}" if n_pictures > 1 else ""
+    return f"{title_of(stage)}{which}: {stage.description}"
 
 
 def charts_of(root: Path, stage: Stage) -> list[Chart]:

@@ -83,10 +83,9 @@ def revision(record: Record) -> str:
 def machine(record: Record) -> str:
     """The machine of a stage's run in a line."""
     facts = record.get("machine") or {}
-    cores, threads = facts.get("cores"), facts.get("threads")
+    cores = f"{facts['cores']} cores" if facts.get("cores") else None
     accelerator = facts.get("accelerator") or "no accelerator"
-    said = [facts.get("processor"), f"{cores} cores" if cores else None, f"{threads} threads" if threads else None]
-    return ", ".join(str(fact) for fact in [*said, accelerator, facts.get("system")] if fact)
+    return ", ".join(str(fact) for fact in (facts.get("processor"), cores, accelerator, facts.get("system")) if fact)
 
 
 def packages(records: Iterable[Record]) -> list[tuple[str, str]]:

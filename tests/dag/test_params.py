@@ -58,6 +58,16 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
         ("train.a b", {}, "train.a b"),
         ("run.seed", -1, "run.seed: -1 is not allowed"),
+        (
+            "figures.turn.faces.judge",
+            "data/judges/faces_cats.safetensors",
+            "'data/judges/faces_cats.safetensors' is not",
+        ),
+        (
+            "figures.arithmetic.faces.sums",
+            [dict.fromkeys(("plus", "minus", "other"), "men")],
+            "a judge needs attributes",
+        ),
         ("run.threads", 0, "run.threads: 0 is not allowed"),
         ("run.device", "tpu", "run.device: 'tpu' is not allowed"),
         ("export.shards", [0, 2], "export.shards: [0, 2] is not allowed"),
@@ -171,6 +181,15 @@ def test_a_demo_set_that_is_left_out_is_missed(root: Path, tmp_path: Path) -> No
     folder = project(root, tmp_path, {"demo.sets": ["faces", "digits", "objects"]})
     with pytest.raises(InputError, match=r"export\.source: .* does not exist, and no stage makes it"):
         check(folder)
+
+
+def test_annotations_that_are_not_there(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"figures.windows.bedrooms.judge": "data/annotations/mine.json"})
+    with pytest.raises(InputError, match=r"mine\.json' does not exist.*make annotate"):
+        check(folder)
+    (folder / "data/annotations").mkdir(parents=True)
+    (folder / "data/annotations/mine.json").write_text("{}")
+    check(folder)
 
 
 @pytest.mark.parametrize("command", ["python -m workflow.check", "snakemake -n", "snakemake --cores 1"])

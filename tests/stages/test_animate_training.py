@@ -1,5 +1,6 @@
 """The moving picture of a training run: its frames, their order, and the same bytes again."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from stages.animate_training import main
 
 
 def animate(folder: Path, out: Path) -> None:
-    main(["--name", "bedrooms", "--frames", str(folder), "--figure", str(out)])
+    main(["--name", "bedrooms", "--frames", str(folder), "--figure", str(out), "--metrics", f"{out}.json"])
 
 
 def test_frames_in_the_order_of_images_seen_twice_enlarged(tmp_path: Path) -> None:
@@ -23,6 +24,8 @@ def test_frames_in_the_order_of_images_seen_twice_enlarged(tmp_path: Path) -> No
         frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(moving)]
     assert [frame[0, 0, 0] for frame in frames] == [10, 50, 250]
     assert all(frame.shape == (16, 24, 3) for frame in frames)
+    said = json.loads((tmp_path / "moving.png.json").read_text())
+    assert said == {"grids": 3, "first_change": pytest.approx(40 / 255), "last_change": pytest.approx(200 / 255)}
     animate(tmp_path / "frames", tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "moving.png").read_bytes()
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import shutil
+import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -124,23 +125,77 @@ def test_a_folder_a_tar_and_an_lmdb_are_exported_alike(tmp_path: Path, configure
     assert len(digests) == 1
 
 
+@pytest.fixture
+def corpus(
+    tmp_path: Path, unusable_images: Mapping[str, bytes], odd_images: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
+    """Every kind of bad and of unusual value."""
+    return {f"bad {name}": value for name, value in unusable_images.items()} | {
+        f"odd {name}": value for name, value in odd_images.items()
+    }
+
+
+def write_corpus(path: Path, form: str, corpus: Mapping[str, bytes]) -> list[str]:
+    """The corpus as one of the sources that are read; returns the keys of what cannot be used, in order."""
+    bad = [key for key in corpus if key.startswith("bad")]
+    if form == "lmdb":
+        write_lmdb(path, corpus)
+        return sorted(bad)
+    folder = path if form == "folder" else path.with_suffix(".files")
+    folder.mkdir()
+    for key, value in corpus.items():
+        (folder / key).write_bytes(value)
+    (folder / "bad loop").symlink_to(folder)
+    (folder / "bad link").symlink_to(folder.parent / "nowhere")
+    if form == "tar":
+        with tarfile.open(path, "w") as archive:
+            archive.add(folder, ".")
+            archive.add(folder / "bad text", "odd png")  # a key for the second time
+        bad.append("odd png")
+    return sorted([*bad, "bad loop", "bad link"])
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "lmdb"])
 def test_every_bad_value_is_named_and_the_rest_exported(
-    tmp_path: Path, configure: Configure, unusable_images: Mapping[str, bytes], odd_images: Mapping[str, bytes]
+    tmp_path: Path, configure: Configure, corpus: Mapping[str, bytes], form: str
 ) -> None:
-    # LMDB has no empty values to speak of; the folder has.
-    values = {f"bad {name}": value for name, value in unusable_images.items()}
-    values |= {f"odd {name}": value for name, value in odd_images.items()}
-    (tmp_path / "folder").mkdir()
-    for key, value in values.items():
-        (tmp_path / "folder" / key).write_bytes(value)
-    (tmp_path / "folder" / "bad loop").symlink_to(tmp_path / "folder")
-    (tmp_path / "folder" / "bad link").symlink_to(tmp_path / "nowhere")
+    bad = write_corpus(tmp_path / "source", form, corpus)
     params = configure(export={"shards": [0], "max_rejects": 0.6})
-    export(params, tmp_path / "folder", tmp_path / "out", 1)
+    export(params, tmp_path / "source", tmp_path / "out", 1)
     rejects = pd.read_csv(tmp_path / "out" / "0" / "rejects.csv")
-    bad = sorted([*(key for key in values if key.startswith("bad")), "bad loop", "bad link"], key=str.encode)
     assert rejects["key"].tolist() == bad and rejects["reason"].str.len().min() > 3
-    assert ImageStore(tmp_path / "out" / "0" / "images.h5").keys.tolist() == sorted(k for k in values if k[0] == "o")
+    assert ImageStore(tmp_path / "out" / "0" / "images.h5").keys.tolist() == sorted(k for k in corpus if k[0] == "o")
+
+
+def test_faces_and_labelled_sets_meet_the_same_bad_files(
+    tmp_path: Path, configure: Configure, corpus: Mapping[str, bytes]
+) -> None:
+    bad = write_corpus(tmp_path / "photos", "folder", corpus)
+    params = configure(
+        crop_faces={"shards": [0], "max_rejects": 0.6},
+        pack=packed(tmp_path / "photos") | {"min_side": 32, "max_rejects": 0.6},
+    )
+    crop_faces.main(
+        [
+            "--params",
+            str(params),
+            "--source",
+            str(tmp_path / "photos"),
+            "--shard",
+            "0",
+            "--out",
+            str(tmp_path / "faces"),
+        ]
+    )
+    pack(params, tmp_path / "packed")
+    # A photo of one pixel is a photo; nobody is on it.
+    too_small = {"bad 1x1 jpeg", "bad 1x1 png", "bad 1000x2"}
+    rejected = pd.read_csv(tmp_path / "faces" / "rejects.csv")["key"].tolist()
+    assert rejected == [key for key in bad if key not in too_small]
+    detections = pd.read_csv(tmp_path / "faces" / "detections.csv")
+    assert len(detections["key"].unique()) == len(corpus) + 2 and not detections["kept"].any()
+    assert pd.read_csv(tmp_path / "packed" / "rejects.csv")["key"].tolist() == bad
+    assert len(ImageStore(tmp_path / "packed" / "train.h5")) == sum(key[0] == "o" for key in corpus)
 
 
 def test_too_many_bad_values_stop_the_run_with_the_number(
@@ -218,7 +273,7 @@ def test_copies_are_dropped_and_the_first_of_each_stays(
     assert (metrics["n_images"], metrics["n_removed"], metrics["published_share"]) == (70, 10, 0.0907)
     assert len(ImageStore(tmp_path / "3" / "unique.h5")) == 60
     with Image.open(tmp_path / "3" / "pairs.png") as sheet:
-        assert sheet.size == (8 * (2 * 32 + 4) + 4, 2 * (32 + 4) + 4)
+        assert sheet.size == (10 * (2 * 32 + 4) + 4, 32 + 2 * 4)
 
 
 def test_no_duplicates_make_a_valid_picture(tmp_path: Path, configure: Configure) -> None:
@@ -381,3 +436,29 @@ def test_packing_refuses_what_it_cannot_do(tmp_path: Path, configure: Configure,
     with pytest.raises(InputError, match=r"3 of 4 items \(75.00%\) cannot be used, pack.max_rejects allows 50.00%"):
         pack(configure(pack=packed(tmp_path / "images")), tmp_path / "out")
     assert not list((tmp_path / "out").glob("*.h5"))
+
+
+def test_celeba_is_packed_with_its_splits_and_attributes(tmp_path: Path, configure: Configure) -> None:
+    pictures = tmp_path / "celeba" / "img_align_celeba" / "img_align_celeba"  # as one archive in use has it
+    pictures.mkdir(parents=True)
+    for number in range(1, 6):
+        encoded = encode(np.full((218, 178, 3), 40 * number, np.uint8))
+        (pictures / f"{number:06}.jpg").write_bytes(encoded)
+    names = [f"{number:06}.jpg" for number in range(1, 6)]
+    attributes = pd.DataFrame({"image_id": names, "Smiling": [1, -1, 1, -1, 1]})
+    attributes.to_csv(tmp_path / "celeba" / "list_attr_celeba.csv", index=False)
+    partition = pd.DataFrame({"image_id": names[:4], "partition": [0, 2, 1, 0]})
+    partition.to_csv(tmp_path / "celeba" / "list_eval_partition.csv", index=False)
+    pack(configure(pack=packed(tmp_path / "celeba", kind="celeba", image_size=64)), tmp_path / "out")
+    stores = {path.stem: ImageStore(path) for path in (tmp_path / "out").glob("*.h5")}
+    assert {name: store.keys.tolist() for name, store in stores.items()} == {
+        "train": [names[0], names[3]],
+        "validation": [names[2]],
+        "test": [names[1]],
+    }
+    assert stores["train"].shape == (2, 64, 64, 3) and stores["train"].labels is None
+    assert abs(int(stores["test"].images.mean()) - 80) <= 1
+    rejects = pd.read_csv(tmp_path / "out" / "rejects.csv").to_numpy().tolist()
+    assert rejects == [[names[4], "not in list_eval_partition"]]
+    table = pd.read_csv(tmp_path / "out" / "attributes.csv")
+    assert table.to_dict("list") == {"key": names, "Smiling": [1, -1, 1, -1, 1]}

@@ -3,6 +3,7 @@
 import importlib
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from dcgan.networks import Discriminator, Generator
 from dcgan.random import numpy_generator, torch_generator
 from dcgan.store import StoreWriter
 from tests.dag.tiny import tiny_params
+from workflow.annotations import Drawing, empty_annotations
 from workflow.findings import sentence
 
 N_IMAGES = 80
@@ -58,7 +60,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[str, object]:
+def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[str, Any]:
     """Runs a stage with files of `inputs`; returns its metrics."""
     arguments = ["--params", str(inputs / "params.yaml"), "--name", name, "--metrics", str(out / "metrics.json")]
     for option, file in options.items():
@@ -66,7 +68,7 @@ def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[
     product = "--out" if stage.startswith("fit") else "--figure"
     importlib.import_module(f"stages.{stage}").main([*arguments, product, str(out / "product")])
     assert (out / "product").is_file()
-    metrics: dict[str, object] = json.loads((out / "metrics.json").read_text())
+    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     return metrics
 
 
@@ -80,6 +82,62 @@ def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> N
     assert len(sentence(f"{stage}@{name}", metrics)) > 20
     again = run(stage, name, inputs, tmp_path, **options)
     assert again == metrics
+
+
+@pytest.fixture
+def by_hand(inputs: Path, tmp_path: Path) -> Path:
+    """Inputs whose Figures 6 to 8 rest on a person; nobody has looked yet."""
+    judge = {"judge": "said.json"}
+    sums = [{"plus": "smiling woman", "minus": "woman", "other": "man"}]
+    figures = {
+        "windows": {"bedrooms": judge},
+        "arithmetic": {"faces": {**judge, "sums": sums}},
+        "turn": {"faces": judge},
+    }
+    tiny_params(tmp_path / "params.yaml", {"figures": figures})
+    (tmp_path / "generator").write_bytes((inputs / "generator").read_bytes())
+    (tmp_path / "said.json").write_text("{}\n")
+    return tmp_path
+
+
+def say(folder: Path) -> None:
+    """Annotations of the generator's samples as a person would leave them."""
+    drawing = Drawing(seed=42, samples=30, statistics_batches=1)
+    boxes = [{"image": image, "x": 4, "y": 6.5, "width": 12, "height": 10} for image in range(9)]
+    concepts = {"smiling woman": [1, 2, 3], "woman": [4, 5, 6, 7], "man": [8, 9, 10]}
+    concepts |= {"looking left": [11, 12, 13, 14], "looking right": [15, 16, 17, 18]}
+    nothing = empty_annotations(folder / "generator", 32, drawing)
+    nothing.changed(boxes=boxes, concepts=concepts).save(folder / "said.json")
+
+
+@pytest.mark.parametrize("stage", ["draw_windows", "draw_arithmetic", "draw_turn"])
+def test_figures_by_hand_first_say_what_is_missing_and_then_are_drawn(stage: str, by_hand: Path) -> None:
+    name = STAGES[stage][0]
+    options = {"generator": "generator", "judge": "said.json"}
+    unfinished = run(stage, name, by_hand, by_hand, **options)
+    assert "make annotate" in sentence(f"{stage}@{name}", unfinished)
+    first = (by_hand / "product").read_bytes()
+    say(by_hand)
+    finished = run(stage, name, by_hand, by_hand, **options)
+    assert finished["judged_by"] == "hand" and "by hand" in sentence(f"{stage}@{name}", finished)
+    assert (by_hand / "product").read_bytes() != first
+    # Trained again: what was said of the other one's samples counts for nothing, and stops nothing.
+    Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(2, "g")).save(by_hand / "generator", {})
+    assert "make annotate" in sentence(f"{stage}@{name}", run(stage, name, by_hand, by_hand, **options))
+
+
+def test_what_is_measured_by_hand(by_hand: Path) -> None:
+    say(by_hand)
+    options = {"generator": "generator", "judge": "said.json"}
+    windows = run("draw_windows", "bedrooms", by_hand, by_hand, **options)
+    assert (windows["samples"], windows["boxes"], windows["share_with_window"]) == (30, 9, 0.3)
+    assert windows["change_inside_boxes"] > 0 and "share_with_window_without_maps" not in windows
+    sums = run("draw_arithmetic", "faces", by_hand, by_hand, **options)
+    # A sum of three means has the length of one z, a sum of single z the square root of three times as much.
+    assert sums["mean_length"] == pytest.approx(1, abs=0.25)
+    assert sums["single_length"] == pytest.approx(3**0.5, abs=0.25)
+    turn = run("draw_turn", "faces", by_hand, by_hand, **options)
+    assert turn["turned_share"] > 0.5 > abs(turn["turned_share_random_direction"])
 
 
 @pytest.mark.parametrize(("stage", "name"), [("fit_window_judge", "bedrooms"), ("fit_face_judge", "faces")])

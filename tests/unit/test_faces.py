@@ -66,6 +66,14 @@ def test_a_margin_is_added_on_every_side_and_never_invented() -> None:
     assert [f.reason for f in rule.find(photo, Told(Face(5, 60, 40, 40, 1)))] == ["margin beyond the edge"]
 
 
+def test_only_what_is_kept_has_to_lie_within_the_photo() -> None:
+    """Training takes the central 64 of 128 pixels: with a margin of half the box that is the box again."""
+    photo = gradient(200, 200)
+    rule = FaceRule(200, 20, 2, 0.5, 128, 64)
+    (finding,) = rule.find(photo, Told(Face(0, 60, 64, 64, 1)))
+    assert finding.crop is not None and np.array_equal(finding.crop, photo[60:124, 0:64])
+
+
 def test_the_detector_without_its_file_says_where_to_get_it(tmp_path: Path) -> None:
     for model in (None, str(tmp_path / "missing.onnx")):
         with pytest.raises(InputError, match=r"crop_faces.model: .*download .* from https://github.com/opencv"):
@@ -73,6 +81,24 @@ def test_the_detector_without_its_file_says_where_to_get_it(tmp_path: Path) -> N
     (tmp_path / "other.onnx").write_bytes(b"no network")
     with pytest.raises(InputError, match=r"other.onnx: not a YuNet model"):
         YuNetDetector(tmp_path / "other.onnx")
+
+
+def test_yunets_rows_become_boxes_within_the_photo() -> None:
+    """A row is x, y, width, height, five landmarks and a probability; boxes may reach beyond the photo."""
+
+    class Network:
+        def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802 (OpenCV's name)
+            assert size == (120, 90)
+
+        def detect(self, _: Images) -> tuple[int, np.ndarray]:
+            boxes = [(-4.2, 10.4, 40, 50, 0.91), (60.6, 20, 80, 30, 0.97)]
+            return 1, np.array([[*box[:4], *[0] * 10, box[4]] for box in boxes], np.float32)
+
+    detector = YuNetDetector.__new__(YuNetDetector)
+    detector.network = Network()
+    faces = detector.detect(gradient(90, 120), 20)
+    assert [face[:4] for face in faces] == [(61, 20, 59, 30), (0, 10, 36, 50)]
+    assert [round(face.score, 2) for face in faces] == [0.97, 0.91]
 
 
 def rendered_photos(count: int) -> list[Photo]:

@@ -1,0 +1,176 @@
+"""Annotating by hand, end to end in a real browser: draw boxes, choose samples, reload, and the figures are drawn."""
+
+import importlib
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from dcgan.architectures import ARCHITECTURES
+from dcgan.networks import Generator
+from dcgan.random import torch_generator
+from tests.dag.tiny import tiny_params
+from workflow.annotate import listen, open_desks
+from workflow.annotation_server import AnnotationApp
+from workflow.findings import sentence
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+FLAGS += " --disable-component-update --disable-sync"
+CONCEPTS = ("smiling woman", "neutral woman", "neutral man")
+N_SAMPLES = 12
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Parameters whose Figures 6 to 8 rest on a person, and untrained generators."""
+    folder = tmp_path_factory.mktemp("project")
+    tiny_params(folder / "params.yaml", {"figures": figures_by_hand(folder)})
+    for name in ("bedrooms", "faces"):
+        network = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(3, name))
+        network.save(folder / f"networks/{name}/generator.safetensors", {})
+    return folder
+
+
+def figures_by_hand(folder: Path) -> dict[str, Any]:
+    person = {"judge": str(folder / "faces.json"), "candidates": N_SAMPLES, "exemplars": 1}
+    sums = [dict(zip(("plus", "minus", "other"), CONCEPTS, strict=True))]
+    return {
+        "windows": {"bedrooms": {"judge": str(folder / "bedrooms.json"), "samples": N_SAMPLES}},
+        "arithmetic": {"faces": {**person, "sums": sums}},
+        "turn": {"faces": {**person, "measured": 4}},
+    }
+
+
+@pytest.fixture
+def address(project: Path) -> Iterator[str]:
+    """A running page."""
+    server = listen(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)), 0)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def draw_figure(stage: str, name: str, project: Path) -> dict[str, Any]:
+    """Runs a stage on what has been annotated; its metrics, once a picture and a sentence have come of it."""
+    judge, out = project / f"{name}.json", project / stage
+    arguments = ["--params", str(project / "params.yaml"), "--name", name, "--judge", str(judge)]
+    arguments += ["--generator", str(project / f"networks/{name}/generator.safetensors")]
+    arguments += ["--figure", str(out / "figure.png"), "--metrics", str(out / "metrics.json")]
+    importlib.import_module(f"stages.{stage}").main(arguments)
+    assert cv2.imread(str(out / "figure.png")).std() > 5
+    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
+    assert metrics["judged_by"] == "hand"
+    return {**metrics, "sentence": sentence(f"{stage}@{name}", metrics)}
+
+
+def drag(page: Any, number: int, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draws with the mouse over a sample; places are shares of its side."""
+    frame = page.locator(".sample svg").nth(number).bounding_box()
+    points = [(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]) for x, y in (start, end)]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    page.mouse.move(*points[1], steps=3)
+    page.mouse.up()
+
+
+def says(page: Any, text: str) -> None:
+    """Waits until the page says exactly this about what has been saved."""
+    page.locator("#status").get_by_text(text, exact=True).wait_for()
+
+
+def annotate(page: Any, address: str) -> None:
+    """Two boxes with the mouse, of which the keys move one; three samples by mouse and keys; then a reload."""
+    page.goto(address)
+    drag(page, 0, (0.25, 0.25), (0.75, 0.5))
+    drag(page, 2, (0.5, 0.5), (1.2, 1.2))  # beyond the edge: cut off there
+    page.keyboard.press("ArrowLeft")
+    says(page, "Saved")
+    page.get_by_role("button", name="faces").click()
+    page.get_by_role("button", name="smiling woman: 0 of 1").click()
+    page.locator(".sample").nth(4).click()
+    page.keyboard.press("2")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.keyboard.press("3")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.get_by_text("Still missing: looking left: 0 of 1; looking right: 0 of 1.").wait_for()
+    page.reload()
+    says(page, "All changes are saved")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it(project: Path, address: str) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    wrong: list[str] = []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        annotate(page, address)
+        boxes = page.locator(".sample svg").evaluate_all("all => all.map(one => one.querySelectorAll('.box').length)")
+        assert boxes == [1, 0, 1] + [0] * (N_SAMPLES - 3)
+        page.get_by_role("button", name="faces").click()
+        page.get_by_role("button", name="sample 5, smiling woman").wait_for()
+        words = page.locator(".sample .words").all_inner_texts()
+        assert [words[4], words[5], words[6]] == list(CONCEPTS)
+        for width in (390, 1200):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        browser.close()
+    assert wrong == []
+    said = [json.loads((project / f"{name}.json").read_text()) for name in ("bedrooms", "faces")]
+    assert [(box["image"], round(box["x"]), round(box["width"])) for box in said[0]["boxes"]] == [
+        (0, 8, 16),
+        (2, 15, 16),
+    ]
+    assert said[1]["concepts"] == dict(zip(CONCEPTS, ([4], [5], [6]), strict=True))
+    assert "2 boxes on 17 %" in draw_figure("draw_windows", "bedrooms", project)["sentence"]
+    assert draw_figure("draw_arithmetic", "faces", project)["sums_drawn"] == 1
+    assert "still to be chosen: looking left: 0 of 1" in draw_figure("draw_turn", "faces", project)["sentence"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_a_finger_draws_on_the_chosen_sample_only(project: Path, address: str) -> None:
+    """Elsewhere it scrolls; what cannot be saved is told and sent again."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    (project / "bedrooms.json").unlink(missing_ok=True)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        page = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True)
+        page.goto(address)
+        says(page, "All changes are saved")
+        samples = page.locator(".sample svg")
+        styles = [samples.nth(n).evaluate("one => getComputedStyle(one).touchAction") for n in (0, 1)]
+        assert styles == ["none", "auto"]
+        page.locator(".sample").nth(1).tap()
+        assert samples.nth(1).evaluate("one => getComputedStyle(one).touchAction") == "none"
+        touch(page, 1, (0.25, 0.25), (0.75, 0.75))
+        says(page, "Saved")
+        assert [box["image"] for box in json.loads((project / "bedrooms.json").read_text())["boxes"]] == [1]
+        page.route("**/boxes/*", lambda route: route.abort())
+        page.keyboard.press("Delete")
+        page.get_by_text("Not saved yet").wait_for()
+        page.unroute("**/boxes/*")
+        says(page, "Saved")
+        browser.close()
+    assert json.loads((project / "bedrooms.json").read_text())["boxes"] == []
+
+
+def touch(page: Any, number: int, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draws with a finger, through the browser's own input."""
+    frame = page.locator(".sample svg").nth(number).bounding_box()
+    points = [{"x": frame["x"] + x * frame["width"], "y": frame["y"] + y * frame["height"]} for x, y in (start, end)]
+    input_of_browser = page.context.new_cdp_session(page)
+    for kind, at in (("touchStart", points[:1]), ("touchMove", points[1:]), ("touchEnd", [])):
+        input_of_browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})

@@ -1,0 +1,227 @@
+"""What a person said: the file, and the server that writes it and keeps other pages out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from werkzeug.test import Client
+
+from dcgan.files import InputError
+from dcgan.random import numpy_generator
+from tests.dag.tiny import tiny_params
+from workflow.annotate import fitting, listen, open_desks
+from workflow.annotation_server import MAX_BODY_BYTES, AnnotationApp, Desk
+from workflow.annotations import (
+    Drawing,
+    OtherGenerator,
+    annotations_that_fit,
+    checked,
+    empty_annotations,
+    read_annotations,
+)
+from workflow.params import load_params
+from workflow.wanted import Wanted, wanted
+
+DRAWING = Drawing(seed=1, samples=5, statistics_batches=2)
+BOX = {"x": 2.0, "y": 3.5, "width": 10.0, "height": 4.0}
+HERE = {"Host": "127.0.0.1:8765", "Origin": "http://127.0.0.1:8765"}
+
+
+@pytest.fixture
+def generator(tmp_path: Path) -> Path:
+    (tmp_path / "generator").write_bytes(b"weights")
+    return tmp_path / "generator"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "annotations" / "rooms.json"
+
+
+@pytest.fixture
+def client(file: Path, generator: Path) -> Client:
+    images = numpy_generator(1, "images").integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    task = Wanted("rooms", file, DRAWING, True, {"looking left": 2})
+    return Client(AnnotationApp([Desk(task, empty_annotations(generator, 32, DRAWING), images)]))
+
+
+def put(client: Client, path: str, body: Any, **headers: str) -> Any:
+    return client.put(path, json=body, headers=HERE | headers)
+
+
+def test_every_change_is_in_the_file_when_it_is_answered(client: Client, file: Path, generator: Path) -> None:
+    answer = put(client, "/desks/0/boxes/3", {"boxes": [BOX, BOX]}).json
+    assert answer["missing"] == ["looking left: 0 of 2"]
+    put(client, "/desks/0/boxes/1", {"boxes": [BOX]})
+    put(client, "/desks/0/boxes/3", {"boxes": [BOX]})
+    put(client, "/desks/0/concepts", {"concept": "looking left", "samples": [4, 0]})
+    said = read_annotations(file, empty_annotations(generator, 32, DRAWING))
+    assert [(box.image, box.width) for box in said.boxes_in_pixels()] == [(1, 10.0), (3, 10.0)]
+    assert said.concepts == {"looking left": [4, 0]}
+    assert said.drawing == DRAWING
+    again = client.get("/desks/0", headers=HERE).json
+    assert again["missing"] == [] and again["concepts"] == said.concepts
+    assert [path.name for path in file.parent.iterdir()] == ["rooms.json"]
+
+
+def test_a_change_that_cannot_be_written_leaves_the_file_whole(
+    client: Client, file: Path, generator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, "/desks/0/boxes/0", {"boxes": [BOX]})
+    before = file.read_bytes()
+
+    def full(*paths: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    answer = put(client, "/desks/0/boxes/0", {"boxes": []})
+    assert answer.status_code == 507 and "No space left" in answer.json["error"]
+    assert file.read_bytes() == before and len(list(file.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/desks/0/boxes/3", {"boxes": [{**BOX, "x": 30}]}),
+        ("/desks/0/boxes/3", {"boxes": [{**BOX, "x": -1}]}),
+        ("/desks/0/boxes/3", {"boxes": [{**BOX, "width": 0}]}),
+        ("/desks/0/boxes/3", {"boxes": [{**BOX, "x": "2"}]}),
+        ("/desks/0/boxes/3", {"boxes": [{**BOX, "note": "<b>"}]}),
+        ("/desks/0/boxes/3", {"boxes": "all"}),
+        ("/desks/0/boxes/3", [BOX]),
+        ("/desks/0/boxes/5", {"boxes": []}),
+        ("/desks/1/boxes/0", {"boxes": []}),
+        ("/desks/0/concepts", {"concept": "looking left", "samples": [5]}),
+        ("/desks/0/concepts", {"concept": "looking left", "samples": [1, 1]}),
+        ("/desks/0/concepts", {"concept": "looking left", "samples": [True]}),
+        ("/desks/0/concepts", {"concept": "looking up", "samples": [1]}),
+        ("/desks/0/concepts", {"concept": ["looking left"], "samples": [1]}),
+    ],
+)
+def test_what_makes_no_sense_is_refused(client: Client, file: Path, path: str, body: Any) -> None:
+    answer = put(client, path, body)
+    assert 400 <= answer.status_code < 500 and answer.json["error"]
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "rebound.example.org:8765"},
+        {"Host": "127.0.0.1.example.org"},
+        {"Host": ""},
+        {"Host": "10.0.0.7:8765", "Origin": "http://10.0.0.7:8765"},
+        {"Origin": "http://example.org"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Origin": ""},
+    ],
+)
+def test_other_pages_are_kept_out(client: Client, file: Path, headers: dict[str, str]) -> None:
+    assert put(client, "/desks/0/boxes/0", {"boxes": [BOX]}, **headers).status_code == 403
+    assert not file.exists()
+    if "Host" in headers:
+        assert client.get("/desks/0", headers=HERE | headers).status_code == 403
+
+
+def test_a_form_of_another_page_is_no_json(client: Client) -> None:
+    body = json.dumps({"boxes": [BOX]})
+    assert client.put("/desks/0/boxes/0", data=body, content_type="text/plain", headers=HERE).status_code == 415
+    assert client.put("/desks/0/boxes/0", data="{", content_type="application/json", headers=HERE).status_code == 400
+    large = b" " * (MAX_BODY_BYTES + 1)
+    assert client.put("/desks/0/boxes/0", data=large, content_type="application/json", headers=HERE).status_code == 413
+    assert client.post("/desks/0/boxes/0", json={}, headers=HERE).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../params.yaml",
+        "/annotate.html",
+        "/desks/0/samples/../../../params.yaml",
+        "/desks/0/samples/%2e%2e%2fgenerator.png",
+        "/desks/0/samples/-1.png",
+        "/desks/0/samples/5.png",
+        "/templates/report.html.j2",
+        "//etc/passwd",
+    ],
+)
+def test_paths_outside_are_not_there(client: Client, path: str) -> None:
+    assert client.get(path, headers=HERE).status_code == 404
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
+    for path in ("/", "/annotate.js", "/annotate_input.js", "/annotate.css", "/desks", "/desks/0/samples/4.png"):
+        answer = client.get(path, headers=HERE)
+        assert answer.status_code == 200
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        if path.startswith("/annotate") or path == "/":
+            text = answer.text.replace("http://www.w3.org/2000/svg", "")
+            assert "http" not in text and "innerHTML" not in text
+
+
+def test_annotations_never_meet_another_generators_samples(
+    client: Client, file: Path, generator: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(client, "/desks/0/boxes/0", {"boxes": [BOX]})
+    before = file.read_bytes()
+    generator.write_bytes(b"trained again")
+    nothing = empty_annotations(generator, 32, DRAWING)
+    with pytest.raises(OtherGenerator, match="another generator"):
+        read_annotations(file, nothing)
+    assert annotations_that_fit(file, generator, 32, DRAWING) == nothing
+    assert "another generator" in capsys.readouterr().err
+    with pytest.raises(InputError, match="OPTIONS=--anew"):
+        fitting(file, nothing, anew=False)
+    assert fitting(file, nothing, anew=True) == nothing
+    assert not file.exists() and (file.parent / "rooms.1.json").read_bytes() == before
+
+
+def test_a_file_that_somebody_broke_is_told_not_overwritten(client: Client, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('{"boxes": 1}')
+    answer = put(client, "/desks/0/boxes/0", {"boxes": []})
+    assert answer.status_code == 409 and str(file) in answer.json["error"]
+    assert file.read_text() == '{"boxes": 1}'
+
+
+def test_a_box_may_touch_the_edge(generator: Path) -> None:
+    nothing = empty_annotations(generator, 32, DRAWING)
+    box = {"image": 0, "x": 20.11, "y": 0, "width": 11.89, "height": 32}
+    assert len(checked({**nothing.model_dump(), "boxes": [box]}, "file").boxes) == 1
+
+
+def test_presets_for_real_data_want_a_person(root_presets: Path) -> None:
+    for preset in ("small", "paper"):
+        tasks = wanted(load_params(root_presets / f"{preset}.yaml"))
+        assert [(task.network, task.boxes, task.drawing.samples) for task in tasks] == [
+            ("bedrooms", True, 150),
+            ("faces", False, 150),
+        ]
+        assert tasks[1].concepts["smiling woman"] == 3 and tasks[1].concepts["looking left"] == 4
+
+
+@pytest.fixture
+def root_presets() -> Path:
+    return Path(__file__).parents[2] / "workflow/presets"
+
+
+def test_without_figures_by_hand_or_networks_there_is_nothing_to_annotate(tmp_path: Path) -> None:
+    tiny_params(tmp_path / "params.yaml")
+    with pytest.raises(InputError, match="no figure rests on a person"):
+        open_desks(tmp_path / "params.yaml", tmp_path, False)
+    by_hand = {"figures": {"windows": {"bedrooms": {"judge": "data/annotations/bedrooms.json"}}}}
+    tiny_params(tmp_path / "params.yaml", by_hand)
+    with pytest.raises(InputError, match="first train the networks"):
+        open_desks(tmp_path / "params.yaml", tmp_path, False)
+
+
+def test_the_page_is_on_the_loopback_interface_only() -> None:
+    server = listen(AnnotationApp([]), 0)
+    assert server.socket.getsockname()[0] == "127.0.0.1"
+    with pytest.raises(InputError, match="--port 0"):
+        listen(AnnotationApp([]), server.port)
+    server.server_close()

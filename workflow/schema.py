@@ -1,0 +1,34 @@
+"""What the sections of `params.yaml` are made of: types with the range that makes sense, and the section itself."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+CountOrZero = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, Field(ge=2, le=65_536)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+ImageSize = Annotated[int, Field(ge=8, le=1024)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
+    """Raises ValueError for a gap without antialiasing, whose rule picks single pixels out of the whole image."""
+    if gap is not None and not section.data.get("antialias"):
+        raise ValueError("needs antialias: true; without antialiasing it is null")
+    return gap
+
+
+ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
+Shards = Annotated[list[CountOrZero], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: every key must be there, none may be added, and 1 is never taken for '1'."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
