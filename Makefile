@@ -9,6 +9,7 @@ VENV := .venv
 READY := $(VENV)/.installed
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 PRESET ?= demo
+GPU ?= none
 
 # The engines' commands say `python`, so the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -19,7 +20,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake annotate test lint format types deps record touch fetch report compare overview preset check clean
+.PHONY: help setup repro snakemake annotate test lint format types deps record touch fetch report compare overview preset plan check clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -89,6 +90,9 @@ overview: $(READY) ## README's picture out of the figures of the last run
 preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
+
+plan: $(READY) ## what a run of PRESET will take; GPU=none|a100|h100
+	@python -m workflow.plan --params workflow/presets/$(PRESET).yaml --gpu $(GPU)
 
 .PHONY: reliability audit
 

@@ -1,5 +1,6 @@
 # The DAG of dvc.yaml under Snakemake: every stage is a rule, read by workflow/dag.py. Nothing is written twice.
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from workflow.lock import hold
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
+
+if not workflow.is_main_process:
+    # Slurm's warning before the end of a job's time goes to all of its processes; only the stage is to act on it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 try:
     if workflow.is_main_process:
@@ -41,6 +46,11 @@ def declare(path, stage):
     return output
 
 
+def more_when_repeated(mem_mb):
+    """Memory of a job: twice as much when it is sent again, which may be because it had too little."""
+    return lambda wildcards, attempt: mem_mb * min(attempt, 2)
+
+
 rule all:
     default_target: True
     localrule: True
@@ -57,7 +67,7 @@ for stage in STAGES.values():
         log: f"logs/{stage.rule}.log"
         benchmark: f"logs/{stage.rule}.tsv"
         threads: stage.threads
-        resources: mem_mb=stage.mem_mb, runtime=stage.runtime_minutes, gpu=stage.gpu
+        resources: mem_mb=more_when_repeated(stage.mem_mb), runtime=stage.runtime_minutes, gpu=stage.gpu
         localrule: stage.local
         # In parentheses, so that redirections within the command keep theirs; through params, so that braces are safe.
         shell: "( {params.cmd} ) > {log:q} 2>&1"

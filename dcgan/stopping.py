@@ -1,10 +1,13 @@
 """Stopping long work safely: a signal asks, the work ends at its next good moment with a checkpoint written."""
 
 import signal
+import time
 from types import FrameType, TracebackType
 
 # Ctrl-C, a scheduler's end of time, and the warning that Slurm can send before it.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+# A scheduler signals all processes of a job, and torchrun passes on what it gets: the same wish, heard twice.
+SAME_WISH_SECONDS = 1.0
 
 
 class Stopped(Exception):
@@ -12,10 +15,11 @@ class Stopped(Exception):
 
 
 class StopSignals:
-    """Inside the `with` block, calling the object tells whether a stop was asked for; a second signal stops at once."""
+    """Inside the `with` block, calling the object tells whether a stop was asked for; a second Ctrl-C stops at once."""
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._received_at = 0.0
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
@@ -26,9 +30,10 @@ class StopSignals:
         return self
 
     def _receive(self, number: int, _: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is None:
+            self.received, self._received_at = number, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() - self._received_at > SAME_WISH_SECONDS:
             raise KeyboardInterrupt
-        self.received = number
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         for number, handler in self._previous.items():

@@ -24,7 +24,15 @@ CACHE = Path(".snakemake/resolved_stages.json")
 STAGE_KEYS = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta", "desc"}
 OUTPUT_KEYS = ("outs", "metrics", "plots")
 OUTPUT_FLAGS = {"cache", "x", "y", "x_label", "y_label", "title", "template", "header", "desc"}
-META_TYPES = {"threads": int, "gpu": int, "mem_mb": int, "runtime": int, "local": bool, "caption": str}
+META_TYPES = {
+    "threads": int,
+    "gpu": int,
+    "mem_mb": int,
+    "runtime": int,
+    "processes": int,
+    "local": bool,
+    "caption": str,
+}
 REQUIRED_META = ("threads", "gpu", "mem_mb", "runtime")
 
 
@@ -33,7 +41,8 @@ class Stage:
     """One node of the DAG.
 
     `dependencies` are the paths as dvc.yaml has them; `inputs` the same as Snakemake has to see them: every path is
-    either an output of another stage, whole, or a file or folder that no stage makes.
+    either an output of another stage, whole, or a file or folder that no stage makes. `threads`, `gpu` and `mem_mb` are
+    those of all processes of the stage together; where `run.device` is cpu, no GPU is asked for.
     """
 
     name: str
@@ -143,6 +152,8 @@ def make_stage(
     """Stage of a checked definition."""
     commands = definition["cmd"]
     meta = definition["meta"]
+    processes = meta.get("processes", 1)
+    on_cpu = parameters.get("run", {}).get("device") == "cpu"
     dependencies = definition.get("deps", [])
     return Stage(
         name=name,
@@ -152,9 +163,9 @@ def make_stage(
         inputs=whole_outputs(dependencies, outputs),
         outputs=[path for path, _ in declared_outputs(definition)],
         parameters={key: parameter(parameters, key, name) for key in definition.get("params", [])},
-        threads=meta["threads"],
-        gpu=meta["gpu"],
-        mem_mb=meta["mem_mb"],
+        threads=meta["threads"] * processes,
+        gpu=0 if on_cpu else meta["gpu"] * processes,
+        mem_mb=meta["mem_mb"] * processes,
         runtime_minutes=meta["runtime"],
         local=meta.get("local", False),
         caption=meta.get("caption", ""),

@@ -4,8 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,12 +115,39 @@ def odd_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", drive], check=True)
 
 
-def tiny_checkout(folder: Path) -> Path:
-    """A clean copy with very small parameters and without results, committed."""
+def tiny_checkout(folder: Path, further: Mapping[str, Any] | None = None) -> Path:
+    """A clean copy with very small parameters, further ones, and without results, committed."""
     make_checkout(folder)
-    tiny_params(folder / "params.yaml")
+    tiny_params(folder / "params.yaml", further)
     for path in (folder / "results").rglob("*.*"):
         path.unlink()
     (folder / "dvc.lock").unlink(missing_ok=True)
     commit_everything(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> dict[str, Path]:
+    """Two clean copies, each after a run of one engine. They run at the same time: load must not change a byte."""
+    commands = {"dvc": ("dvc", "repro"), "snakemake": ("snakemake", "--cores", "2")}
+    folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout") for engine in commands}
+
+    def timed(engine: str) -> float:
+        started = time.monotonic()
+        run(folders[engine], *commands[engine])
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor() as threads:
+        for engine, seconds in zip(commands, threads.map(timed, commands), strict=True):
+            print(f"{' '.join(commands[engine])}: {seconds:.0f} s")
+    return folders
+
+
+@pytest.fixture
+def under_dvc(checkouts: dict[str, Path]) -> Path:
+    return checkouts["dvc"]
+
+
+@pytest.fixture
+def under_snakemake(checkouts: dict[str, Path]) -> Path:
+    return checkouts["snakemake"]

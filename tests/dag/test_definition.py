@@ -104,6 +104,14 @@ def test_scheduler_hints_are_checked(tmp_path: Path, meta: dict[str, Any], messa
         dag.resolve(write_project(tmp_path, f"  s: {{cmd: x, meta: {meta}}}\n"))
 
 
+@pytest.mark.parametrize(("device", "gpus"), [("auto", 3), ("cuda", 3), ("cpu", 0)])
+def test_a_job_asks_for_what_all_its_processes_need(tmp_path: Path, device: str, gpus: int) -> None:
+    meta = {"threads": 2, "gpu": 1, "mem_mb": 100, "runtime": 1, "processes": 3}
+    project = write_project(tmp_path, f"  s: {{cmd: x, meta: {meta}}}\n", f"run: {{device: {device}}}\n")
+    stage = dag.resolve(project)["s"]
+    assert (stage.threads, stage.mem_mb, stage.gpu) == (6, 300, gpus)
+
+
 def test_dependencies_become_whole_outputs() -> None:
     outputs = ["data/shards/0", "data/shards/1", "data/codes.h5"]
     assert dag.whole_outputs(["data/shards"], outputs) == ["data/shards/0", "data/shards/1"]

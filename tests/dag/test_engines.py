@@ -4,64 +4,24 @@
 """
 
 import csv
-import hashlib
 import io
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dcgan.files import InputError
-from tests.dag.conftest import commit_everything, tiny_checkout
-from tests.dag.tiny import tiny_params
+from tests.dag.conftest import commit_everything
+from tests.dag.tiny import digests, tiny_params
 from workflow import dag
 from workflow.params import read_yaml
 from workflow.record import record_dvc, record_snakemake
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Run) -> dict[str, Path]:
-    """Two clean copies, each after a run of one engine. They run at the same time: load must not change a byte."""
-    commands = {"dvc": ("dvc", "repro"), "snakemake": ("snakemake", "--cores", "2")}
-    folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout") for engine in commands}
-
-    def timed(engine: str) -> float:
-        started = time.monotonic()
-        run(folders[engine], *commands[engine])
-        return time.monotonic() - started
-
-    with ThreadPoolExecutor() as threads:
-        for engine, seconds in zip(commands, threads.map(timed, commands), strict=True):
-            print(f"{' '.join(commands[engine])}: {seconds:.0f} s")
-    return folders
-
-
-@pytest.fixture
-def under_dvc(checkouts: dict[str, Path]) -> Path:
-    return checkouts["dvc"]
-
-
-@pytest.fixture
-def under_snakemake(checkouts: dict[str, Path]) -> Path:
-    return checkouts["snakemake"]
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file in every output."""
-    found = {}
-    for output in (path for stage in dag.resolve(folder).values() for path in stage.outputs):
-        inside = sorted((folder / output).rglob("*")) if dag.is_folder(output) else [folder / output]
-        files = [path for path in inside if path.is_file() and path.name != ".snakemake_timestamp"]
-        assert files, f"{output} is empty"
-        found.update({str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
-    return found
 
 
 def test_both_engines_make_the_same_bytes(under_dvc: Path, under_snakemake: Path) -> None:

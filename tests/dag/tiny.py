@@ -1,14 +1,32 @@
-"""The parameters in git, made very small by `tiny.yaml`."""
+"""The parameters in git, made very small by `tiny.yaml`, and the bytes that a run of the DAG left."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from workflow import dag
 from workflow.params import read_yaml
 
 TINY = Path(__file__).with_name("tiny.yaml")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in every output."""
+    return digests_of(folder, [path for stage in dag.resolve(folder).values() for path in stage.outputs])
+
+
+def digests_of(folder: Path, outputs: list[str]) -> dict[str, str]:
+    """SHA-256 of every file in some outputs; an AssertionError where one has none."""
+    found = {}
+    for output in outputs:
+        inside = sorted((folder / output).rglob("*")) if dag.is_folder(output) else [folder / output]
+        files = [path for path in inside if path.is_file() and path.name != ".snakemake_timestamp"]
+        assert files, f"{output} is empty"
+        found.update({str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+    return found
 
 
 def tiny_params(path: Path, further: Mapping[str, Any] | None = None) -> None:

@@ -178,7 +178,7 @@ def test_supervised_search_takes_the_best_of_all_shards(inputs: Path, tmp_path: 
         run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
 
 
-def test_a_search_goes_on_behind_its_last_finished_trial(
+def test_a_search_goes_on_behind_its_last_finished_trial_and_finds_the_same_in_any_number_of_shards(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = importlib.import_module("stages.search_supervised_cnn")
@@ -200,6 +200,10 @@ def test_a_search_goes_on_behind_its_last_finished_trial(
     monkeypatch.setattr(module, "outcome_of", lambda number, *rest: ran.append(number) or original(number, *rest))
     module.main([*arguments, str(tmp_path / "a.csv")])
     assert ran == [0, 1]
+    for shard in (0, 1):
+        run("search_supervised_cnn", inputs, images=inputs / "svhn", shard=shard, out=tmp_path / f"{shard}.csv")
+    in_shards = pd.concat([pd.read_csv(tmp_path / f"{shard}.csv") for shard in (0, 1)], ignore_index=True)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), in_shards, check_exact=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+"""One cluster and one run of the DAG on it, shared by all tests of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.slurm import Cluster, reason_to_skip
+from tests.dag.conftest import environment as environment
+from tests.dag.conftest import run as run
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A real Slurm of one node on loopback."""
+    reason = reason_to_skip()
+    if reason is not None:
+        pytest.skip(reason)
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()

@@ -1,0 +1,171 @@
+"""A real Slurm of one node on loopback, for tests: munged, slurmctld and slurmd, started by hand and stopped by pid.
+
+The node claims 16 CPUs, 512 GB and one GPU (an empty file), whatever the machine has, so that jobs queue as they do
+elsewhere; a job that takes more memory than it asked for is killed within seconds. The plugin's job step forgets
+SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end, never somebody's own file.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
+PATIENCE_SECONDS = 60.0
+
+CONFIG = """\
+ClusterName=dcgan
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmdPort={node_port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge.socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+GresTypes=gpu
+ReturnToService=2
+MinJobAge=3600
+MessageTimeout=5
+SlurmdParameters=config_overrides
+NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=512000 Gres=gpu:1 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def reason_to_skip() -> str | None:
+    """Why no cluster can be brought up here, or None."""
+    missing = [program for program in PROGRAMS if find(program) is None]
+    if missing:
+        return f"{', '.join(missing)} not installed (apt-get install slurm-wlm munge)"
+    if os.geteuid() != 0:
+        return "the daemons of a test cluster have to be started by root"
+    if SYSTEM_CONFIG.exists() or SYSTEM_CONFIG.is_symlink():
+        return f"{SYSTEM_CONFIG} exists: this machine has a Slurm of its own"
+    return None
+
+
+def find(program: str) -> str | None:
+    """Where a daemon or client is, also where the system's own folder is not on the path."""
+    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def wait_for(what: str, reached: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Waits until something is so; an AssertionError that names it where it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s: not yet {what}"
+        time.sleep(0.1)
+
+
+class Cluster:
+    """The daemons and their folder."""
+
+    def __init__(self) -> None:
+        # Not in pytest's own folder: munge refuses a socket whose folder is closed to others.
+        self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+        self.folder.chmod(0o755)
+        self.host = socket.gethostname().split(".")[0]
+
+    def start(self) -> None:
+        """Brings everything up and waits until the node takes jobs."""
+        (self.folder / "gpu0").touch()
+        (self.folder / "state").mkdir()
+        (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/gpu0\n")
+        config = CONFIG.format(folder=self.folder, host=self.host, controller_port=free_port(), node_port=free_port())
+        (self.folder / "slurm.conf").write_text(config)
+        SYSTEM_CONFIG.parent.mkdir(exist_ok=True)
+        SYSTEM_CONFIG.symlink_to(self.folder / "slurm.conf")
+        self.start_munge()
+        self.start_controller()
+        self.start_node()
+        wait_for("idle", lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%t"))
+
+    def start_munge(self) -> None:
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o600)
+        files = {"key-file": key} | {f"{name}-file": self.folder / f"munge.{name}" for name in ("log", "pid", "seed")}
+        options = [f"--{name}={path}" for name, path in files.items()]
+        self.daemon("munged", "--force", f"--socket={self.folder}/munge.socket", *options)
+
+    def start_controller(self) -> None:
+        self.daemon("slurmctld", "-f", str(self.folder / "slurm.conf"))
+        wait_for("controller up", lambda: "UP" in self.ask("scontrol", "ping"))
+
+    def start_node(self) -> None:
+        self.daemon("slurmd", "-f", str(self.folder / "slurm.conf"))
+
+    def daemon(self, program: str, *options: str) -> None:
+        """Starts a program that goes into the background by itself."""
+        path = find(program)
+        assert path is not None
+        subprocess.run([path, *options], check=True, capture_output=True)
+
+    def ask(self, *command: str) -> str:
+        """What one of Slurm's clients prints."""
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    def jobs(self) -> list[dict[str, str]]:
+        """Every job since the start, as `scontrol` describes it; `Comment` is `rule_<name>`."""
+        lines = self.ask("scontrol", "--oneliner", "show", "jobs").splitlines()
+        return [
+            dict(field.split("=", 1) for field in line.split() if "=" in field)
+            for line in lines
+            if line.startswith("JobId=")
+        ]
+
+    def kill(self, program: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Ends one of the daemons by its pid file and waits until it is gone."""
+        pid = int((self.folder / f"{program}.pid").read_text())
+        os.kill(pid, number)
+        wait_for(f"{program} gone", lambda: not is_running(pid))
+
+    def stop(self) -> None:
+        """Ends all jobs and daemons and removes what was written outside the test's own folder."""
+        self.ask("scancel", "--state=PENDING", "--user=root")
+        self.ask("scancel", "--signal=KILL", "--full", "--user=root")
+        for program in ("slurmd", "slurmctld", "munge"):
+            try:
+                self.kill(program, signal.SIGTERM)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it never came up, or a test has ended it
+        if SYSTEM_CONFIG.is_symlink() and SYSTEM_CONFIG.readlink().parent == self.folder:
+            SYSTEM_CONFIG.unlink()
+        shutil.rmtree(self.folder)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is not just waiting to be reaped."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

@@ -1,0 +1,119 @@
+"""A plan predicts what a run takes, and the DAG asks schedulers for enough."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcgan.architectures import ARCHITECTURES
+from dcgan.files import InputError
+from dcgan.networks import Discriminator, Generator
+from workflow.flops import discriminator_flop, generator_flop
+from workflow.params import load_params, read_yaml
+from workflow.plan import RATES, Job, longest_chain, main, plan
+
+DEMO_RUN = Path(__file__).with_name("demo_seconds.tsv")
+LONG_SECONDS = 7.0  # what is shorter is mostly the start of the job
+RATES_TABLE = read_yaml(RATES)
+
+
+def preset(root: Path, name: str, gpu: str = "none", rates: dict[str, Any] = RATES_TABLE) -> list[Job]:
+    return plan(root, root / "workflow" / "presets" / f"{name}.yaml", rates, gpu)
+
+
+def test_prediction_for_the_demo_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
+    """Seconds of each stage of one `make repro` on the machine that rates.yaml describes; as a whole, and each."""
+    with DEMO_RUN.open(newline="") as file:
+        took = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(file, delimiter="\t")}
+    predicted = {job.stage.name: job.seconds for job in preset(root, "demo")}
+    shared = took.keys() & predicted.keys()
+    assert len(shared) > 0.9 * len(took), "the DAG has changed: record a new run in demo_seconds.tsv"
+    assert 0.5 < sum(predicted[name] for name in shared) / sum(took[name] for name in shared) < 2
+    wrong = {name: (took[name], predicted[name]) for name in shared if took[name] > LONG_SECONDS}
+    assert {n: pair for n, pair in wrong.items() if not 0.5 < pair[1] / pair[0] < 2} == {}
+
+
+def test_every_job_of_the_paper_asks_for_twice_the_time_that_is_predicted(root: Path) -> None:
+    jobs = preset(root, "paper", "a100")
+    assert [job.stage.name for job in jobs if not 0 < 2 * job.seconds / 60 < job.stage.runtime_minutes] == []
+
+
+def test_every_job_of_small_has_a_prediction(root: Path) -> None:
+    assert min(job.seconds for job in preset(root, "small")) > 0
+
+
+def test_the_papers_classifiers_have_the_memory_that_they_are_told_to_use(root: Path) -> None:
+    params = load_params(root / "workflow/presets/paper.yaml")
+    for job in preset(root, "paper"):
+        group, _, key = job.stage.name.partition("@")
+        if group == "evaluate_svm":
+            assert job.stage.mem_mb > 1074 * params.svm[key].memory_gb + 2000
+
+
+def test_paper_trains_on_as_many_images_as_published(root: Path) -> None:
+    """Five epochs over what is left of 3,033,042 bedrooms; features of 50,000 + 10,000 images by 28,672."""
+    work = {job.stage.name: job.work for job in preset(root, "paper")}
+    assert work["train_dcgan@bedrooms"].images == pytest.approx(5 * 2_758_000, rel=0.01)
+    assert work["extract_features@cifar10"].written_bytes == 2 * 60_000 * 28_672 * 4
+    assert sum(job.images for name, job in work.items() if name.startswith("export_lsun")) == pytest.approx(3_033_042)
+
+
+@pytest.mark.parametrize("name", ["lsun64", "imagenet32", "svhn32", "demo32"])
+def test_operations_are_those_of_the_weights(name: str) -> None:
+    """Two for each weight at each position: counted from the layers of the real networks by their output sizes."""
+    import torch
+    from torch import nn
+
+    a = ARCHITECTURES[name]
+    for network, expected, x in (
+        (Generator(a), generator_flop(a), torch.zeros(2, a.latent_size)),
+        (Discriminator(a), discriminator_flop(a), torch.zeros(2, a.channels, a.image_size, a.image_size)),
+    ):
+        counted: list[float] = []
+
+        def count(layer: Any, inputs: Any, output: Any, counted: list[float] = counted) -> None:
+            positions = {nn.Conv2d: output, nn.ConvTranspose2d: inputs[0]}.get(type(layer))
+            counted.append(2 * layer.weight.numel() * (positions[0, 0].numel() if positions is not None else 1))
+
+        for module in network.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+                module.register_forward_hook(count)
+        network.eval()
+        with torch.no_grad():
+            network(x)
+        assert sum(counted) == pytest.approx(expected, rel=0.02)
+
+
+def test_the_longest_chain_is_a_path_through_the_dag(root: Path) -> None:
+    jobs = preset(root, "demo")
+    seconds, names = longest_chain(jobs)
+    by_name = {job.stage.name: job for job in jobs}
+    assert seconds == pytest.approx(sum(by_name[name].seconds for name in names))
+    for before, after in zip(names, names[1:], strict=False):
+        assert set(by_name[before].stage.outputs) & set(by_name[after].stage.inputs)
+
+
+def test_a_gpu_or_source_that_nobody_knows_is_an_error(root: Path) -> None:
+    with pytest.raises(InputError, match="one of none, a100"):
+        preset(root, "paper", "abacus")
+    with pytest.raises(InputError, match="sources has no 'data/raw/bedroom_train_lmdb'"):
+        preset(root, "paper", rates={**RATES_TABLE, "sources": {}})
+
+
+def test_what_is_printed_names_sums_and_rates(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    main(["--params", "workflow/presets/paper.yaml", "--gpu", "a100"])
+    said = capsys.readouterr().out
+    for part in (
+        "train_dcgan",
+        "core-hours",
+        "GPU-hours",
+        "GB on the disk",
+        "longest chain",
+        "not measured",
+        "GFLOP/s",
+    ):
+        assert part in said

@@ -1,0 +1,44 @@
+"""Floating-point operations of the networks, counted from their architecture: what a plan multiplies by images.
+
+A layer costs 2 operations for each weight at each position that it is applied to. Batch norm, activations and the
+labels that a conditional network joins to its inputs are left out: a few percent.
+"""
+
+from dcgan.architectures import Architecture
+
+
+def generator_flop(a: Architecture) -> float:
+    """Operations of one image drawn."""
+    maps, side = a.projection
+    widths = [a.latent_size, *a.generator_hidden, maps * side**2]
+    total = dense(widths)
+    for out_maps, stride in a.generator_layers:
+        total += 2 * side**2 * maps * out_maps * a.kernel_size**2
+        maps, side = out_maps, side * stride
+    return total
+
+
+def discriminator_flop(a: Architecture) -> float:
+    """Operations of one image judged."""
+    maps, side, total = a.channels, a.image_size, 0.0
+    for out_maps, stride in a.discriminator_layers:
+        side = -(-side // stride)
+        total += 2 * side**2 * maps * out_maps * a.kernel_size**2
+        maps = out_maps
+    return total + dense([maps * side**2, *a.discriminator_hidden, 1])
+
+
+def training_flop(a: Architecture, schedule: str) -> float:
+    """Operations of one training image, both networks' updates together; a backward pass costs two forward ones.
+
+    The generator's update: 3 passes of it and 2 of the discriminator, whose own gradients are not needed; the
+    discriminator's: one pass of the generator, and 3 of its own on real and on generated images. `alternate` does one
+    of them for each image, `both` does both.
+    """
+    both = 4 * generator_flop(a) + 8 * discriminator_flop(a)
+    return both if schedule == "both" else both / 2
+
+
+def dense(widths: list[int]) -> float:
+    """Operations of fully connected layers of these widths."""
+    return float(sum(2 * before * after for before, after in zip(widths, widths[1:], strict=False)))

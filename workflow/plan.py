@@ -1,0 +1,170 @@
+"""What a run of the DAG will take, before it is started: `make plan PRESET=paper GPU=a100`.
+
+A line for each kind of stage: jobs, images, hours of its longest job, core-hours and GPU-hours of all its jobs (cores
+and GPUs count for as long as they are reserved), what it leaves on the disk, and how much it needs of the time that the
+job asks its scheduler for (`meta.runtime`). Below: the sums, the longest chain of jobs (no cluster is faster than
+that), and the rates. Work comes from params.yaml (`workflow/work.py`); rates and the sizes of raw sets, which are taken
+to be whole, from `workflow/rates.yaml`.
+
+Input: a preset, or the params.yaml of the checkout. A stage that asks for a GPU uses one with `--gpu NAME`; with
+`--gpu none` everything runs on its threads.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan.files import InputError
+from workflow import dag
+from workflow.params import Params, load_params, read_yaml
+from workflow.stage import run_stage
+from workflow.work import Scale, Work, stage_work
+
+RATES = Path(__file__).with_name("rates.yaml")
+HOUR, MEGA, GIGA = 3600.0, 1e6, 1e9
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the DAG: its work and the seconds that it is expected to take."""
+
+    stage: dag.Stage
+    work: Work
+    seconds: float
+    on_gpu: bool
+
+    @property
+    def core_hours(self) -> float:
+        """Cores that are reserved, for as long as they are."""
+        return self.stage.threads * self.seconds / HOUR
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPUs that are reserved, for as long as they are."""
+        return self.stage.gpu * self.seconds / HOUR if self.on_gpu else 0.0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the plan of a preset or of the checkout's own parameters."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
+    parser.add_argument("--gpu", default="none", help="a GPU of workflow/rates.yaml, or none (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    rates = read_yaml(RATES)
+    jobs = plan(Path(), options.params, rates, options.gpu)
+    print(*table(jobs), sep="\n")
+    print(*totals(jobs), sep="\n")
+    print(*basis(rates, options.gpu), sep="\n")
+
+
+def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str) -> list[Job]:
+    """Every job of the DAG of root/dvc.yaml with these parameters; raises InputError for an unknown GPU."""
+    if gpu != "none" and gpu not in rates["gpus"]:
+        raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
+    params = load_params(params_path)
+    scale = Scale(params, rates)
+    jobs = []
+    for stage in stages_with(root, params_path).values():
+        work, on_gpu = stage_work(stage.name, scale), gpu != "none" and stage.gpu > 0
+        seconds = seconds_of(
+            work, params.run.threads if uses_threads(stage, params) else 1, rates, gpu if on_gpu else ""
+        )
+        jobs.append(Job(stage, work, seconds, on_gpu))
+    return jobs
+
+
+def stages_with(root: Path, params_path: Path) -> dict[str, dag.Stage]:
+    """The stages that root/dvc.yaml has with other parameters than the checkout's."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(root / "dvc.yaml", folder)
+        shutil.copy(params_path, Path(folder) / "params.yaml")
+        return dag.resolve(Path(folder))
+
+
+def uses_threads(stage: dag.Stage, params: Params) -> bool:
+    """Whether a stage computes on `run.threads` threads."""
+    return stage.threads >= params.run.threads
+
+
+def seconds_of(work: Work, threads: int, rates: Mapping[str, Any], gpu: str) -> float:
+    """Seconds of one job: what one thread does, what all threads or the GPU compute, what is written."""
+    gflops = rates["gflops_a_thread"]
+    if gpu:
+        computing = (work.training_gflop + work.large_gflop + work.matrix_gflop) / rates["gpus"][gpu]
+    else:
+        parts = (
+            work.training_gflop / gflops["training"],
+            work.large_gflop / gflops["large"],
+            work.matrix_gflop / gflops["matrix"],
+        )
+        computing = sum(parts) / threads
+    writing = work.written_bytes / MEGA / rates["disk_megabytes_a_second"]
+    return float(work.core_seconds + computing + work.minibatches * rates["minibatch_seconds"] + writing)
+
+
+def longest_chain(jobs: Iterable[Job]) -> tuple[float, list[str]]:
+    """Seconds of the longest chain of jobs that wait for each other, and their names."""
+    by_output = {path: job for job in jobs for path in job.stage.outputs}
+    found: dict[str, tuple[float, list[str]]] = {}
+
+    def chain(job: Job) -> tuple[float, list[str]]:
+        if job.stage.name not in found:
+            before = [chain(by_output[path]) for path in job.stage.inputs if path in by_output]
+            seconds, names = max(before, default=(0.0, []))
+            found[job.stage.name] = (seconds + job.seconds, [*names, job.stage.name])
+        return found[job.stage.name]
+
+    return max(chain(job) for job in by_output.values())
+
+
+def table(jobs: Iterable[Job]) -> list[str]:
+    """A line for each kind of stage, in the DAG's order."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.stage.name.split("@")[0], []).append(job)
+    head = f"{'stage':24}{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'of limit':>10}"
+    return [head, *(line_of(name, group) for name, group in groups.items())]
+
+
+def line_of(name: str, jobs: list[Job]) -> str:
+    """One kind of stage in a line."""
+    longest = max(job.seconds for job in jobs) / HOUR
+    of_limit = max(job.seconds / 60 / job.stage.runtime_minutes for job in jobs)
+    return (
+        f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
+        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}"
+        f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{of_limit:10.0%}"
+    )
+
+
+def totals(jobs: list[Job]) -> list[str]:
+    """The sums, and the least time that a run takes on however many machines."""
+    seconds, names = longest_chain(jobs)
+    return [
+        f"sum: {len(jobs)} jobs, {sum(job.core_hours for job in jobs):,.1f} core-hours, "
+        f"{sum(job.gpu_hours for job in jobs):,.1f} GPU-hours, "
+        f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data",
+        f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; "
+        f"the longest chain: {seconds / HOUR:,.2f} h ({' -> '.join(names)})",
+    ]
+
+
+def basis(rates: Mapping[str, Any], gpu: str) -> list[str]:
+    """The rates that everything rests on."""
+    gflops = rates["gflops_a_thread"]
+    lines = [
+        f"rates ({RATES.parent.name}/{RATES.name}): {gflops['training']:.0f}, {gflops['large']:.0f} and "
+        f"{gflops['matrix']:.0f} GFLOP/s a thread (small networks, large ones, matrices), "
+        f"{rates['disk_megabytes_a_second']} MB/s written"
+    ]
+    if gpu != "none":
+        lines.append(f"{gpu}: {rates['gpus'][gpu]:,} GFLOP/s, a share of its data sheet: not measured")
+    return lines
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,301 @@
+"""How much work each stage of the DAG is, from params.yaml alone: images, operations, bytes.
+
+`stage_work` gives the work of one job; `workflow/plan.py` turns it into hours with the rates of `workflow/rates.yaml`,
+where every unit is described. How many images a source holds is counted by nobody here: it stands in that file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, NamedTuple
+
+from dcgan.architectures import ARCHITECTURES
+from dcgan.files import InputError
+from workflow.flops import discriminator_flop, generator_flop, training_flop
+from workflow.params import Params
+
+GIGA = 1e9
+CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
+LARGE_MAPS = 256  # networks from this width on use a core's units better
+KINDS = 2  # features are made twice: with trained and with random weights
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job does. `core_seconds` are of one thread on the measured machine and stay there on a GPU."""
+
+    images: float = 0.0
+    core_seconds: float = 0.0
+    training_gflop: float = 0.0  # small networks, forwards and backwards
+    large_gflop: float = 0.0  # the same of networks with 128 feature maps and more
+    matrix_gflop: float = 0.0  # forward passes and products of large matrices
+    minibatches: float = 0.0
+    written_bytes: float = 0.0
+
+
+class Split(NamedTuple):
+    """An image store: rows and bytes a row."""
+
+    rows: float
+    row_bytes: int
+
+
+class Scale:
+    """How large everything is that stages read, by path."""
+
+    def __init__(self, params: Params, rates: Mapping[str, Any]) -> None:
+        self.params, self.rates = params, rates
+        self.cost: Mapping[str, Any] = rates["core_seconds"]
+
+    def source(self, path: str) -> Mapping[str, Any]:
+        """What is known of a raw source; raises InputError where rates.yaml does not know it."""
+        if path not in self.rates["sources"]:
+            raise InputError(f"workflow/rates.yaml: sources has no {path!r}; add how many images it holds")
+        found: Mapping[str, Any] = self.rates["sources"][path]
+        return found
+
+    def count(self, number: Any) -> float:
+        """A number, or the sum of keys of params.yaml."""
+        if isinstance(number, list):
+            return float(sum(reduce(getattr, key.split("."), self.params) for key in number))  # type: ignore[misc]
+        return float(number)
+
+    @property
+    def bedrooms(self) -> float:
+        """Images of the LSUN source."""
+        return self.count(self.source(self.params.export.source)["images"])
+
+    @property
+    def photos(self) -> float:
+        """Photos that are searched for faces."""
+        return self.count(self.source(self.params.crop_faces.source)["images"])
+
+    def packed(self, name: str) -> dict[str, Split]:
+        """The splits of a packed set."""
+        section = self.params.pack.sets[name]
+        source = self.source(section.source)
+        row_bytes = section.image_size**2 * (1 if section.kind == "mnist" else 3)
+        rows = {split: self.count(source[split]) for split in ("train", "test")}
+        rows["train"] -= section.validation
+        rows["test"] *= source.get("test_share", 1.0)
+        return {split: Split(n, row_bytes) for split, n in {**rows, "validation": section.validation}.items() if n}
+
+    def store(self, path: str) -> Split:
+        """The store at a path that the DAG makes."""
+        p = self.params
+        if path == "data/bedrooms/unique.h5":
+            side = p.export.image_size if p.deduplicate.filtered == "images" else 32
+            return Split(self.bedrooms * self.source(p.export.source)["kept"], side**2 * 3)
+        if path == "data/faces/crops.h5":
+            return Split(self.photos * self.source(p.crop_faces.source)["faces"], p.crop_faces.image_size**2 * 3)
+        name, split = path.removeprefix("data/packed/").removesuffix(".h5").split("/")
+        return self.packed(name)[split]
+
+
+def stage_work(name: str, scale: Scale) -> Work:
+    """The work of one job, e.g. `train_dcgan@bedrooms`; a stage without a rule of its own costs its fixed seconds."""
+    group, _, key = name.partition("@")
+    fixed = scale.rates["fixed_seconds"]
+    rule = RULES.get(group)
+    work = rule(scale, key) if rule else Work()
+    return add(work, core_seconds=fixed.get(group, 0.0) + fixed["start"])
+
+
+def add(work: Work, core_seconds: float) -> Work:
+    """The same work and some seconds more."""
+    return Work(**{**work.__dict__, "core_seconds": work.core_seconds + core_seconds})
+
+
+def render_demo(s: Scale, key: str) -> Work:
+    """Pictures of one set of the demo world; digits and objects are drawn for two sets and their test splits."""
+    demo = s.params.demo
+    n = {"bedrooms": demo.bedrooms + demo.duplicates, "faces": demo.photos}.get(key)
+    images = n if n is not None else 2.5 * {"digits": demo.digits, "objects": demo.objects}[key]
+    return Work(images, images * s.cost["rendered"][key])
+
+
+def export_lsun(s: Scale, key: str) -> Work:
+    """One shard: decoded, resized, written twice."""
+    n = s.bedrooms / len(s.params.export.shards)
+    megapixels = n * s.source(s.params.export.source)["megapixels"]
+    row = s.params.export.image_size**2 * 3 + CROP_BYTES + 2 * KEY_BYTES
+    return Work(n, n * s.cost["exported"] + megapixels * s.cost["decoded_megapixel"], written_bytes=n * row)
+
+
+def fit_autoencoder(s: Scale, key: str) -> Work:
+    """Two layers of 3,072 by code_size, forwards and backwards."""
+    section = s.params.autoencoder
+    seen = min(section.sample, s.bedrooms) * section.epochs
+    gflop = seen * 3 * 4 * CROP_BYTES * section.code_size / GIGA
+    return Work(seen, training_gflop=gflop, minibatches=seen / section.batch_size)
+
+
+def encode_images(s: Scale, key: str) -> Work:
+    """One shard through the encoder."""
+    n = s.bedrooms / len(s.params.export.shards)
+    gflop = n * 2 * CROP_BYTES * s.params.autoencoder.code_size / GIGA
+    return Work(n, matrix_gflop=gflop, written_bytes=n * (CODE_BYTES + KEY_BYTES))
+
+
+def drop_duplicates(s: Scale, key: str) -> Work:
+    """Codes are sorted, kept images copied."""
+    kept = s.store("data/bedrooms/unique.h5")
+    return Work(s.bedrooms, s.bedrooms * s.cost["grouped"], written_bytes=kept.rows * (kept.row_bytes + KEY_BYTES))
+
+
+def crop_faces(s: Scale, key: str) -> Work:
+    """One shard of photos, reduced and searched."""
+    section, source = s.params.crop_faces, s.source(s.params.crop_faces.source)
+    n = s.photos / len(section.shards)
+    searched = n * min(source["megapixels"], 0.75 * section.detection_side**2 / 1e6)
+    seconds = searched * s.cost["searched_megapixel"] + n * source["megapixels"] * s.cost["decoded_megapixel"]
+    return Work(n, seconds, written_bytes=n * source["faces"] * section.image_size**2 * 3)
+
+
+def join_faces(s: Scale, key: str) -> Work:
+    """Crops are copied into one store."""
+    crops = s.store("data/faces/crops.h5")
+    return Work(crops.rows, crops.rows * s.cost["copied"], written_bytes=crops.rows * crops.row_bytes)
+
+
+def pack_images(s: Scale, key: str) -> Work:
+    """All splits of one set."""
+    splits = s.packed(key).values()
+    n = sum(split.rows for split in splits)
+    written = sum(split.rows * split.row_bytes for split in splits)
+    return Work(n, n * s.cost["packed"][s.params.pack.sets[key].kind], written_bytes=written)
+
+
+def train_dcgan(s: Scale, key: str) -> Work:
+    """All epochs of one pair of networks."""
+    section = s.params.train[key]
+    a = ARCHITECTURES[section.network]
+    seen = (s.store(section.images).rows - section.held_out) * section.epochs
+    gflop = seen * training_flop(a, section.schedule) / GIGA
+    kind = "large_gflop" if max([a.projection[0], *a.generator_hidden]) >= LARGE_MAPS else "training_gflop"
+    return Work(seen, minibatches=seen / section.batch_size, **{kind: gflop})
+
+
+def evaluate_samples(s: Scale, key: str) -> Work:
+    """512 projections of two pairs of sets, and distances of codes."""
+    n = s.params.train[key].held_out
+    row = s.store(s.params.figures.samples[key].images).row_bytes
+    return Work(2 * n, n * s.cost["compared"], matrix_gflop=(4 * n * row * 512 * 2 + 6 * n * n * 128 * 2) / GIGA)
+
+
+def extract_features(s: Scale, key: str) -> Work:
+    """All splits, with trained and with random weights."""
+    section = s.params.features[key]
+    name = section.discriminator.split("/")[2].removeprefix("published_")
+    trained = s.params.train.get(name)
+    a = ARCHITECTURES[trained.network if trained else s.params.published[name].architecture]
+    n = sum(split.rows for split in s.packed(section.images.split("/")[2]).values())
+    statistics = min(section.statistics_images, n)
+    written = KINDS * n * a.feature_count * (4 if section.dtype == "float32" else 2)
+    gflop = KINDS * (n + 2 * statistics) * discriminator_flop(a) / GIGA
+    return Work(n, written / 1e6 * s.cost["feature_megabyte"], matrix_gflop=gflop, written_bytes=written)
+
+
+def feature_table(s: Scale, path: str) -> tuple[float, int]:
+    """Training rows and columns of a folder of features."""
+    name = path.removeprefix("data/features/")
+    if name.startswith("kmeans_"):
+        kmeans = s.params.kmeans[name.removeprefix("kmeans_")]
+        return s.packed(kmeans.images.split("/")[2])["train"].rows, 4 * kmeans.centroids
+    section = s.params.features[name]
+    trained = s.params.train[section.discriminator.split("/")[2]]
+    return s.packed(section.images.split("/")[2])["train"].rows, ARCHITECTURES[trained.network].feature_count
+
+
+def evaluate_svm(s: Scale, key: str) -> Work:
+    """Passes over all rows of a fit, for every draw and cost; curves of labels and layers cost a share of that."""
+    section, classes = s.params.svm[key], 10
+    rows, width = feature_table(s, section.features)
+    few = [section.labels_per_class, *section.curve_labels, section.layer_labels]
+    learned = [min(rows, classes * n) if n else rows for n in few]
+    fits = [section.search_draws * len(section.costs) + section.draws]
+    fits += [section.curve_draws * len(section.costs)] * (len(learned) - 1)
+    passes = s.rates["svm_passes"]
+    flop = sum(KINDS * n * m * 2 * width * classes * passes for n, m in zip(fits, learned, strict=True))
+    return Work(rows, matrix_gflop=flop / GIGA)
+
+
+def evaluate_neighbours(s: Scale, key: str) -> Work:
+    """Samples are drawn and compared with every test image."""
+    section = s.params.neighbours[key]
+    splits = s.packed(section.images.split("/")[2])
+    a = ARCHITECTURES[s.params.train[section.generator.split("/")[2]].network]
+    drawn = max(section.samples) + min(section.random_samples, max(section.samples))
+    references = drawn + splits["train"].rows
+    products = 2 * splits["test"].rows * references * splits["train"].row_bytes
+    return Work(drawn, matrix_gflop=(products + drawn * generator_flop(a)) / GIGA)
+
+
+def fit_kmeans(s: Scale, key: str) -> Work:
+    """Lloyd's iterations on patches, then every position of every image."""
+    section = s.params.kmeans[key]
+    splits = s.packed(section.images.split("/")[2])
+    n, values = sum(split.rows for split in splits.values()), section.side**2 * 3
+    positions = (s.params.pack.sets[section.images.split("/")[2]].image_size - section.side + 1) ** 2
+    products = section.patches * section.iterations + KINDS * n * positions
+    written = KINDS * n * 4 * section.centroids * 4
+    activations = KINDS * n * positions * section.centroids
+    gflop = 2 * products * values * section.centroids + activations * s.rates["activation_flop"]
+    return Work(n, matrix_gflop=gflop / GIGA, written_bytes=written)
+
+
+def search_supervised_cnn(s: Scale, key: str) -> Work:
+    """One shard of the trials: trained, and judged after every epoch."""
+    section = s.params.supervised
+    splits, trials = s.packed(section.images.split("/")[2]), section.trials / len(section.shards)
+    forward = discriminator_flop(ARCHITECTURES[section.network]) / GIGA
+    trained = trials * section.epochs * section.labels_per_class * 10
+    judged = trials * section.epochs * sum(splits[name].rows for name in ("validation", "test") if name in splits)
+    return Work(trained + judged, training_gflop=3 * trained * forward, matrix_gflop=judged * forward)
+
+
+def draw_walk(s: Scale, key: str) -> Work:
+    """Every image of the walks is compared with every training image."""
+    section, store = s.params.figures.walk[key], s.store(s.params.figures.walk[key].images)
+    drawn = section.walks * (section.points - 1) * section.length
+    return Work(drawn, matrix_gflop=2 * drawn * store.rows * store.row_bytes / GIGA)
+
+
+def draw_guided(s: Scale, key: str) -> Work:
+    """Images are searched for the strongest responses."""
+    section, a = s.params.figures.guided[key], ARCHITECTURES[s.params.train[key].network]
+    n = min(section.searched, s.store(section.images).rows)
+    return Work(n, matrix_gflop=KINDS * (n + 128 * section.statistics_batches) * discriminator_flop(a) / GIGA)
+
+
+def draw_nearest(s: Scale, key: str) -> Work:
+    """Samples and held-out images are compared with every training image."""
+    section, store = s.params.figures.nearest[key], s.store(s.params.figures.nearest[key].images)
+    compared = section.samples + s.params.train[key].held_out
+    seconds = store.rows * s.cost["encoded"] + compared * store.rows * s.cost["code_pair"]
+    return Work(compared, seconds, matrix_gflop=2 * compared * store.rows * store.row_bytes / GIGA)
+
+
+RULES: dict[str, Callable[[Scale, str], Work]] = {
+    rule.__name__: rule
+    for rule in (
+        render_demo,
+        export_lsun,
+        fit_autoencoder,
+        encode_images,
+        drop_duplicates,
+        crop_faces,
+        join_faces,
+        pack_images,
+        train_dcgan,
+        evaluate_samples,
+        extract_features,
+        evaluate_svm,
+        evaluate_neighbours,
+        fit_kmeans,
+        search_supervised_cnn,
+        draw_walk,
+        draw_guided,
+        draw_nearest,
+    )
+}
