@@ -166,7 +166,8 @@ def test_a_full_disk_for_checkpoints_is_said(world: Path, tmp_path: Path, script
     assert attempt(stage, tmp_path / "out", DCGAN_STATE=str(tmp_path / "state"))[0] == 0
     whole = files_below(world)
     differing = {name for name, digest in files_below(tmp_path / "out").items() if whole.get(name) != digest}
-    assert {name for name in differing if not name.endswith("tor.safetensors")} == set()
+    # A network says in its file how often it was checkpointed.
+    assert {name for name in differing if not name.endswith(".safetensors")} == set()
     happened(
         f"disk of the checkpoints full under `{script}`",
         "status 2: `... cannot be written (No space left on device)`; started again with room, it ends well",
