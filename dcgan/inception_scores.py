@@ -5,8 +5,8 @@ weights-inception-2015-12-05-6726825d.pth). Inputs: samples and real images, (N,
 Sources: FID, Heusel et al. (2017); KID, Binkowski et al. (2018). The paper has neither.
 """
 
-import pickle
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -66,7 +66,7 @@ def check_weights(weights: Path) -> None:
     except FileNotFoundError as error:
         advice = "get torch-fidelity's weights-inception-2015-12-05-6726825d.pth, or set it to null"
         raise InputError(f"quality.inception: {weights}: no such file; {advice}") from error
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
         raise InputError(f"quality.inception: {weights}: no file of weights ({str(error).splitlines()[0]})") from error
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 
 from dcgan.batches import Batches
 from dcgan.checkpoints import Checkpoints
@@ -209,10 +208,9 @@ class TrainingRun:
     def _plain_words_when_disk_is_full(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, SafetensorError) as error:
+        except InputError as error:
             raise InputError(
-                f"{self.checkpoints.folder} cannot be written ({error}); the last checkpoint is whole, and a new start "
-                "goes on from it once there is room"
+                f"{error}; the last checkpoint is whole, and a new start goes on from it once there is room"
             ) from error
 
     def _resume(self) -> None:

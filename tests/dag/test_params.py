@@ -224,6 +224,6 @@ def test_status_is_2_and_no_work_is_done(
 def test_every_stage_says_what_is_wrong_with_parameters(checkout: Path, run: Callable[..., Any]) -> None:
     path = checkout / "params.yaml"
     write(path, change(read_yaml(path), "run.seed", "x"))
-    command = "python -m stages.train_dcgan --name bedrooms --images a --out b --samples c --curves d --metrics e"
-    finished = run(checkout, *command.split(), status=2)
+    command = "python -m stages.train_dcgan --name bedrooms --images a --out b --samples c --frames d --curves e"
+    finished = run(checkout, *command.split(), "--metrics", "f", status=2)
     assert finished.stderr == "error: params.yaml: run.seed: 'x' is not allowed (Input should be a valid integer)\n"
