@@ -23,7 +23,7 @@ export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /va
 .PHONY: help setup repro snakemake annotate test lint format types deps record touch fetch report compare overview preset plan check clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 	@echo "Presets: make preset PRESET=demo (in git: minutes on a CPU) | small (real data, one GPU) | paper"
 
 setup: $(READY) ## makes .venv and installs the pinned packages
@@ -53,7 +53,10 @@ check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.check
 
 test: $(READY) ## runs the tests
-	@python -m pytest tests -n 2 --dist loadfile
+	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile
+
+slurm-test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
+	@python -m pytest tests/cluster
 
 lint: $(READY) ## formatting and lint
 	@ruff format --check .
