@@ -47,10 +47,11 @@ class Revision:
     def inside(self, folder: str) -> list[str]:
         """Files below a folder that is an output; none where it was not made."""
         from dvc.exceptions import DvcException
+        from dvc_data.index import DataIndexDirError
 
         try:
             return sorted(path.lstrip("/") for path in self.files.find(folder))
-        except (OSError, DvcException):
+        except (OSError, DvcException, DataIndexDirError):
             return []
 
     def params(self) -> dict[str, Any]:
