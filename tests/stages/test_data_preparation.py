@@ -167,6 +167,10 @@ def test_every_bad_value_is_named_and_the_rest_exported(
     assert ImageStore(tmp_path / "out" / "0" / "images.h5").keys.tolist() == sorted(k for k in corpus if k[0] == "o")
 
 
+def crop_first_shard(params: Path, source: Path, out: Path) -> None:
+    crop_faces.main(["--params", str(params), "--source", str(source), "--shard", "0", "--out", str(out)])
+
+
 def test_faces_and_labelled_sets_meet_the_same_bad_files(
     tmp_path: Path, configure: Configure, corpus: Mapping[str, bytes]
 ) -> None:
@@ -175,18 +179,7 @@ def test_faces_and_labelled_sets_meet_the_same_bad_files(
         crop_faces={"shards": [0], "max_rejects": 0.6},
         pack=packed(tmp_path / "photos") | {"min_side": 32, "max_rejects": 0.6},
     )
-    crop_faces.main(
-        [
-            "--params",
-            str(params),
-            "--source",
-            str(tmp_path / "photos"),
-            "--shard",
-            "0",
-            "--out",
-            str(tmp_path / "faces"),
-        ]
-    )
+    crop_first_shard(params, tmp_path / "photos", tmp_path / "faces")
     pack(params, tmp_path / "packed")
     # A photo of one pixel is a photo; nobody is on it.
     too_small = {"bad 1x1 jpeg", "bad 1x1 png", "bad 1000x2"}
@@ -361,18 +354,7 @@ def test_photos_without_any_face_make_an_empty_store(tmp_path: Path, configure: 
     for number in range(3):
         (tmp_path / "photos" / f"{number}.png").write_bytes(encode(np.full((90, 90, 3), 40 * number, np.uint8), "PNG"))
     params = configure(crop_faces={"shards": [0]})
-    crop_faces.main(
-        [
-            "--params",
-            str(params),
-            "--source",
-            str(tmp_path / "photos"),
-            "--shard",
-            "0",
-            "--out",
-            str(tmp_path / "s" / "0"),
-        ]
-    )
+    crop_first_shard(params, tmp_path / "photos", tmp_path / "s" / "0")
     join_faces.main(
         ["--params", str(params), "--shards", str(tmp_path / "s"), "--out", str(tmp_path / "crops.h5")]
         + [
