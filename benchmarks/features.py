@@ -23,7 +23,7 @@ import torch
 from dcgan.architectures import ARCHITECTURES
 from dcgan.features import DiscriminatorFeatures, estimate_on_images, extract_features
 from dcgan.networks import Discriminator
-from dcgan.pixels import to_input
+from dcgan.scaling import to_input
 from dcgan.store import ImageStore, StoreWriter
 
 BATCH = 128

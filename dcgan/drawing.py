@@ -14,8 +14,9 @@ from torch import Tensor
 
 from dcgan.networks import Discriminator, Generator
 from dcgan.normalization import Statistics, estimate_statistics
-from dcgan.pixels import Images, to_input, to_uint8
+from dcgan.pixels import Images
 from dcgan.random import torch_generator
+from dcgan.scaling import to_input, to_uint8
 
 STATISTICS_BATCH = 128
 WHITE = 255

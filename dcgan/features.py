@@ -27,8 +27,9 @@ from torch import Tensor
 from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, telling_where, write_json
 from dcgan.networks import Discriminator
 from dcgan.normalization import estimate_statistics
-from dcgan.pixels import Images, to_input
+from dcgan.pixels import Images
 from dcgan.progress import Progress
+from dcgan.scaling import to_input
 from dcgan.store import ImageStore, Labels
 
 POOLED_SIDE = 4

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from dcgan.boxes import Box
 from dcgan.files import InputError, replace_when_done
-from dcgan.pixels import Images, to_input
+from dcgan.pixels import Images
 from dcgan.progress import Progress
+from dcgan.scaling import to_input
 
 PREDICTION_BATCH = 512
 TOP_SIDE = 4

@@ -29,8 +29,9 @@ from dcgan.activations import activate, channels_before
 from dcgan.architectures import Architecture, architecture_from
 from dcgan.files import InputError, replace_when_done
 from dcgan.normalization import BatchNorm, Rescaling, Statistics
-from dcgan.pixels import Images, to_uint8
+from dcgan.pixels import Images
 from dcgan.random import torch_generator
+from dcgan.scaling import to_uint8
 
 WEIGHT_DEVIATION = 0.02
 

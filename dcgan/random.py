@@ -5,9 +5,12 @@ is for, so that adding a consumer never shifts the numbers of another, and any p
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derived_seed(seed: int, *names: object) -> int:
@@ -21,6 +24,8 @@ def numpy_generator(seed: int, *names: object) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(derived_seed(seed, *names)))
 
 
-def torch_generator(seed: int, *names: object, device: str | torch.device = "cpu") -> torch.Generator:
+def torch_generator(seed: int, *names: object, device: "str | torch.device" = "cpu") -> "torch.Generator":
     """A torch generator of its own for the named purpose."""
+    import torch  # seconds, which stages without networks are spared
+
     return torch.Generator(device).manual_seed(derived_seed(seed, *names))

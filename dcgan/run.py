@@ -20,9 +20,10 @@ from dcgan.checkpoints import Checkpoints
 from dcgan.collapse import Watch, is_suspicious, spread, trouble
 from dcgan.files import InputError
 from dcgan.keepsakes import Keepsakes, distance_to_real
-from dcgan.pixels import Images, to_uint8
+from dcgan.pixels import Images
 from dcgan.progress import Progress
 from dcgan.random import torch_generator
+from dcgan.scaling import to_uint8
 from dcgan.stopping import Stopped
 from dcgan.training import FIGURES, AdversarialTraining, Interval
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from dcgan.architectures import Architecture
 from dcgan.networks import WEIGHT_DEVIATION, Discriminator
 from dcgan.normalization import Statistics, estimate_statistics
-from dcgan.pixels import Images, to_input
+from dcgan.pixels import Images
+from dcgan.scaling import to_input
 from dcgan.store import Labels
 
 JUDGED_A_BATCH = 500

@@ -26,8 +26,8 @@ from dcgan.capture import CapturedUpdate, Update
 from dcgan.networks import Discriminator, Generator, Network
 from dcgan.normalization import BatchNorm
 from dcgan.parallel import ALONE, Group
-from dcgan.pixels import to_input
 from dcgan.random import torch_generator
+from dcgan.scaling import to_input
 
 ADAM_EPSILON = 1e-8
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)

@@ -23,7 +23,7 @@ from dcgan.files import write_csv
 from dcgan.progress import Progress
 from dcgan.rejects import Rejects
 from dcgan.store import StoreWriter
-from workflow.stage import Params, load_params, prepare, run_stage, stage_parser
+from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 COLUMNS = ["key", "x", "y", "width", "height", "score", "kept", "reason"]
 Row = dict[str, Any]
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the shard's crops")
     options = parser.parse_args(arguments)
     params = load_params(options.params)
-    prepare(params.run)
+    fix_threads(params.run)
     crop(params, options.source, options.shard, options.out)
 
 

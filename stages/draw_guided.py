@@ -15,8 +15,9 @@ from dcgan.drawing import above, batches, beside, estimate_discriminator, title
 from dcgan.files import write_json
 from dcgan.guided import as_pictures, guided_gradients, likeness, strongest_responses
 from dcgan.networks import Discriminator
-from dcgan.pixels import Images, enlarge, tile, to_input, write_png
+from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import numpy_generator, torch_generator
+from dcgan.scaling import to_input
 from dcgan.store import ImageStore
 from workflow.figures import figure_parser, section_named
 from workflow.params import GuidedFigure

@@ -20,8 +20,9 @@ from dcgan.drawing import above, draw, looked_at, title
 from dcgan.files import write_json
 from dcgan.judges import WindowJudge, boxes_of, windowed
 from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, to_uint8, write_png
+from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import numpy_generator
+from dcgan.scaling import to_uint8
 from dcgan.windows import MapWeights, change, fit_maps, images_without, layer_number
 from workflow.annotations import Drawing, annotations_that_fit, by_hand
 from workflow.figures import figure_parser, section_named

@@ -19,9 +19,10 @@ import torch
 from dcgan.files import InputError, write_csv, write_json
 from dcgan.nearest_neighbour import NearestNeighbour
 from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, to_uint8, write_png
+from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.progress import track
 from dcgan.random import torch_generator
+from dcgan.scaling import to_uint8
 from dcgan.store import ImageStore, Labels
 from workflow.params import Neighbours
 from workflow.stage import load_params, prepare, run_stage, stage_parser

@@ -17,7 +17,7 @@ from workflow.demo.digits import write_digits
 from workflow.demo.faces import write_faces
 from workflow.demo.formats import folder_when_done
 from workflow.demo.objects import write_objects
-from workflow.stage import Params, load_params, prepare, run_stage, stage_parser
+from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 SETS = ["bedrooms", "faces", "digits", "objects"]
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     options = parser.parse_args(arguments)
     params = load_params(options.params)
-    prepare(params.run)
+    fix_threads(params.run)
     with folder_when_done(options.out) as folder:
         write_set(folder, options.name, params)
 

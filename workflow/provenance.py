@@ -205,13 +205,13 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """What can change the last bits of a result, and its speed."""
-    torch = sys.modules.get("torch")
+    torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
     on_gpu = torch is not None and torch.cuda.is_initialized()
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads() if torch is not None else 1,
+        "threads": torch.get_num_threads() if torch is not None else cv2.getNumThreads() if cv2 is not None else 1,
         "accelerator": torch.cuda.get_device_name() if torch is not None and on_gpu else None,
     }
 

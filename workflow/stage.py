@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dcgan.files import InputError, storage_trouble
 from dcgan.stopping import Stopped
@@ -18,7 +18,10 @@ from workflow.lock import join
 from workflow.params import Params, Run, load_params
 from workflow.provenance import traced
 
-__all__ = ["Params", "load_params", "prepare", "run_stage", "stage_parser"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Params", "fix_threads", "load_params", "prepare", "run_stage", "stage_parser"]
 INPUT_ERROR_STATUS, STOPPED_STATUS, INTERRUPTED_STATUS = 2, 75, 130
 
 
@@ -31,16 +34,22 @@ def stage_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def prepare(run: Run) -> "torch.device":  # type: ignore[name-defined]  # noqa: F821  (torch is slow to import)
-    """Fixes threads and deterministic algorithms, and returns the device that `run.device` names."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+def fix_threads(run: Run) -> None:
+    """Fixes the threads of a stage that has no network and so does not import torch, which takes seconds."""
     import cv2
-    import torch
     from threadpoolctl import threadpool_limits
 
     # Whatever the engine or the user's environment says: sums of floats depend on how many threads share them.
     threadpool_limits(run.threads)
     cv2.setNumThreads(run.threads)
+
+
+def prepare(run: Run) -> "torch.device":
+    """Fixes threads and deterministic algorithms, and returns the device that `run.device` names."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    fix_threads(run)
     torch.set_num_threads(run.threads)
     # As `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds a stage.
     torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")

@@ -11,7 +11,7 @@ from dcgan.architectures import ARCHITECTURES
 from dcgan.files import InputError
 from dcgan.networks import Generator
 from dcgan.onnx_export import export_generator
-from dcgan.pixels import to_uint8
+from dcgan.scaling import to_uint8
 from stages.export_onnx import main
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from sklearn.datasets import load_digits
 
 from dcgan.pixels import Images
 from dcgan.random import numpy_generator
@@ -39,6 +38,8 @@ class Glyphs:
 @cache
 def load_glyphs() -> Glyphs:
     """All source digits, 8 x 8 enlarged to 64 x 64 with an empty margin of 8."""
+    from sklearn.datasets import load_digits  # a second to import; the other sets do without
+
     sources = load_digits()
     margin = (GLYPH_MARGIN, GLYPH_MARGIN)
     ink = [

@@ -9,7 +9,6 @@ from functools import cache
 import cv2
 import numpy as np
 import numpy.typing as npt
-from sklearn.datasets import load_sample_images
 
 from dcgan.pixels import Images
 from dcgan.random import numpy_generator
@@ -22,6 +21,9 @@ NOISE_SIDE = 640
 @cache
 def photographs() -> list[Images]:
     """The natural photographs: two of (427, 640, 3) uint8."""
+    # A second to import: only in the processes that draw, not in the one that hands the work out.
+    from sklearn.datasets import load_sample_images
+
     return [np.ascontiguousarray(image) for image in load_sample_images().images]
 
 
