@@ -17,7 +17,9 @@ from pathlib import Path
 
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
-PATIENCE_SECONDS = 60.0
+START_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0  # of a machine that is busy with everything else that the tests do
+FOLDER_PREFIX = "slurm-test-"
 
 CONFIG = """\
 ClusterName=dcgan
@@ -47,7 +49,7 @@ SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 ReturnToService=2
 MinJobAge=3600
-MessageTimeout=5
+MessageTimeout=10
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=512000 Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
@@ -61,9 +63,21 @@ def reason_to_skip() -> str | None:
         return f"{', '.join(missing)} not installed (apt-get install slurm-wlm munge)"
     if os.geteuid() != 0:
         return "the daemons of a test cluster have to be started by root"
+    if SYSTEM_CONFIG.is_symlink() and is_leftover(SYSTEM_CONFIG.readlink().parent):
+        SYSTEM_CONFIG.unlink()
     if SYSTEM_CONFIG.exists() or SYSTEM_CONFIG.is_symlink():
-        return f"{SYSTEM_CONFIG} exists: this machine has a Slurm of its own"
+        return f"{SYSTEM_CONFIG} exists: this machine has a Slurm of its own, or another test cluster"
     return None
+
+
+def is_leftover(folder: Path) -> bool:
+    """Whether a folder was a test cluster's whose controller is no more: its test was killed."""
+    if not folder.name.startswith(FOLDER_PREFIX):
+        return False
+    try:
+        return not is_running(int((folder / "slurmctld.pid").read_text()))
+    except (OSError, ValueError):
+        return True
 
 
 def find(program: str) -> str | None:
@@ -91,7 +105,7 @@ class Cluster:
 
     def __init__(self) -> None:
         # Not in pytest's own folder: munge refuses a socket whose folder is closed to others.
-        self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self.folder.chmod(0o755)
         self.host = socket.gethostname().split(".")[0]
 
@@ -107,7 +121,7 @@ class Cluster:
         self.start_munge()
         self.start_controller()
         self.start_node()
-        wait_for("idle", lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%t"))
+        wait_for("idle", lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%t"), START_SECONDS)
 
     def start_munge(self) -> None:
         key = self.folder / "munge.key"
@@ -119,7 +133,7 @@ class Cluster:
 
     def start_controller(self) -> None:
         self.daemon("slurmctld", "-f", str(self.folder / "slurm.conf"))
-        wait_for("controller up", lambda: "UP" in self.ask("scontrol", "ping"))
+        wait_for("controller up", lambda: "UP" in self.ask("scontrol", "ping"), START_SECONDS)
 
     def start_node(self) -> None:
         self.daemon("slurmd", "-f", str(self.folder / "slurm.conf"))
@@ -128,7 +142,12 @@ class Cluster:
         """Starts a program that goes into the background by itself."""
         path = find(program)
         assert path is not None
-        subprocess.run([path, *options], check=True, capture_output=True)
+        subprocess.run([path, *options], check=True, capture_output=True, timeout=START_SECONDS)
+
+    def last_words(self) -> str:
+        """The last line of each daemon's log."""
+        logs = {path.name: path.read_text(errors="replace").splitlines() for path in self.folder.glob("*.log")}
+        return "; ".join(f"{name}: {lines[-1]}" for name, lines in sorted(logs.items()) if lines)
 
     def ask(self, *command: str) -> str:
         """What one of Slurm's clients prints."""

@@ -1,7 +1,7 @@
 """The DAG on a real Slurm cluster, and what becomes of it when things go wrong.
 
-One cluster, and one run of the DAG in a clean checkout beside a run without a cluster. Faults happen to copies of that
-checkout in which only the training of the bedrooms has to be made: `tests/cluster/training.py`.
+One cluster, and one run of the DAG in a clean checkout beside a run without a cluster. Faults happen to copies of the
+latter in which only the training of the bedrooms has to be made: `tests/cluster/training.py`.
 """
 
 import os
@@ -9,14 +9,14 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.slurm import Cluster, wait_for
+from tests.cluster.slurm import PATIENCE_SECONDS, Cluster, wait_for
 from tests.cluster.training import (
     PROFILE,
     RULE,
@@ -39,34 +39,59 @@ FURTHER = read_yaml(Path(__file__).with_name("small.yaml"))
 
 
 @pytest.fixture(scope="module")
-def checkouts(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, run: Run) -> dict[str, Path]:
-    """Two clean copies of the project after a run, on the cluster and here."""
-    commands = {"cluster": (*PROFILE, *SOONER), "here": ("snakemake", "--cores", "1")}
-    folders = {where: tiny_checkout(tmp_path_factory.mktemp(where) / "checkout", FURTHER) for where in commands}
-    with ThreadPoolExecutor() as threads:
-        list(threads.map(lambda where: run(folders[where], *commands[where]), commands))
-    return folders
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Everything goes on side by side: most of its time is waiting for Slurm, and for Snakemake to look again."""
+    with ThreadPoolExecutor(16) as threads:
+        yield threads
 
 
 @pytest.fixture(scope="module")
-def on_cluster(checkouts: dict[str, Path]) -> Path:
-    return checkouts["cluster"]
+def here(tmp_path_factory: pytest.TempPathFactory, threads: ThreadPoolExecutor, run: Run) -> Future[Path]:
+    """A clean copy of the project after a run without a cluster."""
+    return threads.submit(checkout_after, tmp_path_factory.mktemp("here"), run, "snakemake", "--cores", "2")
 
 
 @pytest.fixture(scope="module")
-def whole_run(on_cluster: Path, cluster: Cluster) -> list[dict[str, str]]:
+def on_cluster(
+    tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, threads: ThreadPoolExecutor, run: Run
+) -> Future[Path]:
+    """A clean copy of the project after a run of the whole DAG on the cluster."""
+    return threads.submit(checkout_after, tmp_path_factory.mktemp("cluster"), run, *PROFILE, *SOONER)
+
+
+def checkout_after(folder: Path, run: Run, *command: str) -> Path:
+    """A clean copy of the project in which a command has run."""
+    checkout = tiny_checkout(folder / "checkout", FURTHER)
+    run(checkout, *command)
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def whole_run(on_cluster: Future[Path], cluster: Cluster) -> list[dict[str, str]]:
     """The jobs of the run, as Slurm remembers them."""
-    return [job for job in cluster.jobs() if job["WorkDir"] == str(on_cluster)]
+    folder = on_cluster.result()
+    return [job for job in cluster.jobs() if job["WorkDir"] == str(folder)]
 
 
-def test_the_whole_dag_gives_the_same_bytes_as_without_a_cluster(checkouts: dict[str, Path]) -> None:
-    ours, theirs = (digests(folder) for folder in checkouts.values())
+@pytest.mark.usefixtures("outcomes")
+def test_the_whole_dag_gives_the_same_bytes_as_without_a_cluster(
+    on_cluster: Future[Path], here: Future[Path], root: Path
+) -> None:
+    ours, theirs = digests(on_cluster.result()), digests(here.result())
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert kinds_of_stages(on_cluster.result()) == kinds_of_stages(root)
 
 
-def test_every_stage_and_every_shard_is_a_job_of_its_own(on_cluster: Path, whole_run: list[dict[str, str]]) -> None:
-    stages = dag.resolve(on_cluster).values()
+def kinds_of_stages(folder: Path) -> set[str]:
+    """Names of stages without their keys and shards."""
+    return {name.partition("@")[0] for name in dag.resolve(folder)}
+
+
+def test_every_stage_and_every_shard_is_a_job_of_its_own(
+    on_cluster: Future[Path], whole_run: list[dict[str, str]]
+) -> None:
+    stages = dag.resolve(on_cluster.result()).values()
     assert sorted(job["Comment"] for job in whole_run) == sorted(
         f"rule_{stage.rule}" for stage in stages if not stage.local
     )
@@ -75,8 +100,8 @@ def test_every_stage_and_every_shard_is_a_job_of_its_own(on_cluster: Path, whole
     }
 
 
-def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Path, whole_run: list[dict[str, str]]) -> None:
-    stages = {f"rule_{stage.rule}": stage for stage in dag.resolve(on_cluster).values()}
+def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
+    stages = {f"rule_{stage.rule}": stage for stage in dag.resolve(on_cluster.result()).values()}
     for job in whole_run:
         assert ("gpu" in job.get("TresPerJob", "")) == (stages[job["Comment"]].gpu > 0), job["Comment"]
     with_gpu = sorted((job["StartTime"], job["EndTime"]) for job in whole_run if "gpu" in job.get("TresPerJob", ""))
@@ -84,13 +109,13 @@ def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Path, whole_run
     assert all(end <= start for (_, end), (start, _) in pairwise(with_gpu)), "there is one GPU"
 
 
-def test_every_job_has_readable_logs(on_cluster: Path, whole_run: list[dict[str, str]]) -> None:
+def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
     """Where README says: what a stage says in logs/<rule>.log, what Slurm says of the job beside it."""
-    stages = dag.resolve(on_cluster).values()
-    assert {path.stem for path in (on_cluster / "logs").glob("*.log")} == {stage.rule for stage in stages}
-    assert "train bedrooms" in (on_cluster / "logs" / f"{RULE}.log").read_text()
+    logs, stages = on_cluster.result() / "logs", dag.resolve(on_cluster.result()).values()
+    assert {path.stem for path in logs.glob("*.log")} == {stage.rule for stage in stages}
+    assert "train bedrooms" in (logs / f"{RULE}.log").read_text()
     for job in whole_run:
-        assert (on_cluster / "logs" / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0
+        assert (logs / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0
 
 
 class Faults:
@@ -128,9 +153,14 @@ class Faults:
 
 @pytest.fixture(scope="module")
 def faults(
-    tmp_path_factory: pytest.TempPathFactory, on_cluster: Path, cluster: Cluster, environment: dict[str, str]
-) -> Faults:
-    return Faults(tmp_path_factory.mktemp("faults"), on_cluster, cluster, environment)
+    tmp_path_factory: pytest.TempPathFactory,
+    here: Future[Path],
+    cluster: Cluster,
+    environment: dict[str, str],
+    threads: ThreadPoolExecutor,
+) -> Future[Faults]:
+    folder = tmp_path_factory.mktemp("faults")
+    return threads.submit(lambda: Faults(folder, here.result(), cluster, environment))
 
 
 def case_step_killed(faults: Faults) -> None:
@@ -193,7 +223,7 @@ def case_interrupted(faults: Faults) -> None:
     training = faults.catch("interrupted")
     training.freeze()
     os.killpg(training.snakemake.pid, signal.SIGINT)
-    assert training.snakemake.wait(60) != 0
+    assert training.snakemake.wait(PATIENCE_SECONDS) != 0
     wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"])
     training.start()
     training.finish()
@@ -205,10 +235,10 @@ def case_snakemake_killed(faults: Faults) -> None:
     training = faults.catch("snakemake_killed")
     training.freeze()
     os.killpg(training.snakemake.pid, signal.SIGKILL)
-    training.snakemake.wait(60)
+    training.snakemake.wait(PATIENCE_SECONDS)
     job = training.running_job()
     training.start()
-    assert training.snakemake.wait(60) != 0
+    assert training.snakemake.wait(PATIENCE_SECONDS) != 0
     assert "--unlock" in training.said.read_text()
 
     faults.cluster.ask("scancel", job)
@@ -230,33 +260,42 @@ CASES = (
 
 
 @pytest.fixture(scope="module")
-def outcomes(faults: Faults) -> Iterator[dict[str, Any]]:
-    """All cases side by side: most of their time is waiting for Slurm and Snakemake to look again."""
-    with ThreadPoolExecutor(len(CASES)) as threads:
-        yield {case.__name__: threads.submit(case, faults) for case in CASES}
+def outcomes(
+    faults: Future[Faults], threads: ThreadPoolExecutor, request: pytest.FixtureRequest
+) -> dict[str, Future[None]]:
+    """Every case that was asked for."""
+    chosen = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
+    cases = [case for case in CASES if case.__name__ in chosen]
+    return {case.__name__: threads.submit(lambda case=case: case(faults.result())) for case in cases}
 
 
 @pytest.mark.parametrize("name", [case.__name__ for case in CASES])
-def test_fault(outcomes: dict[str, Any], name: str) -> None:
+def test_fault(outcomes: dict[str, Future[None]], name: str) -> None:
     outcomes[name].result()
 
 
-def test_a_job_survives_the_death_of_slurmd(faults: Faults, outcomes: dict[str, Any]) -> None:
-    training = faults.catch("slurmd")
+@pytest.fixture
+def quiet(faults: Future[Faults], outcomes: dict[str, Future[None]]) -> Faults:
+    """When nobody else needs the cluster's daemons any more."""
+    for outcome in outcomes.values():
+        outcome.exception()
+    return faults.result()
+
+
+def test_a_job_survives_the_death_of_slurmd(quiet: Faults) -> None:
+    training = quiet.catch("slurmd")
     trainers = training.freeze()
-    faults.cluster.kill("slurmd")
-    faults.cluster.start_node()
+    quiet.cluster.kill("slurmd")
+    quiet.cluster.start_node()
     thaw(trainers)
     training.finish()
     assert [job["JobState"] for job in training.jobs()] == ["COMPLETED"]
-    faults.assert_same_bytes(training)
+    quiet.assert_same_bytes(training)
 
 
-def test_without_a_controller_it_is_said_that_there_is_none(faults: Faults, run: Run, outcomes: dict[str, Any]) -> None:
+def test_without_a_controller_it_is_said_that_there_is_none(quiet: Faults, run: Run) -> None:
     """Last, since it takes the controller away."""
-    for outcome in outcomes.values():
-        outcome.exception()
-    faults.cluster.kill("slurmctld", signal.SIGTERM)
-    finished = run(faults.copy("controller"), *PROFILE, *SOONER, RULE, status=None)
+    quiet.cluster.kill("slurmctld", signal.SIGTERM)
+    finished = run(quiet.copy("controller"), *PROFILE, *SOONER, RULE, status=None)
     assert finished.returncode != 0
     assert "Unable to contact slurm controller" in finished.stdout + finished.stderr
