@@ -1,13 +1,10 @@
 """The DAG on a real Slurm cluster, and what becomes of it when things go wrong.
 
 One cluster, and one run of the DAG in a clean checkout beside a run without a cluster. Faults happen to copies of the
-latter in which only the training of the bedrooms has to be made: `tests/cluster/training.py`.
+latter, while the former is at work: `tests/cluster/faults.py`.
 """
 
-import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
@@ -16,26 +13,15 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.slurm import PATIENCE_SECONDS, Cluster, wait_for
-from tests.cluster.training import (
-    PROFILE,
-    RULE,
-    SOONER,
-    STAGE,
-    WITHOUT_GPU,
-    CaughtTraining,
-    has_pending,
-    thaw,
-    with_longer_training,
-)
+from tests.cluster.faults import CASES, Faults
+from tests.cluster.slurm import Cluster
+from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, thaw
 from tests.dag.conftest import tiny_checkout
-from tests.dag.tiny import digests, digests_of
+from tests.dag.tiny import digests
 from workflow import dag
-from workflow.params import read_yaml
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
-FURTHER = read_yaml(Path(__file__).with_name("small.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -118,39 +104,6 @@ def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[d
         assert (logs / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0
 
 
-class Faults:
-    """Copies of the checkout in which one training job is caught, and the bytes that it has to end with."""
-
-    def __init__(self, folder: Path, finished: Path, cluster: Cluster, environment: dict[str, str]) -> None:
-        self.folder, self.finished, self.cluster, self.environment = folder, finished, cluster, environment
-        self.stage = dag.resolve(finished)[STAGE]
-        self.expected = {processes: self.undisturbed(processes) for processes in (1, 2)}
-
-    def undisturbed(self, processes: int) -> dict[str, str]:
-        """Digests of what the training leaves in so many processes when nothing happens to it."""
-        folder = self.copy(f"undisturbed_{processes}", processes)
-        subprocess.run(self.stage.command, shell=True, cwd=folder, env=self.environment, check=True)
-        return digests_of(folder, self.stage.outputs)
-
-    def copy(self, name: str, processes: int = 1) -> Path:
-        """A copy of the finished checkout whose training of the bedrooms is not current."""
-        folder = self.folder / name
-        shutil.copytree(self.finished, folder, symlinks=True)
-        with_longer_training(folder, FURTHER, processes)
-        for output in self.stage.outputs:
-            shutil.rmtree(folder / output) if dag.is_folder(output) else (folder / output).unlink()
-        return folder
-
-    def catch(self, name: str, *options: str) -> CaughtTraining:
-        """A training job that has begun in a copy of its own."""
-        return CaughtTraining(self.copy(name), self.cluster, self.environment, *options)
-
-    def assert_same_bytes(self, training: CaughtTraining, processes: int = 1) -> None:
-        """What the training left is what an undisturbed one leaves, and no checkpoint stays behind."""
-        assert digests_of(training.folder, self.stage.outputs) == self.expected[processes]
-        assert training.checkpoints() == []
-
-
 @pytest.fixture(scope="module")
 def faults(
     tmp_path_factory: pytest.TempPathFactory,
@@ -161,102 +114,6 @@ def faults(
 ) -> Future[Faults]:
     folder = tmp_path_factory.mktemp("faults")
     return threads.submit(lambda: Faults(folder, here.result(), cluster, environment))
-
-
-def case_step_killed(faults: Faults) -> None:
-    """A killed job step is sent again, and the second job goes on from the checkpoint of the first."""
-    training = faults.catch("step_killed")
-    training.freeze()
-    faults.cluster.ask("scancel", "--signal=KILL", f"{training.running_job()}.0")
-    said = training.finish()
-    assert "Trying to restart job" in said
-    assert [job["JobState"] for job in training.jobs()] == ["FAILED", "COMPLETED"]
-    faults.assert_same_bytes(training)
-
-
-def case_time_limit(faults: Faults) -> None:
-    """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
-    training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@60'")
-    trainers, job = training.freeze(), training.running_job()
-    # Until here the machine may have taken any time; Slurm counts minutes, and looks every half minute.
-    minutes = int(training.seconds_since_start() // 60) + 2
-    faults.cluster.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
-    wait_for("Slurm's warning", lambda: has_pending(trainers, signal.SIGUSR1), 150)
-    thaw(trainers)
-    log = training.folder / "logs" / f"{RULE}.log"
-    wait_for("stopped", lambda: "the next start goes on from there" in log.read_text())
-    training.finish()
-    assert [job["JobState"] for job in training.jobs()] == ["FAILED", "COMPLETED"]
-    faults.assert_same_bytes(training)
-
-
-def case_too_little_memory(faults: Faults) -> None:
-    """A job over its memory is killed and sent again with twice as much; Slurm's log says why."""
-    folder = faults.copy("memory")
-    dag_text = (folder / "dvc.yaml").read_text()
-    before, at, after = dag_text.partition("\n  train_dcgan:\n")
-    (folder / "dvc.yaml").write_text(before + at + after.replace("mem_mb: 16000", "mem_mb: 600", 1))
-    training = CaughtTraining(folder, faults.cluster, faults.environment)
-    training.finish()
-    first, second = training.jobs()
-    assert [job["MinMemoryNode"] for job in (first, second)] == ["600M", "1200M"]
-    assert first["JobState"] != "COMPLETED"
-    assert "exceeded memory limit" in Path(first["StdOut"]).read_text()
-    faults.assert_same_bytes(training)
-
-
-def case_two_processes(faults: Faults) -> None:
-    """Two processes share each batch in one job with two cores; a warning stops both, and a second job goes on."""
-    training = CaughtTraining(faults.copy("two_processes", 2), faults.cluster, faults.environment)
-    trainers, job = training.freeze(), training.running_job()
-    assert len(trainers) == 2
-    faults.cluster.ask("scancel", "--signal=USR1", job)
-    wait_for("a signal for both", lambda: has_pending(trainers, signal.SIGUSR1))
-    thaw(trainers)
-    training.finish()
-    assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", "2"), ("COMPLETED", "2")]
-    faults.assert_same_bytes(training, processes=2)
-
-
-def case_interrupted(faults: Faults) -> None:
-    """Ctrl-C cancels the job and frees the lock; the next start goes on from the checkpoint."""
-    training = faults.catch("interrupted")
-    training.freeze()
-    os.killpg(training.snakemake.pid, signal.SIGINT)
-    assert training.snakemake.wait(PATIENCE_SECONDS) != 0
-    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"])
-    training.start()
-    training.finish()
-    faults.assert_same_bytes(training)
-
-
-def case_snakemake_killed(faults: Faults) -> None:
-    """A killed Snakemake leaves its lock and its job: docs/clusters.md says how to go on, and it works."""
-    training = faults.catch("snakemake_killed")
-    training.freeze()
-    os.killpg(training.snakemake.pid, signal.SIGKILL)
-    training.snakemake.wait(PATIENCE_SECONDS)
-    job = training.running_job()
-    training.start()
-    assert training.snakemake.wait(PATIENCE_SECONDS) != 0
-    assert "--unlock" in training.said.read_text()
-
-    faults.cluster.ask("scancel", job)
-    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"])
-    subprocess.run(["snakemake", "--unlock"], cwd=training.folder, env=faults.environment, check=True)
-    training.start()
-    training.finish()
-    faults.assert_same_bytes(training)
-
-
-CASES = (
-    case_step_killed,
-    case_time_limit,
-    case_too_little_memory,
-    case_two_processes,
-    case_interrupted,
-    case_snakemake_killed,
-)
 
 
 @pytest.fixture(scope="module")
@@ -285,8 +142,8 @@ def quiet(faults: Future[Faults], outcomes: dict[str, Future[None]]) -> Faults:
 def test_a_job_survives_the_death_of_slurmd(quiet: Faults) -> None:
     training = quiet.catch("slurmd")
     trainers = training.freeze()
-    quiet.cluster.kill("slurmd")
-    quiet.cluster.start_node()
+    quiet.cluster.kill("slurmd.first")
+    quiet.cluster.start_node("first")
     thaw(trainers)
     training.finish()
     assert [job["JobState"] for job in training.jobs()] == ["COMPLETED"]
