@@ -8,7 +8,10 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.cluster.slurm import PATIENCE_SECONDS, Cluster, wait_for
 from tests.cluster.sweeps import KEY, LOSS, Sweep
@@ -31,10 +34,17 @@ from workflow import dag
 class Faults:
     """Copies of the checkout in which one training job is caught, and the bytes that it has to end with."""
 
-    def __init__(self, folder: Path, finished: Path, cluster: Cluster, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        finished: Path,
+        cluster: Cluster,
+        environment: dict[str, str],
+        threads: ThreadPoolExecutor,
+    ) -> None:
         self.folder, self.finished, self.cluster, self.environment = folder, finished, cluster, environment
         self.stage = dag.resolve(finished)[STAGE]
-        self.expected = {processes: self.undisturbed(processes) for processes in (1, 2)}
+        self.expected = {processes: threads.submit(self.undisturbed, processes) for processes in (1, 2)}
 
     def undisturbed(self, processes: int) -> dict[str, str]:
         """Digests of what the training leaves in so many processes when nothing happens to it."""
@@ -57,7 +67,7 @@ class Faults:
 
     def assert_same_bytes(self, training: CaughtTraining, processes: int = 1) -> None:
         """What the training left is what an undisturbed one leaves, and no checkpoint stays behind."""
-        assert digests_of(training.folder, self.stage.outputs) == self.expected[processes]
+        assert digests_of(training.folder, self.stage.outputs) == self.expected[processes].result()
         assert training.checkpoints() == []
 
 
@@ -171,13 +181,49 @@ def case_sweep(faults: Faults) -> None:
     assert len({row[LOSS] for row in shown.values()}) == 3
 
 
+class Case(NamedTuple):
+    """A fault, what becomes of it, and the function that tries it."""
+
+    tried_by: Callable[[Faults], None]
+    fault: str
+    outcome: str
+
+
 CASES = (
-    case_step_killed,
-    case_time_limit,
-    case_too_little_memory,
-    case_two_processes,
-    case_two_nodes,
-    case_interrupted,
-    case_snakemake_killed,
-    case_sweep,
+    Case(
+        case_step_killed,
+        "a job step is killed (-9)",
+        "sent again (`retries: 3`), goes on from its checkpoint, same bytes",
+    ),
+    Case(
+        case_time_limit,
+        "a job's time is nearly up",
+        "two minutes before (`--signal=USR1@120` in the profile) training writes a checkpoint and ends with status 75; "
+        "sent again it goes on, same bytes",
+    ),
+    Case(
+        case_too_little_memory,
+        "a job takes more memory than it asked for",
+        "killed; `logs/slurm/` says `exceeded memory limit`; sent again with twice the memory, same bytes",
+    ),
+    Case(
+        case_two_processes,
+        "the same signal for two processes that share each batch",
+        "both stop, one checkpoint; sent again they go on, same bytes",
+    ),
+    Case(
+        case_two_nodes,
+        "the same for two processes on a node each",
+        "both stop, one checkpoint; sent again they go on, same bytes as on one node",
+    ),
+    Case(
+        case_interrupted,
+        "Ctrl-C in Snakemake while it has a job",
+        "the job is cancelled, the lock is free; started again, training goes on, same bytes",
+    ),
+    Case(
+        case_snakemake_killed,
+        "Snakemake is killed (-9) while it has a job",
+        "its lock and its job stay; after `scancel` and `snakemake --unlock` the next start goes on, same bytes",
+    ),
 )

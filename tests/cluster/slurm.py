@@ -1,9 +1,10 @@
 """A real Slurm on loopback, for tests: munged, slurmctld and two slurmd, started by hand and stopped by pid.
 
 The first node claims 16 CPUs, 512 GB and one GPU (an empty file), whatever the machine has, so that jobs queue as they
-do elsewhere; a job that takes more memory than it asked for is killed within seconds. The second, in the partition
-`pair` with the first, is there for jobs of two nodes, and is the same machine once more. The plugin's job step forgets
-SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end, never somebody's own file.
+do elsewhere (but are looked at every second); a job that takes more memory than it asked for is killed within seconds.
+The second, in the partition `pair` with the first, is there for jobs of two nodes, and is the same machine once more.
+The plugin's job step forgets SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end,
+never somebody's own file.
 """
 
 import contextlib
@@ -48,6 +49,7 @@ JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
+SchedulerParameters=bf_interval=1,sched_interval=1
 GresTypes=gpu
 ReturnToService=2
 MinJobAge=3600
@@ -180,8 +182,9 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends all jobs and daemons and removes what was written outside the test's own folder."""
-        self.ask("scancel", "--state=PENDING", "--user=root")
-        self.ask("scancel", "--signal=KILL", "--full", "--user=root")
+        if (self.folder / "slurmctld.pid").exists():
+            self.ask("scancel", "--state=PENDING", "--user=root")
+            self.ask("scancel", "--signal=KILL", "--full", "--user=root")
         for program in (*(f"slurmd.{node}" for node in NODES), "slurmctld", "munge"):
             try:
                 self.kill(program, signal.SIGTERM)

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.faults import CASES, Faults
+from tests.cluster.faults import CASES, Case, Faults, case_sweep
 from tests.cluster.slurm import Cluster
 from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, thaw
 from tests.dag.conftest import tiny_checkout
+from tests.dag.reliability import Happened
 from tests.dag.tiny import digests
 from workflow import dag
 
@@ -33,8 +34,9 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory, threads: ThreadPoolExecutor, run: Run) -> Future[Path]:
-    """A clean copy of the project after a run without a cluster."""
-    return threads.submit(checkout_after, tmp_path_factory.mktemp("here"), run, "snakemake", "--cores", "2")
+    """A clean copy of the project after a run without a cluster, which Snakemake takes as its own."""
+    commands = (("python", "-m", "tests.dag.tiny"), ("snakemake", "--touch", "--forceall", "--cores", "1"))
+    return threads.submit(checkout_after, tmp_path_factory.mktemp("here"), run, *commands)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +44,14 @@ def on_cluster(
     tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, threads: ThreadPoolExecutor, run: Run
 ) -> Future[Path]:
     """A clean copy of the project after a run of the whole DAG on the cluster."""
-    return threads.submit(checkout_after, tmp_path_factory.mktemp("cluster"), run, *PROFILE, *SOONER)
+    return threads.submit(checkout_after, tmp_path_factory.mktemp("cluster"), run, (*PROFILE, *SOONER))
 
 
-def checkout_after(folder: Path, run: Run, *command: str) -> Path:
-    """A clean copy of the project in which a command has run."""
+def checkout_after(folder: Path, run: Run, *commands: tuple[str, ...]) -> Path:
+    """A clean copy of the project in which commands have run."""
     checkout = tiny_checkout(folder / "checkout", FURTHER)
-    run(checkout, *command)
+    for command in commands:
+        run(checkout, *command)
     return checkout
 
 
@@ -66,7 +69,7 @@ def test_the_whole_dag_gives_the_same_bytes_as_without_a_cluster(
     ours, theirs = digests(on_cluster.result()), digests(here.result())
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
-    assert kinds_of_stages(on_cluster.result()) == kinds_of_stages(root)
+    assert kinds_of_stages(root) <= kinds_of_stages(on_cluster.result())
 
 
 def kinds_of_stages(folder: Path) -> set[str]:
@@ -113,22 +116,27 @@ def faults(
     threads: ThreadPoolExecutor,
 ) -> Future[Faults]:
     folder = tmp_path_factory.mktemp("faults")
-    return threads.submit(lambda: Faults(folder, here.result(), cluster, environment))
+    return threads.submit(lambda: Faults(folder, here.result(), cluster, environment, threads))
 
 
 @pytest.fixture(scope="module")
 def outcomes(
     faults: Future[Faults], threads: ThreadPoolExecutor, request: pytest.FixtureRequest
 ) -> dict[str, Future[None]]:
-    """Every case that was asked for."""
-    chosen = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
-    cases = [case for case in CASES if case.__name__ in chosen]
+    """Every case that was asked for, by name."""
+    asked = " ".join(item.name for item in request.session.items)
+    cases = [case for case in (*(case.tried_by for case in CASES), case_sweep) if case.__name__ in asked]
     return {case.__name__: threads.submit(lambda case=case: case(faults.result())) for case in cases}
 
 
-@pytest.mark.parametrize("name", [case.__name__ for case in CASES])
-def test_fault(outcomes: dict[str, Future[None]], name: str) -> None:
-    outcomes[name].result()
+@pytest.mark.parametrize("case", CASES, ids=[case.tried_by.__name__ for case in CASES])
+def test_what_becomes_of_jobs(outcomes: dict[str, Future[None]], case: Case, happened: Happened) -> None:
+    outcomes[case.tried_by.__name__].result()
+    happened(case.fault, case.outcome)
+
+
+def test_case_sweep(outcomes: dict[str, Future[None]]) -> None:
+    outcomes["case_sweep"].result()
 
 
 @pytest.fixture
@@ -139,7 +147,7 @@ def quiet(faults: Future[Faults], outcomes: dict[str, Future[None]]) -> Faults:
     return faults.result()
 
 
-def test_a_job_survives_the_death_of_slurmd(quiet: Faults) -> None:
+def test_a_job_survives_the_death_of_slurmd(quiet: Faults, happened: Happened) -> None:
     training = quiet.catch("slurmd")
     trainers = training.freeze()
     quiet.cluster.kill("slurmd.first")
@@ -148,11 +156,16 @@ def test_a_job_survives_the_death_of_slurmd(quiet: Faults) -> None:
     training.finish()
     assert [job["JobState"] for job in training.jobs()] == ["COMPLETED"]
     quiet.assert_same_bytes(training)
+    happened("slurmd dies and comes back", "the job survives and finishes, same bytes")
 
 
-def test_without_a_controller_it_is_said_that_there_is_none(quiet: Faults, run: Run) -> None:
+def test_without_a_controller_it_is_said_that_there_is_none(quiet: Faults, run: Run, happened: Happened) -> None:
     """Last, since it takes the controller away."""
     quiet.cluster.kill("slurmctld", signal.SIGTERM)
-    finished = run(quiet.copy("controller"), *PROFILE, *SOONER, RULE, status=None)
+    finished = run(quiet.copy("controller"), *PROFILE, *SOONER, "--retries", "0", RULE, status=None)
     assert finished.returncode != 0
     assert "Unable to contact slurm controller" in finished.stdout + finished.stderr
+    happened(
+        "no controller at submission",
+        "every submission fails with `Unable to contact slurm controller`, and Snakemake with a status that is not 0",
+    )

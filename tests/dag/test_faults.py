@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 from dcgan.architectures import ARCHITECTURES
 from dcgan.networks import Discriminator
 from tests.dag.reliability import Happened
-from tests.dag.tiny import tiny_params
+from tests.dag.tiny import run_all, script_of, tiny_params
 from tests.published import write_arrays
 from workflow import dag
 from workflow.dag import Stage, whole_outputs
@@ -39,10 +39,6 @@ PAGE_BYTES = 4096
 CUT = (".h5", ".safetensors")
 CAN_MOUNT = sys.platform == "linux" and os.geteuid() == 0
 needs_disks = pytest.mark.skipif(not CAN_MOUNT, reason="small disks are mounted by root, on Linux")
-
-
-def script_of(stage: Stage) -> str:
-    return shlex.split(stage.command)[2].removeprefix("stages.")
 
 
 # Stages that the demo has none of, by their sections in params.yaml.
@@ -68,20 +64,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "docs").mkdir()
     shutil.copy(ROOT / "docs/deviations.md", folder / "docs")
     with contextlib.chdir(folder):
-        for stage in in_order(dag.resolve(folder)):
-            importlib.import_module(f"stages.{script_of(stage)}").main(shlex.split(stage.command)[3:])
+        run_all(folder)
         yield folder
-
-
-def in_order(stages: dict[str, Stage]) -> Iterator[Stage]:
-    """Stages, each after those whose outputs it reads."""
-    waiting, made = list(stages.values()), set[str]()
-    outputs = {path for stage in waiting for path in stage.outputs}
-    while waiting:
-        stage = next(stage for stage in waiting if set(stage.inputs) & outputs <= made)
-        waiting.remove(stage)
-        made.update(stage.outputs)
-        yield stage
 
 
 def first_stage(world: Path, script: str) -> Stage:
