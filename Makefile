@@ -99,13 +99,14 @@ plan: $(READY) ## what a run of PRESET will take; GPU=none|a100|h100
 
 .PHONY: reliability audit
 
-reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, some minutes)
-	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag -k "experiments or faults or locks or provenance"
+reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, many minutes)
+	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag tests/cluster \
+		-k "clock or experiments or faults or locks or provenance or slurm"
 
-audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network)
+audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network; fails where it cannot ask)
 	@$(PYTHON) -m venv $(VENV)/audit
 	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check -qq pip-audit
-	@$(VENV)/audit/bin/pip-audit --disable-pip --no-deps -r requirements.lock
+	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements.lock
 
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
 	@python -m workflow.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --

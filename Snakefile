@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 from dcgan.files import InputError
-from workflow.check import check, check_clock
+from workflow.check import check
+from workflow.clock import check_clock
 from workflow.dag import is_folder, resolved_stages
 from workflow.lock import hold
 

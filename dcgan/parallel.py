@@ -60,6 +60,14 @@ class Group:
         dist.all_reduce(answer, dist.ReduceOp.MAX)
         return int(answer)
 
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Every process's tensor, all of one shape, in each of them: (size, ...)."""
+        if self.size == 1:
+            return tensor[None]
+        parts = [torch.empty_like(tensor) for _ in range(self.size)]
+        dist.all_gather(parts, tensor)
+        return torch.stack(parts)
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.size > 1:

@@ -32,9 +32,10 @@ from dcgan.files import InputError, replace_when_done, write_csv, write_json
 from dcgan.keepsakes import COMPARED, Keepsakes
 from dcgan.parallel import Group, join_group, leave_group
 from dcgan.run import Plan, Row, TrainingRun
-from dcgan.stopping import STOP_SIGNALS, StopSignals
+from dcgan.stopping import StopSignals
 from dcgan.store import ImageStore
 from dcgan.training import AdversarialTraining, Settings
+from workflow.launch import start_processes
 from workflow.params import Params, TrainedNetwork
 from workflow.stage import load_params, prepare, run_stage, stage_parser
 from workflow.state import state_folder
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     store = ImageStore(args.images)
     check_fit(store, ARCHITECTURES[section.network], section)
     if section.processes > 1 and "WORLD_SIZE" not in os.environ:
-        start_processes(section.processes, sys.argv[1:] if arguments is None else arguments)
+        start_processes("stages.train_dcgan", section.processes, sys.argv[1:] if arguments is None else arguments)
 
     group, device = join_group(section.processes, prepare(params.run))
     with StopSignals() as stop_requested:
@@ -71,14 +72,6 @@ def main(arguments: list[str] | None = None) -> None:
         write_json(args.metrics, run.summary())
         run.checkpoints.clear()
     leave_group(group)
-
-
-def start_processes(count: int, arguments: list[str]) -> None:
-    """Becomes torchrun, which starts this stage `count` times on this machine and passes signals on."""
-    signals = ",".join(number.name for number in STOP_SIGNALS)
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    command = [sys.executable, *launcher, f"--signals-to-handle={signals}", "-m", "stages.train_dcgan", *arguments]
-    os.execv(sys.executable, command)
 
 
 def prepare_run(

@@ -6,7 +6,6 @@ file of another format are found here, not hours later). Exit status 2 with one 
 """
 
 import argparse
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from dcgan.sources import Kind
 
 FILLED_BY_HAND = "`make annotate` fills it once its generator is trained"
-# Clocks of machines that share a disk differ by less.
-CLOCK_SLACK_SECONDS = 60
 
 
 class RawSource(NamedTuple):
@@ -71,20 +68,6 @@ def check_existence(
                 named = f"params.yaml: {sources[path].key}: " if path in sources else f"stage {stage.name}: "
                 hint = f" (put {{}} into it: {FILLED_BY_HAND})" if path.endswith(BY_HAND) else ""
                 raise InputError(f"{named}{path!r} does not exist, and no stage makes it{hint}")
-
-
-def check_clock(root: Path, stages: Mapping[str, Stage]) -> None:
-    """Raises InputError where a stage's input is newer than now: the clock was set back, or is another machine's.
-
-    Snakemake compares times. It would make such a stage, find its outputs older than the input, and remove them.
-    """
-    latest = time.time() + CLOCK_SLACK_SECONDS
-    for path in {path: None for stage in stages.values() for path in stage.inputs}:
-        for looked_at in (root / path, root / path / ".snakemake_timestamp"):
-            if looked_at.exists() and looked_at.stat().st_mtime > latest:
-                raise InputError(
-                    f"{path} was changed in the future, by this machine's clock; set the clock right, or touch the file"
-                )
 
 
 def check_kind(root: Path, source: RawSource) -> None:

@@ -16,17 +16,19 @@ from dcgan.files import InputError, replace_when_done
 from workflow.stage import run_stage
 
 PACKAGES = ("dcgan", "stages", "workflow")
-# These decide whether a stage may start or has to stop, what it says while it runs, how many processes share its work
-# and what is noted beside its outputs, never what it writes into them. A new parameter, or a better message, must not
-# make weeks of training stale.
+# These decide whether and where a stage may start or has to stop, what it says while it runs, how many processes share
+# its work and what is noted beside its outputs, never what it writes into them. A new parameter, or a better message,
+# must not make weeks of training stale.
 WITHOUT_EFFECT = {
     "dcgan/board.py",
     "dcgan/progress.py",
     "dcgan/stopping.py",
     "stages/__init__.py",
+    "workflow/clock.py",
     "workflow/consistency.py",
     "workflow/demo/parallel.py",
     "workflow/guidelines.py",
+    "workflow/launch.py",
     "workflow/lock.py",
     "workflow/params.py",
     "workflow/provenance.py",

@@ -301,6 +301,7 @@ class Neighbours(Section):
     samples: Annotated[list[Count], Field(min_length=1)]
     random_samples: Count
     batch_size: BatchSize
+    processes: Annotated[int, Field(ge=1, le=1024)]
     published_error: Share
 
 

@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcgan.files import InputError, write_json
+from workflow.clock import settle_clock
 from workflow.dag import Stage, resolved_stages
 
 FOLDER = Path("results/provenance")
@@ -99,6 +100,7 @@ def traced(root: Path) -> Iterator[None]:
         "machine": machine(),
     }
     keep(root / FOLDER / f"{stage.name}.json", sidecar)
+    settle_clock(root, stage)
 
 
 def keep(path: Path, sidecar: Mapping[str, Any]) -> None:

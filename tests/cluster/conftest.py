@@ -1,11 +1,15 @@
 """One cluster and one run of the DAG on it, shared by all tests of this folder."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster.slurm import Cluster, reason_to_skip
 from tests.dag.conftest import environment as environment
+from tests.dag.conftest import happened as happened
+from tests.dag.conftest import reliability as reliability
+from tests.dag.conftest import root as root
 from tests.dag.conftest import run as run
 
 
@@ -17,7 +21,10 @@ def cluster() -> Iterator[Cluster]:
         pytest.skip(reason)
     cluster = Cluster()
     try:
-        cluster.start()
+        try:
+            cluster.start()
+        except (subprocess.SubprocessError, OSError, AssertionError) as error:
+            pytest.skip(f"Slurm's daemons do not come up here: {error} ({cluster.last_words()})")
         yield cluster
     finally:
         cluster.stop()

@@ -1,10 +1,13 @@
-"""A real Slurm of one node on loopback, for tests: munged, slurmctld and slurmd, started by hand and stopped by pid.
+"""A real Slurm on loopback, for tests: munged, slurmctld and two slurmd, started by hand and stopped by pid.
 
-The node claims 16 CPUs, 512 GB and one GPU (an empty file), whatever the machine has, so that jobs queue as they do
-elsewhere; a job that takes more memory than it asked for is killed within seconds. The plugin's job step forgets
-SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end, never somebody's own file.
+The first node claims 16 CPUs, 512 GB and one GPU (an empty file), whatever the machine has, so that jobs queue as they
+do elsewhere (but are looked at every second); a job that takes more memory than it asked for is killed within seconds.
+The second, in the partition `pair` with the first, is there for jobs of two nodes, and is the same machine once more.
+The plugin's job step forgets SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end,
+never somebody's own file.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -17,24 +20,26 @@ from pathlib import Path
 
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
-PATIENCE_SECONDS = 60.0
+NODES = ("first", "second")
+START_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0  # of a machine that is busy with everything else that the tests do
+FOLDER_PREFIX = "slurm-test-"
 
 CONFIG = """\
 ClusterName=dcgan
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller_port}
-SlurmdPort={node_port}
+SlurmctldPort={ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
 AuthInfo=socket={folder}/munge.socket
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool.%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd.%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -44,13 +49,16 @@ JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
+SchedulerParameters=bf_interval=1,sched_interval=1
 GresTypes=gpu
 ReturnToService=2
 MinJobAge=3600
-MessageTimeout=5
+MessageTimeout=10
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=512000 Gres=gpu:1 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+NodeName=first NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 RealMemory=512000 Gres=gpu:1 State=UNKNOWN
+NodeName=second NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=512000 State=UNKNOWN
+PartitionName=main Nodes=first Default=YES MaxTime=INFINITE State=UP
+PartitionName=pair Nodes=first,second MaxTime=INFINITE State=UP
 """
 
 
@@ -61,9 +69,21 @@ def reason_to_skip() -> str | None:
         return f"{', '.join(missing)} not installed (apt-get install slurm-wlm munge)"
     if os.geteuid() != 0:
         return "the daemons of a test cluster have to be started by root"
+    if SYSTEM_CONFIG.is_symlink() and is_leftover(SYSTEM_CONFIG.readlink().parent):
+        SYSTEM_CONFIG.unlink()
     if SYSTEM_CONFIG.exists() or SYSTEM_CONFIG.is_symlink():
-        return f"{SYSTEM_CONFIG} exists: this machine has a Slurm of its own"
+        return f"{SYSTEM_CONFIG} exists: this machine has a Slurm of its own, or another test cluster"
     return None
+
+
+def is_leftover(folder: Path) -> bool:
+    """Whether a folder was a test cluster's whose controller is no more: its test was killed."""
+    if not folder.name.startswith(FOLDER_PREFIX):
+        return False
+    try:
+        return not is_running(int((folder / "slurmctld.pid").read_text()))
+    except (OSError, ValueError):
+        return True
 
 
 def find(program: str) -> str | None:
@@ -71,11 +91,13 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listening in sockets:
+            listening.bind(("127.0.0.1", 0))
+        return [listening.getsockname()[1] for listening in sockets]
 
 
 def wait_for(what: str, reached: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
@@ -91,7 +113,7 @@ class Cluster:
 
     def __init__(self) -> None:
         # Not in pytest's own folder: munge refuses a socket whose folder is closed to others.
-        self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self.folder.chmod(0o755)
         self.host = socket.gethostname().split(".")[0]
 
@@ -99,15 +121,16 @@ class Cluster:
         """Brings everything up and waits until the node takes jobs."""
         (self.folder / "gpu0").touch()
         (self.folder / "state").mkdir()
-        (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/gpu0\n")
-        config = CONFIG.format(folder=self.folder, host=self.host, controller_port=free_port(), node_port=free_port())
+        (self.folder / "gres.conf").write_text(f"NodeName=first Name=gpu File={self.folder}/gpu0\n")
+        config = CONFIG.format(folder=self.folder, host=self.host, ports=free_ports(3))
         (self.folder / "slurm.conf").write_text(config)
         SYSTEM_CONFIG.parent.mkdir(exist_ok=True)
         SYSTEM_CONFIG.symlink_to(self.folder / "slurm.conf")
         self.start_munge()
         self.start_controller()
-        self.start_node()
-        wait_for("idle", lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%t"))
+        for node in NODES:
+            self.start_node(node)
+        wait_for("idle", lambda: self.states_of_nodes() == ["idle"] * len(NODES), START_SECONDS)
 
     def start_munge(self) -> None:
         key = self.folder / "munge.key"
@@ -119,16 +142,24 @@ class Cluster:
 
     def start_controller(self) -> None:
         self.daemon("slurmctld", "-f", str(self.folder / "slurm.conf"))
-        wait_for("controller up", lambda: "UP" in self.ask("scontrol", "ping"))
+        wait_for("controller up", lambda: "UP" in self.ask("scontrol", "ping"), START_SECONDS)
 
-    def start_node(self) -> None:
-        self.daemon("slurmd", "-f", str(self.folder / "slurm.conf"))
+    def start_node(self, node: str) -> None:
+        self.daemon("slurmd", "-f", str(self.folder / "slurm.conf"), "-N", node)
+
+    def states_of_nodes(self) -> list[str]:
+        return self.ask("sinfo", "--noheader", "--partition=pair", "--Node", "--format=%t").split()
 
     def daemon(self, program: str, *options: str) -> None:
         """Starts a program that goes into the background by itself."""
         path = find(program)
         assert path is not None
-        subprocess.run([path, *options], check=True, capture_output=True)
+        subprocess.run([path, *options], check=True, capture_output=True, timeout=START_SECONDS)
+
+    def last_words(self) -> str:
+        """The last line of each daemon's log."""
+        logs = {path.name: path.read_text(errors="replace").splitlines() for path in self.folder.glob("*.log")}
+        return "; ".join(f"{name}: {lines[-1]}" for name, lines in sorted(logs.items()) if lines)
 
     def ask(self, *command: str) -> str:
         """What one of Slurm's clients prints."""
@@ -151,9 +182,10 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends all jobs and daemons and removes what was written outside the test's own folder."""
-        self.ask("scancel", "--state=PENDING", "--user=root")
-        self.ask("scancel", "--signal=KILL", "--full", "--user=root")
-        for program in ("slurmd", "slurmctld", "munge"):
+        if (self.folder / "slurmctld.pid").exists():
+            self.ask("scancel", "--state=PENDING", "--user=root")
+            self.ask("scancel", "--signal=KILL", "--full", "--user=root")
+        for program in (*(f"slurmd.{node}" for node in NODES), "slurmctld", "munge"):
             try:
                 self.kill(program, signal.SIGTERM)
             except (FileNotFoundError, ProcessLookupError):

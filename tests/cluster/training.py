@@ -11,23 +11,26 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tests.cluster.slurm import Cluster, wait_for
 from tests.dag.tiny import tiny_params
+from workflow.params import read_yaml
 
+FURTHER = read_yaml(Path(__file__).with_name("small.yaml"))
 RULE, STAGE = "train_dcgan_bedrooms", "train_dcgan@bedrooms"
 # Polled sooner than the profile says: a test's jobs take seconds. One GPU is enough for cases that run side by side.
 PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 WITHOUT_GPU = f"{RULE}:gpu=0"
+# What a person sets in the profile for a job of two nodes.
+TWO_NODES = (f"{RULE}:nodes=2", f"{RULE}:tasks=2", f"{RULE}:mpi=1", f"{RULE}:slurm_partition=pair")
 JOB_SECONDS = 900.0  # on a machine that has much else to do
 
 
-def with_longer_training(folder: Path, parameters: Mapping[str, Any], processes: int) -> None:
+def with_longer_training(folder: Path, processes: int) -> None:
     """Rewrites params.yaml: seconds of training, a checkpoint after every interval."""
     longer = {"bedrooms": {"epochs": 12, "curve_interval": 4, "checkpoint_seconds": 0.001, "processes": processes}}
-    tiny_params(folder / "params.yaml", {**parameters, "train": {**parameters["train"], **longer}})
+    tiny_params(folder / "params.yaml", {**FURTHER, "train": {**FURTHER["train"], **longer}})
 
 
 class CaughtTraining:
@@ -60,6 +63,11 @@ class CaughtTraining:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         return pids
+
+    def nodes(self, pids: list[int]) -> set[str]:
+        """Which nodes of Slurm processes run on."""
+        words = [word for pid in pids for word in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")]
+        return {word.decode().partition("=")[2] for word in words if word.startswith(b"SLURMD_NODENAME=")}
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints of this checkout's training."""

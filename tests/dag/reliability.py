@@ -50,7 +50,8 @@ def parse(line: str) -> tuple[str, tuple[str, str]]:
 
 
 def known_tests() -> list[str]:
-    """Names of all test functions that try faults, in the order of the files."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_*.py"))]
+    """Names of all test functions that may try faults, in the order of the files, those on a cluster last."""
+    folders = (Path(__file__).parent, Path(__file__).parents[1] / "cluster")
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("test_*.py"))]
     lines = (line for text in texts for line in text.splitlines())
     return [line.removeprefix("def ").partition("(")[0] for line in lines if line.startswith("def test_")]

@@ -22,7 +22,7 @@ import pytest
 from dcgan.files import read_json
 from tests.dag.conftest import commit_everything
 from tests.dag.reliability import Happened
-from workflow.check import check_clock
+from workflow.clock import check_clock
 from workflow.dag import resolved_stages
 from workflow.params import read_yaml
 

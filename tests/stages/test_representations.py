@@ -2,7 +2,10 @@
 
 import importlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
 from torch import Tensor
 
@@ -22,7 +26,9 @@ from dcgan.random import torch_generator
 from dcgan.store import StoreWriter
 from tests.dag.tiny import tiny_params
 from workflow.findings import sentence
+from workflow.params import read_yaml
 
+ROOT = Path(__file__).parents[2]
 SPLITS = {"train": slice(0, 300), "validation": slice(300, 360), "test": slice(360, 460)}
 
 
@@ -162,6 +168,27 @@ def test_nearest_neighbours_of_samples(inputs: Path, tmp_path: Path) -> None:
     assert "60 samples" in sentence("evaluate_neighbours@mnist", metrics)
     picture = cv2.imread(str(tmp_path / "f.png"))
     assert picture.shape[0] == 2 * (10 * 30 + 2)
+
+
+def test_processes_that_share_the_samples_find_the_same(inputs: Path, tmp_path: Path) -> None:
+    """Errors, curve and picture of one, two and three processes are the same bytes."""
+    made = {}
+    for processes in (1, 2, 3):
+        params = read_yaml(inputs / "params.yaml")
+        params["neighbours"]["mnist"] |= {"processes": processes, "batch_size": 7}
+        YAML(typ="safe").dump(params, inputs / "shared.yaml")
+        outputs = {name: tmp_path / f"{processes}.{name}" for name in ("metrics", "curve", "figure")}
+        options = {
+            "generator": inputs / "generator.safetensors",
+            "images": inputs / "mnist",
+            "name": "mnist",
+            **outputs,
+        }
+        command = [sys.executable, "-m", "stages.evaluate_neighbours", "--params", str(inputs / "shared.yaml")]
+        command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        made[processes] = [path.read_bytes() for path in outputs.values()]
+    assert made[2] == made[1] and made[3] == made[1]
 
 
 def test_supervised_search_takes_the_best_of_all_shards(inputs: Path, tmp_path: Path) -> None:

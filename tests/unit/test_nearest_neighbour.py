@@ -23,7 +23,7 @@ def digits() -> tuple[Images, Labels, Images, Labels]:
 def test_labels_and_distances_are_those_of_scikit_learn() -> None:
     references, labels, queries, _ = digits()
     neighbours = NearestNeighbour(queries, CPU)
-    neighbours.add(references, labels)
+    neighbours.add(references, labels, 0)
     flat = references.reshape(len(references), -1).astype(float)
     theirs = KNeighborsClassifier(1, algorithm="brute").fit(flat, labels)
     distances, places = theirs.kneighbors(queries.reshape(len(queries), -1).astype(float))
@@ -39,12 +39,12 @@ def test_labels_and_distances_are_those_of_scikit_learn() -> None:
 def test_result_does_not_depend_on_how_references_arrive(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     references, labels, queries, truth = digits()
     whole = NearestNeighbour(queries, CPU)
-    whole.add(references, labels)
+    whole.add(references, labels, 0)
     monkeypatch.setattr(module, "REFERENCES_A_BLOCK", 64)
     monkeypatch.setattr(module, "QUERIES_A_BLOCK", 50)
     parts = NearestNeighbour(queries, CPU)
     for start in range(0, len(references), size):
-        parts.add(references[start : start + size], labels[start : start + size])
+        parts.add(references[start : start + size], labels[start : start + size], start)
     assert np.array_equal(whole.labels, parts.labels) and np.array_equal(whole.distances, parts.distances)
     assert parts.error(truth) < 0.08
 
@@ -55,7 +55,7 @@ def test_distances_are_exact_at_the_extremes() -> None:
     references = np.zeros((2, 28, 28, 1), np.uint8)
     references[1, 0, 0, 0] = 1
     neighbours = NearestNeighbour(queries, CPU)
-    neighbours.add(references, np.array([0, 1]))
+    neighbours.add(references, np.array([0, 1]), 0)
     assert neighbours.labels.tolist() == [1]
     assert neighbours.distances[0] ** 2 == pytest.approx(783 * 255**2 + 254**2, rel=1e-12)
 
@@ -63,9 +63,10 @@ def test_distances_are_exact_at_the_extremes() -> None:
 def test_of_equal_references_the_first_counts() -> None:
     images = np.full((3, 4, 4, 1), 9, np.uint8)
     neighbours = NearestNeighbour(images[:1], CPU)
-    neighbours.add(images, np.array([5, 6, 7]))
-    neighbours.add(images, np.array([8, 8, 8]))
-    assert neighbours.labels.tolist() == [5]
+    neighbours.add(images, np.array([8, 8, 8]), 3)
+    neighbours.add(images, np.array([5, 6, 7]), 0)
+    neighbours.add(images, np.array([9, 9, 9]), 6)
+    assert neighbours.labels.tolist() == [5] and neighbours.distances.tolist() == [0]
 
 
 def test_images_beyond_exact_arithmetic_are_refused() -> None:

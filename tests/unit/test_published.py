@@ -24,6 +24,7 @@ from dcgan.protocols import Protocol, Splits, judge
 from dcgan.published import catalogue, load_discriminator, load_generator, published_order, read_array
 from dcgan.store import ImageStore, StoreWriter
 from stages import import_published
+from tests.published import write_arrays
 
 SVHN32, IMAGENET32 = ARCHITECTURES["svhn32"], ARCHITECTURES["imagenet32"]
 Array = npt.NDArray[np.float32]
@@ -52,15 +53,6 @@ def svhn_images(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         with StoreWriter(folder / f"{name}.h5", (32, 32, 3), {}) as writer:
             writer.append(images[start:stop], [str(row) for row in range(start, stop)], labels[start:stop])
     return folder
-
-
-def write_arrays(folder: Path, network: Discriminator, prefix: str = "5_discrim_params.jl") -> None:
-    """A network as the authors' files hold it."""
-    tensors = network.state_dict()
-    for number, name in enumerate(published_order(network), start=1):
-        values = tensors[name].numpy()
-        values = values.T if values.ndim == 2 else values[:, :, ::-1, ::-1] if values.ndim == 4 else values
-        np.save(folder / f"{prefix}_{number:02d}.npy", values)
 
 
 def test_order_is_the_published_one() -> None:

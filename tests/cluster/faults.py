@@ -1,0 +1,229 @@
+"""What people do on a cluster and what goes wrong there, each a case with its end.
+
+A case works in a copy of a finished checkout in which one training has to be made, and is caught at work. No case needs
+the cluster to itself, so they go on side by side.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.cluster.slurm import PATIENCE_SECONDS, Cluster, wait_for
+from tests.cluster.sweeps import KEY, LOSS, Sweep
+from tests.cluster.training import (
+    PROFILE,
+    RULE,
+    SOONER,
+    STAGE,
+    TWO_NODES,
+    WITHOUT_GPU,
+    CaughtTraining,
+    has_pending,
+    thaw,
+    with_longer_training,
+)
+from tests.dag.tiny import digests_of
+from workflow import dag
+
+
+class Faults:
+    """Copies of the checkout in which one training job is caught, and the bytes that it has to end with."""
+
+    def __init__(
+        self,
+        folder: Path,
+        finished: Path,
+        cluster: Cluster,
+        environment: dict[str, str],
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        self.folder, self.finished, self.cluster, self.environment = folder, finished, cluster, environment
+        self.stage = dag.resolve(finished)[STAGE]
+        self.expected = {processes: threads.submit(self.undisturbed, processes) for processes in (1, 2)}
+
+    def undisturbed(self, processes: int) -> dict[str, str]:
+        """Digests of what the training leaves in so many processes when nothing happens to it."""
+        folder = self.copy(f"undisturbed_{processes}", processes)
+        subprocess.run(self.stage.command, shell=True, cwd=folder, env=self.environment, check=True)
+        return digests_of(folder, self.stage.outputs)
+
+    def copy(self, name: str, processes: int = 1) -> Path:
+        """A copy of the finished checkout whose training of the bedrooms is not current."""
+        folder = self.folder / name
+        shutil.copytree(self.finished, folder, symlinks=True)
+        with_longer_training(folder, processes)
+        for output in self.stage.outputs:
+            shutil.rmtree(folder / output) if dag.is_folder(output) else (folder / output).unlink()
+        return folder
+
+    def catch(self, name: str, *options: str) -> CaughtTraining:
+        """A training job that has begun in a copy of its own."""
+        return CaughtTraining(self.copy(name), self.cluster, self.environment, *options)
+
+    def assert_same_bytes(self, training: CaughtTraining, processes: int = 1) -> None:
+        """What the training left is what an undisturbed one leaves, and no checkpoint stays behind."""
+        assert digests_of(training.folder, self.stage.outputs) == self.expected[processes].result()
+        assert training.checkpoints() == []
+
+
+def case_step_killed(faults: Faults) -> None:
+    """A killed job step is sent again, and the second job goes on from the checkpoint of the first."""
+    training = faults.catch("step_killed")
+    training.freeze()
+    faults.cluster.ask("scancel", "--signal=KILL", f"{training.running_job()}.0")
+    said = training.finish()
+    assert "Trying to restart job" in said
+    assert [job["JobState"] for job in training.jobs()] == ["FAILED", "COMPLETED"]
+    faults.assert_same_bytes(training)
+
+
+def case_time_limit(faults: Faults) -> None:
+    """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
+    training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@60'")
+    trainers, job = training.freeze(), training.running_job()
+    # Until here the machine may have taken any time; Slurm counts minutes, and looks every half minute.
+    minutes = int(training.seconds_since_start() // 60) + 2
+    faults.cluster.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
+    wait_for("Slurm's warning", lambda: has_pending(trainers, signal.SIGUSR1), 150)
+    thaw(trainers)
+    log = training.folder / "logs" / f"{RULE}.log"
+    wait_for("stopped", lambda: "the next start goes on from there" in log.read_text())
+    training.finish()
+    assert [job["JobState"] for job in training.jobs()] == ["FAILED", "COMPLETED"]
+    faults.assert_same_bytes(training)
+
+
+def case_too_little_memory(faults: Faults) -> None:
+    """A job over its memory is killed and sent again with twice as much; Slurm's log says why."""
+    folder = faults.copy("memory")
+    dag_text = (folder / "dvc.yaml").read_text()
+    before, at, after = dag_text.partition("\n  train_dcgan:\n")
+    (folder / "dvc.yaml").write_text(before + at + after.replace("mem_mb: 16000", "mem_mb: 600", 1))
+    training = CaughtTraining(folder, faults.cluster, faults.environment)
+    training.finish()
+    first, second = training.jobs()
+    assert [job["MinMemoryNode"] for job in (first, second)] == ["600M", "1200M"]
+    assert first["JobState"] != "COMPLETED"
+    assert "exceeded memory limit" in Path(first["StdOut"]).read_text()
+    faults.assert_same_bytes(training)
+
+
+def case_two_processes(faults: Faults) -> None:
+    """Two processes share each batch in one job with two cores; a warning stops both, and a second job goes on."""
+    stopped_together(faults, "two_processes", {"first"}, "2")
+
+
+def case_two_nodes(faults: Faults) -> None:
+    """The same with a node for each process."""
+    stopped_together(faults, "two_nodes", {"first", "second"}, "4", "--set-resources", WITHOUT_GPU, *TWO_NODES)
+
+
+def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *options: str) -> None:
+    """Warns two processes that train, and looks at what becomes of them."""
+    training = CaughtTraining(faults.copy(name, 2), faults.cluster, faults.environment, *options)
+    trainers, job = training.freeze(), training.running_job()
+    assert len(trainers) == 2 and training.nodes(trainers) == nodes
+    faults.cluster.ask("scancel", "--signal=USR1", job)
+    wait_for("a signal for both", lambda: has_pending(trainers, signal.SIGUSR1))
+    thaw(trainers)
+    training.finish()
+    assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", cpus), ("COMPLETED", cpus)]
+    faults.assert_same_bytes(training, processes=2)
+
+
+def case_interrupted(faults: Faults) -> None:
+    """Ctrl-C cancels the job and frees the lock; the next start goes on from the checkpoint."""
+    training = faults.catch("interrupted")
+    training.freeze()
+    os.killpg(training.snakemake.pid, signal.SIGINT)
+    assert training.snakemake.wait(PATIENCE_SECONDS) != 0
+    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"])
+    training.start()
+    training.finish()
+    faults.assert_same_bytes(training)
+
+
+def case_snakemake_killed(faults: Faults) -> None:
+    """A killed Snakemake leaves its lock and its job: docs/clusters.md says how to go on, and it works."""
+    training = faults.catch("snakemake_killed")
+    training.freeze()
+    os.killpg(training.snakemake.pid, signal.SIGKILL)
+    training.snakemake.wait(PATIENCE_SECONDS)
+    job = training.running_job()
+    training.start()
+    assert training.snakemake.wait(PATIENCE_SECONDS) != 0
+    assert "--unlock" in training.said.read_text()
+
+    faults.cluster.ask("scancel", job)
+    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"])
+    subprocess.run(["snakemake", "--unlock"], cwd=training.folder, env=faults.environment, check=True)
+    training.start()
+    training.finish()
+    faults.assert_same_bytes(training)
+
+
+def case_sweep(faults: Faults) -> None:
+    """A sweep: experiments as jobs of their own, and one whose stages are; `dvc exp show` has them all."""
+    folder = faults.folder / "sweep"
+    shutil.copytree(faults.finished, folder, symlinks=True)
+    sweep = Sweep(folder, faults.cluster, faults.environment)
+    sweep.wait([sweep.submit(rate) for rate in (0.0001, 0.0004)])
+    sweep.in_a_clone(0.0008, *PROFILE, *SOONER)
+    shown = sweep.shown()
+    assert {name: float(row[KEY]) for name, row in shown.items()} == {
+        f"rate-{rate}": rate for rate in (0.0001, 0.0004, 0.0008)
+    }
+    assert len({row[LOSS] for row in shown.values()}) == 3
+
+
+class Case(NamedTuple):
+    """A fault, what becomes of it, and the function that tries it."""
+
+    tried_by: Callable[[Faults], None]
+    fault: str
+    outcome: str
+
+
+CASES = (
+    Case(
+        case_step_killed,
+        "a job step is killed (-9)",
+        "sent again (`retries: 3`), goes on from its checkpoint, same bytes",
+    ),
+    Case(
+        case_time_limit,
+        "a job's time is nearly up",
+        "two minutes before (`--signal=USR1@120` in the profile) training writes a checkpoint and ends with status 75; "
+        "sent again it goes on, same bytes",
+    ),
+    Case(
+        case_too_little_memory,
+        "a job takes more memory than it asked for",
+        "killed; `logs/slurm/` says `exceeded memory limit`; sent again with twice the memory, same bytes",
+    ),
+    Case(
+        case_two_processes,
+        "the same signal for two processes that share each batch",
+        "both stop, one checkpoint; sent again they go on, same bytes",
+    ),
+    Case(
+        case_two_nodes,
+        "the same for two processes on a node each",
+        "both stop, one checkpoint; sent again they go on, same bytes as on one node",
+    ),
+    Case(
+        case_interrupted,
+        "Ctrl-C in Snakemake while it has a job",
+        "the job is cancelled, the lock is free; started again, training goes on, same bytes",
+    ),
+    Case(
+        case_snakemake_killed,
+        "Snakemake is killed (-9) while it has a job",
+        "its lock and its job stay; after `scancel` and `snakemake --unlock` the next start goes on, same bytes",
+    ),
+)

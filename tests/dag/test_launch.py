@@ -1,0 +1,66 @@
+"""Which command starts the processes of a stage: on this machine, and on the nodes of a Slurm job."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcgan.files import InputError
+from workflow.launch import start_processes
+
+CLIENTS = {
+    "squeue": "echo 'node[7-8]'",
+    "scontrol": "echo NodeName=node7 NodeAddr=10.0.0.7 State=IDLE; echo NodeName=node8 NodeAddr=10.0.0.8 State=IDLE",
+}
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process seems to belong to a Slurm job of two nodes with three cores each; returns the folder of clients."""
+    for name, line in CLIENTS.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "41")
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    return tmp_path
+
+
+def started(count: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command that this process would have become."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda program, command: commands.append(command))
+    start_processes("stages.train_dcgan", count, ["--name", "faces"])
+    return commands[0]
+
+
+def test_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    command = started(2, monkeypatch)
+    assert command[:5] == [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    assert command[-4:] == ["-m", "stages.train_dcgan", "--name", "faces"]
+
+
+def test_on_two_nodes(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = started(4, monkeypatch)
+    assert command[:5] == ["srun", "--overlap", "--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=3"]
+    assert {"--nnodes=2", "--nproc-per-node=2", "--rdzv-endpoint=10.0.0.7:20041", "--rdzv-id=41"} <= set(command)
+    assert "--standalone" not in command
+
+
+def test_nodes_that_cannot_share_evenly(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="3 processes cannot be shared evenly by the 2 nodes"):
+        started(3, monkeypatch)
+
+
+def test_a_slurm_that_does_not_answer_is_named(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job / "squeue").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(InputError, match="squeue does not tell the nodes of this job"):
+        started(2, monkeypatch)
+
+
+def test_without_slurms_clients_a_job_is_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "41")
+    monkeypatch.setenv("PATH", "")
+    assert "--standalone" in started(2, monkeypatch)
