@@ -87,7 +87,7 @@ report: $(READY) ## results/report.html anew, out of the results in the checkout
 compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
 	@python -m workflow.compare $(EXPERIMENTS)
 
-overview: $(READY) ## README's picture out of the figures of the last run
+overview: $(READY) ## README's picture out of the report of the last run of the demo (needs Chromium)
 	@python -m workflow.overview
 
 preset: ## PRESET=demo|small|paper becomes params.yaml

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan.autoencoder import Autoencoder, AutoencoderTraining
+from dcgan.autoencoder import Autoencoder, AutoencoderTraining, passes
 from dcgan.codes import Codes, Duplicates
 from dcgan.decoding import decode
 from dcgan.encoded import Encoded, open_source
@@ -68,7 +68,7 @@ def describe(params: Params) -> str:
     """The parameters that matter."""
     section = params.autoencoder
     return (
-        f"noise {section.noise}, dropout {section.dropout}, {section.epochs} epochs, "
+        f"noise {section.noise}, dropout {section.dropout}, {section.minibatches} minibatches, "
         f"{'' if section.normalise else 'not '}normalised"
     )
 
@@ -187,8 +187,8 @@ def fitted_codes(crops_uint8: Pixels, params: Params) -> Codes:
     training = AutoencoderTraining(autoencoder, section.noise, section.dropout, section.learning_rate, seed)
     indices = numpy_generator(seed, "sample").permutation(len(crops_uint8))[: section.sample]
     started = time.process_time()
-    for epoch in range(section.epochs):
-        training.epoch(lambda numbers: crops_uint8[numbers], indices, section.batch_size, epoch)
+    for epoch, length in enumerate(passes(len(indices), section.minibatches, section.batch_size)):
+        training.epoch(lambda numbers: crops_uint8[numbers], indices, section.batch_size, epoch, length)
     print(f"autoencoder fitted in {time.process_time() - started:.0f} s of processor time")
     return autoencoder.encode(crops_uint8)
 

@@ -10,7 +10,7 @@ Adam, and, as a parameter, bringing every image to the same mean and contrast fi
 
 import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,13 @@ class Autoencoder(nn.Module):
         return autoencoder
 
 
+def passes(n_images: int, minibatches: int, batch_size: int) -> Iterator[int]:
+    """How many minibatches each pass over the images has, until there have been enough; the last may be cut short."""
+    in_a_pass = -(-n_images // batch_size)
+    for done in range(0, minibatches, in_a_pass):
+        yield min(in_a_pass, minibatches - done)
+
+
 class AutoencoderTraining:
     """Trains an autoencoder with Adam on images that are fetched a batch at a time, so they may lie on a disk."""
 
@@ -114,10 +121,14 @@ class AutoencoderTraining:
         self.autoencoder, self.noise, self.dropout, self.seed = autoencoder, noise, dropout, seed
         self.optimizer = torch.optim.Adam(autoencoder.parameters(), learning_rate)
 
-    def epoch(self, fetch: Fetch, indices: Indices, batch_size: int, number: int) -> float:
-        """One pass over the images of the given numbers in a seeded order; returns the mean squared error."""
+    def epoch(self, fetch: Fetch, indices: Indices, batch_size: int, number: int, minibatches: int) -> float:
+        """One pass over the images of the given numbers in a seeded order; returns the mean squared error.
+
+        Of a pass that has more minibatches than the given number, the first ones.
+        """
         device = self.autoencoder.encoder.weight.device
         order = numpy_generator(self.seed, "autoencoder", "order", number).permutation(indices)
+        order = order[: minibatches * batch_size]
         generator = torch_generator(self.seed, "autoencoder", "noise", number, device=device)
         total = torch.zeros((), device=device)
         for start in range(0, len(order), batch_size):

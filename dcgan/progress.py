@@ -12,7 +12,10 @@ LOG_INTERVAL_SECONDS = 10.0
 
 
 class Progress:
-    """Counts towards a total; `update(n, loss=0.3)` shows the rate, the time left and any figures given."""
+    """Counts towards a total; `update(n, loss=0.3)` shows the rate, the time left and any figures given.
+
+    The total may be an estimate (nobody has counted the keys of a shard): it is left out once it is passed.
+    """
 
     def __init__(self, total: int | None, label: str, unit: str, shown: bool = True) -> None:
         self.total, self.label, self.unit, self.shown = total, label, unit, shown
@@ -49,10 +52,11 @@ class Progress:
             return
         rate = self.count / max(time.monotonic() - self.started, 1e-9)
         done = self.skipped + self.count
-        words = [f"{self.label}: {done:,}{f' of {self.total:,}' if self.total else ''} {self.unit}"]
+        total = self.total if self.total and done <= self.total else None
+        words = [f"{self.label}: {done:,}{f' of {total:,}' if total else ''} {self.unit}"]
         words.append(f"{rate:,.1f} {self.unit}/s")
-        if self.total:
-            words.append(f"{(self.total - done) / max(rate, 1e-9):,.0f} s left")
+        if total:
+            words.append(f"{(total - done) / max(rate, 1e-9):,.0f} s left")
         words += [f"{name} {value:.3g}" for name, value in self.figures.items()]
         print(", ".join(words), file=sys.stderr, flush=True)
 

@@ -2,8 +2,9 @@
 
 In:  crops32.h5 of every shard, (N, 32, 32, 3) uint8; params autoencoder.*, a seeded sample of at most
      autoencoder.sample images, a tenth of it (at most 10,000 images) held out.
-Out: autoencoder.safetensors; a CSV with a row an epoch: epoch, loss (training, noisy input), held_out_error (clean
-     input); both mean squared errors of pixels, in [0, 1] or of contrast 0.25 where autoencoder.normalise is on.
+Out: autoencoder.safetensors; a CSV with a row a pass over the images: epoch, loss (training, noisy input),
+     held_out_error (clean input); both mean squared errors of pixels, in [0, 1] or of contrast 0.25 where
+     autoencoder.normalise is on.
 Published: 3072-128-3072, ReLU, de-noising, dropout; everything else is unpublished.
 """
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcgan.autoencoder import Autoencoder, AutoencoderTraining
+from dcgan.autoencoder import Autoencoder, AutoencoderTraining, passes
 from dcgan.files import InputError, write_csv
 from dcgan.progress import track
 from dcgan.random import numpy_generator, torch_generator
@@ -39,8 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
     training = AutoencoderTraining(autoencoder, section.noise, section.dropout, section.learning_rate, seed)
     held_out_images = shards.gather(held_out)
     curve = []
-    for epoch in track(range(1, section.epochs + 1), section.epochs, "fit autoencoder", "epochs"):
-        loss = training.epoch(shards.gather, chosen, section.batch_size, epoch)
+    lengths = list(passes(len(chosen), section.minibatches, section.batch_size))
+    for epoch, length in track(enumerate(lengths, 1), len(lengths), "fit autoencoder", "epochs"):
+        loss = training.epoch(shards.gather, chosen, section.batch_size, epoch, length)
         curve.append({"epoch": epoch, "loss": loss, "held_out_error": training.error(held_out_images)})
     autoencoder.save(options.out)
     write_csv(options.curve, pd.DataFrame(curve))

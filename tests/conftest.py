@@ -1,13 +1,27 @@
-"""Images that are wrong in every way that collections from the web are, made here."""
+"""What tests of several folders share: a browser, and images that are wrong in every way that the web has."""
 
 import io
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+import workflow.browser
+from dcgan.files import InputError
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A running Chromium; tests that want one are skipped where there is none."""
+    try:
+        with workflow.browser.browser() as started:
+            yield started
+    except InputError as error:
+        pytest.skip(str(error))
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:

@@ -69,7 +69,7 @@ class Autoencoder(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     learning_rate: Rate
     batch_size: BatchSize
-    epochs: Epochs
+    minibatches: Count
     sample: Count
 
 

@@ -125,9 +125,9 @@ def export_lsun(s: Scale, key: str) -> Work:
 def fit_autoencoder(s: Scale, key: str) -> Work:
     """Two layers of 3,072 by code_size, forwards and backwards."""
     section = s.params.autoencoder
-    seen = min(section.sample, s.bedrooms) * section.epochs
+    seen = section.minibatches * section.batch_size
     gflop = seen * 3 * 4 * CROP_BYTES * section.code_size / GIGA
-    return Work(seen, training_gflop=gflop, minibatches=seen / section.batch_size)
+    return Work(seen, training_gflop=gflop, minibatches=section.minibatches)
 
 
 def encode_images(s: Scale, key: str) -> Work:

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +18,6 @@ from workflow.annotate import listen, open_desks
 from workflow.annotation_server import AnnotationApp
 from workflow.findings import sentence
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync"
 CONCEPTS = ("smiling woman", "neutral woman", "neutral man")
 N_SAMPLES = 12
 
@@ -108,26 +104,24 @@ def annotate(page: Any, address: str) -> None:
     says(page, "All changes are saved")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it(project: Path, address: str) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it(
+    browser: Any, project: Path, address: str
+) -> None:
     wrong: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        annotate(page, address)
-        boxes = page.locator(".sample svg").evaluate_all("all => all.map(one => one.querySelectorAll('.box').length)")
-        assert boxes == [1, 0, 1] + [0] * (N_SAMPLES - 3)
-        page.get_by_role("button", name="faces").click()
-        page.get_by_role("button", name="sample 5, smiling woman").wait_for()
-        words = page.locator(".sample .words").all_inner_texts()
-        assert [words[4], words[5], words[6]] == list(CONCEPTS)
-        for width in (390, 1200):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        browser.close()
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    annotate(page, address)
+    boxes = page.locator(".sample svg").evaluate_all("all => all.map(one => one.querySelectorAll('.box').length)")
+    assert boxes == [1, 0, 1] + [0] * (N_SAMPLES - 3)
+    page.get_by_role("button", name="faces").click()
+    page.get_by_role("button", name="sample 5, smiling woman").wait_for()
+    words = page.locator(".sample .words").all_inner_texts()
+    assert [words[4], words[5], words[6]] == list(CONCEPTS)
+    for width in (390, 1200):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    page.close()
     assert wrong == []
     said = [json.loads((project / f"{name}.json").read_text()) for name in ("bedrooms", "faces")]
     assert [(box["image"], round(box["x"]), round(box["width"])) for box in said[0]["boxes"]] == [
@@ -140,30 +134,26 @@ def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it
     assert "still to be chosen: looking left: 0 of 1" in draw_figure("draw_turn", "faces", project)["sentence"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_a_finger_draws_on_the_chosen_sample_only(project: Path, address: str) -> None:
+def test_a_finger_draws_on_the_chosen_sample_only(browser: Any, project: Path, address: str) -> None:
     """Elsewhere it scrolls; what cannot be saved is told and sent again."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     (project / "bedrooms.json").unlink(missing_ok=True)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        page = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True)
-        page.goto(address)
-        says(page, "All changes are saved")
-        samples = page.locator(".sample svg")
-        styles = [samples.nth(n).evaluate("one => getComputedStyle(one).touchAction") for n in (0, 1)]
-        assert styles == ["none", "auto"]
-        page.locator(".sample").nth(1).tap()
-        assert samples.nth(1).evaluate("one => getComputedStyle(one).touchAction") == "none"
-        touch(page, 1, (0.25, 0.25), (0.75, 0.75))
-        says(page, "Saved")
-        assert [box["image"] for box in json.loads((project / "bedrooms.json").read_text())["boxes"]] == [1]
-        page.route("**/boxes/*", lambda route: route.abort())
-        page.keyboard.press("Delete")
-        page.get_by_text("Not saved yet").wait_for()
-        page.unroute("**/boxes/*")
-        says(page, "Saved")
-        browser.close()
+    page = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True)
+    page.goto(address)
+    says(page, "All changes are saved")
+    samples = page.locator(".sample svg")
+    styles = [samples.nth(n).evaluate("one => getComputedStyle(one).touchAction") for n in (0, 1)]
+    assert styles == ["none", "auto"]
+    page.locator(".sample").nth(1).tap()
+    assert samples.nth(1).evaluate("one => getComputedStyle(one).touchAction") == "none"
+    touch(page, 1, (0.25, 0.25), (0.75, 0.75))
+    says(page, "Saved")
+    assert [box["image"] for box in json.loads((project / "bedrooms.json").read_text())["boxes"]] == [1]
+    page.route("**/boxes/*", lambda route: route.abort())
+    page.keyboard.press("Delete")
+    page.get_by_text("Not saved yet").wait_for()
+    page.unroute("**/boxes/*")
+    says(page, "Saved")
+    page.close()
     assert json.loads((project / "bedrooms.json").read_text())["boxes"] == []
 
 

@@ -251,7 +251,7 @@ def test_copies_are_dropped_and_the_first_of_each_stays(
     for shards in (1, 3):
         params = configure(
             export={"shards": list(range(shards))},
-            autoencoder={"epochs": 2, "batch_size": 20},
+            autoencoder={"minibatches": 8, "batch_size": 20},
         )
         work = tmp_path / str(shards)
         export(params, source, work, shards)
@@ -270,7 +270,7 @@ def test_copies_are_dropped_and_the_first_of_each_stays(
 
 
 def test_no_duplicates_make_a_valid_picture(tmp_path: Path, configure: Configure) -> None:
-    params = configure(export={"shards": [0]}, autoencoder={"epochs": 1})
+    params = configure(export={"shards": [0]}, autoencoder={"minibatches": 1})
     export(params, write_lmdb(tmp_path / "lmdb", {key_of(n): encode(r) for n, r in enumerate(rooms(12))}), tmp_path, 1)
     deduplicate(params, tmp_path, 1)
     with Image.open(tmp_path / "pairs.png") as sheet:
@@ -281,7 +281,7 @@ def test_no_duplicates_make_a_valid_picture(tmp_path: Path, configure: Configure
 
 
 def test_codes_of_other_images_are_refused(tmp_path: Path, configure: Configure) -> None:
-    params = configure(export={"shards": [0]}, autoencoder={"epochs": 1})
+    params = configure(export={"shards": [0]}, autoencoder={"minibatches": 1})
     values = {key_of(number): encode(room) for number, room in enumerate(rooms(12))}
     export(params, write_lmdb(tmp_path / "lmdb", values), tmp_path, 1)
     deduplicate(params, tmp_path, 1)

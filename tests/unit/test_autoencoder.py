@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dcgan import autoencoder as module
-from dcgan.autoencoder import Autoencoder, AutoencoderTraining
+from dcgan.autoencoder import Autoencoder, AutoencoderTraining, passes
 from dcgan.files import InputError
 from dcgan.random import torch_generator
 
@@ -22,7 +22,7 @@ def make(normalise: bool = False, code_size: int = 16) -> Autoencoder:
 
 def train(autoencoder: Autoencoder, epochs: int, noise: float = 0.1, dropout: float = 0.1) -> list[float]:
     training = AutoencoderTraining(autoencoder, noise, dropout, learning_rate=0.003, seed=5)
-    return [training.epoch(lambda n: IMAGES[n], np.arange(100), 20, number) for number in range(epochs)]
+    return [training.epoch(lambda n: IMAGES[n], np.arange(100), 20, number, 5) for number in range(epochs)]
 
 
 def test_the_paper_s_shape() -> None:
@@ -53,6 +53,19 @@ def test_training_lowers_the_error_and_is_the_same_every_time() -> None:
     assert losses[-1] < 0.8 * losses[0]
     assert train(second, 12) == losses
     assert np.array_equal(first.encode(IMAGES), second.encode(IMAGES))
+
+
+def test_training_is_as_long_for_few_images_as_for_many() -> None:
+    """Codes of a set that is passed over as often but is smaller are coarser, and different rooms fall together."""
+    assert list(passes(100, 12, 20)) == [5, 5, 2]
+    assert list(passes(30, 12, 20)) == [2] * 6
+    assert list(passes(10_000, 12, 20)) == [12]
+    whole, cut = (AutoencoderTraining(make(), 0.1, 0.1, learning_rate=0.003, seed=5) for _ in range(2))
+    seen: list[int] = []
+    cut.epoch(lambda n: IMAGES[seen.extend(n) or n], np.arange(100), 20, 1, 2)
+    assert len(set(seen)) == len(seen) == 40
+    whole.epoch(lambda n: IMAGES[n], np.arange(100), 20, 1, 5)
+    assert not torch.equal(whole.autoencoder.encoder.weight, cut.autoencoder.encoder.weight)
 
 
 def test_noise_and_dropout_are_in_training_only() -> None:

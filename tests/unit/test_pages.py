@@ -1,7 +1,6 @@
 """The project's pages in a real browser: on a phone and on a desk, by day and by night, by keyboard."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,6 @@ from workflow.page import environment
 from workflow.report import charts_of, render
 from workflow.runs import account_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 SCREENS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
 LEAST_CONTRAST = 4.5  # WCAG 2, level AA, text of any size
 # How each text stands out from the first background that is painted behind it.
@@ -38,17 +32,6 @@ CONTRASTS = """() => {
       const [a, b] = [light(text), light(behind(e))].sort((x, y) => y - x);
       return [(a + 0.05) / (b + 0.05), e.tagName + ': ' + e.textContent.trim().slice(0, 40)]; });
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (Debian: chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -55,6 +55,17 @@ def test_what_an_earlier_run_did_says_nothing_about_the_rate(clock: Clock, capsy
     assert first == "train: 60 of 100 images, 1.0 images/s, 40 s left, loss 0.25"
 
 
+def test_a_total_that_was_too_low_is_left_out(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(750, "export shard 1", "images") as shown:
+        clock.now = 10
+        shown.update(750)
+        shown.update(8)
+    assert capsys.readouterr().err.splitlines() == [
+        "export shard 1: 750 of 750 images, 75.0 images/s, 0 s left",
+        "export shard 1: 758 images, 75.8 images/s",
+    ]
+
+
 def test_a_terminal_gets_a_bar_with_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
