@@ -162,12 +162,13 @@ def compare(form: str, source: Path, out: Path, rounds: int) -> None:
     for name in RESAMPLINGS:
         print_ratio(f"export, {name} / torchvision", rates[f"export, {name}"], rates["torchvision"])
         print_ratio(f"export, {name} / decoding alone", rates[f"export, {name}"], rates[f"decode, {name}"])
+        print_ratio(f"decoding alone, {name} / torchvision", rates[f"decode, {name}"], rates["torchvision"])
 
 
 def print_ratio(label: str, ours: list[float], other: list[float]) -> None:
     """Median, lowest and highest of the rounds' ratios."""
     ratios = [a / b for a, b in zip(ours, other, strict=True)]
-    print(f"  {label:44} {statistics.median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"  {label:48} {statistics.median(ratios):5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 def report_memory(source: Path, folder: Path, images: int) -> None:

@@ -23,11 +23,12 @@ import numpy.typing as npt
 from dcgan.codes import Codes, Duplicates, Indices, Words, as_words, find_equal
 
 FIRST_BATCH = 1 << 11
-PAIRS_AT_ONCE = 1 << 21
+PAIRS_AT_ONCE = 1 << 16  # few enough to stay in a core's cache
 # How many pairs can be compared while one code is sorted; where it is cheaper, all pairs are compared after all.
-COMPARISONS_A_SORTED_CODE = 4
+COMPARISONS_A_SORTED_CODE = 8
 MOST_LEFT_OUT = 2
 SAMPLE_CODES, SAMPLE_MASKS = 1 << 16, 6
+LEAST_CHANGE = 1e-6
 POSITION_BITS = 26
 MIXERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 
@@ -121,19 +122,19 @@ def joined(
         # In the sorted order the codes of a pair lie close together in memory.
         in_order = [word[order] for word in selected]
         for first, second in expand(start, count):
-            distance = differing_bits(in_order, first, second)
-            near = np.flatnonzero(distance <= radius)
-            if len(near):
-                pairs = positions[order[first[near]]], positions[order[second[near]]]
-                yield Pairs(*pairs, distance[near].astype(np.int64))
+            near = within(radius, in_order, first, second)
+            if len(near.first):
+                yield Pairs(positions[order[near.first]], positions[order[near.second]], near.distance)
 
 
-def differing_bits(words: Sequence[Words], first: Indices, second: Indices) -> npt.NDArray[np.uint16]:
-    """In how many bits the codes at two places differ, for many pairs of places."""
+def within(radius: int, words: Sequence[Words], first: Indices, second: Indices) -> Pairs:
+    """Those of many pairs of places whose codes lie within the radius; most are told apart by their first words."""
     distance = np.zeros(len(first), np.uint16)
     for word in words:
-        distance += np.bitwise_count(word[first] ^ word[second])
-    return distance
+        distance = distance + np.bitwise_count(word[first] ^ word[second])
+        near = np.flatnonzero(distance <= radius)
+        first, second, distance = first[near], second[near], distance[near]
+    return Pairs(first, second, distance.astype(np.int64))
 
 
 class Agreement(NamedTuple):
@@ -194,20 +195,49 @@ def expand(start: Indices, count: Indices) -> Iterator[tuple[Indices, Indices]]:
 def choose_masks(codes: Codes, radius: int) -> list[list[int]]:
     """Masks such that codes within the radius agree under at least one; each as one number a word.
 
-    Bits are dealt out so that all chunks tell codes apart about equally well. Leaving out more bits makes chunks
-    longer and chance candidates rarer, but masks more; what costs least is taken, estimated on a sample.
+    Leaving out more bits makes chunks longer and chance candidates rarer, but masks more; what costs least is taken,
+    estimated on a sample.
     """
-    share = np.unpackbits(codes, axis=1, bitorder="little").mean(axis=0)
-    by_balance = np.argsort(np.abs(share - 0.5), kind="stable").tolist()
-    sample = as_words(codes[:: -(-len(codes) // SAMPLE_CODES)])
+    sample_codes = codes[:: -(-len(codes) // SAMPLE_CODES)]
+    bits, sample = np.unpackbits(sample_codes, axis=1, bitorder="little"), as_words(sample_codes)
     choices = []
     for left_out in range(MOST_LEFT_OUT + 1):
-        n_chunks = -(-(radius + 1) // (left_out + 1))
-        chunks = [by_balance[number::n_chunks] for number in range(n_chunks)]
+        chunks = deal_out(bits, -(-(radius + 1) // (left_out + 1)))
         chosen = [set(chunk) - set(out) for chunk in chunks for out in combinations(chunk, left_out)]
         masks = [as_mask(bits, len(sample)) for bits in chosen]
         choices.append((cost(sample, masks, len(codes)), masks))
     return min(choices, key=lambda choice: choice[0])[1]
+
+
+def deal_out(bits: npt.NDArray[np.uint8], n_chunks: int) -> list[list[int]]:
+    """The places of bits, (N, B) 0 or 1, in chunks that tell codes apart about equally well, and as well as they can.
+
+    Each gets its part of the bits that are on in about half of the codes. Bits that go together tell less than others;
+    so those of different chunks are swapped as long as that lowers the sum of squared correlations within chunks.
+    """
+    share = bits.mean(axis=0)
+    chunk = np.empty(len(share), np.int64)
+    chunk[np.argsort(np.abs(share - 0.5), kind="stable")] = np.arange(len(share)) % n_chunks
+    squared = correlations(bits) ** 2
+    while True:
+        with_chunks = np.stack([squared[:, chunk == number].sum(axis=1) for number in range(n_chunks)])
+        moved = with_chunks[chunk].T - with_chunks[chunk, np.arange(len(chunk))][:, None]
+        change = moved + moved.T - 2 * squared
+        change[chunk[:, None] == chunk] = 0
+        one, other = np.unravel_index(change.argmin(), change.shape)
+        if change[one, other] > -LEAST_CHANGE:
+            return [np.flatnonzero(chunk == number).tolist() for number in range(n_chunks)]
+        chunk[[one, other]] = chunk[[other, one]]
+
+
+def correlations(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Of every two bits, (N, B) -> (B, B); 0 for a bit with itself, and where a bit never changes."""
+    centred = bits - bits.mean(axis=0)
+    lengths = np.linalg.norm(centred, axis=0)
+    centred /= np.where(lengths == 0, 1, lengths)
+    found = centred.T @ centred
+    np.fill_diagonal(found, 0)
+    return np.asarray(found, np.float64)
 
 
 def cost(sample: Sequence[Words], masks: Sequence[Sequence[int]], count: int) -> float:

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan.decoding import Undecodable, decode, jpeg_header, webp_header
+from dcgan.decoding import (
+    Undecodable,
+    decode,
+    decode_with_opencv,
+    decode_with_turbo,
+    jpeg_header,
+    webp_header,
+)
 from dcgan.exporting import Rule
 from dcgan.resizing import FINE
 
@@ -97,6 +104,21 @@ def test_reduced_decoding_shows_the_same_colours(good_image: bytes) -> None:
     assert reduced.shape == (16, 20, 3)
     means = full.reshape(16, 4, 20, 4, 3).mean(axis=(1, 3))
     assert np.abs(reduced - means).mean() < 3
+
+
+@pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}, {"quality": 20}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_both_decoders_of_jpeg_give_the_same_pixels(options: Mapping[str, object], mode: str) -> None:
+    coarse = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    encoded = as_bytes(
+        Image.fromarray(coarse).resize((161, 90), Image.Resampling.BICUBIC).convert(mode), "JPEG", **options
+    )
+    header = jpeg_header(encoded)
+    assert header is not None
+    for reduction in (1, 2, 4, 8):
+        pixels = decode_with_turbo(encoded, header, reduction)
+        assert pixels is not None and pixels.shape == (-(-90 // reduction), -(-161 // reduction), 3)
+        assert np.array_equal(pixels, decode_with_opencv(encoded, reduction))
 
 
 def test_headers_tell_the_size(good_image: bytes, odd_images: Mapping[str, bytes]) -> None:
