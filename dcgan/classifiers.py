@@ -15,7 +15,8 @@ from torch import Tensor
 
 from dcgan.features import FeatureTable, Rows
 from dcgan.files import InputError
-from dcgan.svm import Columns, minimize
+from dcgan.svm import minimize
+from dcgan.svm_problem import Columns
 from dcgan.svm_sides import (
     Blocks,
     GramSide,
@@ -70,7 +71,7 @@ class Solver:
     device: torch.device
 
     def number_type(self, blocks: Blocks, costs: Sequence[float]) -> Tensor:
-        """An empty tensor of the type of a Gram matrix: float32 as long as its rounding is of no account.
+        """An empty tensor of the type to solve in: float32 as long as its rounding is of no account.
 
         Products of rows u are rounded by about eps |u|^2. With w = sum b_i u_i at the optimum, b = 2 C y h, that moves
         |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss C sum h^2.
@@ -110,18 +111,20 @@ def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Tensor:
     """The optimum on all rows of a split for every cost and class: (costs, classes, d + 1) float32."""
     n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
     blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
-    side: GramSide | RowSide = RowSide(blocks, n, d, torch.empty(0, device=solver.device))
+    like = solver.number_type(blocks, costs)
+    side: GramSide | RowSide
     if gram_pays(n, d, columns, solver.memory_bytes):
-        side = GramSide(gram_matrix(blocks, n, solver.number_type(blocks, costs)))
+        side = GramSide(gram_matrix(blocks, n, like))
+    else:
+        side = RowSide(blocks, n, d, like)
     return _fit(side, blocks, split.labels, costs, solver)
 
 
 def _fit(side: GramSide | RowSide, blocks: Blocks, labels: Classes, costs: Sequence[float], solver: Solver) -> Tensor:
     like = side.zeros(0)
     optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance)
-    # float64 certifies what float32 found, and goes on where rounding stopped it, as it does at large costs on unscaled
-    # features; a Gram matrix was made in a type that needs no certificate.
-    if like.dtype == torch.float32 and (isinstance(side, RowSide) or float(optimum.gap.max()) > solver.tolerance):
+    # float64 goes on where rounding stopped float32, as it does at large costs on unscaled features.
+    if like.dtype == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
         side, like = side.in_double(), like.double()
         optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())
     if float(optimum.gap.max()) > solver.tolerance:

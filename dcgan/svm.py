@@ -11,74 +11,26 @@ the rows S inside the margin, and conjugate gradients solve it. With 2 C h as th
 gap is exactly |g|^2 / 2, so the gradient certifies the result: P - P* <= |g|^2 / 2 <= tolerance P. All columns (every
 class, the whole grid of C) advance in the same matrix products; finished columns leave.
 
+In a few leading directions (`dcgan/svm_coarse.py`) the problem is solved without products: they precondition the Newton
+systems, are where every column begins, and are put right before a gradient is taken, because |g|^2 / 2 overrates an
+error in a direction of large variance so much that float32 could not certify what it has found.
+
 How weights and rows are held is the business of a `Side`, see `dcgan/svm_sides.py`, with the operation counts.
-A preconditioner shared by all classes (leading eigenvectors, or the whole factor of the Gram matrix) was tried: it
-costs products instead of saving them, because each class has its own rows inside the margin.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-MAX_NEWTON_STEPS, MAX_PRODUCTS_A_STEP, MAX_SEARCH_STEPS = 100, 400, 30
+from dcgan.svm_coarse import Coarse
+from dcgan.svm_newton import FORCING, FORCING_DECAY, SPARE, Residual, newton_step
+from dcgan.svm_problem import Columns, Point, Side
+
+MAX_NEWTON_STEPS, MAX_SEARCH_STEPS = 100, 30
 SEARCH_TOLERANCE = 1e-3
-# A Newton system is solved until its residual is this share of the gradient, less from step to step: few products as
-# long as the rows inside the margin still change, few steps where a large C makes the problem ill-conditioned.
-FORCING, FORCING_DECAY = 0.2, 0.8
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The problems that advance together: signs (k, n) of +-1, costs (k,)."""
-
-    signs: Tensor
-    costs: Tensor
-
-    def __getitem__(self, chosen: Tensor) -> "Columns":
-        return Columns(self.signs[chosen], self.costs[chosen])
-
-    def slack(self, margins: Tensor, rows: slice = slice(None)) -> Tensor:
-        """h: (k, rows), the hinge of each row."""
-        return (1 - self.signs[:, rows] * margins).clamp_(min=0)
-
-    def pull(self, margins: Tensor, rows: slice = slice(None)) -> Tensor:
-        """2 C y h: (k, rows), each row's share in the weights at the optimum."""
-        return self.slack(margins, rows) * self.signs[:, rows] * (2 * self.costs[:, None])
-
-    def curvature(self, margins: Tensor) -> Tensor:
-        """2 C on the rows inside the margin, else 0: (k, n)."""
-        return (self.signs * margins < 1).to(margins.dtype) * (2 * self.costs[:, None])
-
-
-class Side(Protocol):
-    """Weights as m numbers a column; "margins" of such a vector are its products with every row, (k, n)."""
-
-    def zeros(self, k: int) -> Tensor:
-        """The start: (k, m)."""
-
-    def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
-        """Margins (k, n) and gradient (k, m)."""
-
-    def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
-        """Inner product of two weight vectors, (k,)."""
-
-    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared norm (k,) of a residual, and its margins: (k, n), or (k, 0) where they would cost a product."""
-
-    def advance(self, direction: "Direction", curvature: Tensor) -> Tensor:
-        """Fills in the direction's margins by one product with all rows, and returns Hessian times direction."""
-
-
-@dataclass
-class Direction:
-    """residual + share * the previous direction; `margins` are the previous direction's until `advance` renews them."""
-
-    vector: Tensor
-    residual_margins: Tensor
-    share: Tensor  # (k, 1)
-    margins: Tensor
+# Coarse steps at the start, each with a Hessian of its own, and behind each Newton step, with its Hessian.
+FIRST_COARSE_STEPS, COARSE_STEPS = 3, 2
 
 
 @dataclass(frozen=True)
@@ -93,7 +45,7 @@ class Optimum:
 
 def minimize(side: Side, columns: Columns, tolerance: float, start: Tensor | None = None) -> Optimum:
     """Brings every column to a certified gap of `tolerance` P, or as near as the rounding of its number type allows."""
-    weights = side.zeros(len(columns.costs)) if start is None else start.clone()
+    weights = coarse_start(side, columns) if start is None else start.clone()
     objective, gap = (torch.full_like(columns.costs, torch.inf) for _ in range(2))
     active = torch.arange(len(columns.costs), device=weights.device)
     products, rounding = 0, torch.finfo(weights.dtype).eps
@@ -102,51 +54,49 @@ def minimize(side: Side, columns: Columns, tolerance: float, start: Tensor | Non
         margins, gradient = side.evaluate(weights[active], problem)
         value = side.inner(weights[active], weights[active], margins) / 2
         value += problem.costs * problem.slack(margins).square_().sum(1)
-        slope, residual_margins = side.measure(-gradient)
+        square, residual_margins = side.measure(-gradient)
         # A step that no longer lowers the objective has met the rounding of its number type.
-        unfinished = (slope / 2 > tolerance * value) & (value < objective[active] * (1 - rounding))
-        objective[active], gap[active] = value, slope / 2 / value
+        unfinished = (square / 2 > tolerance * value) & (value < objective[active] * (1 - rounding))
+        objective[active], gap[active] = value, square / 2 / value
         products += 2
         if not unfinished.any():
             break
-        active, problem, margins = active[unfinished], problem[unfinished], margins[unfinished]
-        residual = -gradient[unfinished], slope[unfinished], residual_margins[unfinished]
-        step, step_margins, spent = newton_step(
-            side, *residual, problem.curvature(margins), FORCING * FORCING_DECAY**number
-        )
-        weights[active] += line_search(side, problem, weights[active], margins, step, step_margins) * step
+        active, problem = active[unfinished], problem[unfinished]
+        point = Point(weights[active], margins[unfinished])
+        residual = Residual(-gradient[unfinished], square[unfinished], residual_margins[unfinished])
+        coarse = Coarse(side.basis, problem.curvature(point.margins))
+        decay = FORCING_DECAY**number
+        allowed = SPARE * decay * 2 * tolerance * value[unfinished]
+        step, spent = newton_step(side, residual, problem.curvature(point.margins), coarse, FORCING * decay, allowed)
+        point = descend(side, problem, point, step)
+        for _ in range(COARSE_STEPS):
+            point = descend(side, problem, point, coarse_step(side, problem, point, coarse))
+        weights[active] = point.weights
         products += spent
     return Optimum(weights, objective, gap, products)
 
 
-def newton_step(
-    side: Side, residual: Tensor, slope: Tensor, residual_margins: Tensor, curvature: Tensor, forcing: float
-) -> tuple[Tensor, Tensor, int]:
-    """Solves Hessian x step = -gradient by conjugate gradients, each column until its residual has shrunk to `forcing`.
+def coarse_start(side: Side, columns: Columns) -> Tensor:
+    """Weights near the optimum on the span of the basis, without a product: (k, m)."""
+    zeros = side.zeros(len(columns.costs))
+    point = Point(zeros, zeros.new_zeros(columns.signs.shape))
+    for _ in range(FIRST_COARSE_STEPS):
+        coarse = Coarse(side.basis, columns.curvature(point.margins))
+        point = descend(side, columns, point, coarse_step(side, columns, point, coarse))
+    return point.weights
 
-    residual: (k, m), slope: (k,) its squared norm. Returns step (k, m), its margins (k, n) and the number of products.
-    """
-    step, step_margins = torch.zeros_like(residual), torch.zeros_like(curvature)
-    live = torch.arange(len(residual), device=residual.device)
-    goal = forcing**2 * slope
-    direction = Direction(residual, residual_margins, torch.zeros_like(slope)[:, None], torch.zeros_like(curvature))
-    for products in range(1, MAX_PRODUCTS_A_STEP + 1):  # noqa: B007  (read behind the loop)
-        bent = side.advance(direction, curvature)
-        vector, margins = direction.vector, direction.margins
-        length = (slope / (side.inner(vector, vector, margins) + (curvature * margins.square()).sum(1)))[:, None]
-        step.index_add_(0, live, length * vector)
-        step_margins.index_add_(0, live, length * margins)
-        residual = torch.addcmul(residual, length, bent, value=-1)
-        before, (slope, residual_margins) = slope, side.measure(residual)
-        go = slope > goal[live]
-        if not go.any():
-            break
-        share = (slope / before)[:, None]
-        if not go.all():
-            live, curvature, slope, residual = live[go], curvature[go], slope[go], residual[go]
-            vector, margins, residual_margins, share = vector[go], margins[go], residual_margins[go], share[go]
-        direction = Direction(torch.addcmul(residual, share, vector), residual_margins, share, margins)
-    return step, step_margins, products
+
+def coarse_step(side: Side, columns: Columns, point: Point, coarse: Coarse) -> Point:
+    """The Newton step on the span of the basis."""
+    gradient = side.project(point.weights) - columns.pull(point.margins) @ side.basis.by_row
+    change = -coarse.solve(gradient)
+    return Point(change @ side.basis.vectors, change @ side.basis.margins)
+
+
+def descend(side: Side, columns: Columns, point: Point, step: Point) -> Point:
+    """The point of least objective along a step."""
+    t = line_search(side, columns, point.weights, point.margins, step.weights, step.margins)
+    return Point(point.weights + t * step.weights, point.margins + t * step.margins)
 
 
 def line_search(

@@ -19,22 +19,33 @@ import torch
 from torch import Tensor
 
 from dcgan.features import FeatureTable, Rows
-from dcgan.svm import Columns, Direction
+from dcgan.svm_coarse import Basis, leading_directions, rank_of, sample_rows
+from dcgan.svm_problem import Columns, Direction
 
-PRODUCTS_EXPECTED = 150
-STREAMED_BLOCK_BYTES, KEPT_BLOCK_ROWS = 1 << 28, 1024
+PRODUCTS_EXPECTED = 40
+# A block of float32 rows stays near the processor while it is multiplied twice, and holds enough rows to be worth it.
+BLOCK_BYTES, MAX_BLOCK_ROWS = 1 << 23, 1024
 Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
 
 
 class GramSide:
     """Weights as coefficients of the rows; gram: (n, n), the intercept's 1 already added to every entry."""
 
-    def __init__(self, gram: Tensor) -> None:
+    def __init__(self, gram: Tensor, basis: Basis | None = None) -> None:
         self.gram = gram
+        self.basis = self._leading() if basis is None else basis
+
+    def _leading(self) -> Basis:
+        rank = rank_of(len(self.gram))
+        rows = sample_rows(len(self.gram), rank).to(self.gram.device)
+        coefficients = leading_directions(self.gram[rows][:, rows], rank)
+        vectors = self.gram.new_zeros(len(coefficients), len(self.gram))
+        vectors[:, rows] = coefficients
+        return Basis(vectors, (coefficients @ self.gram[rows]).T.contiguous())
 
     def in_double(self) -> "GramSide":
         """The same rows in float64."""
-        return GramSide(self.gram.double())
+        return GramSide(self.gram.double(), self.basis.double())
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -48,6 +59,10 @@ class GramSide:
     def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
         """Inner products, (k,)."""
         return (a * b_margins).sum(1)
+
+    def project(self, vector: Tensor) -> Tensor:
+        """Inner products with the vectors of the basis: (k, r)."""
+        return vector @ self.basis.by_row
 
     def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
         """Squared norm (k,) and, on the Gram side, margins (k, n)."""
@@ -64,12 +79,30 @@ class GramSide:
 class RowSide:
     """Weights as they are, the intercept last; `blocks()` yields (rows, x: (b, d)) over all n rows, anew each call."""
 
-    def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor) -> None:
+    def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor, basis: Basis | None = None) -> None:
         self.blocks, self.n, self.d, self.like = blocks, n, d, like
+        self.basis = self._leading() if basis is None else basis
+
+    def _leading(self) -> Basis:
+        rank = rank_of(min(self.n, self.d + 1))
+        sample = self._rows(sample_rows(self.n, rank))
+        vectors = leading_directions(sample @ sample.T, rank) @ sample
+        by_row = self.like.new_empty(self.n, len(vectors))
+        for rows, x in self._widened():
+            by_row[rows] = torch.addmm(vectors[:, -1], x, vectors[:, :-1].T)
+        return Basis(vectors, by_row)
+
+    def _rows(self, chosen: Tensor) -> Tensor:
+        """The chosen rows, in rising order, with the intercept's 1: (s, d + 1)."""
+        found = self.like.new_ones(len(chosen), self.d + 1)
+        for rows, x in self.blocks():
+            inside = (chosen >= rows.start) & (chosen < rows.stop)
+            found[inside, :-1] = x[(chosen[inside] - rows.start).to(x.device)].to(self.like)
+        return found
 
     def in_double(self) -> "RowSide":
         """The same rows in float64."""
-        return RowSide(self.blocks, self.n, self.d, self.like.double())
+        return RowSide(self.blocks, self.n, self.d, self.like.double(), self.basis.double())
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -84,6 +117,10 @@ class RowSide:
         """Inner products, (k,)."""
         return (a * b).sum(1)
 
+    def project(self, vector: Tensor) -> Tensor:
+        """Inner products with the vectors of the basis: (k, r)."""
+        return vector @ self.basis.vectors.T
+
     def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
         """Squared norm (k,) and, on the Gram side, margins (k, n)."""
         return residual.square().sum(1), residual.new_empty(len(residual), 0)
@@ -93,11 +130,20 @@ class RowSide:
         direction.margins, bent = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
         return direction.vector + bent
 
+    def _widened(self) -> Iterator[tuple[slice, Tensor]]:
+        """All blocks in the number type to solve in, each in the memory of the one before."""
+        space = self.like.new_empty(0, self.d)
+        for rows, x in self.blocks():
+            if x.dtype != space.dtype:
+                if len(space) < len(x):
+                    space = self.like.new_empty(len(x), self.d)
+                x = space[: len(x)].copy_(x)
+            yield rows, x
+
     def _sweep(self, vector: Tensor, factors_of: Callable[[slice, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """In one pass over the rows: the vector's margins, and the sum of all rows times factors_of(rows, margins)."""
         margins, total = self.like.new_empty(len(vector), self.n), self.zeros(len(vector))
-        for rows, x in self.blocks():
-            x = x.to(self.like)
+        for rows, x in self._widened():
             margins[:, rows] = torch.addmm(vector[:, -1:], vector[:, :-1], x.T)
             factors = factors_of(rows, margins[:, rows])
             total[:, :-1].addmm_(factors, x)
@@ -119,18 +165,22 @@ def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: 
     width = len(range(*columns.indices(table.shape[1])))
     if table.row_bytes(columns) * len(rows) <= memory_bytes:
         return tensor_blocks(torch.from_numpy(table.read(rows, columns)).to(device))
-    size = max(1, STREAMED_BLOCK_BYTES // (4 * width))
 
     def read() -> Iterator[tuple[slice, Tensor]]:
-        for part in block_slices(len(rows), size):
+        for part in block_slices(len(rows), block_rows(width)):
             yield part, torch.from_numpy(table.read(rows[part], columns)).to(device)
 
     return read
 
 
 def tensor_blocks(x: Tensor) -> Blocks:
-    """Rows in memory, (n, d), in blocks small enough that the Gram matrix computes little of itself twice."""
-    return lambda: ((part, x[part]) for part in block_slices(len(x), KEPT_BLOCK_ROWS))
+    """Rows in memory, (n, d), in blocks."""
+    return lambda: ((part, x[part]) for part in block_slices(len(x), block_rows(x.shape[1])))
+
+
+def block_rows(width: int) -> int:
+    """Rows a block; few enough that the Gram matrix computes little of itself twice."""
+    return min(MAX_BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * width)))
 
 
 def block_slices(n: int, size: int) -> Iterator[slice]:

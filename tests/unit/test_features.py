@@ -109,6 +109,16 @@ def test_features_of_a_diverged_network_are_refused(tmp_path: Path) -> None:
         )
 
 
+def test_rows_are_read_in_the_named_order_whether_they_lie_close_or_far_apart(tmp_path: Path) -> None:
+    store, features = store_of(tmp_path / "images.h5", 60), DiscriminatorFeatures(discriminator("demo_svhn32"))
+    extract_features(features, store, tmp_path / "table.h5", tmp_path / "work", 16, "float32")
+    table = FeatureTable(tmp_path / "table.h5")
+    everything = table.read(slice(0, 60))
+    for rows in (np.r_[0:20, 22:50, 59], np.r_[3, 30, 31, 58], np.r_[7, 2, 7, 59]):
+        assert np.array_equal(table.read(rows), everything[rows])
+        assert np.array_equal(table.read(rows, slice(16, 40)), everything[rows, 16:40])
+
+
 def test_a_cut_off_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "table.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     with pytest.raises(InputError, match="not a readable feature table"):

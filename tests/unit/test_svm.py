@@ -97,6 +97,24 @@ def test_gap_bounds_the_distance_to_the_optimum(tmp_path: Path) -> None:
     assert (rough.objective >= fine.objective * (1 - 1e-9)).all()
 
 
+@pytest.mark.parametrize("kind", [GramSide, RowSide])
+def test_leading_directions_save_products_on_features_that_are_not_centred(
+    kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = digits_products()
+    x += 1
+    like = torch.empty(0)
+    blocks = table_blocks(table_of(tmp_path / "t.h5", x, y), np.arange(600), slice(None), 1 << 28, torch.device("cpu"))
+    found = []
+    for directions in (64, 1):
+        monkeypatch.setattr("dcgan.svm_sides.rank_of", lambda weights, rank=directions: rank)
+        side = GramSide(gram_matrix(blocks, 600, like)) if kind is GramSide else RowSide(blocks, *x.shape, like)
+        found.append(minimize(side, columns_of(y, COSTS, like), 1e-4))
+    assert max(float(optimum.gap.max()) for optimum in found) <= 1e-4
+    assert torch.allclose(found[0].objective, found[1].objective, rtol=1e-4)
+    assert found[0].products < found[1].products / 4
+
+
 def test_float64_is_taken_where_float32_rounds_too_much(tmp_path: Path) -> None:
     """A large C on unscaled features is beyond float32."""
     x, y = digits_raw()
