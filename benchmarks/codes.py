@@ -1,6 +1,6 @@
 """Grouping of as many codes as LSUN has bedrooms: equal ones, and those within a radius; time and memory of one core.
 
-    python -m benchmarks.codes [--count 3033042] [--radius 10]
+    python -m benchmarks.codes [--count 3033042] [--radius 12]
 
 The codes are drawn like those of real bedrooms: signs of a Gaussian vector whose correlations have the spectrum
 measured on 3,000 photos (a little steeper, so that there are more near misses, not fewer), bits on in 30 to 66 % of the
@@ -28,7 +28,7 @@ DRAWN_AT_ONCE = 1 << 16
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=3_033_042)
-    parser.add_argument("--radius", type=int, default=10, help="0: equal codes only")
+    parser.add_argument("--radius", type=int, default=12, help="0: equal codes only")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     codes = draw_codes(options.count, np.random.default_rng(0))

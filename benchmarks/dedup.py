@@ -1,12 +1,14 @@
 """What de-duplication finds of planted copies of real photos, beside perceptual hashing on the same images.
 
-    python -m benchmarks.dedup --source <LSUN LMDB> [--params workflow/presets/small.yaml] [--copies 600]
+    python -m benchmarks.dedup --source <LSUN LMDB> [--params workflow/presets/paper.yaml workflow/presets/small.yaml]
+        [--radii 0 8 10 14] [--copies 600]
 
 Planted, one copy of each kind of `--copies` images: stored again as JPEG of quality 50; shrunk to 0.7 and enlarged;
 cut by up to 4 % of width and height; brighter or darker by 10 %; noise of standard deviation 5. All but the first are
 stored at quality 90. Images and copies go through the export, get random keys, and are what the autoencoder is fitted
-to. Rows: the autoencoder's codes at radius 0 (the paper's rule) and at `deduplicate.radius`; perceptual hashes of
-64 and 256 bits (imagehash.phash) with, for each, the largest threshold at which precision stays 0.99.
+to. Rows: the codes of each file's autoencoder at its `deduplicate.radius` and at other radii (0: the paper's rule);
+perceptual hashes of 64 and 256 bits (imagehash.phash) with, for each, the largest threshold at which precision stays
+0.99.
 
 Recall: a copy counts as found when it and its original are represented by the same kept image. Precision: removed
 images whose kept one shows the same photo. Photos that are in the set twice to begin with are no mistakes: pairs whose
@@ -39,6 +41,7 @@ from dcgan.rejects import Rejects
 from dcgan.resizing import Resampling
 from workflow.params import Params, load_params
 
+PRESETS = Path("workflow/presets")
 SAME_PHOTO, LOOK_ALIKES, LEAST_PRECISION = 0.95, 1000, 0.99
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -46,18 +49,21 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, required=True, help="LMDB, folder or tar of photos")
-    parser.add_argument("--params", type=Path, default=Path("workflow/presets/small.yaml"))
+    parser.add_argument("--params", type=Path, nargs="+", default=[PRESETS / "paper.yaml", PRESETS / "small.yaml"])
+    parser.add_argument("--radii", type=int, nargs="*", default=[0, 8, 10, 14], help="besides `deduplicate.radius`")
     parser.add_argument("--copies", type=int, default=600, help="copies of each kind")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    params = load_params(options.params)
-    planted = Planted(options.source, options.copies, params)
-    codes = fitted_codes(planted.crops_uint8, params)
-    print(f"{planted.n_photos} photos, {len(planted.group) - planted.n_photos} copies; {describe(params)}")
+    presets = {path.stem: load_params(path) for path in options.params}
+    planted = Planted(options.source, options.copies, next(iter(presets.values())))
+    print(f"{planted.n_photos} photos, {len(planted.group) - planted.n_photos} copies")
     print(f"{'':26}{''.join(f'{kind:>12}' for kind in KINDS)}   precision  look-alikes")
-    for radius in sorted({0, params.deduplicate.radius}):
-        planted.report(f"codes, radius {radius}", find_duplicates(codes, radius))
+    for name, params in presets.items():
+        print(f"{name}: {describe(params)}")
+        codes = fitted_codes(planted.crops_uint8, params)
+        for radius in sorted({*options.radii, params.deduplicate.radius}):
+            planted.report(f"codes, radius {radius}", find_duplicates(codes, radius))
     for bits in (64, 256):
         hashes = perceptual_hashes(planted.encoded, bits)
         threshold, found = largest_precise(hashes, planted)

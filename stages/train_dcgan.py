@@ -17,6 +17,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,8 @@ def prepare_run(
 ) -> TrainingRun:
     """The run that the parameters describe, over the images of the store."""
     section, run = params.train[name], params.run
-    architecture, settings = ARCHITECTURES[section.network], settings_of(section, run.seed, run.capture)
+    architecture = replace(ARCHITECTURES[section.network], latent=section.latent)
+    settings = settings_of(section, run.seed, run.capture)
     rows, unseen = split_rows(len(store), section.held_out, run.seed)
     labels = store.labels if architecture.classes else None
     batches = Batches(store.images, labels, rows, section.batch_size, run.seed, device, group)

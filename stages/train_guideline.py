@@ -100,7 +100,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def settings_of(params: Params, name: str, variant: str, seed: int) -> dict[str, Any]:
     """Everything that determines one run, by name: the network's row and how it is trained."""
     guidelines = params.guidelines
-    trained = section_named(params.train, name, "train").model_dump(exclude={"images"})
+    trained = section_named(params.train, name, "train").model_dump(exclude={"images", "latent"})
     changes = section_named(guidelines.variants, variant, "guidelines.variants").changes()
     if seed not in guidelines.seeds:
         raise InputError(f"--seed {seed}: one of guidelines.seeds, {guidelines.seeds}")

@@ -120,6 +120,7 @@ class WatchSection(Section):
 class TrainedNetwork(Section):
     images: str
     network: str
+    latent: Literal["uniform", "normal"]
     epochs: Epochs
     held_out: CountOrZero
     batch_size: BatchSize

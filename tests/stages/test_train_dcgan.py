@@ -189,6 +189,15 @@ def test_two_processes_that_share_batches_end_where_one_does(folder: Path) -> No
     assert digests(folder / "one") != digests(folder / "two"), "two processes add in another order"
 
 
+def test_the_distribution_of_z_is_a_parameter(folder: Path) -> None:
+    change_parameters(folder, latent="normal", epochs=1, sample_epochs=[1], frame_images=None, keep_images=None)
+    _, errors = (run := start(folder, "out")).communicate()
+    assert run.returncode == 0, errors
+    generator = Generator.from_file(folder / "out" / "generator.safetensors")
+    z = generator.draw_latents(100, torch_generator(1, "z"))
+    assert z.abs().max() > 2 and abs(float(z.std()) - 1) < 0.05  # the demo's uniform z has 1 and 0.58
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -1,0 +1,42 @@
+"""Parameters, and images that are wrong, for the stages of data preparation."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.stages.sources import Configure
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Configure:
+    """Writes the parameters in git with some changes, section by section; returns the file."""
+
+    def write(**sections: Mapping[str, Any]) -> Path:
+        yaml = YAML()
+        params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        params["run"].update(threads=1, device="cpu")
+        for name, changes in sections.items():
+            sets = params[name].get("sets")
+            params[name].update(changes)
+            if isinstance(sets, dict):  # the sets in git stay: other sections name them
+                params[name]["sets"] = {**sets, **params[name]["sets"]}
+        path = tmp_path / "params.yaml"
+        yaml.dump(params, path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def corpus(
+    tmp_path: Path, unusable_images: Mapping[str, bytes], odd_images: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
+    """Every kind of bad and of unusual value."""
+    return {f"bad {name}": value for name, value in unusable_images.items()} | {
+        f"odd {name}": value for name, value in odd_images.items()
+    }

@@ -1,0 +1,193 @@
+"""Export and de-duplication, run as the engines run them on small sources made here."""
+
+import hashlib
+import io
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from dcgan.files import InputError, read_json
+from dcgan.store import ImageStore
+from stages import drop_duplicates, encode_images, evaluate_duplicates, fit_autoencoder
+from tests.stages.sources import Configure, encode, export, key_of, rooms, write_corpus, write_lmdb
+
+
+def digest_of_stores(paths: list[Path]) -> str:
+    """A digest of images and keys of stores laid end to end."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(np.ascontiguousarray(ImageStore(path).images).tobytes())
+    digest.update("\n".join(key for path in paths for key in ImageStore(path).keys).encode())
+    return digest.hexdigest()
+
+
+def test_the_export_does_not_depend_on_the_number_of_shards(tmp_path: Path, configure: Configure) -> None:
+    values = {key_of(n): encode(room, "WEBP" if n % 3 else "JPEG") for n, room in enumerate(rooms(40))}
+    source = write_lmdb(tmp_path / "bedroom_train_lmdb", values)
+    digests = set()
+    for shards in (1, 2, 7):
+        out = tmp_path / str(shards)
+        export(configure(export={"shards": list(range(shards)), "image_size": 48}), source, out, shards)
+        for name in ("images.h5", "crops32.h5"):
+            digests.add((name, digest_of_stores([out / str(shard) / name for shard in range(shards)])))
+    assert len(digests) == 2
+    store = ImageStore(tmp_path / "1" / "0" / "images.h5")
+    assert store.keys.tolist() == sorted(values) and store.shape == (40, 48, 48, 3)
+    assert ImageStore(tmp_path / "1" / "0" / "crops32.h5").shape == (40, 32, 32, 3)
+
+
+def test_a_folder_a_tar_and_an_lmdb_are_exported_alike(tmp_path: Path, configure: Configure) -> None:
+    values = {f"{key_of(n)}.jpg": encode(room) for n, room in enumerate(rooms(9))}
+    (tmp_path / "folder").mkdir()
+    for key, value in values.items():
+        (tmp_path / "folder" / key).write_bytes(value)
+    shutil.make_archive(str(tmp_path / "images"), "tar", tmp_path / "folder")
+    write_lmdb(tmp_path / "lmdb", values)
+    digests = set()
+    for source in ("folder", "images.tar", "lmdb"):
+        export(configure(export={"shards": [0, 1, 2]}), tmp_path / source, tmp_path / "out", 3)
+        digests.add(digest_of_stores([tmp_path / "out" / str(shard) / "images.h5" for shard in range(3)]))
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "lmdb"])
+def test_every_bad_value_is_named_and_the_rest_exported(
+    tmp_path: Path, configure: Configure, corpus: Mapping[str, bytes], form: str
+) -> None:
+    bad = write_corpus(tmp_path / "source", form, corpus)
+    params = configure(export={"shards": [0], "max_rejects": 0.6})
+    export(params, tmp_path / "source", tmp_path / "out", 1)
+    rejects = pd.read_csv(tmp_path / "out" / "0" / "rejects.csv")
+    assert rejects["key"].tolist() == bad and rejects["reason"].str.len().min() > 3
+    assert ImageStore(tmp_path / "out" / "0" / "images.h5").keys.tolist() == sorted(k for k in corpus if k[0] == "o")
+
+
+def test_too_many_bad_values_stop_the_run_with_the_number(
+    tmp_path: Path, configure: Configure, good_image: bytes
+) -> None:
+    values = {key_of(number): good_image for number in range(9)} | {"zz": good_image[:200]}
+    source = write_lmdb(tmp_path / "lmdb", values)
+    export(configure(export={"shards": [0], "max_rejects": 0.1}), source, tmp_path / "allowed", 1)
+    with pytest.raises(InputError, match=r"1 of 10 items \(10.00%\) cannot be used, export.max_rejects allows 9.00%"):
+        export(configure(export={"shards": [0], "max_rejects": 0.09}), source, tmp_path / "out", 1)
+    assert [path.name for path in (tmp_path / "out" / "0").iterdir()] == ["rejects.csv"]
+
+
+def test_a_source_that_is_none_is_told_in_one_line(tmp_path: Path, configure: Configure) -> None:
+    data = write_lmdb(tmp_path / "lmdb", {key_of(n): encode(room) for n, room in enumerate(rooms(30))}) / "data.mdb"
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    for source, message in ((tmp_path / "lmdb", "cut off"), (tmp_path / "missing", "does not exist")):
+        with pytest.raises(InputError, match=message):
+            export(configure(), source, tmp_path / "out", 1)
+    assert not (tmp_path / "out").exists()
+
+
+def deduplicate(params: Path, work: Path, shards: int) -> None:
+    """From exported shards to the unique images."""
+    common = ["--params", str(params)]
+    autoencoder = str(work / "autoencoder.safetensors")
+    fit_autoencoder.main([*common, "--shards", str(work), "--out", autoencoder, "--curve", str(work / "curve.csv")])
+    for shard in range(shards):
+        encode_images.main(
+            [*common, "--images", str(work / str(shard) / "crops32.h5"), "--autoencoder", autoencoder]
+            + ["--out", str(work / "codes" / f"{shard}.h5")]
+        )
+    drop_duplicates.main(
+        [*common, "--shards", str(work), "--codes", str(work / "codes"), "--out", str(work / "unique.h5")]
+        + ["--duplicates", str(work / "duplicates.csv"), "--figure", str(work / "pairs.png")]
+        + ["--metrics", str(work / "duplicates.json")]
+    )
+
+
+@pytest.fixture
+def bedrooms_with_copies(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
+    """An LMDB of 60 rooms, 10 of them twice (the same file, or stored anew), and what is true about it."""
+    values = {key_of(number): encode(room) for number, room in enumerate(rooms(60))}
+    planted = []
+    for number in range(10):
+        copy, original = key_of(1000 + number), key_of(number)
+        anew = encode(np.asarray(Image.open(io.BytesIO(values[original]))), "PNG")
+        values[copy] = values[original] if number % 2 else anew
+        planted.append((copy, original, "same" if number % 2 else "stored anew"))
+    truth = pd.DataFrame(planted, columns=["key", "duplicate_of", "kind"])
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    return write_lmdb(tmp_path / "lmdb", values), truth
+
+
+def test_copies_are_dropped_and_the_first_of_each_stays(
+    tmp_path: Path, configure: Configure, bedrooms_with_copies: tuple[Path, pd.DataFrame]
+) -> None:
+    source, truth = bedrooms_with_copies
+    results = {}
+    for shards in (1, 3):
+        params = configure(
+            export={"shards": list(range(shards))},
+            autoencoder={"minibatches": 8, "batch_size": 20},
+        )
+        work = tmp_path / str(shards)
+        export(params, source, work, shards)
+        deduplicate(params, work, shards)
+        results[shards] = (digest_of_stores([work / "unique.h5"]), (work / "duplicates.csv").read_bytes())
+    assert results[1] == results[3]
+    found = pd.read_csv(tmp_path / "3" / "duplicates.csv")
+    expected = {tuple(sorted(pair)) for pair in zip(truth["key"], truth["duplicate_of"], strict=True)}
+    assert {(kept, key) for key, kept in zip(found["key"], found["kept"], strict=True)} == expected
+    assert (found["distance"] == 0).all()
+    metrics = read_json(tmp_path / "3" / "duplicates.json")
+    assert (metrics["n_images"], metrics["n_removed"], metrics["published_share"]) == (70, 10, 0.0907)
+    assert len(ImageStore(tmp_path / "3" / "unique.h5")) == 60
+    with Image.open(tmp_path / "3" / "pairs.png") as sheet:
+        assert sheet.size == (10 * (2 * 32 + 4) + 4, 32 + 2 * 4)
+
+
+def test_no_duplicates_make_a_valid_picture(tmp_path: Path, configure: Configure) -> None:
+    params = configure(export={"shards": [0]}, autoencoder={"minibatches": 1})
+    export(params, write_lmdb(tmp_path / "lmdb", {key_of(n): encode(r) for n, r in enumerate(rooms(12))}), tmp_path, 1)
+    deduplicate(params, tmp_path, 1)
+    with Image.open(tmp_path / "pairs.png") as sheet:
+        assert sheet.size[0] > 10
+    assert (
+        len(pd.read_csv(tmp_path / "duplicates.csv")) == 0 and read_json(tmp_path / "duplicates.json")["n_removed"] == 0
+    )
+
+
+def test_codes_of_other_images_are_refused(tmp_path: Path, configure: Configure) -> None:
+    params = configure(export={"shards": [0]}, autoencoder={"minibatches": 1})
+    values = {key_of(number): encode(room) for number, room in enumerate(rooms(12))}
+    export(params, write_lmdb(tmp_path / "lmdb", values), tmp_path, 1)
+    deduplicate(params, tmp_path, 1)
+    export(params, write_lmdb(tmp_path / "fewer", dict(list(values.items())[:7])), tmp_path, 1)
+    with pytest.raises(InputError, match=r"0.h5: 12 codes for 7 images"):
+        drop_duplicates.load_codes(
+            drop_duplicates.load_params(params), tmp_path / "codes", drop_duplicates.Shards(tmp_path, [0], "images.h5")
+        )
+
+
+def test_recall_and_precision_are_those_of_the_truth(tmp_path: Path) -> None:
+    pd.DataFrame(
+        [("b", "a", "noisy"), ("c", "a", "noisy"), ("e", "d", "cropped"), ("g", "f", "cropped")],
+        columns=["key", "duplicate_of", "kind"],
+    ).to_csv(tmp_path / "truth.csv", index=False)
+    # b is found; of the pair c and a, c is kept for a; e goes for the wrong room; g is missed; x has no truth.
+    pd.DataFrame(
+        [("a", "b", 0), ("c", "b", 1), ("e", "f", 2), ("x", "y", 0)], columns=["key", "kept", "distance"]
+    ).to_csv(tmp_path / "found.csv", index=False)
+    evaluate_duplicates.main(
+        ["--duplicates", str(tmp_path / "found.csv"), "--truth", str(tmp_path / "truth.csv")]
+        + ["--metrics", str(tmp_path / "metrics.json")]
+    )
+    assert read_json(tmp_path / "metrics.json") == {
+        "n_planted": 4,
+        "n_removed": 4,
+        "recall": 0.5,
+        "recall_cropped": 0.0,
+        "recall_noisy": 1.0,
+        "wrongly_removed": 2,
+        "precision": 0.5,
+        "published_precision": 0.99,
+    }

@@ -1,0 +1,170 @@
+"""Face crops and labelled sets, made as the engines make them out of small sources made here."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+
+from dcgan.files import InputError, read_json
+from dcgan.store import ImageStore
+from stages import crop_faces, join_faces, pack_images
+from tests.stages.sources import Configure, encode, write_corpus
+from workflow.demo.faces import write_faces
+
+
+def crop_first_shard(params: Path, source: Path, out: Path) -> None:
+    crop_faces.main(["--params", str(params), "--source", str(source), "--shard", "0", "--out", str(out)])
+
+
+def test_faces_and_labelled_sets_meet_the_same_bad_files(
+    tmp_path: Path, configure: Configure, corpus: Mapping[str, bytes]
+) -> None:
+    bad = write_corpus(tmp_path / "photos", "folder", corpus)
+    params = configure(
+        crop_faces={"shards": [0], "max_rejects": 0.6},
+        pack=packed(tmp_path / "photos") | {"min_side": 32, "max_rejects": 0.6},
+    )
+    crop_first_shard(params, tmp_path / "photos", tmp_path / "faces")
+    pack(params, tmp_path / "packed")
+    # A photo of one pixel is a photo; nobody is on it.
+    too_small = {"bad 1x1 jpeg", "bad 1x1 png", "bad 1000x2"}
+    rejected = pd.read_csv(tmp_path / "faces" / "rejects.csv")["key"].tolist()
+    assert rejected == [key for key in bad if key not in too_small]
+    detections = pd.read_csv(tmp_path / "faces" / "detections.csv")
+    assert len(detections["key"].unique()) == len(corpus) + 2 and not detections["kept"].any()
+    assert pd.read_csv(tmp_path / "packed" / "rejects.csv")["key"].tolist() == bad
+    assert len(ImageStore(tmp_path / "packed" / "train.h5")) == sum(key[0] == "o" for key in corpus)
+
+
+def test_faces_do_not_depend_on_the_number_of_shards(tmp_path: Path, configure: Configure) -> None:
+    write_faces(tmp_path / "faces", seed=1, photos=14, processes=1)
+    photos = tmp_path / "faces" / "photos"
+    (photos / "person_00000" / "broken.jpg").write_bytes(b"no photo")
+    results = set()
+    for shards in (1, 2, 7):
+        params = configure(crop_faces={"shards": list(range(shards)), "resize": 40, "max_rejects": 0.9})
+        work = tmp_path / str(shards)
+        for shard in range(shards):
+            crop_faces.main(
+                ["--params", str(params), "--source", str(photos), "--shard", str(shard)]
+                + ["--out", str(work / "shards" / str(shard))]
+            )
+        join_faces.main(
+            ["--params", str(params), "--shards", str(work / "shards"), "--out", str(work / "crops.h5")]
+            + ["--detections", str(work / "detections.csv"), "--figure", str(work / "faces.png")]
+            + ["--metrics", str(work / "faces.json")]
+        )
+        files = ("crops.h5", "detections.csv", "faces.png", "faces.json")
+        results.add(tuple(hashlib.sha256((work / name).read_bytes()).hexdigest() for name in files))
+    assert len(results) == 1
+    detections = pd.read_csv(tmp_path / "7" / "detections.csv")
+    store = ImageStore(tmp_path / "7" / "crops.h5")
+    kept = detections[detections["kept"]]
+    assert store.shape[1:] == (32, 32, 3) and len(store) == len(kept) >= 8
+    assert [key.rpartition("#")[0] for key in store.keys] == kept["key"].tolist()
+    assert kept[["x", "y", "width", "height"]].notna().all(axis=None)
+    assert detections.set_index("key").loc["person_00000/broken.jpg", "reason"].startswith("not an image")
+    metrics = read_json(tmp_path / "7" / "faces.json")
+    assert metrics["n_photos"] == 15 and metrics["n_kept"] == len(store)
+
+
+def test_photos_without_any_face_make_an_empty_store(tmp_path: Path, configure: Configure) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        (tmp_path / "photos" / f"{number}.png").write_bytes(encode(np.full((90, 90, 3), 40 * number, np.uint8), "PNG"))
+    params = configure(crop_faces={"shards": [0]})
+    crop_first_shard(params, tmp_path / "photos", tmp_path / "s" / "0")
+    join_faces.main(
+        ["--params", str(params), "--shards", str(tmp_path / "s"), "--out", str(tmp_path / "crops.h5")]
+        + [
+            "--detections",
+            str(tmp_path / "d.csv"),
+            "--figure",
+            str(tmp_path / "f.png"),
+            "--metrics",
+            str(tmp_path / "m"),
+        ]
+    )
+    assert len(ImageStore(tmp_path / "crops.h5")) == 0
+    assert pd.read_csv(tmp_path / "d.csv")["reason"].tolist() == ["no face"] * 3
+
+
+def packed(source: Path, **changes: Any) -> dict[str, Any]:
+    section = {"source": str(source), "kind": "folder", "image_size": 32, "validation": 0} | changes
+    return {"sets": {"mine": section}, "max_rejects": 0.5}
+
+
+def pack(params: Path, out: Path) -> None:
+    pack_images.main(["--params", str(params), "--set", "mine", "--out", str(out)])
+
+
+def test_class_folders_are_packed_with_labels(tmp_path: Path, configure: Configure, good_image: bytes) -> None:
+    for name in ("n02/a.JPEG", "n01/b.JPEG", "n01/c.JPEG"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).write_bytes(good_image)
+    (tmp_path / "images" / "n01" / "bad.JPEG").write_bytes(b"")
+    pack(configure(pack=packed(tmp_path / "images")), tmp_path / "out")
+    store = ImageStore(tmp_path / "out" / "train.h5")
+    assert store.keys.tolist() == ["n01/b.JPEG", "n01/c.JPEG", "n02/a.JPEG"] and store.shape == (3, 32, 32, 3)
+    assert store.labels is not None and store.labels.tolist() == [0, 0, 1]
+    assert list(store.attributes["classes"]) == ["n01", "n02"]
+    assert pd.read_csv(tmp_path / "out" / "rejects.csv").values.tolist() == [["n01/bad.JPEG", "empty"]]
+
+
+def test_svhn_is_packed_with_validation_images_out_of_train(tmp_path: Path, configure: Configure) -> None:
+    (tmp_path / "svhn").mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), dtype=np.uint8)
+    labels = (np.arange(30) % 10 + 1).astype(np.uint8)[:, None]
+    for split in ("train", "test"):
+        scipy.io.savemat(tmp_path / "svhn" / f"{split}_32x32.mat", {"X": images.transpose(1, 2, 3, 0), "y": labels})
+    pack(configure(pack=packed(tmp_path / "svhn", kind="svhn", validation=8)), tmp_path / "out")
+    stores = {name: ImageStore(tmp_path / "out" / f"{name}.h5") for name in ("train", "validation", "test")}
+    assert {name: len(store) for name, store in stores.items()} == {"train": 22, "validation": 8, "test": 30}
+    assert not set(stores["train"].keys) & set(stores["validation"].keys)
+    for store in stores.values():
+        numbers = [int(key.rpartition("/")[2]) for key in store.keys]
+        assert np.array_equal(store.images, images[numbers])
+        assert store.labels is not None and store.labels.tolist() == [(number + 1) % 10 for number in numbers]
+
+
+def test_packing_refuses_what_it_cannot_do(tmp_path: Path, configure: Configure, good_image: bytes) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(good_image)
+    with pytest.raises(InputError, match=r"pack.sets.mine.validation: 5 of only 1 training images"):
+        pack(configure(pack=packed(tmp_path / "images", validation=5)), tmp_path / "out")
+    for number in range(3):
+        (tmp_path / "images" / f"bad{number}.jpg").write_bytes(b"bad")
+    with pytest.raises(InputError, match=r"3 of 4 items \(75.00%\) cannot be used, pack.max_rejects allows 50.00%"):
+        pack(configure(pack=packed(tmp_path / "images")), tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.h5"))
+
+
+def test_celeba_is_packed_with_its_splits_and_attributes(tmp_path: Path, configure: Configure) -> None:
+    pictures = tmp_path / "celeba" / "img_align_celeba" / "img_align_celeba"  # as one archive in use has it
+    pictures.mkdir(parents=True)
+    for number in range(1, 6):
+        encoded = encode(np.full((218, 178, 3), 40 * number, np.uint8))
+        (pictures / f"{number:06}.jpg").write_bytes(encoded)
+    names = [f"{number:06}.jpg" for number in range(1, 6)]
+    attributes = pd.DataFrame({"image_id": names, "Smiling": [1, -1, 1, -1, 1]})
+    attributes.to_csv(tmp_path / "celeba" / "list_attr_celeba.csv", index=False)
+    partition = pd.DataFrame({"image_id": names[:4], "partition": [0, 2, 1, 0]})
+    partition.to_csv(tmp_path / "celeba" / "list_eval_partition.csv", index=False)
+    pack(configure(pack=packed(tmp_path / "celeba", kind="celeba", image_size=64)), tmp_path / "out")
+    stores = {path.stem: ImageStore(path) for path in (tmp_path / "out").glob("*.h5")}
+    assert {name: store.keys.tolist() for name, store in stores.items()} == {
+        "train": [names[0], names[3]],
+        "validation": [names[2]],
+        "test": [names[1]],
+    }
+    assert stores["train"].shape == (2, 64, 64, 3) and stores["train"].labels is None
+    assert abs(int(stores["test"].images.mean()) - 80) <= 1
+    rejects = pd.read_csv(tmp_path / "out" / "rejects.csv").to_numpy().tolist()
+    assert rejects == [[names[4], "not in list_eval_partition"]]
+    table = pd.read_csv(tmp_path / "out" / "attributes.csv")
+    assert table.to_dict("list") == {"key": names, "Smiling": [1, -1, 1, -1, 1]}
