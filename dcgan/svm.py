@@ -24,11 +24,12 @@ import torch
 from torch import Tensor
 
 from dcgan.svm_coarse import Coarse
-from dcgan.svm_newton import FORCING, FORCING_DECAY, SPARE, Residual, newton_step
+from dcgan.svm_newton import FORCING, FORCING_DECAY, SPARE, Goals, Residual, newton_step
 from dcgan.svm_problem import Columns, Point, Side
 
 MAX_NEWTON_STEPS, MAX_SEARCH_STEPS = 100, 30
 SEARCH_TOLERANCE = 1e-3
+ROUNDINGS = 8  # of the number type, by which a step has to lower the objective
 # Coarse steps at the start, each with a Hessian of its own, and behind each Newton step, with its Hessian.
 FIRST_COARSE_STEPS, COARSE_STEPS = 3, 2
 
@@ -48,7 +49,8 @@ def minimize(side: Side, columns: Columns, tolerance: float, start: Tensor | Non
     weights = coarse_start(side, columns) if start is None else start.clone()
     objective, gap = (torch.full_like(columns.costs, torch.inf) for _ in range(2))
     active = torch.arange(len(columns.costs), device=weights.device)
-    products, rounding = 0, torch.finfo(weights.dtype).eps
+    factorised = torch.zeros_like(active, dtype=torch.bool)
+    products, rounding = 0, ROUNDINGS * torch.finfo(weights.dtype).eps
     for number in range(MAX_NEWTON_STEPS):
         problem = columns[active]
         margins, gradient = side.evaluate(weights[active], problem)
@@ -64,10 +66,13 @@ def minimize(side: Side, columns: Columns, tolerance: float, start: Tensor | Non
         active, problem = active[unfinished], problem[unfinished]
         point = Point(weights[active], margins[unfinished])
         residual = Residual(-gradient[unfinished], square[unfinished], residual_margins[unfinished])
-        coarse = Coarse(side.basis, problem.curvature(point.margins))
-        decay = FORCING_DECAY**number
-        allowed = SPARE * decay * 2 * tolerance * value[unfinished]
-        step, spent = newton_step(side, residual, problem.curvature(point.margins), coarse, FORCING * decay, allowed)
+        curvature = problem.curvature(point.margins)
+        coarse, decay = Coarse(side.basis, curvature), FORCING_DECAY**number
+        goals = Goals(FORCING * decay, SPARE * decay * 2 * tolerance * value[unfinished])
+        easy, hard = (~factorised[active]).nonzero().squeeze(1), factorised[active].nonzero().squeeze(1)
+        step, stuck, spent = newton_step(side, residual, curvature, coarse, easy, goals)
+        # A column whose system was too much for conjugate gradients once is not tried again.
+        factorised[active[side.finish(step, torch.cat([hard, stuck]), problem, point)]] = True
         point = descend(side, problem, point, step)
         for _ in range(COARSE_STEPS):
             point = descend(side, problem, point, coarse_step(side, problem, point, coarse))

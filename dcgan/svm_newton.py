@@ -13,7 +13,6 @@ from torch import Tensor
 from dcgan.svm_coarse import Coarse
 from dcgan.svm_problem import Direction, Point, Side
 
-MAX_PRODUCTS_A_STEP = 400
 # A Newton system is solved until its residual is this share of the gradient, less from step to step: few products as
 # long as the rows inside the margin still change, few steps where a large C makes the problem ill-conditioned. Nor is
 # it solved beyond SPARE of what the tolerance allows, which falls likewise.
@@ -30,6 +29,14 @@ class Residual:
 
     def __getitem__(self, chosen: Tensor) -> "Residual":
         return Residual(self.vector[chosen], self.square[chosen], self.margins[chosen])
+
+
+@dataclass(frozen=True)
+class Goals:
+    """A system is solved once its residual's fine part is `forcing` of what it was, or its square `allowed` (k,)."""
+
+    forcing: float
+    allowed: Tensor
 
 
 @dataclass
@@ -61,19 +68,23 @@ def precondition(side: Side, residual: Residual, coarse: Coarse, live: Tensor) -
 
 
 def newton_step(
-    side: Side, residual: Residual, curvature: Tensor, coarse: Coarse, forcing: float, allowed: Tensor
-) -> tuple[Point, int]:
-    """Solves Hessian x step = -gradient by preconditioned conjugate gradients; also the number of products.
+    side: Side, residual: Residual, curvature: Tensor, coarse: Coarse, live: Tensor, goals: Goals
+) -> tuple[Point, Tensor, int]:
+    """Solves Hessian x step = -gradient by preconditioned conjugate gradients for the columns named in `live`.
 
-    Each column goes on until the fine part of its residual has shrunk to `forcing`, or its square to `allowed` (k,).
+    Returns the step, the columns that had not met a goal when the side's patience was over, and the products.
     """
-    step = Point(torch.zeros_like(residual.vector), torch.zeros_like(curvature))
-    live = torch.arange(len(curvature), device=curvature.device)
+    step, products = Point(torch.zeros_like(residual.vector), torch.zeros_like(curvature)), 0
+    residual, curvature = residual[live], curvature[live]
     fresh = precondition(side, residual, coarse, live)
-    goal = torch.maximum(forcing**2 * fresh.fine, allowed)
-    direction = Direction(fresh.vector, fresh.margins, torch.zeros_like(goal)[:, None], torch.zeros_like(curvature))
-    for products in range(1, MAX_PRODUCTS_A_STEP + 1):  # noqa: B007  (read behind the loop)
+    goal = torch.zeros_like(step.weights[:, 0])
+    goal[live] = torch.maximum(goals.forcing**2 * fresh.fine, goals.allowed[live])
+    direction = Direction(
+        fresh.vector, fresh.margins, torch.zeros_like(fresh.fine)[:, None], torch.zeros_like(curvature)
+    )
+    while len(live) and products < side.patience:
         bent = side.advance(direction, curvature)
+        products += 1
         vector, margins, before = direction.vector, direction.margins, fresh.power
         length = (before / (side.inner(vector, vector, margins) + (curvature * margins.square()).sum(1)))[:, None]
         step.weights.index_add_(0, live, length * vector)
@@ -82,11 +93,9 @@ def newton_step(
         residual = Residual(remaining, *side.measure(remaining))
         fresh = precondition(side, residual, coarse, live)
         go = fresh.fine > goal[live]
-        if not go.any():
-            break
         share = (fresh.power / before)[:, None]
         direction = Direction(torch.addcmul(fresh.vector, share, vector), fresh.margins, share, margins)
         if not go.all():
             live, curvature, residual, direction = live[go], curvature[go], residual[go], direction[go]
             fresh.power = fresh.power[go]
-    return step, products
+    return step, live, products

@@ -62,6 +62,7 @@ class Side(Protocol):
     """Weights as m numbers a column; "margins" of such a vector are its products with every row, (k, n)."""
 
     basis: Basis
+    patience: int  # products a Newton system, then it is left to `finish`
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -80,3 +81,6 @@ class Side(Protocol):
 
     def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
         """Fills in the direction's margins by one product with all rows, and returns Hessian times direction."""
+
+    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
+        """Solves the named columns' Newton steps from `point` otherwise, if it can; returns those that it has."""

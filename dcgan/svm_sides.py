@@ -1,11 +1,12 @@
 """The two ways to hold the rows of the L2-SVM of `dcgan/svm.py`, what each costs, and the choice between them.
 
-K columns (classes x costs), I products till the end (30 to 150, more for larger C), u = (x, 1):
+K columns (classes x costs), 30 to 150 products till the end, more for larger C, of fewer columns each time, u = (x, 1):
 
     GramSide  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then 2 n^2 K
               operations a product; memory 4 n^2 bytes. One matrix serves every cost, every class and every draw.
-              (Chapelle, "Training a support vector machine in the primal", 2007, solves the same Newton systems by
-              factorisation: n_S^3 / 3 for each class, cost and step, which is slower from n = 1,000 on.)
+              Systems that are not solved after n / 100 products, as at large C, are solved by factorisation, n_S^3 / 3
+              operations for the n_S rows inside the margin (Chapelle, "Training a support vector machine in the
+              primal", 2007, solves all of them so, which is slower where C is small).
     RowSide   w itself; rows come block by block from the file: 4 n d K operations a product; memory one block and
               O((n + d) K). Nothing has to be computed beforehand.
 
@@ -20,9 +21,14 @@ from torch import Tensor
 
 from dcgan.features import FeatureTable, Rows
 from dcgan.svm_coarse import Basis, leading_directions, rank_of, sample_rows
-from dcgan.svm_problem import Columns, Direction
+from dcgan.svm_problem import Columns, Direction, Point
 
-PRODUCTS_EXPECTED = 40
+PRODUCTS_EXPECTED = 100
+MAX_PRODUCTS = 400
+# A factorisation of a Gram matrix costs some products more, the more rows it has.
+LEAST_PATIENCE, ROWS_A_PRODUCT = 10, 100
+# Reading and widening the rows takes as long as products for so many columns.
+COLUMNS_OF_READING = 10
 # A block of float32 rows stays near the processor while it is multiplied twice, and holds enough rows to be worth it.
 BLOCK_BYTES, MAX_BLOCK_ROWS = 1 << 23, 1024
 Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
@@ -33,6 +39,7 @@ class GramSide:
 
     def __init__(self, gram: Tensor, basis: Basis | None = None) -> None:
         self.gram = gram
+        self.patience = max(LEAST_PATIENCE, len(gram) // ROWS_A_PRODUCT)
         self.basis = self._leading() if basis is None else basis
 
     def _leading(self) -> Basis:
@@ -75,12 +82,31 @@ class GramSide:
         direction.margins = torch.addcmul(direction.residual_margins, direction.share, direction.margins)
         return torch.addcmul(direction.vector, curvature, direction.margins)
 
+    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
+        """By factorisation of the Gram matrix of the rows inside the margin, all named columns.
+
+        The Newton point is sum_S b_i u_i with (G_SS + I / 2 C) b = y_S.
+        """
+        for column in stuck.tolist():
+            cost, signs = columns.costs[column], columns.signs[column]
+            inside = (signs * point.margins[column] < 1).nonzero().squeeze(1)
+            matrix = self.gram[inside][:, inside].double()
+            matrix.diagonal().add_(1 / (2 * cost.double()))
+            factor = torch.linalg.cholesky(matrix)
+            solution = torch.cholesky_solve(signs[inside, None].double(), factor).squeeze(1)
+            weights = self.gram.new_zeros(len(self.gram))
+            weights[inside] = solution.to(self.gram)
+            step.weights[column] = weights - point.weights[column]
+        step.margins[stuck] = step.weights[stuck] @ self.gram
+        return stuck
+
 
 class RowSide:
     """Weights as they are, the intercept last; `blocks()` yields (rows, x: (b, d)) over all n rows, anew each call."""
 
     def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor, basis: Basis | None = None) -> None:
         self.blocks, self.n, self.d, self.like = blocks, n, d, like
+        self.patience = MAX_PRODUCTS
         self.basis = self._leading() if basis is None else basis
 
     def _leading(self) -> Basis:
@@ -130,6 +156,10 @@ class RowSide:
         direction.margins, bent = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
         return direction.vector + bent
 
+    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
+        """Leaves all steps as they are: the next Newton step goes on."""
+        return stuck[:0]
+
     def _widened(self) -> Iterator[tuple[slice, Tensor]]:
         """All blocks in the number type to solve in, each in the memory of the one before."""
         space = self.like.new_empty(0, self.d)
@@ -154,7 +184,8 @@ class RowSide:
 def gram_pays(n: int, d: int, columns: int, memory_bytes: int) -> bool:
     """Whether the Gram side takes fewer operations than the row side and fits into memory."""
     gram = n * n * d + PRODUCTS_EXPECTED * 2 * n * n * columns
-    return gram < PRODUCTS_EXPECTED * 4 * n * d * columns and 4 * n * n * 2 <= memory_bytes
+    rows = PRODUCTS_EXPECTED * 4 * n * d * (columns + COLUMNS_OF_READING)
+    return gram < rows and 4 * n * n * 2 <= memory_bytes
 
 
 def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: int, device: torch.device) -> Blocks:
