@@ -40,7 +40,7 @@ class Sweep:
     def submit(self, rate: float) -> str:
         """One job that is a whole experiment; returns its number."""
         experiment = f"dvc --wait-for-lock exp run --temp -n rate-{rate} -S {KEY}={rate} {TARGET}"
-        options = ["--gres=gpu:1", "--mem=4G", "--time=60", f"--output={self.folder}/rate-{rate}.log"]
+        options = ["--mem=4G", "--time=60", f"--output={self.folder}/rate-{rate}.log"]
         return self.run(self.folder, "sbatch", "--parsable", *options, "--wrap", experiment).strip()
 
     def wait(self, numbers: Sequence[str]) -> None:

@@ -69,18 +69,18 @@ def test_the_whole_dag_gives_the_same_bytes_as_without_a_cluster(
     ours, theirs = digests(on_cluster.result()), digests(here.result())
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
-    assert kinds_of_stages(root) <= kinds_of_stages(on_cluster.result())
+    assert kinds_of_stages(on_cluster.result()) == kinds_of_stages(root)
 
 
 def kinds_of_stages(folder: Path) -> set[str]:
     """Names of stages without their keys and shards."""
-    return {name.partition("@")[0] for name in dag.resolve(folder)}
+    return {name.partition("@")[0] for name in dag.resolved_stages(folder)}
 
 
 def test_every_stage_and_every_shard_is_a_job_of_its_own(
     on_cluster: Future[Path], whole_run: list[dict[str, str]]
 ) -> None:
-    stages = dag.resolve(on_cluster.result()).values()
+    stages = dag.resolved_stages(on_cluster.result()).values()
     assert sorted(job["Comment"] for job in whole_run) == sorted(
         f"rule_{stage.rule}" for stage in stages if not stage.local
     )
@@ -90,7 +90,7 @@ def test_every_stage_and_every_shard_is_a_job_of_its_own(
 
 
 def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
-    stages = {f"rule_{stage.rule}": stage for stage in dag.resolve(on_cluster.result()).values()}
+    stages = {f"rule_{stage.rule}": stage for stage in dag.resolved_stages(on_cluster.result()).values()}
     for job in whole_run:
         assert ("gpu" in job.get("TresPerJob", "")) == (stages[job["Comment"]].gpu > 0), job["Comment"]
     with_gpu = sorted((job["StartTime"], job["EndTime"]) for job in whole_run if "gpu" in job.get("TresPerJob", ""))
@@ -100,7 +100,7 @@ def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Future[Path], w
 
 def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
     """Where README says: what a stage says in logs/<rule>.log, what Slurm says of the job beside it."""
-    logs, stages = on_cluster.result() / "logs", dag.resolve(on_cluster.result()).values()
+    logs, stages = on_cluster.result() / "logs", dag.resolved_stages(on_cluster.result()).values()
     assert {path.stem for path in logs.glob("*.log")} == {stage.rule for stage in stages}
     assert "train bedrooms" in (logs / f"{RULE}.log").read_text()
     for job in whole_run:
