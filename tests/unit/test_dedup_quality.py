@@ -12,14 +12,34 @@ from workflow.params import load_params
 ROOT = Path(__file__).parents[2]
 LEAST_RECALL = {"re-encoded": 0.95, "resized": 0.95, "noisy": 0.95, "cut": 0.9, "brightened": 0.9}
 LEAST_PRECISION = 0.99
+LEAST_LIKENESS = 0.8  # correlation of two pictures of one room; of different rooms that were mistaken, at most 0.76
+
+
+REAL_DATA = pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGAN_REAL_DATA names no such folder")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGAN_REAL_DATA names no folder with real data")
+@REAL_DATA
 def test_copies_of_real_bedrooms_are_found_and_other_rooms_left_alone() -> None:
     params = load_params(ROOT / "workflow/presets/small.yaml")
-    planted = Planted(Path(os.environ["DCGAN_REAL_DATA"]) / "bedroom_train_lmdb", 300, params)
+    planted = Planted(bedrooms(), 300, params)
     found = find_duplicates(fitted_codes(planted.crops_uint8, params), params.deduplicate.radius)
     recall = {kind: planted.recall(found, kind) for kind in KINDS}
     assert all(recall[kind] >= least for kind, least in LEAST_RECALL.items()), recall
     assert planted.precision(found) >= LEAST_PRECISION
+
+
+@pytest.mark.slow
+@REAL_DATA
+def test_of_a_few_thousand_real_bedrooms_only_the_same_rooms_go() -> None:
+    """Without planted copies, which would hide mistakes among what is rightly found."""
+    params = load_params(ROOT / "workflow/presets/small.yaml")
+    photos = Planted(bedrooms(), 0, params)
+    found = find_duplicates(fitted_codes(photos.crops_uint8, params), params.deduplicate.radius)
+    removed = photos.group[found.removed], photos.group[found.kept[found.removed]]
+    assert len(found.removed) >= 6
+    assert photos.alike[removed].min() >= LEAST_LIKENESS
+
+
+def bedrooms() -> Path:
+    return Path(os.environ["DCGAN_REAL_DATA"]) / "bedroom_train_lmdb"
