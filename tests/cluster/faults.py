@@ -208,12 +208,12 @@ CASES = (
     ),
     Case(
         case_two_processes,
-        "the same signal for two processes that share each batch",
+        "the signal before the end of a job's time, for two processes on one node",
         "both stop, one checkpoint; sent again they go on, same bytes",
     ),
     Case(
         case_two_nodes,
-        "the same for two processes on a node each",
+        "the signal before the end of a job's time, for two processes on a node each",
         "both stop, one checkpoint; sent again they go on, same bytes as on one node",
     ),
     Case(
