@@ -98,7 +98,7 @@ TABLE_2 = Table(
 TABLE_3 = Table(
     3,
     "MNIST: nearest neighbour among generated digits, test error in percent",
-    ("error, 50,000 samples", "error, 10 million samples"),
+    ("error, 50,000 samples in the paper", "error, 10 million samples in the paper"),
     False,
     (
         Row("AlignMNIST", (None, 1.4)),
