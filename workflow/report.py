@@ -153,23 +153,23 @@ def title_of(stage: Stage) -> str:
 def result_of(root: Path, stage: Stage, judge: str, form: Form) -> Result:
     """What one stage has to show."""
     metrics = [read_json(root / path) for path in outputs(root, stage, ".json") if path.startswith("results/metrics/")]
-    pngs = outputs(root, stage, ".png")
+    pngs, measured = outputs(root, stage, ".png"), sentences(root, stage)
     return Result(
         anchor(stage.name),
         title_of(stage),
         stage.caption,
-        ". ".join(sentences(root, stage)),
+        ". ".join(measured),
         judge,
-        [picture((root / path).read_bytes(), path, alternative(stage, path, len(pngs)), form) for path in pngs],
+        [picture((root / path).read_bytes(), path, alternative(stage, path, pngs, measured), form) for path in pngs],
         charts_of(root, stage),
         [pair for figures in metrics for pair in pairs(figures)],
     )
 
 
-def alternative(stage: Stage, path: str, n_pictures: int) -> str:
-    """What stands for a picture where it is not seen; its caption says the rest."""
-    which = f", {picture_name(path)}" if n_pictures > 1 else ""
-    return f"{title_of(stage)}{which}: {stage.description}"
+def alternative(stage: Stage, path: str, pictures: list[str], measured: list[str]) -> str:
+    """What stands for a picture where it is not seen: what it is and what was measured; its caption says the rest."""
+    which = f", {picture_name(path)}" if len(pictures) > 1 else ""
+    return f"{title_of(stage)}{which}: {'. '.join([stage.description, *measured])}"
 
 
 def charts_of(root: Path, stage: Stage) -> list[Chart]:

@@ -12,7 +12,7 @@ from workflow.comparison import compare
 from workflow.dag import Stage, resolved_stages
 from workflow.findings import SENTENCES, sentence
 from workflow.published import TABLES
-from workflow.report import base_name, metrics_by_name, outputs
+from workflow.report import base_name, judge_of, metrics_by_name, outputs
 from workflow.run_report import REPORT
 from workflow.stage import run_stage
 
@@ -46,10 +46,12 @@ def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
 
 
 def finding_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
-    """A line for each stage of `SHOWN` that has metrics."""
+    """A line for each stage of `SHOWN` that has metrics, and how far its judge is to be trusted where there is one."""
     for stage in sorted((s for s in stages.values() if base_name(s) in SHOWN), key=lambda s: SHOWN.index(base_name(s))):
         for path in outputs(root, stage, ".json"):
-            yield f"{SENTENCES[base_name(stage)][0]}: {sentence(stage.name, read_json(root / path))}"
+            judge = judge_of(root, stage, stages)
+            trust = f"; the judge: {judge}" if judge else ""
+            yield f"{SENTENCES[base_name(stage)][0]}: {sentence(stage.name, read_json(root / path))}{trust}"
 
 
 if __name__ == "__main__":
