@@ -20,7 +20,7 @@ from dcgan.pixels import Images, tile, write_png
 from dcgan.progress import Progress
 from dcgan.shards import Shards
 from dcgan.store import StoreWriter
-from workflow.stage import Params, load_params, run_stage, stage_parser
+from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 PUBLISHED_SHARE = 275_000 / 3_033_042
 SHEET_PAIRS, SHEET_COLUMNS = 100, 10
@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of counts")
     options = parser.parse_args(arguments)
     params = load_params(options.params)
+    fix_threads(params.run)
 
     shards = Shards(options.shards, params.export.shards, f"{params.deduplicate.filtered}.h5")
     duplicates = find_duplicates(load_codes(params, options.codes, shards), params.deduplicate.radius)

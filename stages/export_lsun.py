@@ -17,7 +17,7 @@ from dcgan.progress import Progress
 from dcgan.rejects import Rejects
 from dcgan.resizing import Resampling
 from dcgan.store import StoreWriter
-from workflow.stage import Params, load_params, run_stage, stage_parser
+from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -26,7 +26,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--shard", type=int, required=True, help="one of export.shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shard's stores")
     options = parser.parse_args(arguments)
-    export(load_params(options.params), options.source, options.shard, options.out)
+    params = load_params(options.params)
+    fix_threads(params.run)
+    export(params, options.source, options.shard, options.out)
 
 
 def export(params: Params, source_path: Path, shard: int, out: Path) -> None:

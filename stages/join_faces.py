@@ -15,7 +15,7 @@ from dcgan.files import InputError, write_csv, write_json
 from dcgan.pixels import Images, tile, write_png
 from dcgan.shards import Shards
 from dcgan.store import StoreWriter
-from workflow.stage import load_params, run_stage, stage_parser
+from workflow.stage import fix_threads, load_params, run_stage, stage_parser
 
 PUBLISHED_BOXES = 350_000
 SHEET_CROPS, SHEET_COLUMNS = 64, 16
@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--figure", type=Path, required=True, help="PNG of crops")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of counts")
     options = parser.parse_args(arguments)
-    numbers = load_params(options.params).crop_faces.shards
+    params = load_params(options.params)
+    fix_threads(params.run)
+    numbers = params.crop_faces.shards
 
     shards = Shards(options.shards, numbers, "crops.h5")
     detections = pd.concat([read_detections(options.shards / str(number) / "detections.csv") for number in numbers])

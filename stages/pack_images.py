@@ -22,7 +22,7 @@ from dcgan.rejects import Rejects
 from dcgan.resizing import Resampling
 from dcgan.sources import open_labelled
 from dcgan.store import StoreWriter
-from workflow.stage import Params, load_params, run_stage, stage_parser
+from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the set's stores")
     options = parser.parse_args(arguments)
     params = load_params(options.params)
+    fix_threads(params.run)
     if options.set not in params.pack.sets:
         raise InputError(f"pack.sets.{options.set}: no such section")
     section = params.pack.sets[options.set]
