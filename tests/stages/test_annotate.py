@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import pytest
+from werkzeug.test import Client
 
 from dcgan.architectures import ARCHITECTURES
 from dcgan.networks import Generator
@@ -132,6 +133,21 @@ def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it
     assert "2 boxes on 17 %" in draw_figure("draw_windows", "bedrooms", project)["sentence"]
     assert draw_figure("draw_arithmetic", "faces", project)["sums_drawn"] == 1
     assert "still to be chosen: looking left: 0 of 1" in draw_figure("draw_turn", "faces", project)["sentence"]
+
+
+def test_a_new_start_shows_the_same_samples_and_what_was_said_of_them(project: Path) -> None:
+    """The file holds the seed of the samples, not the samples: they are drawn again."""
+    (project / "bedrooms.json").unlink(missing_ok=True)
+    box = {"x": 2.0, "y": 3.5, "width": 10.0, "height": 4.0}
+    here = {"Host": "127.0.0.1:8765", "Origin": "http://127.0.0.1:8765"}
+    before = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)))
+    assert before.put("/desks/0/boxes/3", json={"boxes": [box]}, headers=here).status_code == 200
+    after = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)))
+    said = [client.get("/desks/0", headers=here).json for client in (before, after)]
+    assert said[0] == said[1] and said[1]["boxes"]
+    samples = [client.get("/desks/0/samples/3.png", headers=here).data for client in (before, after)]
+    assert samples[0] == samples[1] != after.get("/desks/0/samples/4.png", headers=here).data
+    (project / "bedrooms.json").unlink()
 
 
 def test_a_finger_draws_on_the_chosen_sample_only(browser: Any, project: Path, address: str) -> None:
