@@ -135,6 +135,19 @@ def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it
     assert "still to be chosen: looking left: 0 of 1" in draw_figure("draw_turn", "faces", project)["sentence"]
 
 
+def test_the_mouse_moves_a_box_and_drags_its_corner(browser: Any, project: Path, address: str) -> None:
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    page.goto(address)
+    for start, end in (((0.25, 0.25), (0.75, 0.5)), ((0.5, 0.375), (0.625, 0.5)), ((0.875, 0.625), (0.9375, 0.75))):
+        with page.expect_response("**/boxes/5"):
+            drag(page, 5, start, end)
+    page.close()
+    said = json.loads((project / "bedrooms.json").read_text())["boxes"]
+    (box,) = [box for box in said if box["image"] == 5]
+    # Drawn at 8, 8 with 16 x 8 pixels; moved by 4, 4; its lower right corner dragged by 2, 4.
+    assert [box[key] for key in ("x", "y", "width", "height")] == pytest.approx([12, 12, 18, 12], abs=0.5)
+
+
 def test_a_new_start_shows_the_same_samples_and_what_was_said_of_them(project: Path) -> None:
     """The file holds the seed of the samples, not the samples: they are drawn again."""
     (project / "bedrooms.json").unlink(missing_ok=True)

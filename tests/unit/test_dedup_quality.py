@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.dedup import KINDS, Planted, fitted_codes
+from dcgan.codes import Duplicates
 from dcgan.neighbours import find_duplicates
 from workflow.params import load_params
 
@@ -21,9 +22,7 @@ REAL_DATA = pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGA
 @pytest.mark.slow
 @REAL_DATA
 def test_copies_of_real_bedrooms_are_found_and_other_rooms_left_alone() -> None:
-    params = load_params(ROOT / "workflow/presets/small.yaml")
-    planted = Planted(bedrooms(), 300, params)
-    found = find_duplicates(fitted_codes(planted.crops_uint8, params), params.deduplicate.radius)
+    planted, found = preset_small(copies=300)
     recall = {kind: planted.recall(found, kind) for kind in KINDS}
     assert all(recall[kind] >= least for kind, least in LEAST_RECALL.items()), recall
     assert planted.precision(found) >= LEAST_PRECISION
@@ -33,13 +32,14 @@ def test_copies_of_real_bedrooms_are_found_and_other_rooms_left_alone() -> None:
 @REAL_DATA
 def test_of_a_few_thousand_real_bedrooms_only_the_same_rooms_go() -> None:
     """Without planted copies, which would hide mistakes among what is rightly found."""
-    params = load_params(ROOT / "workflow/presets/small.yaml")
-    photos = Planted(bedrooms(), 0, params)
-    found = find_duplicates(fitted_codes(photos.crops_uint8, params), params.deduplicate.radius)
+    photos, found = preset_small(copies=0)
     removed = photos.group[found.removed], photos.group[found.kept[found.removed]]
     assert len(found.removed) >= 6
     assert photos.alike[removed].min() >= LEAST_LIKENESS
 
 
-def bedrooms() -> Path:
-    return Path(os.environ["DCGAN_REAL_DATA"]) / "bedroom_train_lmdb"
+def preset_small(copies: int) -> tuple[Planted, Duplicates]:
+    """What the preset finds among real bedrooms and so many planted copies of each kind."""
+    params = load_params(ROOT / "workflow/presets/small.yaml")
+    planted = Planted(Path(os.environ["DCGAN_REAL_DATA"]) / "bedroom_train_lmdb", copies, params)
+    return planted, find_duplicates(fitted_codes(planted.crops_uint8, params), params.deduplicate.radius)
