@@ -20,7 +20,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
 	|| echo $(CURDIR)/.dvc/tmp/site)
 
-.PHONY: help setup repro snakemake annotate test lint format types deps record touch fetch report compare overview preset plan check clean
+.PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare overview preset plan check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -68,9 +68,6 @@ format: $(READY) ## formats the code and mends what lint can mend
 
 types: $(READY) ## static types, strict
 	@mypy
-
-deps: $(READY) ## rewrites the code that each stage of dvc.yaml depends on
-	@python -m workflow.imports --write
 
 record: $(READY) ## after Snakemake: makes DVC know the outputs; refuses when any is stale
 	@python -m workflow.record snakemake

@@ -3,8 +3,11 @@
 `dvc.yaml` is the only place where the DAG is written. `Snakefile` makes a rule of each stage that `resolved_stages`
 returns, so the two engines cannot drift apart. What only one of them would understand is refused here.
 
-Input: `dvc.yaml`, `params.yaml`. Output: `Stage` objects by name, kept as JSON under `.snakemake/`, keyed by a digest
-of the two files and of this reader, because every job on a cluster reads the Snakefile again.
+Of code, DVC compares contents, so it depends on the list of digests that `digest_code` writes for each script.
+Snakemake compares times, and the lists are all written at once: it depends on the files that the list names.
+
+Input: `dvc.yaml`, `params.yaml`, the imports of the code. Output: `Stage` objects by name, kept as JSON under
+`.snakemake/`, keyed by a digest of all these, because every job on a cluster reads the Snakefile again.
 `python -m workflow.dag` prints every output of the DAG, one a line.
 """
 
@@ -18,8 +21,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from dcgan.files import InputError, write_json
+from workflow.imports import PACKAGES, code_of
 from workflow.params import read_yaml
 
+CODE = "data/code"  # the lists that stages/digest_code.py writes
 CACHE = Path(".snakemake/resolved_stages.json")
 STAGE_KEYS = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta", "desc"}
 OUTPUT_KEYS = ("outs", "metrics", "plots")
@@ -41,8 +46,9 @@ class Stage:
     """One node of the DAG.
 
     `dependencies` are the paths as dvc.yaml has them; `inputs` the same as Snakemake has to see them: every path is
-    either an output of another stage, whole, or a file or folder that no stage makes. `threads`, `gpu` and `mem_mb` are
-    those of all processes of the stage together; where `run.device` is cpu, no GPU is asked for.
+    either an output of another stage, whole, or a file or folder that no stage makes. `code`: the files of this project
+    that the stage runs. `threads`, `gpu` and `mem_mb` are those of all processes of the stage together; where
+    `run.device` is cpu, no GPU is asked for.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Stage:
     command: str
     dependencies: list[str]
     inputs: list[str]
+    code: list[str]
     outputs: list[str]
     parameters: dict[str, Any]
     threads: int
@@ -83,7 +90,8 @@ def resolve(root: Path) -> dict[str, Stage]:
         check_definition(name, definition)
     producers = producers_of_outputs(definitions)
     return {
-        name: make_stage(name, definition, parameters, producers.keys()) for name, definition in definitions.items()
+        name: make_stage(name, definition, parameters, producers.keys(), root)
+        for name, definition in definitions.items()
     }
 
 
@@ -147,7 +155,7 @@ def producers_of_outputs(definitions: Mapping[str, Mapping[str, Any]]) -> dict[s
 
 
 def make_stage(
-    name: str, definition: Mapping[str, Any], parameters: Mapping[str, Any], outputs: Iterable[str]
+    name: str, definition: Mapping[str, Any], parameters: Mapping[str, Any], outputs: Iterable[str], root: Path
 ) -> Stage:
     """Stage of a checked definition."""
     commands = definition["cmd"]
@@ -160,7 +168,8 @@ def make_stage(
         description=definition.get("desc", ""),
         command=commands if isinstance(commands, str) else " && ".join(commands),
         dependencies=dependencies,
-        inputs=whole_outputs(dependencies, outputs),
+        inputs=whole_outputs([path for path in dependencies if path not in PACKAGES], outputs),
+        code=code_files(dependencies, root),
         outputs=[path for path, _ in declared_outputs(definition)],
         parameters={key: parameter(parameters, key, name) for key in definition.get("params", [])},
         threads=meta["threads"] * processes,
@@ -170,6 +179,18 @@ def make_stage(
         local=meta.get("local", False),
         caption=meta.get("caption", ""),
     )
+
+
+def code_files(dependencies: Iterable[str], root: Path) -> list[str]:
+    """The files that dependencies on code stand for: those of a script's list, or all below a package's folder."""
+    files: dict[str, None] = {}
+    for path in map(PurePosixPath, dependencies):
+        if str(path.parent) == CODE:
+            files.update(dict.fromkeys(code_of(f"stages.{path.stem}", root)))
+        elif str(path) in PACKAGES:
+            inside = (found.relative_to(root) for found in sorted((root / path).rglob("*")) if found.is_file())
+            files.update(dict.fromkeys(found.as_posix() for found in inside if "__pycache__" not in found.parts))
+    return list(files)
 
 
 def whole_outputs(dependencies: Iterable[str], outputs: Iterable[str]) -> list[str]:
@@ -204,11 +225,11 @@ def is_folder(path: str) -> bool:
 
 
 def definition_digest(root: Path) -> str:
-    """A digest of everything that the resolved stages depend on."""
+    """A digest of everything that the resolved stages depend on, this reader included."""
     digest = hashlib.sha256()
-    for path in (root / "dvc.yaml", root / "params.yaml", Path(__file__)):
+    for path in ("dvc.yaml", "params.yaml", *code_files(PACKAGES, root)):
         try:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            digest.update(path.encode() + hashlib.sha256((root / path).read_bytes()).digest())
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return digest.hexdigest()

@@ -1,19 +1,14 @@
-"""Which files of this project each stage's code comes from, and whether `dvc.yaml` names them all as dependencies.
+"""Which files of this project a stage's code comes from: its own script and every module of `dcgan/`, `stages/` and
+`workflow/` that the script imports, directly or through others.
 
-A stage is out of date when any code that can change its result has changed, so its `deps` begin with its own script
-and every module of `dcgan/`, `stages/` and `workflow/` that the script imports, directly or through others.
-`python -m workflow.imports` lists what is missing or too much (exit status 2); `--write` mends `dvc.yaml`.
+Both engines have to know, because a stage is out of date when code that can change its result has changed. Snakemake
+gets the files themselves (workflow/dag.py), DVC the list with digests that `stages/digest_code.py` writes.
 """
 
-import argparse
 import ast
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-from dcgan.files import InputError, replace_when_done
-from workflow.stage import run_stage
 
 PACKAGES = ("dcgan", "stages", "workflow")
 # These decide whether and where a stage may start or has to stop, what it says while it runs, how many processes share
@@ -34,45 +29,6 @@ WITHOUT_EFFECT = {
     "workflow/provenance.py",
     "workflow/schema.py",
 }
-STAGE_LINE = re.compile(r"^  (\w+):\s*$")
-CODE_LINE = re.compile(rf"^\s*- (?:{'|'.join(PACKAGES)})/\S+\.py\s*$")
-SCRIPT = re.compile(r"-m (stages\.\w+)")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Compares dvc.yaml with the imports, or rewrites it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="mend dvc.yaml")
-    write = parser.parse_args(arguments).write
-    path = Path("dvc.yaml")
-    text = path.read_text(encoding="utf-8")
-    mended = with_code_dependencies(text, Path.cwd())
-    if mended != text and not write:
-        raise InputError("dvc.yaml: the code that stages depend on is not what they import; run `make deps`")
-    if mended != text:
-        with replace_when_done(path) as partial:
-            partial.write_text(mended, encoding="utf-8")
-    print("dvc.yaml: the code that stages depend on is right")
-
-
-def with_code_dependencies(text: str, root: Path) -> str:
-    """The text of a dvc.yaml whose `deps` name exactly the code that each stage's script comes from."""
-    blocks = re.split(r"(?m)^(?=  \w+:\s*$)", text)
-    return "".join(mend_stage(block, root) if STAGE_LINE.match(block.splitlines()[0]) else block for block in blocks)
-
-
-def mend_stage(block: str, root: Path) -> str:
-    """One stage's lines with its code dependencies replaced; untouched where its script does not exist yet."""
-    script = SCRIPT.search(block)
-    if script is None or module_file(script[1], root) is None:
-        return block
-    lines = [line for line in block.splitlines(keepends=True) if not CODE_LINE.match(line)]
-    at = next((number for number, line in enumerate(lines) if line.strip() == "deps:"), None)
-    if at is None:
-        raise InputError(f"dvc.yaml: {script[1]}: the stage has no `deps:` of its own line")
-    indent = lines[at][: lines[at].index("deps")] + "  "
-    lines[at + 1 : at + 1] = [f"{indent}- {path}\n" for path in code_of(script[1], root)]
-    return "".join(lines)
 
 
 def code_of(script: str, root: Path) -> list[str]:
@@ -131,7 +87,3 @@ def is_empty_package(path: Path) -> bool:
     if path.name != "__init__.py":
         return False
     return all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text(encoding="utf-8")).body)
-
-
-if __name__ == "__main__":
-    run_stage(main)

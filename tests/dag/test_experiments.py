@@ -99,7 +99,7 @@ def test_a_stage_needs_no_utf_8(
 
 def test_sidecars_name_data_as_dvc_does(trained: Path) -> None:
     locked = read_yaml(trained / "dvc.lock")["stages"]
-    assert set(locked) == {"render_demo@digits", "pack_images@svhn", TARGET}
+    assert set(locked) == {"digest_code", "render_demo@digits", "pack_images@svhn", TARGET}
     for name, stage in locked.items():
         sidecar = read_json(trained / f"results/provenance/{name}.json")
         assert sidecar["command"] == stage["cmd"]

@@ -31,7 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".gitignore").write_text("data\n")
     commit_everything(tmp_path)
     dependencies = ["dcgan/a.py", "data/in"]
-    stage = Stage("pack@x", "", "python -m stages.x", dependencies, [], ["data/out"], {"k": 1}, 1, 0, 1, 1, False, "")
+    stage = Stage(
+        "pack@x", "", "python -m stages.x", dependencies, [], [], ["data/out"], {"k": 1}, 1, 0, 1, 1, False, ""
+    )
     monkeypatch.setattr(provenance, "stage_that_runs", lambda root: stage)
     return tmp_path
 

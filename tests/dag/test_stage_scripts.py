@@ -56,7 +56,7 @@ def test_command_fits_the_script(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_parameters_that_a_script_reads_are_tracked(script: str) -> None:
     used = set(attributes_of_params((ROOT / "stages" / f"{script}.py").read_text()))
-    stages = [stage for stage in dag.resolved_stages(ROOT).values() if f"stages/{script}.py" in stage.dependencies]
+    stages = [stage for stage in dag.resolved_stages(ROOT).values() if f"data/code/{script}.txt" in stage.dependencies]
     for stage in stages:
         tracked = [key.split(".") for key in stage.parameters]
         for chain in used:
