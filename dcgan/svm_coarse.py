@@ -18,6 +18,7 @@ from torch import Tensor
 
 SAMPLE_ROWS_A_DIRECTION = 8
 LEAST_RANK = 64  # as far as there are so many weights: cheap at any size, and small problems become exact
+SPARE_DIRECTIONS = 16  # that subspace iteration carries along, so that the last of the others is found too
 LEAST_EIGENVALUE = 1e-9  # share of the largest; directions below are rounding
 
 
@@ -67,9 +68,16 @@ def rank_of(weights: int) -> int:
 
 
 def leading_directions(gram: Tensor, rank: int) -> Tensor:
-    """Gram matrix (s, s) of sampled rows -> coefficients (r, s) of the rows that make orthonormal weight vectors."""
-    values, vectors = torch.linalg.eigh(gram.double())
-    values, vectors = values[-rank:], vectors[:, -rank:]
+    """Gram matrix (s, s) of sampled rows -> coefficients (r, s) of the rows that make orthonormal weight vectors.
+
+    One step of subspace iteration from evenly spaced rows: the directions serve as well as those of a whole
+    eigendecomposition, which takes longer than all else for a draw of 1,000 rows.
+    """
+    gram64 = gram.double()
+    started = torch.linspace(0, len(gram) - 1, min(len(gram), rank + SPARE_DIRECTIONS)).long()
+    span = torch.linalg.qr(gram64 @ torch.linalg.qr(gram64[:, started]).Q).Q
+    values, vectors = torch.linalg.eigh(span.T @ gram64 @ span)
+    values, vectors = values[-rank:], span @ vectors[:, -rank:]
     kept = values > LEAST_EIGENVALUE * values[-1]
     directions: Tensor = (vectors[:, kept] / values[kept].sqrt()).T
     return directions.to(gram)
