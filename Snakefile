@@ -8,7 +8,7 @@ sys.path.insert(0, str(workflow.basedir))
 from dcgan.files import InputError
 from workflow.check import check
 from workflow.clock import check_clock
-from workflow.dag import CODE, is_folder, resolved_stages
+from workflow.dag import is_folder, resolved_stages
 from workflow.lock import hold
 
 ROOT = Path(os.path.relpath(workflow.basedir))
@@ -62,8 +62,7 @@ rule all:
 for stage in STAGES.values():
     rule:
         name: stage.rule
-        # The lists of code are all written at once: what is newer than an output is looked for in the files themselves.
-        input: [ancient(path) if path == CODE else path for path in stage.inputs], stage.code
+        input: stage.inputs, stage.code
         output: [declare(path, stage) for path in stage.outputs]
         params: cmd=stage.command, parameters=stage.parameters
         log: f"logs/{stage.rule}.log"

@@ -4,14 +4,14 @@ In:  dcgan/, stages/ and workflow/ of the working directory.
 Out: a folder with <script>.txt for every script of stages/: SHA-256 and path of each file that the script's code comes
      from, as `sha256sum --check` reads them.
 
-Every other stage depends on its script's list, so a change of code makes stale what it can change, and nothing else.
+Under DVC every other stage depends on its script's list, so a change of code makes stale what it can change, and
+nothing else.
 """
 
-import hashlib
 from pathlib import Path
 
 from dcgan.files import replace_when_done
-from workflow.imports import code_of
+from workflow.imports import code_list
 from workflow.stage import run_stage, stage_parser
 
 
@@ -22,14 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     root = Path.cwd()
     for script in sorted(path.stem for path in (root / "stages").glob("[a-z]*.py")):
-        lines = [f"{digest_of(root / path)}  {path}\n" for path in code_of(f"stages.{script}", root)]
         with replace_when_done(options.out / f"{script}.txt") as partial:
-            partial.write_text("".join(lines), encoding="utf-8")
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+            partial.write_text(code_list(f"stages.{script}", root), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 returns, so the two engines cannot drift apart. What only one of them would understand is refused here.
 
 Of code, DVC compares contents, so it depends on the list of digests that `digest_code` writes for each script.
-Snakemake compares times, and the lists are all written at once: it depends on the files that the list names.
+Snakemake compares times, and the lists are all written at once: it depends on the files that the list names instead.
 
 Input: `dvc.yaml`, `params.yaml`, the imports of the code. Output: `Stage` objects by name, kept as JSON under
 `.snakemake/`, keyed by a digest of all these, because every job on a cluster reads the Snakefile again.
@@ -21,10 +21,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from dcgan.files import InputError, write_json
-from workflow.imports import PACKAGES, code_of
+from workflow.imports import PACKAGES, code_of, listed_script
 from workflow.params import read_yaml
 
-CODE = "data/code"  # the lists that stages/digest_code.py writes
 CACHE = Path(".snakemake/resolved_stages.json")
 STAGE_KEYS = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta", "desc"}
 OUTPUT_KEYS = ("outs", "metrics", "plots")
@@ -45,10 +44,10 @@ REQUIRED_META = ("threads", "gpu", "mem_mb", "runtime")
 class Stage:
     """One node of the DAG.
 
-    `dependencies` are the paths as dvc.yaml has them; `inputs` the same as Snakemake has to see them: every path is
-    either an output of another stage, whole, or a file or folder that no stage makes. `code`: the files of this project
-    that the stage runs. `threads`, `gpu` and `mem_mb` are those of all processes of the stage together; where
-    `run.device` is cpu, no GPU is asked for.
+    `dependencies` are the paths as dvc.yaml has them; `inputs` those of them that are data, as Snakemake has to see
+    them: every path is either an output of another stage, whole, or a file or folder that no stage makes. `code`: the
+    files of this project that the stage runs. `threads`, `gpu` and `mem_mb` are those of all processes of the stage
+    together; where `run.device` is cpu, no GPU is asked for.
     """
 
     name: str
@@ -168,7 +167,7 @@ def make_stage(
         description=definition.get("desc", ""),
         command=commands if isinstance(commands, str) else " && ".join(commands),
         dependencies=dependencies,
-        inputs=whole_outputs([path for path in dependencies if path not in PACKAGES], outputs),
+        inputs=whole_outputs([path for path in dependencies if not is_code(path)], outputs),
         code=code_files(dependencies, root),
         outputs=[path for path, _ in declared_outputs(definition)],
         parameters={key: parameter(parameters, key, name) for key in definition.get("params", [])},
@@ -181,13 +180,19 @@ def make_stage(
     )
 
 
+def is_code(path: str) -> bool:
+    """Whether a dependency stands for code: a script's list, or a package's folder."""
+    return path in PACKAGES or listed_script(path) is not None
+
+
 def code_files(dependencies: Iterable[str], root: Path) -> list[str]:
     """The files that dependencies on code stand for: those of a script's list, or all below a package's folder."""
     files: dict[str, None] = {}
-    for path in map(PurePosixPath, dependencies):
-        if str(path.parent) == CODE:
-            files.update(dict.fromkeys(code_of(f"stages.{path.stem}", root)))
-        elif str(path) in PACKAGES:
+    for path in dependencies:
+        script = listed_script(path)
+        if script is not None:
+            files.update(dict.fromkeys(code_of(script, root)))
+        elif path in PACKAGES:
             inside = (found.relative_to(root) for found in sorted((root / path).rglob("*")) if found.is_file())
             files.update(dict.fromkeys(found.as_posix() for found in inside if "__pycache__" not in found.parts))
     return list(files)

@@ -6,11 +6,13 @@ gets the files themselves (workflow/dag.py), DVC the list with digests that `sta
 """
 
 import ast
+import hashlib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 PACKAGES = ("dcgan", "stages", "workflow")
+LISTS = PurePosixPath("data/code")  # what stages/digest_code.py writes: <script>.txt
 # These decide whether and where a stage may start or has to stop, what it says while it runs, how many processes share
 # its work and what is noted beside its outputs, never what it writes into them. A new parameter, or a better message,
 # must not make weeks of training stale.
@@ -29,6 +31,17 @@ WITHOUT_EFFECT = {
     "workflow/provenance.py",
     "workflow/schema.py",
 }
+
+
+def listed_script(path: str) -> str | None:
+    """The module whose code the list at a path names, or None where the path is no such list."""
+    return f"stages.{PurePosixPath(path).stem}" if PurePosixPath(path).parent == LISTS else None
+
+
+def code_list(script: str, root: Path) -> str:
+    """SHA-256 and path of each file that a module comes from, a line each, as `sha256sum --check` reads them."""
+    files = code_of(script, root)
+    return "".join(f"{hashlib.sha256((root / path).read_bytes()).hexdigest()}  {path}\n" for path in files)
 
 
 def code_of(script: str, root: Path) -> list[str]:

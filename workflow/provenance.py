@@ -40,7 +40,8 @@ from typing import Any, NamedTuple
 
 from dcgan.files import InputError, write_json
 from workflow.clock import settle_clock
-from workflow.dag import Stage, resolved_stages
+from workflow.dag import Stage, is_code, resolved_stages
+from workflow.imports import code_list, listed_script
 
 FOLDER = Path("results/provenance")
 CODE = ("dcgan", "stages", "workflow", "dvc.yaml", "params.yaml")
@@ -49,7 +50,7 @@ PACKAGES = (
     *("h5py", "lmdb", "safetensors", "matplotlib"),
 )
 READ_BYTES, READ_FILES = 256_000_000, 10_000
-OF_THE_ENGINES = {".snakemake_timestamp"}
+OF_THE_ENGINES, OF_PYTHON = {".snakemake_timestamp"}, "__pycache__"
 
 
 class Look(NamedTuple):
@@ -125,7 +126,15 @@ def stage_that_runs(root: Path) -> Stage | None:
 
 
 def look_at(root: Path, path: str) -> Input:
-    """A file or folder now; one that is missing has the digest `missing`, and main says so."""
+    """A file or folder now; one that is missing has the digest `missing`, and main says so.
+
+    A list of code counts as the code is: only DVC needs it to be written.
+    """
+    script = listed_script(path)
+    if script is not None:
+        return Input(
+            path, {}, f"md5:{hashlib.md5(code_list(script, root).encode(), usedforsecurity=False).hexdigest()}"
+        )
     try:
         found = glance(root / path)
         return Input(path, found, digest(root / path, found))
@@ -138,7 +147,8 @@ def glance(path: Path) -> Glance:
     if not path.is_dir():
         return {"": look(path)}
     found: dict[str, Look] = {}
-    for folder, _, names in os.walk(path):
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if name != OF_PYTHON]
         inside = Path(folder).relative_to(path)
         for name in sorted(set(names) - OF_THE_ENGINES):
             if len(found) == READ_FILES:
@@ -175,7 +185,7 @@ def md5_of(path: Path) -> str:
 
 def check_unchanged(root: Path, inputs: Iterable[Input]) -> None:
     """Raises InputError where data changed since; code may, because Python has read it at the start."""
-    for before in (found for found in inputs if not found.path.endswith((".py", ".md", ".yaml"))):
+    for before in (found for found in inputs if not is_code(found.path) and not found.path.endswith((".md", ".yaml"))):
         try:
             same = glance(root / before.path) == before.glance
         except OSError:

@@ -6,6 +6,7 @@
 import csv
 import io
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,28 @@ def test_only_what_changed_is_made_again_and_nothing_stale_is_recorded(under_sna
                 record(under_snakemake)
     finally:
         path.write_text(before)
+
+
+def test_a_changed_module_makes_stale_what_runs_it_and_nothing_else(under_snakemake: Path, run: Run) -> None:
+    module = under_snakemake / "dcgan" / "nearest_neighbour.py"
+    before, times = module.read_text(), module.stat()
+    stages = dag.resolve(under_snakemake)
+    run_it = {stage.name for stage in stages.values() if "dcgan/nearest_neighbour.py" in stage.code} - {"digest_code"}
+    assert run_it == {"evaluate_neighbours@mnist", "evaluate_neighbours@mnist_dense"}
+    try:
+        module.write_text(f"{before}# more\n")
+        pending = run(under_snakemake, "snakemake", "--summary", "--quiet", "all").stdout.splitlines()
+        stale = {row["output_file"] for row in csv.DictReader(pending, delimiter="\t") if row["plan"] != "no update"}
+        of_them = {path for name in run_it for path in stages[name].outputs}
+        assert stale == of_them | {"data/code", *stages["build_report"].outputs}
+        run(under_snakemake, "dvc", "repro", "digest_code")
+        assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout).keys() == run_it
+    finally:
+        module.write_text(before)
+        os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
+        run(under_snakemake, "dvc", "repro", "digest_code")
+    assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
+    assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stdout
 
 
 def test_experiments_compare_offline(under_dvc: Path, run: Run) -> None:

@@ -1,5 +1,6 @@
 """Sidecars say where a result comes from, and a stage whose data changed while it ran is refused."""
 
+import hashlib
 import json
 import os
 import signal
@@ -25,12 +26,17 @@ KEYS += ["packages", "machine"]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with one stage, which this process pretends to be."""
-    for name, text in {"params.yaml": "{}", "dcgan/a.py": "", "data/in/1.txt": "one", "data/in/é/2.txt": "two"}.items():
+    for name, text in {
+        "params.yaml": "{}",
+        "stages/x.py": "",
+        "data/in/1.txt": "one",
+        "data/in/é/2.txt": "two",
+    }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / ".gitignore").write_text("data\n")
     commit_everything(tmp_path)
-    dependencies = ["dcgan/a.py", "data/in"]
+    dependencies = ["data/code/x.txt", "data/in"]
     stage = Stage(
         "pack@x", "", "python -m stages.x", dependencies, [], [], ["data/out"], {"k": 1}, 1, 0, 1, 1, False, ""
     )
@@ -51,7 +57,8 @@ def test_a_sidecar_says_where_a_result_comes_from(folder: Path) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
     assert sidecar["git_revision"] == head.stdout.strip() and sidecar["git_dirty"] is False
     assert sidecar["parameters"] == {"k": 1}
-    assert sidecar["inputs"]["dcgan/a.py"] == "md5:d41d8cd98f00b204e9800998ecf8427e"
+    listed = f"{hashlib.sha256(b'').hexdigest()}  stages/x.py\n"
+    assert sidecar["inputs"]["data/code/x.txt"] == f"md5:{hashlib.md5(listed.encode()).hexdigest()}"
     assert sidecar["inputs"]["data/in"].endswith(".dir") and sidecar["outputs"]["data/out"].endswith(".dir")
     assert sidecar["packages"]["numpy"] and sidecar["machine"]["processor"]
 
@@ -59,7 +66,7 @@ def test_a_sidecar_says_where_a_result_comes_from(folder: Path) -> None:
 def test_results_do_not_make_a_checkout_dirty_but_code_does(folder: Path) -> None:
     run_in(folder)
     assert run_in(folder)["git_dirty"] is False
-    (folder / "dcgan/new.py").write_text("")
+    (folder / "stages/new.py").write_text("")
     assert run_in(folder)["git_dirty"] is True
 
 
@@ -120,7 +127,7 @@ def test_data_that_were_only_touched_and_edited_code_do_no_harm(folder: Path) ->
     with traced(folder):
         os.utime(folder / "data/in/1.txt", (0, 0))
         (folder / "data/in/.snakemake_timestamp").write_text("")
-        (folder / "dcgan/a.py").write_text("# edited\n")
+        (folder / "stages/x.py").write_text("# edited\n")
     assert (folder / "results/provenance/pack@x.json").exists()
 
 
