@@ -10,7 +10,7 @@ nothing else.
 
 from pathlib import Path
 
-from dcgan.files import replace_when_done
+from dcgan.files import InputError, replace_when_done
 from workflow.imports import code_list
 from workflow.stage import run_stage, stage_parser
 
@@ -21,7 +21,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     root = Path.cwd()
-    for script in sorted(path.stem for path in (root / "stages").glob("[a-z]*.py")):
+    scripts = sorted(path.stem for path in (root / "stages").glob("[a-z]*.py"))
+    if not scripts:
+        raise InputError("stages: there is no code here; run this from the root of a checkout")
+    for script in scripts:
         with replace_when_done(options.out / f"{script}.txt") as partial:
             partial.write_text(code_list(f"stages.{script}", root), encoding="utf-8")
 

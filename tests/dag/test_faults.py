@@ -30,6 +30,7 @@ from tests.dag.tiny import run_all, script_of, tiny_params
 from tests.published import write_arrays
 from workflow import dag
 from workflow.dag import Stage, whole_outputs
+from workflow.imports import PACKAGES
 from workflow.params import read_yaml
 from workflow.stage import run_stage
 
@@ -56,6 +57,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in which every stage has run; the working directory of all tests here."""
     folder = tmp_path_factory.mktemp("world")
     shutil.copy(ROOT / "dvc.yaml", folder)
+    for package in PACKAGES:
+        (folder / package).symlink_to(ROOT / package)
     tiny_params(folder / "params.yaml")
     params = read_yaml(folder / "params.yaml")
     YAML(typ="safe").dump(params | FURTHER, folder / "params.yaml")
