@@ -16,7 +16,7 @@ SVM = {"error": 0.2, "interval": 0.01, "published": 0.172, "random_weights_error
 
 
 def stage(name: str, outputs: list[str], caption: str = "") -> Stage:
-    return Stage(name, f"Does {name}", "true", [], [], outputs, {}, 1, 0, 100, 10, False, caption)
+    return Stage(name, f"Does {name}", "true", [], [], [], outputs, {}, 1, 0, 100, 10, False, caption)
 
 
 @pytest.fixture

@@ -324,7 +324,7 @@ def test_the_report_escapes_whatever_it_shows(tmp_path: Path, text: str) -> None
     stages = {}
     for number, base in enumerate(("train_dcgan", text)):
         one = f"{base}@{text}"
-        stages[one] = Stage(one, text, text, [], [], outputs[number:], {text: text}, 1, 0, 1, 1, False, text)
+        stages[one] = Stage(one, text, text, [], [], [], outputs[number:], {text: text}, 1, 0, 1, 1, False, text)
     page = Elements(render(tmp_path, stages, text))
     assert page.found & {"script", "b"} == set()
     assert all(image.startswith("data:image/png;base64,") for image in page.images) and page.images
