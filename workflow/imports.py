@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from dcgan.files import InputError
+
 PACKAGES = ("dcgan", "stages", "workflow")
 LISTS = PurePosixPath("data/code")  # what stages/digest_code.py writes: <script>.txt
 # These decide whether and where a stage may start or has to stop, what it says while it runs, how many processes share
@@ -46,7 +48,7 @@ def code_list(script: str, root: Path) -> str:
 
 def code_of(script: str, root: Path) -> list[str]:
     """Files of this project that a module comes from, its own first, the others sorted, as posix paths."""
-    found: set[str] = set()
+    root, found = root.resolve(), set[str]()
     waiting = list(with_packages(script))
     while waiting:
         path = module_file(waiting.pop(), root)
@@ -70,7 +72,10 @@ def module_file(module: str, root: Path) -> str | None:
 @cache
 def imported_modules(path: Path, root: Path) -> list[str]:
     """Dotted names that a file imports anywhere in it, functions included; names that are no modules do no harm."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.relative_to(root)}: is not Python ({error})") from error
     package = path.relative_to(root).parent.parts
     return [name for node in ast.walk(tree) for name in names_of(node, package)]
 

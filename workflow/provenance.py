@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 
 from dcgan.files import InputError, write_json
 from workflow.clock import settle_clock
-from workflow.dag import Stage, is_code, resolved_stages
+from workflow.dag import Stage, resolved_stages
 from workflow.imports import code_list, listed_script
 
 FOLDER = Path("results/provenance")
@@ -82,6 +82,7 @@ def traced(root: Path) -> Iterator[None]:
     if stage is None:
         yield
         return
+    check_lists(root, stage)
     started, clock = datetime.now(UTC), time.monotonic()
     inputs = [look_at(root, path) for path in stage.dependencies]
     revision, dirty = git_state(root)
@@ -102,6 +103,14 @@ def traced(root: Path) -> Iterator[None]:
     }
     keep(root / FOLDER / f"{stage.name}.json", sidecar)
     settle_clock(root, stage)
+
+
+def check_lists(root: Path, stage: Stage) -> None:
+    """Raises InputError where DVC would record a list of code that is no longer that of the code."""
+    for path in stage.dependencies if "DVC_STAGE" in os.environ else ():
+        script = listed_script(path)
+        if script is not None and (root / path).read_text(encoding="utf-8") != code_list(script, root):
+            raise InputError(f"{path}: code has changed since this list was written; run `dvc repro` again")
 
 
 def keep(path: Path, sidecar: Mapping[str, Any]) -> None:
@@ -185,7 +194,9 @@ def md5_of(path: Path) -> str:
 
 def check_unchanged(root: Path, inputs: Iterable[Input]) -> None:
     """Raises InputError where data changed since; code may, because Python has read it at the start."""
-    for before in (found for found in inputs if not is_code(found.path) and not found.path.endswith((".md", ".yaml"))):
+    for before in (
+        found for found in inputs if listed_script(found.path) is None and not found.path.endswith((".md", ".yaml"))
+    ):
         try:
             same = glance(root / before.path) == before.glance
         except OSError:

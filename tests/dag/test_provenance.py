@@ -17,6 +17,7 @@ from tests.dag.conftest import commit_everything
 from tests.dag.reliability import Happened
 from workflow import provenance
 from workflow.dag import Stage
+from workflow.imports import code_list
 from workflow.provenance import traced
 
 KEYS = ["stage", "command", "started", "seconds", "git_revision", "git_dirty", "parameters", "inputs", "outputs"]
@@ -154,3 +155,27 @@ def test_a_sidecar_that_cannot_be_written_costs_no_result(folder: Path, capsys: 
 def test_only_commands_of_the_dag_leave_a_trace(root: Path) -> None:
     """This process is pytest, whatever its working directory."""
     assert provenance.stage_that_runs(root) is None
+
+
+def test_a_list_that_is_older_than_the_code_is_refused_under_dvc(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else DVC would record what new code made as what the old code made."""
+    monkeypatch.setenv("DVC_STAGE", "pack@x")
+    (folder / "data/code").mkdir()
+    listed = folder / "data/code/x.txt"
+    listed.write_text(code_list("stages.x", folder))
+    run_in(folder)
+    (folder / "stages/x.py").write_text("# edited\n")
+    with pytest.raises(InputError, match="code has changed since this list was written"):
+        run_in(folder)
+    monkeypatch.delenv("DVC_STAGE")
+    run_in(folder)
+
+
+def test_code_that_changes_under_the_stage_that_lists_it_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage("digest_code", "", "python", ["stages"], [], [], ["data/out"], {}, 1, 0, 1, 1, False, "")
+    monkeypatch.setattr(provenance, "stage_that_runs", lambda root: stage)
+    (folder / "data/out").mkdir()
+    with pytest.raises(InputError, match="stages changed while the stage read it"), traced(folder):
+        (folder / "stages/x.py").write_text("# edited\n")
