@@ -41,10 +41,11 @@ from typing import Any, NamedTuple
 from dcgan.files import InputError, write_json
 from workflow.clock import settle_clock
 from workflow.dag import Stage, resolved_stages
+from workflow.imports import PACKAGES as OURS
 from workflow.imports import code_list, listed_script
 
 FOLDER = Path("results/provenance")
-CODE = ("dcgan", "stages", "workflow", "dvc.yaml", "params.yaml")
+CODE = (*OURS, "dvc.yaml", "params.yaml")
 PACKAGES = (
     *("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "opencv-python-headless", "pillow"),
     *("h5py", "lmdb", "safetensors", "matplotlib"),
@@ -82,9 +83,9 @@ def traced(root: Path) -> Iterator[None]:
     if stage is None:
         yield
         return
-    check_lists(root, stage)
     started, clock = datetime.now(UTC), time.monotonic()
     inputs = [look_at(root, path) for path in stage.dependencies]
+    check_lists(root, inputs)
     revision, dirty = git_state(root)
     yield
     check_unchanged(root, inputs)
@@ -105,12 +106,11 @@ def traced(root: Path) -> Iterator[None]:
     settle_clock(root, stage)
 
 
-def check_lists(root: Path, stage: Stage) -> None:
+def check_lists(root: Path, inputs: Iterable[Input]) -> None:
     """Raises InputError where DVC would record a list of code that is no longer that of the code."""
-    for path in stage.dependencies if "DVC_STAGE" in os.environ else ():
-        script = listed_script(path)
-        if script is not None and (root / path).read_text(encoding="utf-8") != code_list(script, root):
-            raise InputError(f"{path}: code has changed since this list was written; run `dvc repro` again")
+    for found in inputs if "DVC_STAGE" in os.environ else ():
+        if listed_script(found.path) is not None and f"md5:{md5_of(root / found.path)}" != found.digest:
+            raise InputError(f"{found.path}: code has changed since this list was written; run `dvc repro` again")
 
 
 def keep(path: Path, sidecar: Mapping[str, Any]) -> None:
