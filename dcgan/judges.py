@@ -9,6 +9,7 @@ Published number: none.
 """
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -33,7 +34,7 @@ THRESHOLD = 0.5
 Floats = npt.NDArray[np.float32]
 
 
-class Judge(nn.Module):
+class Judge(nn.Module, ABC):
     """Strided 3x3 convolutions down to `side` x `side` positions, then a head; small enough for a CPU's seconds."""
 
     kind: ClassVar[str]
@@ -61,9 +62,9 @@ class Judge(nn.Module):
         """The arguments that make the same judge again."""
         return {"image_size": self.image_size, "width": self.width}
 
+    @abstractmethod
     def loss(self, x: Tensor, targets: Tensor) -> Tensor:
         """x: (N, 3, H, W) float32 in [-1, 1] and the judge's targets -> a scalar to minimize."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def predict(self, images_uint8: Images) -> Floats:

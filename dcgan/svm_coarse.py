@@ -70,8 +70,8 @@ def rank_of(weights: int) -> int:
 def leading_directions(gram: Tensor, rank: int) -> Tensor:
     """Gram matrix (s, s) of sampled rows -> coefficients (r, s) of the rows that make orthonormal weight vectors.
 
-    One step of subspace iteration from evenly spaced rows: the directions serve as well as those of a whole
-    eigendecomposition, which takes longer than all else for a draw of 1,000 rows.
+    One step of subspace iteration from evenly spaced rows: as many products follow as with the directions of a whole
+    eigendecomposition, which takes longer than any other step of a draw of 1,000 rows.
     """
     gram64 = gram.double()
     started = torch.linspace(0, len(gram) - 1, min(len(gram), rank + SPARE_DIRECTIONS)).long()

@@ -10,6 +10,7 @@ Published: pictures; "experiments working on only single samples per concept wer
 Differs: batch-norm statistics are estimated: a batch of nine neighbours has none of its own.
 """
 
+from abc import ABC, abstractmethod
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     write_json(args.metrics, metrics)
 
 
-class Study:
+class Study(ABC):
     """A generator and the samples among which exemplars of concepts are."""
 
     about: dict[str, Any]
@@ -74,13 +75,13 @@ class Study:
         """Images of latents, each by itself."""
         return draw(self.generator, z, "estimated")
 
+    @abstractmethod
     def pools(self, terms: Sum) -> list[Numbers]:
         """For each of the three concepts, the numbers of samples that show it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measure(self, terms: Sum, pools: list[Numbers], number: int) -> dict[str, float]:
         """Figures of one sum."""
-        raise NotImplementedError
 
     def unfinished(self, terms: Sum) -> Images:
         """A block for a sum that too few exemplars have been chosen for."""

@@ -11,6 +11,7 @@ Published: pictures; "we were able to reliably transform their pose".
 Differs: batch-norm statistics are estimated: the 11 steps of a face have none of their own.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     write_json(args.metrics, metrics)
 
 
-class Turn:
+class Turn(ABC):
     """Samples of a generator, those that look left and right among them, and who reads a pose."""
 
     judged_by: str
@@ -66,9 +67,9 @@ class Turn:
         self.generator = generator
         self.z, self.images = looked_at(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
 
+    @abstractmethod
     def pose(self, images: Images) -> Floats:
         """The pose of each image: (N,), more to the right being larger."""
-        raise NotImplementedError
 
 
 class JudgedTurn(Turn):
