@@ -1,10 +1,13 @@
-"""Items that are made ready while the one before them is used: batches gathered from disk while a network computes."""
+"""Items made ahead of their use: batches gathered from disk while a network computes, photos that threads search."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
+ITEMS_A_THREAD = 4  # waiting or done, so that one slow item does not stop the other threads
 
 
 class Ahead(Generic[Item]):
@@ -26,3 +29,26 @@ class Ahead(Generic[Item]):
             item = self._thread.submit(self.make, number).result()
         self._pending = (number + 1, self._thread.submit(self.make, number + 1))
         return item
+
+
+def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:
+    """Yields make(item) of every item, in the order of the items, made by `threads` threads.
+
+    Only a few items are taken from `items` ahead, so memory does not grow with their number. An error, of `make` or of
+    `items`, is raised where its item's turn comes. With one thread everything happens in the caller's.
+    """
+    if threads == 1:
+        yield from map(make, items)
+        return
+    pending: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="in_order") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(make, item))
+                if len(pending) >= ITEMS_A_THREAD * threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -9,20 +9,23 @@ Out: a folder with
 Published: about 350,000 boxes out of 3 million photos.
 """
 
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
+from dcgan.ahead import in_order
 from dcgan.decoding import Undecodable, decode
 from dcgan.encoded import Encoded, open_source, printable
-from dcgan.faces import Detector, FaceRule, Images, open_detector
+from dcgan.faces import Detector, FaceRule, Finding, open_detector
 from dcgan.files import write_csv
 from dcgan.progress import Progress
 from dcgan.rejects import Rejects
 from dcgan.store import StoreWriter
+from workflow.params import CropFaces
 from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 COLUMNS = ["key", "x", "y", "width", "height", "score", "kept", "reason"]
@@ -44,50 +47,75 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
     """Crops a shard's faces into a folder."""
     section, shards = params.crop_faces, len(params.crop_faces.shards)
     source = open_source(source_path)
-    detector = open_detector(section.detector, section.model, section.scale_factor, section.min_neighbours)
-    rule = FaceRule(
-        section.detection_side,
-        section.min_size,
-        section.max_faces,
-        section.margin,
-        section.resize,
-        section.image_size,
-    )
+    search = Search(params.crop_faces)
+    size = section.image_size
     rejects = Rejects(section.max_rejects, source.count, "crop_faces.max_rejects")
     rows: list[Row] = []
     attributes = {"source": printable(source_path.name), "detector": section.detector}
+    cv2.setNumThreads(1)  # a photo is searched by one thread, and several photos at once
     with (
         rejects.recorded(out / "rejects.csv"),
-        StoreWriter(out / "crops.h5", (rule.size, rule.size, 3), attributes) as writer,
+        StoreWriter(out / "crops.h5", (size, size, 3), attributes) as writer,
         Progress(source.count // shards, f"crop faces {shard}", "photos") as progress,
     ):
-        for item in source.items(shard, shards):
-            for row, face_crop in examine(item, rule, detector, rejects):
-                rows.append(row)
-                if face_crop is not None:
-                    writer.append(np.ascontiguousarray(face_crop)[None], [row["crop_key"]])
+        for key, findings, error in in_order(search, source.items(shard, shards), params.run.threads):
+            if error:
+                rejects.reject(key, error)
+            else:
+                rejects.accept()
+            rows += rows_of(key, findings, error)
+            for number, finding in enumerate(findings):
+                if finding.crop is not None:
+                    writer.append(np.ascontiguousarray(finding.crop)[None], [f"{key}#{number}"])
             progress.update()
         rejects.check()
     write_csv(out / "detections.csv", pd.DataFrame(rows, columns=COLUMNS))
 
 
-def examine(item: Encoded, rule: FaceRule, detector: Detector, rejects: Rejects) -> Iterator[tuple[Row, Images | None]]:
-    """The rows of one photo, each with its crop if it is kept."""
-    try:
+class Search:
+    """Finds the faces of a photo: key, findings, and why the photo could not be read, if so.
+
+    Every thread has a detector of its own, because OpenCV's are not made to be shared.
+    """
+
+    def __init__(self, section: CropFaces) -> None:
+        self.section, self.threads = section, threading.local()
+        self.rule = FaceRule(
+            section.detection_side,
+            section.min_size,
+            section.max_faces,
+            section.margin,
+            section.resize,
+            section.image_size,
+        )
+        self.detector()  # a missing file is told before the first photo
+
+    def detector(self) -> Detector:
+        """The detector of this thread."""
+        if not hasattr(self.threads, "detector"):
+            section = self.section
+            self.threads.detector = open_detector(
+                section.detector, section.model, section.scale_factor, section.min_neighbours
+            )
+        detector: Detector = self.threads.detector
+        return detector
+
+    def __call__(self, item: Encoded) -> tuple[str, list[Finding], str]:
+        """Looks at one photo."""
         if item.content is None:
-            raise Undecodable(item.reason)
-        photo = decode(item.content)
-    except Undecodable as error:
-        rejects.reject(item.key, str(error))
-        yield {"key": item.key, "kept": False, "reason": str(error)}, None
-        return
-    rejects.accept()
-    findings = rule.find(photo, detector)
+            return item.key, [], item.reason
+        try:
+            photo = decode(item.content)
+        except Undecodable as error:
+            return item.key, [], str(error)
+        return item.key, self.rule.find(photo, self.detector()), ""
+
+
+def rows_of(key: str, findings: list[Finding], error: str) -> list[Row]:
+    """The rows of one photo."""
     if not findings:
-        yield {"key": item.key, "kept": False, "reason": "no face"}, None
-    for number, (face, face_crop, reason) in enumerate(findings):
-        row = {"key": item.key, **face._asdict(), "kept": face_crop is not None, "reason": reason}
-        yield {**row, "crop_key": f"{item.key}#{number}"}, face_crop
+        return [{"key": key, "kept": False, "reason": error or "no face"}]
+    return [{"key": key, **face._asdict(), "kept": crop is not None, "reason": why} for face, crop, why in findings]
 
 
 if __name__ == "__main__":
