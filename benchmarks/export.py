@@ -29,7 +29,7 @@ from typing import Any
 import cv2
 import lmdb
 
-from dcgan.decoding import decode
+from dcgan.decoding import Scratch, decode
 from dcgan.encoded import open_source
 from dcgan.exporting import Rule, export_images
 from dcgan.rejects import Rejects
@@ -122,8 +122,9 @@ def export(source_path: Path, out: Path, resampling: Resampling) -> None:
 
 def decode_all(values: list[bytes], resampling: Resampling) -> None:
     """Decoding alone."""
+    scratch = Scratch()
     for value in values:
-        decode(value, resampling.enough_side(SIZE))
+        decode(value, resampling.enough_side(SIZE), scratch)
 
 
 def torchvision_peer(source: Path) -> Any:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from dcgan.decoding import Undecodable, decode
+from dcgan.decoding import Scratch, Undecodable, decode
 from dcgan.encoded import Encoded
 from dcgan.rejects import Rejects
 from dcgan.resizing import FAST, Resampling, fit
@@ -29,9 +29,9 @@ class Rule:
     resampling: Resampling
     min_side: int
 
-    def apply(self, encoded: bytes) -> Images:
-        """Encoded image -> (size, size, 3) uint8; raises Undecodable."""
-        image = decode(encoded, self.resampling.enough_side(max(self.size, self.min_side)))
+    def apply(self, encoded: bytes, scratch: Scratch | None = None) -> Images:
+        """Encoded image -> (size, size, 3) uint8, which may lie in `scratch`; raises Undecodable."""
+        image = decode(encoded, self.resampling.enough_side(max(self.size, self.min_side)), scratch)
         if min(image.shape[:2]) < self.min_side:
             raise Undecodable(f"too small: {image.shape[1]} x {image.shape[0]}, {self.min_side} is the least")
         return fit(image, self.size, self.resampling)
@@ -50,9 +50,13 @@ def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Ite
     """Decodes items and yields them in blocks; what cannot be used goes to `rejects`."""
     images = np.empty((BLOCK_IMAGES, rule.size, rule.size, 3), np.uint8)
     keys: list[str] = []
-    for key, image in decoded(items, rule, rejects):
+    scratch = Scratch()
+    for item in items:
+        image = decoded(item, rule, rejects, scratch)
+        if image is None:
+            continue
         images[len(keys)] = image
-        keys.append(key)
+        keys.append(item.key)
         if len(keys) == BLOCK_IMAGES:
             yield Block(images, small_crops(images), keys)
             keys = []
@@ -76,16 +80,14 @@ def small_crops(images_uint8: Images) -> Images:
     return np.stack([fit(image, CROP_SIDE, FAST) for image in images_uint8])
 
 
-def decoded(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[tuple[str, Images]]:
-    """(key, image) of every item that can be used."""
-    for key, content, reason in items:
-        if content is None:
-            rejects.reject(key, reason)
-            continue
-        try:
-            image = rule.apply(content)
-        except Undecodable as error:
-            rejects.reject(key, str(error))
-            continue
-        rejects.accept()
-        yield key, image
+def decoded(item: Encoded, rule: Rule, rejects: Rejects, scratch: Scratch | None = None) -> Images | None:
+    """The image of one item, which may lie in `scratch`; None for an item that cannot be used."""
+    try:
+        if item.content is None:
+            raise Undecodable(item.reason)
+        image = rule.apply(item.content, scratch)
+    except Undecodable as error:
+        rejects.reject(item.key, str(error))
+        return None
+    rejects.accept()
+    return image

@@ -57,7 +57,7 @@ class FolderSplit:
         key = printable(name)
         trouble = trouble or ("" if label >= 0 else "outside of the class folders")
         item = Encoded(key, None, trouble) if trouble else read_file(self.root / name, key)
-        return next((image for _, image in decoded(iter([item]), rule, rejects)), None)
+        return decoded(item, rule, rejects)
 
 
 def open_folder(path: Path) -> LabelledSet:

@@ -84,10 +84,11 @@ def case_step_killed(faults: Faults) -> None:
 
 def case_time_limit(faults: Faults) -> None:
     """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
-    training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@60'")
+    training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@300'")
     trainers, job = training.freeze(), training.running_job()
-    # Until here the machine may have taken any time; Slurm counts minutes, and looks every half minute.
-    minutes = int(training.seconds_since_start() // 60) + 2
+    # Until here the machine may have taken any time. With less than five minutes left the warning is due at once, which
+    # Slurm sees within half a minute; the rest is there for a machine that stands still for a while.
+    minutes = int(training.seconds_since_start() // 60) + 5
     faults.cluster.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
     wait_for("Slurm's warning", lambda: has_pending(trainers, signal.SIGUSR1), 150)
     thaw(trainers)

@@ -41,13 +41,15 @@ def test_faces_and_labelled_sets_meet_the_same_bad_files(
     assert len(ImageStore(tmp_path / "packed" / "train.h5")) == sum(key[0] == "o" for key in corpus)
 
 
-def test_faces_do_not_depend_on_the_number_of_shards(tmp_path: Path, configure: Configure) -> None:
+def test_faces_do_not_depend_on_the_number_of_shards_or_threads(tmp_path: Path, configure: Configure) -> None:
     write_faces(tmp_path / "faces", seed=1, photos=14, processes=1)
     photos = tmp_path / "faces" / "photos"
     (photos / "person_00000" / "broken.jpg").write_bytes(b"no photo")
     results = set()
-    for shards in (1, 2, 7):
-        params = configure(crop_faces={"shards": list(range(shards)), "resize": 40, "max_rejects": 0.9})
+    for shards, threads in ((1, 1), (2, 3), (7, 2)):
+        params = configure(
+            crop_faces={"shards": list(range(shards)), "resize": 40, "max_rejects": 0.9}, run={"threads": threads}
+        )
         work = tmp_path / str(shards)
         for shard in range(shards):
             crop_faces.main(

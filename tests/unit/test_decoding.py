@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dcgan.decoding import (
+    Scratch,
     Undecodable,
     decode,
     decode_with_opencv,
@@ -37,6 +38,21 @@ def test_unusual_forms_of_one_picture_give_the_same_pixels(odd_images: Mapping[s
         assert pixels.shape == expected.shape and pixels.dtype == np.uint8, name
         tolerance = 12 if "palette" in name or "gif" in name else 4
         assert np.abs(pixels - expected).mean() < tolerance, name
+
+
+def test_pixels_are_the_same_in_memory_that_is_used_again(
+    odd_images: Mapping[str, bytes], good_image: bytes, unusable_images: Mapping[str, bytes]
+) -> None:
+    scratch, large = Scratch(), np.random.default_rng(0).integers(0, 256, (1200, 1200, 3), np.uint8)
+    forms = [good_image, *odd_images.values(), as_bytes(Image.fromarray(large), "JPEG"), good_image]
+    for encoded in forms:
+        for enough in (None, 16):
+            with pytest.raises(Undecodable):
+                decode(unusable_images["truncated jpeg"], enough, scratch)
+            assert np.array_equal(decode(encoded, enough, scratch), decode(encoded, enough))
+    first = decode(good_image, None, scratch)
+    assert np.shares_memory(first, decode(good_image, None, scratch))
+    assert scratch.room_for(large.size) is None and scratch.memory.ctypes.data % 32 == 16
 
 
 def test_unusable_bytes_are_refused_with_a_reason(unusable_images: Mapping[str, bytes]) -> None:

@@ -101,6 +101,47 @@ def test_yunets_rows_become_boxes_within_the_photo() -> None:
     assert [round(face.score, 2) for face in faces] == [0.97, 0.91]
 
 
+def write_bright_finder(path: Path) -> None:
+    """A network with YuNet's input and outputs that takes what is bright for a face, 4 cells of 8 pixels wide."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    make, numbers = onnx.helper, onnx.numpy_helper
+    nodes, constants, outputs = [], [], []
+    # Of every cell: probabilities 0 to 1, the box's centre and the logarithm of its size in cells, five landmarks.
+    heads = {"cls": (1 / 255, [0.0]), "obj": (1 / 255, [0.0]), "bbox": (0.0, [0.5, 0.5, np.log(4), np.log(4)])}
+    for stride in (8, 16, 32):
+        nodes.append(
+            make.make_node(
+                "AveragePool", ["input"], [f"cells{stride}"], kernel_shape=[stride] * 2, strides=[stride] * 2
+            )
+        )
+        for name, (gain, bias) in {**heads, "kps": (0.0, [0.0] * 10)}.items():
+            gain = gain if stride == 8 else 0.0
+            out, depth = f"{name}_{stride}", len(bias)
+            weights = np.full((depth, 3, 1, 1), gain / 3, np.float32)
+            constants.append(numbers.from_array(weights, f"{out}_weights"))
+            constants.append(numbers.from_array(np.array(bias, np.float32), f"{out}_bias"))
+            constants.append(numbers.from_array(np.array([1, -1, depth], np.int64), f"{out}_shape"))
+            nodes.append(make.make_node("Conv", [f"cells{stride}", f"{out}_weights", f"{out}_bias"], [f"{out}_maps"]))
+            nodes.append(make.make_node("Transpose", [f"{out}_maps"], [f"{out}_last"], perm=[0, 2, 3, 1]))
+            nodes.append(make.make_node("Reshape", [f"{out}_last", f"{out}_shape"], [out]))
+            outputs.append(make.make_tensor_value_info(out, onnx.TensorProto.FLOAT, [1, None, depth]))
+    photo = make.make_tensor_value_info("input", onnx.TensorProto.FLOAT, [1, 3, 320, 320])
+    outputs.sort(key=lambda value: ["cls", "obj", "bbox", "kps"].index(value.name.partition("_")[0]))
+    graph = make.make_graph(nodes, "bright", [photo], outputs, constants)
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 11)], ir_version=8), path)
+
+
+def test_yunets_file_is_run_by_opencv_on_photos_of_any_size(tmp_path: Path) -> None:
+    write_bright_finder(tmp_path / "bright.onnx")
+    detector = open_detector("yunet", str(tmp_path / "bright.onnx"), 1.1, 5)
+    for height, width, top, left in ((320, 320, 96, 200), (130, 250, 64, 128)):
+        photo = np.zeros((height, width, 3), np.uint8)
+        photo[top : top + 8, left : left + 8] = 255
+        (face,) = detector.detect(photo, 10)
+        assert face[:4] == (left - 12, top - 12, 32, 32) and face.score == pytest.approx(1, abs=1e-3)
+    assert detector.detect(np.zeros((100, 80, 3), np.uint8), 10) == []
+
+
 def rendered_photos(count: int) -> list[Photo]:
     """The demo's photos with exactly one face."""
     photos = []
