@@ -7,6 +7,7 @@ neighbouring columns each layer fills, from the image upwards. A layer of m maps
 D is 28,672 for `imagenet32`, 7,168 for `svhn32`.
 
 Rows are written as they are computed, into a work file that a killed run leaves behind and the next one goes on with.
+Several processes have a work file each, of neighbouring rows; what they put together is the same bytes.
 """
 
 import errno
@@ -14,8 +15,9 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import h5py
 import numpy as np
@@ -27,6 +29,7 @@ from torch import Tensor
 from dcgan.files import InputError, flush_to_disk, read_json, replace_when_done, telling_where, write_json
 from dcgan.networks import Discriminator
 from dcgan.normalization import estimate_statistics
+from dcgan.parallel import ALONE, Group
 from dcgan.pixels import Images
 from dcgan.progress import Progress
 from dcgan.scaling import to_input
@@ -75,15 +78,18 @@ class DiscriminatorFeatures:
         return pooled_features(self.discriminator.activations(x, statistics="estimated"))
 
 
-def estimate_on_images(discriminator: Discriminator, images_uint8: Images, batch_size: int) -> None:
+def estimate_on_images(
+    discriminator: Discriminator, images_uint8: Images, batch_size: int, group: Group = ALONE
+) -> None:
     """Fills the batch-norm statistics from images in their order; the published code takes batches of 128.
 
     A last batch that is not full is left out, because its variance would weigh as much as that of a full one; fewer
-    images than one batch are one batch. Source: `svhn/svhn_semisup_analysis.py`.
+    images than one batch are one batch. The processes of a group share the batches. Source:
+    `svhn/svhn_semisup_analysis.py`.
     """
-    stops = range(batch_size, max(len(images_uint8), batch_size) + 1, batch_size)
+    stops = range(batch_size, max(len(images_uint8), batch_size) + 1, batch_size)[group.rank :: group.size]
     batches = (_network_input(discriminator, images_uint8[stop - batch_size : stop]) for stop in stops)
-    estimate_statistics(discriminator, batches)
+    estimate_statistics(discriminator, batches, group)
 
 
 def _network_input(discriminator: Discriminator, images_uint8: Images) -> Tensor:
@@ -163,38 +169,91 @@ def extract_features(
     move_tables({work: path})
 
 
-def fill_table(maker: FeatureMaker, store: ImageStore, work: Path, batch_size: int, dtype: FeatureType) -> None:
-    """Computes the rows that are missing under `work`, none where a run has been through it before."""
-    partial, position = work / "features.h5", work / "position.json"
+def fill_table(
+    maker: FeatureMaker, store: ImageStore, work: Path, batch_size: int, dtype: FeatureType, group: Group = ALONE
+) -> None:
+    """Computes the rows that are missing under `work`, none where a run has been through it before.
+
+    The processes of a group share the store's batches, so that no row is computed among others than in one process.
+    """
+    part = _part_folder(work, group)
+    partial, position = part / "features.h5", part / "position.json"
+    rows = _part_rows(len(store), batch_size, group)
+    if not rows:
+        return
     with telling_where(partial):
         if not (position.exists() and partial.exists()):
-            work.mkdir(parents=True, exist_ok=True)
-            _create_table(partial, maker, store, dtype)
+            part.mkdir(parents=True, exist_ok=True)
+            labels = None if store.labels is None else store.labels[rows.start : rows.stop]
+            classes = list(store.attributes.get("classes", []))
+            _create_table(partial, maker.layers, np.dtype(dtype), store.keys[rows.start : rows.stop], labels, classes)
             flush_to_disk(partial)
             write_json(position, {"rows": 0})
-        _fill_rows(maker, store, partial, position, batch_size)
+        _fill_rows(maker, store, rows, partial, position, batch_size)
 
 
-def move_tables(tables: Mapping[Path, Path]) -> None:
+def _part_folder(work: Path, group: Group) -> Path:
+    return work if group.size == 1 else work / f"{group.rank}_of_{group.size}"
+
+
+def _part_rows(n: int, batch_size: int, group: Group) -> range:
+    """This process's rows of n: whole batches, neighbours of each other."""
+    batches = -(-n // batch_size)
+    start, stop = (batches * number // group.size * batch_size for number in (group.rank, group.rank + 1))
+    return range(min(start, n), min(stop, n))
+
+
+def move_tables(tables: Mapping[Path, Path], group: Group = ALONE) -> None:
     """Moves filled tables from their work folders (keys) to their paths and removes the folders.
 
     To be called once all tables of a run are filled: the engines delete the outputs of a run that was killed.
     """
-    for work, path in tables.items():
+    group.wait()
+    for work, path in tables.items() if group.is_first else ():
         with replace_when_done(path) as finished:
-            shutil.move(work / "features.h5", finished)
+            if group.size == 1:
+                shutil.move(work / "features.h5", finished)
+            else:
+                parts = [_part_folder(work, Group(rank, group.size)) / "features.h5" for rank in range(group.size)]
+                _join_tables([part for part in parts if part.exists()], finished)
         shutil.rmtree(work)
 
 
-def _create_table(path: Path, maker: FeatureMaker, store: ImageStore, dtype: FeatureType) -> None:
+def _join_tables(parts: Sequence[Path], path: Path) -> None:
+    """Writes the rows of all parts into one table, a megabyte at a time."""
+    with ExitStack() as files:
+        opened = [files.enter_context(h5py.File(part, "r")) for part in parts]
+        first = opened[0]["features"]
+        labels = np.concatenate([part["labels"][:] for part in opened]) if "labels" in opened[0] else None
+        classes = list(opened[0].attrs.get("classes", []))
+        keys = np.concatenate([part["keys"].asstr()[:] for part in opened])
+        _create_table(path, list(first.attrs["layers"]), first.dtype, keys, labels, classes)
+        joined, at = files.enter_context(h5py.File(path, "r+"))["features"], 0
+        for part in opened:
+            features, step = part["features"], first.chunks[0]
+            for start in range(0, len(features), step):
+                rows = features[start : start + step]
+                joined[at : at + len(rows)] = rows
+                at += len(rows)
+    flush_to_disk(path)
+
+
+def _create_table(
+    path: Path,
+    layers: Sequence[int],
+    dtype: np.dtype[Any],
+    keys: npt.NDArray[np.object_],
+    labels: Labels | None,
+    classes: Sequence[str],
+) -> None:
     """Lays out the whole file before the first row: later writes touch no metadata, so a kill cannot damage it.
 
     Raises OSError where the disk has no room for all rows; without this it would be full after hours.
     """
-    width = sum(maker.layers)
-    if shutil.disk_usage(path.parent).free < len(store) * width * np.dtype(dtype).itemsize:
+    width = int(sum(layers))
+    if shutil.disk_usage(path.parent).free < len(keys) * width * dtype.itemsize:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    rows = max(1, min(len(store), CHUNK_BYTES // (width * np.dtype(dtype).itemsize)))
+    rows = max(1, min(len(keys), CHUNK_BYTES // (width * dtype.itemsize)))
     with h5py.File(path, "w") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_chunk((rows, width))
@@ -202,29 +261,31 @@ def _create_table(path: Path, maker: FeatureMaker, store: ImageStore, dtype: Fea
         properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         # No time of writing in the file: the same features give the same bytes.
         properties.set_obj_track_times(False)
-        space = h5py.h5s.create_simple((len(store), width))
-        kind = h5py.h5t.py_create(np.dtype(dtype))
+        space = h5py.h5s.create_simple((len(keys), width))
+        kind = h5py.h5t.py_create(dtype)
         features = h5py.Dataset(h5py.h5d.create(file.id, b"features", kind, space, dcpl=properties))
-        features.attrs["layers"] = maker.layers
-        file.create_dataset("keys", data=list(store.keys), dtype=h5py.string_dtype())
-        if store.labels is not None:
-            file.create_dataset("labels", data=store.labels)
-            file.attrs["classes"] = list(store.attributes.get("classes", []))
+        features.attrs["layers"] = [int(columns) for columns in layers]
+        file.create_dataset("keys", data=list(keys), dtype=h5py.string_dtype())
+        if labels is not None:
+            file.create_dataset("labels", data=labels)
+            file.attrs["classes"] = list(classes)
 
 
-def _fill_rows(maker: FeatureMaker, store: ImageStore, table: Path, position: Path, batch_size: int) -> None:
-    """Computes and writes what is missing; a batch is written while the next one is computed."""
+def _fill_rows(
+    maker: FeatureMaker, store: ImageStore, part: range, table: Path, position: Path, batch_size: int
+) -> None:
+    """Computes and writes what is missing of a part; a batch is written while the next one is computed."""
     done = int(read_json(position)["rows"])
     label = f"features of {store.path}"
     with (
         h5py.File(table, "r+") as file,
-        Progress(len(store) - done, label, "images") as progress,
+        Progress(len(part) - done, label, "images", shown=part.start == 0) as progress,
         ThreadPoolExecutor(1) as writer,
     ):
         rows_file = _RowsFile(file, table, position, done)
         written: Future[None] | None = None
-        for start in range(done, len(store), batch_size):
-            rows = _stored(maker(store.images[start : start + batch_size]), rows_file.features.dtype)
+        for start in range(part.start + done, part.stop, batch_size):
+            rows = _stored(maker(store.images[start : min(start + batch_size, part.stop)]), rows_file.features.dtype)
             if written is not None:
                 written.result()
             written = writer.submit(rows_file.append, rows)

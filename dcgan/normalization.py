@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dcgan.parallel import synchronised_norm
+from dcgan.parallel import ALONE, Group, synchronised_norm
 
 Statistics = Literal["batch", "estimated"]
 
@@ -67,28 +67,36 @@ class Rescaling(nn.Module):
 
 
 @torch.no_grad()
-def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+def estimate_statistics(network: nn.Module, batches: Iterable[Tensor], group: Group = ALONE) -> None:
     """Fills `mean` and `variance` of every batch norm of `network` from batches of inputs, (N, C, H, W) each.
 
-    Raises ValueError for no batches. The published code takes batches of 128 of the unlabelled training split.
+    The processes of a group deal the batches out in turn: the first has the first, and every `group.size`-th after it.
+    Sums are taken in the batches' order, so the result is the same bytes for any number of processes. Raises ValueError
+    for no batches. The published code takes batches of 128 of the unlabelled training split.
     """
     norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
-    sums = [torch.zeros(2, len(norm.mean), dtype=torch.float64, device=norm.mean.device) for norm in norms]
-    count = 0
+    observed: list[list[Tensor]] = [[] for _ in norms]
     try:
+        for norm, seen in zip(norms, observed, strict=True):
+            norm.observed = seen
         for batch in batches:
-            observed: list[list[Tensor]] = [[] for _ in norms]
-            for norm, seen in zip(norms, observed, strict=True):
-                norm.observed = seen
             network(batch, statistics="batch")
-            for total, seen in zip(sums, observed, strict=True):
-                total += seen[0]
-            count += 1
     finally:
         for norm in norms:
             norm.observed = None
-    if count == 0:
+    for norm, seen in zip(norms, observed, strict=True):
+        of_all = in_turn(seen, norm.mean, group)
+        total = sum(of_all, start=torch.zeros_like(of_all[0]))
+        norm.mean.copy_(total[0] / len(of_all))
+        norm.variance.copy_(total[1] / len(of_all))
+
+
+def in_turn(observed: list[Tensor], like: Tensor, group: Group) -> Tensor:
+    """(2, C) float64 of each batch of this process -> (batches, 2, C) of all processes, in the batches' order."""
+    counts = group.gather(torch.tensor(len(observed), device=like.device))
+    if not counts.any():
         raise ValueError("batch-norm statistics need at least one batch")
-    for norm, total in zip(norms, sums, strict=True):
-        norm.mean.copy_(total[0] / count)
-        norm.variance.copy_(total[1] / count)
+    own = torch.zeros(int(counts.max()), 2, len(like), dtype=torch.float64, device=like.device)
+    if observed:
+        own[: len(observed)] = torch.stack(observed)
+    return group.gather(own).transpose(0, 1).flatten(0, 1)[: int(counts.sum())]

@@ -9,6 +9,7 @@ process (section 3 of the paper knows one GPU, and so one batch).
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -77,10 +78,11 @@ class Group:
 ALONE = Group(0, 1)
 
 
-def join_group(expected: int, device: torch.device) -> tuple[Group, torch.device]:
+def join_group(expected: int, device: torch.device, patience: timedelta | None = None) -> tuple[Group, torch.device]:
     """The group that torchrun started this process in, and this process's device; `ALONE` without torchrun.
 
-    Raises InputError where torchrun started another number of processes than `expected`.
+    patience: how long one process may wait for another (None: torch's own, minutes). Raises InputError where torchrun
+    started another number of processes than `expected`.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size != expected:
@@ -90,7 +92,7 @@ def join_group(expected: int, device: torch.device) -> tuple[Group, torch.device
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
     return Group(dist.get_rank(), size), device
 
 

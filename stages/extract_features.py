@@ -6,21 +6,29 @@ Outputs: <out>/discriminator.safetensors, the network with its batch-norm statis
          <out>/trained/<split>.h5, features (N, D) float32 or float16, labels (N,) int64, keys (N,) str; the same under
          <out>/random/ for the same architecture with untrained weights, which any claim has to beat.
          D is 28,672 for imagenet32 and 7,168 for svhn32. A killed run goes on where it was.
+`features.<set>.processes` above 1: as many processes share the images, started by torchrun; the result is the same.
 """
 
+import os
+import sys
+from datetime import timedelta
 from pathlib import Path
 
 from dcgan.checkpoints import digest_of
 from dcgan.features import DiscriminatorFeatures, estimate_on_images, fill_table, move_tables
 from dcgan.files import InputError
 from dcgan.networks import Discriminator
+from dcgan.parallel import join_group, leave_group
 from dcgan.random import numpy_generator, torch_generator
 from dcgan.store import ImageStore
+from workflow.launch import start_processes
 from workflow.params import FeatureSet, Run
 from workflow.stage import load_params, prepare, run_stage, stage_parser
 from workflow.state import state_folder
 
 SPLITS = ("train", "validation", "test")
+# After a kill one process may have everything, and another most of its rows still to compute.
+PATIENCE = timedelta(days=7)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,7 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
     if section is None:
         raise InputError(f"features.{args.set}: no such section; there are {', '.join(params.features)}")
 
-    device = prepare(params.run)
+    if section.processes > 1 and "WORLD_SIZE" not in os.environ:
+        start_processes("stages.extract_features", section.processes, arguments or sys.argv[1:])
+
+    group, device = join_group(section.processes, prepare(params.run), PATIENCE)
     trained = Discriminator.from_file(args.discriminator, device)
     random = Discriminator(trained.architecture)
     random.initialize(torch_generator(params.run.seed, "features", args.set)).to(device)
@@ -45,16 +56,18 @@ def main(arguments: list[str] | None = None) -> None:
     statistics_images = stores["train"].images[order[: section.statistics_images]]
     tables = {}
     for kind, network in (("trained", trained), ("random", random)):
-        estimate_on_images(network, statistics_images, section.statistics_batch)
+        estimate_on_images(network, statistics_images, section.statistics_batch, group)
         for split, store in stores.items():
             digest = digest_of(
                 kind, split, section.model_dump(), params.run.model_dump(), args.discriminator, store.path
             )
             work = state_folder(f"extract_features-{args.set}-{kind}-{split}", digest)
-            fill_table(DiscriminatorFeatures(network), store, work, section.batch_size, section.dtype)
+            fill_table(DiscriminatorFeatures(network), store, work, section.batch_size, section.dtype, group)
             tables[work] = args.out / kind / f"{split}.h5"
-    move_tables(tables)
-    trained.save(args.out / "discriminator.safetensors", metadata(section, params.run))
+    move_tables(tables, group)
+    if group.is_first:
+        trained.save(args.out / "discriminator.safetensors", metadata(section, params.run))
+    leave_group(group)
 
 
 def open_splits(folder: Path, discriminator: Discriminator) -> dict[str, ImageStore]:
@@ -73,7 +86,7 @@ def open_splits(folder: Path, discriminator: Discriminator) -> dict[str, ImageSt
 
 def metadata(section: FeatureSet, run: Run) -> dict[str, object]:
     """What the network file says of its statistics."""
-    return {"features": section.model_dump(), "run": run.model_dump()}
+    return {"features": section.model_dump(exclude={"processes"}), "run": run.model_dump()}
 
 
 if __name__ == "__main__":

@@ -278,6 +278,7 @@ class FeatureSet(Section):
     statistics_batch: BatchSize
     statistics_images: Count
     dtype: Literal["float32", "float16"]
+    processes: Annotated[int, Field(ge=1, le=1024)]
 
 
 class SvmSection(Section):

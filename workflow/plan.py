@@ -70,9 +70,8 @@ def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str) -> l
     jobs = []
     for stage in stages_with(root, params_path).values():
         work, on_gpu = stage_work(stage.name, scale), gpu != "none" and stage.gpu > 0
-        seconds = seconds_of(
-            work, params.run.threads if uses_threads(stage, params) else 1, rates, gpu if on_gpu else ""
-        )
+        workers = stage.gpu if on_gpu else stage.threads if uses_threads(stage, params) else 1
+        seconds = seconds_of(work, workers, rates, gpu if on_gpu else "")
         jobs.append(Job(stage, work, seconds, on_gpu))
     return jobs
 
@@ -90,18 +89,18 @@ def uses_threads(stage: dag.Stage, params: Params) -> bool:
     return stage.threads >= params.run.threads
 
 
-def seconds_of(work: Work, threads: int, rates: Mapping[str, Any], gpu: str) -> float:
-    """Seconds of one job: what one thread does, what all threads or the GPU compute, what is written."""
+def seconds_of(work: Work, workers: int, rates: Mapping[str, Any], gpu: str) -> float:
+    """Seconds of one job: what one thread does, what all threads or all GPUs compute, what is written."""
     gflops = rates["gflops_a_thread"]
     if gpu:
-        computing = (work.training_gflop + work.large_gflop + work.matrix_gflop) / rates["gpus"][gpu]
+        computing = (work.training_gflop + work.large_gflop + work.matrix_gflop) / (rates["gpus"][gpu] * workers)
     else:
         parts = (
             work.training_gflop / gflops["training"],
             work.large_gflop / gflops["large"],
             work.matrix_gflop / gflops["matrix"],
         )
-        computing = sum(parts) / threads
+        computing = sum(parts) / workers
     writing = work.written_bytes / MEGA / rates["disk_megabytes_a_second"]
     return float(work.core_seconds + computing + work.minibatches * rates["minibatch_seconds"] + writing)
 

@@ -9,7 +9,8 @@ import pytest
 import scipy.io
 from sklearn.neighbors import KNeighborsClassifier
 
-from workflow.demo.digits import split_sources, write_digits
+from workflow.demo.digits import load_glyphs, split_sources, write_digits
+from workflow.demo.patches import photographs
 
 SEED, DIGITS = 3, 400
 
@@ -74,3 +75,16 @@ def test_labels_belong_to_the_images(folder: Path) -> None:
     test, test_labels = read_mnist(folder, "t10k")
     nearest = KNeighborsClassifier(1).fit(train.reshape(len(train), -1), train_labels)
     assert nearest.score(test.reshape(len(test), -1), test_labels) > 0.75
+
+
+def test_sources_are_what_scikit_learn_loads() -> None:
+    """They are read without importing it, from where it keeps them."""
+    from sklearn.datasets import load_digits, load_sample_images
+
+    digits, glyphs = load_digits(), load_glyphs()
+    assert np.array_equal(glyphs.labels, digits.target) and len(glyphs.ink) == len(digits.images)
+    assert np.allclose(
+        glyphs.ink[:, 12:-8:8, 12:-8:8].mean(axis=(1, 2)), digits.images.mean(axis=(1, 2)) / 16, atol=0.1
+    )
+    for ours, theirs in zip(photographs(), load_sample_images().images, strict=True):
+        assert np.array_equal(ours, theirs)

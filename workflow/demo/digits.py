@@ -19,7 +19,7 @@ from dcgan.pixels import Images
 from dcgan.random import numpy_generator
 from workflow.demo.formats import Labels, write_idx, write_svhn_mat
 from workflow.demo.parallel import render_all
-from workflow.demo.patches import Colour, Floats, add_noise, natural_patch, random_colour
+from workflow.demo.patches import Colour, Floats, add_noise, natural_patch, random_colour, shipped_with_sklearn
 
 SOURCE_SIDE, SOURCE_MAX, GLYPH_SIDE, GLYPH_MARGIN = 8, 16, 64, 8
 MNIST_SIDE, MNIST_DIGIT_PIXELS, SVHN_SIDE = 28, 20, 32
@@ -38,15 +38,13 @@ class Glyphs:
 @cache
 def load_glyphs() -> Glyphs:
     """All source digits, 8 x 8 enlarged to 64 x 64 with an empty margin of 8."""
-    from sklearn.datasets import load_digits  # a second to import; the other sets do without
-
-    sources = load_digits()
+    rows = np.loadtxt(shipped_with_sklearn("data/digits.csv.gz"), np.int64, delimiter=",")  # 64 pixels and the label
+    images = rows[:, :-1].reshape(-1, SOURCE_SIDE, SOURCE_SIDE).astype(np.float32) / SOURCE_MAX
     margin = (GLYPH_MARGIN, GLYPH_MARGIN)
     ink = [
-        np.pad(cv2.resize(image, (GLYPH_SIDE, GLYPH_SIDE), interpolation=cv2.INTER_CUBIC), margin)
-        for image in sources.images.astype(np.float32) / SOURCE_MAX
+        np.pad(cv2.resize(image, (GLYPH_SIDE, GLYPH_SIDE), interpolation=cv2.INTER_CUBIC), margin) for image in images
     ]
-    return Glyphs(np.stack(ink), sources.target.astype(np.int64))
+    return Glyphs(np.stack(ink), rows[:, -1])
 
 
 def split_sources(seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
