@@ -41,9 +41,18 @@ def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) 
         yield from map(make, items)
         return
     pending: deque[Future[Made]] = deque()
+    failed: Exception | None = None
     with ThreadPoolExecutor(threads, thread_name_prefix="in_order") as pool:
         try:
-            for item in items:
+            remaining = iter(items)
+            while True:
+                try:
+                    item = next(remaining)
+                except StopIteration:
+                    break
+                except Exception as error:  # raised below, when it is its turn
+                    failed = error
+                    break
                 pending.append(pool.submit(make, item))
                 if len(pending) >= ITEMS_A_THREAD * threads:
                     yield pending.popleft().result()
@@ -52,3 +61,5 @@ def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) 
         finally:
             for future in pending:
                 future.cancel()
+    if failed is not None:
+        raise failed

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -35,6 +36,15 @@ def digest_of(*parts: object) -> str:
     return digest.hexdigest()
 
 
+def checksum_of(tensors: Mapping[str, Tensor], progress: str) -> str:
+    """A digest of tensors by name, and of the progress: safetensors itself does not see a bit that has flipped."""
+    digest = hashlib.blake2b(progress.encode(), digest_size=16)
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 class Checkpoints:
     """The newest checkpoint of one run, in a folder of its own."""
 
@@ -47,6 +57,7 @@ class Checkpoints:
         """Replaces the checkpoint; `progress` is what else is needed to go on, as JSON."""
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         header = {"digest": self.digest, "progress": json.dumps(progress)}
+        header["checksum"] = checksum_of(whole, header["progress"])
         with replace_when_done(self.path) as partial:
             save_file(whole, partial, header)
 
@@ -77,6 +88,8 @@ class Checkpoints:
             if header.get("digest") != self.digest:
                 self._set_aside("foreign", "it belongs to other parameters or data")
                 return None
+            if header["checksum"] != checksum_of(tensors, header["progress"]):
+                raise ValueError("its bytes are not those that were written")
             return tensors, json.loads(header["progress"])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             self._set_aside("corrupt", str(error))
@@ -91,7 +104,9 @@ class Checkpoints:
         """Removes the run's folder, its result being complete; what was kept from before a collapse stays."""
         if not self.folder.exists():
             return
-        for path in set(self.folder.iterdir()) - {self.good_path}:
+        # First the checkpoint: killed after that, a run starts anew, and never goes on without what lies beside it.
+        self.path.unlink(missing_ok=True)
+        for path in sorted(set(self.folder.iterdir()) - {self.good_path}):
             if path.is_dir():
                 shutil.rmtree(path)
             else:

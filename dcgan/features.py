@@ -209,7 +209,9 @@ def move_tables(tables: Mapping[Path, Path], group: Group = ALONE) -> None:
     To be called once all tables of a run are filled: the engines delete the outputs of a run that was killed.
     """
     group.wait()
-    for work, path in tables.items() if group.is_first else ():
+    if not group.is_first:
+        return
+    for work, path in tables.items():
         with replace_when_done(path) as finished:
             if group.size == 1:
                 shutil.move(work / "features.h5", finished)

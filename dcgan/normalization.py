@@ -76,22 +76,26 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Tensor], group: Gr
     """
     norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
     observed: list[list[Tensor]] = [[] for _ in norms]
+    count = 0
     try:
         for norm, seen in zip(norms, observed, strict=True):
             norm.observed = seen
         for batch in batches:
             network(batch, statistics="batch")
+            count += 1
     finally:
         for norm in norms:
             norm.observed = None
+    if count == 0 and group.size == 1:
+        raise ValueError("batch-norm statistics need at least one batch")
     for norm, seen in zip(norms, observed, strict=True):
-        of_all = in_turn(seen, norm.mean, group)
+        of_all = in_batch_order(seen, norm.mean, group)
         total = sum(of_all, start=torch.zeros_like(of_all[0]))
         norm.mean.copy_(total[0] / len(of_all))
         norm.variance.copy_(total[1] / len(of_all))
 
 
-def in_turn(observed: list[Tensor], like: Tensor, group: Group) -> Tensor:
+def in_batch_order(observed: list[Tensor], like: Tensor, group: Group) -> Tensor:
     """(2, C) float64 of each batch of this process -> (batches, 2, C) of all processes, in the batches' order."""
     counts = group.gather(torch.tensor(len(observed), device=like.device))
     if not counts.any():

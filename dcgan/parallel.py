@@ -1,4 +1,4 @@
-"""Training by several processes that share each batch (torchrun), so that they end where one process would.
+"""Several processes that share work (torchrun): in training each batch, so that they end where one process would.
 
 Each process takes its part of the global batch and of its latents; gradients are averaged before Adam's step, so all
 of them hold the same weights. Batch-norm statistics are those of a process's own part, as most programs have it, or
@@ -21,7 +21,7 @@ from dcgan.files import InputError
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that share a batch: how many there are, and which of them this is."""
+    """The processes that share a batch, or a set: how many there are, and which of them this is."""
 
     rank: int
     size: int

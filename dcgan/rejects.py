@@ -1,10 +1,11 @@
 """Items that cannot be used: each is counted and named, and only too many of them stop a run.
 
-`Rejects` keeps (key, reason) for a CSV and raises InputError as
-soon as their share of all items is certain to pass the allowed one.
+`Rejects` keeps (key, reason) for a CSV and raises InputError as soon as their share of all items is certain to pass the
+allowed one. Of several shards none knows that share: `check_shards` judges them together, so that whether a run goes on
+does not depend on how many there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,3 +57,12 @@ class Rejects:
             yield self
         finally:
             write_csv(path, pd.DataFrame(self.rows, columns=["key", "reason"]))
+
+
+def check_shards(tables: Iterable[Path], n_used: int, max_share: float, parameter: str) -> int:
+    """The number of rejects that the shards' CSVs name beside `n_used` items; raises InputError for too many."""
+    rows = pd.concat([pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables])
+    rejects = Rejects(max_share, n_used + len(rows), parameter)
+    rejects.seen, rejects.rows = rejects.total, list(rows[["key", "reason"]].itertuples(index=False, name=None))
+    rejects.check()
+    return len(rows)

@@ -180,7 +180,8 @@ class TrainingRun:
         if wish >= SAVE:
             self._save()
         if wish == STOP:
-            raise Stopped(f"stopped after {number} minibatches; the next start goes on from there")
+            where = "there" if self._is_finite() else "the last checkpoint, as these weights are not finite"
+            raise Stopped(f"stopped after {number} minibatches; the next start goes on from {where}")
 
     def _save(self) -> None:
         """Replaces the checkpoint, unless the weights are not finite: then the one that is there is the better one."""

@@ -68,7 +68,8 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
                 if finding.crop is not None:
                     writer.append(np.ascontiguousarray(finding.crop)[None], [f"{key}#{number}"])
             progress.update()
-        rejects.check()
+        if shards == 1:
+            rejects.check()
     write_csv(out / "detections.csv", pd.DataFrame(rows, columns=COLUMNS))
 
 
@@ -103,7 +104,7 @@ class Search:
     def __call__(self, item: Encoded) -> tuple[str, list[Finding], str]:
         """Looks at one photo."""
         if item.content is None:
-            return item.key, [], item.reason
+            return item.key, [], item.reason or "cannot be read"
         try:
             photo = decode(item.content)
         except Undecodable as error:

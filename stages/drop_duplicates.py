@@ -1,6 +1,7 @@
 """Keeps one image of each group of duplicates; section 4.1.1.
 
-In:  the shards' stores; codes/<shard>.h5, (N, 16) uint8; params deduplicate.*, export.shards.
+In:  the shards' stores and lists of rejects; codes/<shard>.h5, (N, 16) uint8; params deduplicate.*, export.shards,
+     export.max_rejects.
 Out: unique.h5       image store without the duplicates, in key order
      duplicates.csv  key, kept, distance: a row a removed image, which image stays for it, how many bits differ
      a contact sheet of 100 pairs (kept left, removed right), spread evenly over all of them, for the eye
@@ -18,6 +19,7 @@ from dcgan.files import InputError, write_csv, write_json
 from dcgan.neighbours import find_duplicates
 from dcgan.pixels import Images, tile, write_png
 from dcgan.progress import Progress
+from dcgan.rejects import check_shards
 from dcgan.shards import Shards
 from dcgan.store import StoreWriter
 from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     fix_threads(params.run)
 
     shards = Shards(options.shards, params.export.shards, f"{params.deduplicate.filtered}.h5")
+    tables = [options.shards / str(shard) / "rejects.csv" for shard in params.export.shards]
+    n_rejected = check_shards(tables, len(shards), params.export.max_rejects, "export.max_rejects")
     duplicates = find_duplicates(load_codes(params, options.codes, shards), params.deduplicate.radius)
     write_csv(options.duplicates, describe(duplicates, shards))
     write_png(options.figure, contact_sheet(duplicates, shards))
@@ -48,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.metrics,
         {
             "n_images": len(shards),
+            "n_rejected": n_rejected,
             "n_removed": n_removed,
             "share_removed": n_removed / max(len(shards), 1),
             "published_share": round(PUBLISHED_SHARE, 4),

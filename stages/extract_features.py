@@ -59,7 +59,13 @@ def main(arguments: list[str] | None = None) -> None:
         estimate_on_images(network, statistics_images, section.statistics_batch, group)
         for split, store in stores.items():
             digest = digest_of(
-                kind, split, section.model_dump(), params.run.model_dump(), args.discriminator, store.path
+                kind,
+                split,
+                section.model_dump(exclude={"processes"}),
+                params.run.model_dump(),
+                args.discriminator,
+                stores["train"].path,
+                store.path,
             )
             work = state_folder(f"extract_features-{args.set}-{kind}-{split}", digest)
             fill_table(DiscriminatorFeatures(network), store, work, section.batch_size, section.dtype, group)

@@ -1,6 +1,6 @@
 """All shards' faces as one store; section 4.2.
 
-In:  crops.h5 and detections.csv of every shard; params crop_faces.shards.
+In:  crops.h5, detections.csv and rejects.csv of every shard; params crop_faces.shards, crop_faces.max_rejects.
 Out: crops.h5 (M, S, S, 3) uint8 in key order; detections.csv of all shards; a sheet of 64 crops spread over the set; a
      JSON of counts.
 Published: about 350,000 boxes (the file's name says 364,293) out of 3 million photos.
@@ -13,6 +13,7 @@ import pandas as pd
 
 from dcgan.files import InputError, write_csv, write_json
 from dcgan.pixels import Images, tile, write_png
+from dcgan.rejects import check_shards
 from dcgan.shards import Shards
 from dcgan.store import StoreWriter
 from workflow.stage import fix_threads, load_params, run_stage, stage_parser
@@ -36,13 +37,17 @@ def main(arguments: list[str] | None = None) -> None:
     numbers = params.crop_faces.shards
 
     shards = Shards(options.shards, numbers, "crops.h5")
+    tables = [options.shards / str(number) / "rejects.csv" for number in numbers]
     detections = pd.concat([read_detections(options.shards / str(number) / "detections.csv") for number in numbers])
     if int(detections["kept"].sum()) != len(shards):
         raise InputError(f"{options.shards}: {detections['kept'].sum()} kept detections, but {len(shards)} crops")
+    n_photos = detections["key"].nunique()
+    n_read = n_photos - sum(len(pd.read_csv(table)) for table in tables)
+    n_rejected = check_shards(tables, n_read, params.crop_faces.max_rejects, "crop_faces.max_rejects")
     write_store(options.out, shards)
     write_csv(options.detections, detections)
     write_png(options.figure, contact_sheet(shards))
-    write_json(options.metrics, count(detections))
+    write_json(options.metrics, count(detections) | {"n_rejected": n_rejected})
 
 
 def read_detections(path: Path) -> pd.DataFrame:

@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     sets = labelled_sets(args.images, section, params.run.seed)
     stores = [args.images / f"{name}.h5" for name in SPLITS]
     shared = section.model_dump(exclude={"shards", "trials"})
-    digest = digest_of(shared, params.run.model_dump(), device.type, *stores)
+    row = ARCHITECTURES[section.network].description
+    digest = digest_of(shared, row, params.run.model_dump(), device.type, torch.__version__, *stores)
     folder = state_folder("search_supervised_cnn", digest)
     trials = range(args.shard, section.trials, len(section.shards))
     rows = []

@@ -87,7 +87,7 @@ def prepare_run(
     batches = Batches(store.images, labels, rows, section.batch_size, run.seed, device, group)
     machine = run.model_dump(exclude={"tensorboard"})
     determining = section.model_dump(exclude={"images", "checkpoint_seconds"})
-    digest = digest_of(name, determining, machine, device.type, torch.__version__, store.path)
+    digest = digest_of(name, determining, architecture.description, machine, device.type, torch.__version__, store.path)
     folder = state_folder(f"train_dcgan-{name}", digest)
     return TrainingRun(
         AdversarialTraining(architecture, settings, device, group),

@@ -26,7 +26,6 @@ WITHOUT_EFFECT = {
     "workflow/clock.py",
     "workflow/consistency.py",
     "workflow/demo/parallel.py",
-    "workflow/guidelines.py",
     "workflow/launch.py",
     "workflow/lock.py",
     "workflow/params.py",

@@ -1,7 +1,7 @@
 """Starts a stage as several processes that share its work: torchrun, on this machine or on every node of a Slurm job.
 
-How many processes there are is a parameter, because results depend on it; how many nodes they run on is the
-scheduler's affair, because results do not (docs/clusters.md has what the profile says then).
+How many processes there are is a parameter, because results of training depend on it; how many nodes they run on is the
+scheduler's affair, because no results do (docs/clusters.md has what the profile says then).
 """
 
 import os

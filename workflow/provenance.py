@@ -48,7 +48,7 @@ FOLDER = Path("results/provenance")
 CODE = (*OURS, "dvc.yaml", "params.yaml")
 PACKAGES = (
     *("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "opencv-python-headless", "pillow"),
-    *("h5py", "lmdb", "safetensors", "matplotlib"),
+    *("simplejpeg", "h5py", "lmdb", "safetensors", "matplotlib"),
 )
 READ_BYTES, READ_FILES = 256_000_000, 10_000
 OF_THE_ENGINES, OF_PYTHON = {".snakemake_timestamp"}, "__pycache__"

@@ -1,9 +1,9 @@
 """What the run was that made the results of a checkout: revisions, machines, packages, and how long each stage took.
 
 Input: `results/provenance/<stage>.json`, which every stage leaves when it ends (workflow/provenance.py); of these only
-`seconds`, `git_revision`, `git_dirty`, `machine`, `packages`, `command` and `parameters` are read. A file whose command
-or parameters are no longer those of the stage tells of another run and is left out, and so is one that is damaged: the
-page then says for how many stages nothing is known. Output: an `Account` for the report.
+`seconds`, `git_revision`, `git_dirty`, `machine`, `packages`, `inputs`, `command` and `parameters` are read. A file
+whose command or parameters are no longer those of the stage tells of another run and is left out, and so is one that is
+damaged: the page then says for how many stages nothing is known. Output: an `Account` for the report.
 """
 
 from collections import Counter
@@ -28,6 +28,7 @@ class Account:
     revisions: Tally
     machines: Tally
     packages: list[tuple[str, str]]
+    inputs: list[tuple[str, str]]  # path and digest of all that stages read; several digests: of several runs
     seconds: dict[str, float]
 
     @property
@@ -53,6 +54,7 @@ def account_of(root: Path, stages: Iterable[Stage]) -> Account:
         tally(records.values(), revision),
         tally(records.values(), machine),
         packages(records.values()),
+        inputs(records.values()),
         {name: float(record["seconds"]) for name, record in records.items()},
     )
 
@@ -95,6 +97,15 @@ def packages(records: Iterable[Record]) -> list[tuple[str, str]]:
         for package, version in (record.get("packages") or {}).items():
             versions.setdefault(package, {})[str(version)] = None
     return [(package, ", ".join(found)) for package, found in versions.items()]
+
+
+def inputs(records: Iterable[Record]) -> list[tuple[str, str]]:
+    """Every input that a stage has noted, with its digest."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for path, digest in dict(record.get("inputs") or {}).items():
+            found.setdefault(str(path), set()).add(str(digest))
+    return [(path, ", ".join(sorted(digests))) for path, digests in sorted(found.items())]
 
 
 def in_words(seconds: float) -> str:

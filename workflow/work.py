@@ -111,7 +111,7 @@ def render_demo(s: Scale, key: str) -> Work:
     demo = s.params.demo
     n = {"bedrooms": demo.bedrooms + demo.duplicates, "faces": demo.photos}.get(key)
     images = n if n is not None else 2.5 * {"digits": demo.digits, "objects": demo.objects}[key]
-    return Work(images, images * s.cost["rendered"][key])
+    return Work(images, images * s.cost["rendered"][key] / s.params.run.threads)
 
 
 def export_lsun(s: Scale, key: str) -> Work:
@@ -144,12 +144,12 @@ def drop_duplicates(s: Scale, key: str) -> Work:
 
 
 def crop_faces(s: Scale, key: str) -> Work:
-    """One shard of photos, reduced and searched."""
+    """One shard of photos, reduced and searched by all threads."""
     section, source = s.params.crop_faces, s.source(s.params.crop_faces.source)
     n = s.photos / len(section.shards)
     searched = n * min(source["megapixels"], 0.75 * section.detection_side**2 / 1e6)
     seconds = searched * s.cost["searched_megapixel"] + n * source["megapixels"] * s.cost["decoded_megapixel"]
-    return Work(n, seconds, written_bytes=n * source["faces"] * section.image_size**2 * 3)
+    return Work(n, seconds / s.params.run.threads, written_bytes=n * source["faces"] * section.image_size**2 * 3)
 
 
 def join_faces(s: Scale, key: str) -> Work:

@@ -24,7 +24,7 @@ def cluster() -> Iterator[Cluster]:
         try:
             cluster.start()
         except (subprocess.SubprocessError, OSError, AssertionError) as error:
-            pytest.skip(f"Slurm's daemons do not come up here: {error} ({cluster.last_words()})")
+            pytest.fail(f"Slurm's daemons do not come up here: {error} ({cluster.last_words()})")
         yield cluster
     finally:
         cluster.stop()

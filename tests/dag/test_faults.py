@@ -47,7 +47,8 @@ FURTHER = {
     "published": {"svhn": {"arrays": "arrays", "architecture": "svhn32"}},
     "onnx": {"svhn": {"statistics": "batch", "statistics_batches": 1}},
 }
-SCRIPTS = sorted({script_of(stage) for stage in dag.resolve(ROOT).values()} | {"import_published", "export_onnx"})
+OTHERS = {"import_published", "export_onnx", "train_guideline", "compare_guidelines"}
+SCRIPTS = sorted({script_of(stage) for stage in dag.resolve(ROOT).values()} | OTHERS)
 OF_RAW_DATA = ("render_demo", "export_lsun", "crop_faces", "pack_images", "import_published")
 READERS = [script for script in SCRIPTS if script not in OF_RAW_DATA]
 

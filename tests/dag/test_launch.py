@@ -1,13 +1,17 @@
 """Which command starts the processes of a stage: on this machine, and on the nodes of a Slurm job."""
 
 import os
+import re
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from dcgan.files import InputError
+from dcgan.stopping import STOP_SIGNALS
 from workflow.launch import start_processes
+from workflow.params import read_yaml
 
 CLIENTS = {
     "squeue": "echo 'node[7-8]'",
@@ -64,3 +68,12 @@ def test_without_slurms_clients_a_job_is_one_machine(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SLURM_JOB_ID", "41")
     monkeypatch.setenv("PATH", "")
     assert "--standalone" in started(2, monkeypatch)
+
+
+def test_the_slurm_profile_asks_for_a_warning_that_stages_hear(root: Path) -> None:
+    """`make slurm-test` sets another time for it; this is what people have."""
+    profile = read_yaml(root / "workflow/profiles/slurm/config.yaml")
+    found = re.fullmatch(r"'--signal=(\w+)@(\d+)'", profile["default-resources"]["slurm_extra"])
+    assert found is not None
+    number, seconds = found.groups()
+    assert signal.Signals[f"SIG{number}"] in STOP_SIGNALS and int(seconds) >= 120 and profile["retries"] >= 1

@@ -78,6 +78,18 @@ def test_too_many_bad_values_stop_the_run_with_the_number(
     assert [path.name for path in (tmp_path / "out" / "0").iterdir()] == ["rejects.csv"]
 
 
+def test_a_shard_may_have_more_bad_values_than_the_whole(
+    tmp_path: Path, configure: Configure, good_image: bytes
+) -> None:
+    """Two of sixty are bad, and lie together: too many for one of seven shards, not for all."""
+    values = {key_of(number): good_image for number in range(58)} | {"zy": b"", "zz": b""}
+    source = write_lmdb(tmp_path / "lmdb", values)
+    for shards in (1, 7):
+        params = configure(export={"shards": list(range(shards)), "max_rejects": 0.05})
+        export(params, source, tmp_path / str(shards), shards)
+        assert sum(len(pd.read_csv(table)) for table in (tmp_path / str(shards)).rglob("rejects.csv")) == 2
+
+
 def test_a_source_that_is_none_is_told_in_one_line(tmp_path: Path, configure: Configure) -> None:
     data = write_lmdb(tmp_path / "lmdb", {key_of(n): encode(room) for n, room in enumerate(rooms(30))}) / "data.mdb"
     data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])

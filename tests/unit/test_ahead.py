@@ -39,6 +39,19 @@ def test_few_items_are_taken_ahead() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+def test_a_source_that_fails_gives_first_what_it_had(threads: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise OSError("the disk is gone")
+
+    received = []
+    with pytest.raises(OSError, match="the disk is gone"):
+        for number in in_order(lambda number: number, items(), threads):
+            received.append(number)
+    assert received == list(range(5))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 def test_an_error_is_raised_at_its_items_turn_and_ends_the_work(threads: int) -> None:
     made: list[int] = []
 

@@ -13,6 +13,7 @@ from dcgan.files import InputError
 from dcgan.random import numpy_generator
 from workflow.demo.faces import Photo, render_photo
 from workflow.demo.heads import draw_person
+from workflow.params import load_params
 
 RULE = FaceRule(detection_side=200, min_size=40, max_faces=2, margin=0.0, resize=32, size=24)
 
@@ -187,9 +188,11 @@ def test_threads_change_nothing() -> None:
 
 @pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGAN_REAL_DATA names no folder with real data")
 def test_real_photos_have_their_face_in_the_middle() -> None:
-    detector = HaarDetector(scale_factor=1.1, min_neighbours=5)
-    rule = FaceRule(detection_side=512, min_size=60, max_faces=8, margin=0.0, resize=64, size=64)
+    section = load_params(Path("workflow/presets/small.yaml")).crop_faces
+    detector = HaarDetector(section.scale_factor, section.min_neighbours)
+    rule = FaceRule(section.detection_side, section.min_size, section.max_faces, section.margin, 64, 64)
     paths = sorted((Path(os.environ["DCGAN_REAL_DATA"]) / "photos").rglob("*.jpg"))[::100]
+    assert paths
     centred = 0
     for path in paths:
         photo = decode(path.read_bytes())

@@ -205,7 +205,11 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
     record = {"command": "true", "parameters": {}, "git_revision": "0123456789abcdef", "git_dirty": True}
     record["machine"] = {"processor": "A processor", "cores": 4, "threads": 2, "accelerator": None, "system": "Linux"}
     for name, further in {
-        "train_dcgan@bedrooms": {"seconds": 250.4, "packages": {"torch": "2.14.0"}},
+        "train_dcgan@bedrooms": {
+            "seconds": 250.4,
+            "packages": {"torch": "2.14.0"},
+            "inputs": {"data/unique.h5": "md5:0a1b", "data/<b>.h5": "unread: 3 GB"},
+        },
         "evaluate_svm@cifar10": {"seconds": 3, "packages": {"torch": "2.13.0"}},
         "draw_walk@bedrooms": {"seconds": 99, "command": "false"},
     }.items():
@@ -222,6 +226,8 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
         "0123456789ab with changes",
         "2 of 4 stages say how long they took: 4 min 13 s",
         "2.14.0, 2.13.0",
+        '<code>data/unique.h5</code></th><td class="text"><code>md5:0a1b</code>',
+        "data/&lt;b&gt;.h5",
     ):
         assert said in text
     assert "results/report.html" in render(results, stages, "Test")

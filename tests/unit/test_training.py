@@ -133,10 +133,45 @@ def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: p
     assert Checkpoints(tmp_path, "another").load() is None
     assert (tmp_path / "checkpoint.foreign").exists()
     checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
-    checkpoints.path.write_bytes(checkpoints.path.read_bytes()[:-5])
+    for damage in (lambda content: content[:-5], lambda content: content[:-3] + b"\x01" + content[-2:]):
+        checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+        tensors, progress = checkpoints.load() or ({}, {})
+        assert torch.equal(tensors["a"], torch.ones(3)) and progress == {"minibatches": 1}
+        checkpoints.path.write_bytes(damage(checkpoints.path.read_bytes()))
+        assert checkpoints.load() is None
+        (tmp_path / "checkpoint.corrupt").unlink()
+        assert "starting anew" in capsys.readouterr().err
+
+
+def test_a_run_that_is_killed_while_it_tidies_up_starts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beside a checkpoint belongs to it: the checkpoint goes first."""
+    checkpoints = Checkpoints(tmp_path / "run", "digest")
+    checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+    for name in ("frames", "kept", "samples"):
+        (tmp_path / "run" / name).mkdir()
+
+    def killed(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dcgan.checkpoints.shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.clear()
     assert checkpoints.load() is None
-    assert (tmp_path / "checkpoint.corrupt").exists()
-    assert "starting anew" in capsys.readouterr().err
+
+
+def test_weight_decay_shrinks_every_parameter(tmp_path: Path) -> None:
+    training = AdversarialTraining(ARCHITECTURES["demo_mnist28"], replace(SETTINGS, weight_decay=0.1), CPU)
+    for network, optimizer in (
+        (training.generator, training.g_optimizer),
+        (training.discriminator, training.d_optimizer),
+    ):
+        before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        for name, parameter in network.named_parameters():
+            moving = before[name].abs() > 1e-2
+            assert (parameter.detach().abs() < before[name].abs())[moving].all(), name
 
 
 def spoil(run: TrainingRun, after_rows: int) -> None:
