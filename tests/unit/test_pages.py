@@ -116,7 +116,7 @@ def test_page_can_be_used_by_keyboard_and_by_ear(shown: Callable[..., Any], name
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#content")
+    page.wait_for_url("**#content")
     landmarks = page.evaluate("['header', 'nav', 'main', 'h1'].map(name => document.querySelectorAll(name).length)")
     assert landmarks == [1, 1, 1, 1]
     # What can be scrolled sideways can be reached by keyboard and has a name.
