@@ -23,7 +23,7 @@ from tests.cluster.training import (
     TWO_NODES,
     WITHOUT_GPU,
     CaughtTraining,
-    has_pending,
+    has_reached,
     thaw,
     with_longer_training,
 )
@@ -90,7 +90,7 @@ def case_time_limit(faults: Faults) -> None:
     # Slurm sees within half a minute; the rest is there for a machine that stands still for a while.
     minutes = int(training.seconds_since_start() // 60) + 5
     faults.cluster.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
-    wait_for("Slurm's warning", lambda: has_pending(trainers, signal.SIGUSR1), 150)
+    wait_for("Slurm's warning", lambda: has_reached(trainers, signal.SIGUSR1), 150)
     thaw(trainers)
     log = training.folder / "logs" / f"{RULE}.log"
     wait_for("stopped", lambda: "the next start goes on from there" in log.read_text())
@@ -130,7 +130,7 @@ def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *opt
     trainers, job = training.freeze(), training.running_job()
     assert len(trainers) == 2 and training.nodes(trainers) == nodes
     faults.cluster.ask("scancel", "--signal=USR1", job)
-    wait_for("a signal for both", lambda: has_pending(trainers, signal.SIGUSR1))
+    wait_for("a signal for both", lambda: has_reached(trainers, signal.SIGUSR1))
     thaw(trainers)
     training.finish()
     assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", cpus), ("COMPLETED", cpus)]

@@ -5,6 +5,7 @@ The process that trains is frozen (SIGSTOP) as soon as it has written a checkpoi
 the machine is.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from tests.cluster.slurm import Cluster, wait_for
+from tests.cluster.slurm import Cluster, is_running, wait_for
 from tests.dag.tiny import tiny_params
 from workflow.params import read_yaml
 
@@ -107,17 +108,21 @@ class CaughtTraining:
 
 def pending_signals(pid: int) -> int:
     """The mask of signals that a process has been sent and, being stopped, has not yet taken."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # gone since it was looked for
+        return 0
     masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd", "ShdPnd"))]
     return masks[0] | masks[1]
 
 
 def thaw(pids: list[int]) -> None:
-    """Lets stopped processes go on."""
+    """Lets stopped processes go on, those that are still there."""
     for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
-def has_pending(pids: list[int], number: signal.Signals) -> bool:
-    """Whether a signal waits for each of the stopped processes."""
-    return all(pending_signals(pid) >> (number - 1) & 1 for pid in pids)
+def has_reached(pids: list[int], number: signal.Signals) -> bool:
+    """Whether a signal waits for each of the stopped processes, or has ended it: Slurm may send SIGCONT beside it."""
+    return all(not is_running(pid) or pending_signals(pid) >> (number - 1) & 1 for pid in pids)
