@@ -35,25 +35,13 @@ def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) 
     """Yields make(item) of every item, in the order of the items, made by `threads` threads.
 
     Only a few items are taken from `items` ahead, so memory does not grow with their number. An error, of `make` or of
-    `items`, is raised where its item's turn comes. With one thread everything happens in the caller's.
+    `items`, is raised where its item's turn comes.
     """
-    if threads == 1:
-        yield from map(make, items)
-        return
     pending: deque[Future[Made]] = deque()
-    failed: Exception | None = None
     with ThreadPoolExecutor(threads, thread_name_prefix="in_order") as pool:
         try:
-            remaining = iter(items)
-            while True:
-                try:
-                    item = next(remaining)
-                except StopIteration:
-                    break
-                except Exception as error:  # raised below, when it is its turn
-                    failed = error
-                    break
-                pending.append(pool.submit(make, item))
+            for future in submitted(pool, make, items):
+                pending.append(future)
                 if len(pending) >= ITEMS_A_THREAD * threads:
                     yield pending.popleft().result()
             while pending:
@@ -61,5 +49,14 @@ def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) 
         finally:
             for future in pending:
                 future.cancel()
-    if failed is not None:
-        raise failed
+
+
+def submitted(pool: ThreadPoolExecutor, make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Future[Made]]:
+    """Hands every item to the pool; an error of `items` itself becomes the last future."""
+    try:
+        for item in items:
+            yield pool.submit(make, item)
+    except Exception as error:
+        failed: Future[Made] = Future()
+        failed.set_exception(error)
+        yield failed

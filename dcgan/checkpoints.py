@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dcgan.files import replace_when_done
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DIGEST_BLOCK_BYTES = 1 << 24
 
 

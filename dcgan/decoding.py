@@ -36,6 +36,8 @@ JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x01}
 JPEG_SCAN_MARKER = 0xDA
 JPEG_EXIF = b"Exif\x00"
+SCRATCH_BYTES = 4 << 20  # images of up to 1,100 x 1,100 pixels
+STREAMED_ALIGNMENT = 32  # bytes
 # A flag's bits are a scale and an order of colours; of the reduced scales OpenCV names those in BGR and in grey only.
 OPENCV_FLAGS = {
     1: cv2.IMREAD_COLOR_RGB,
@@ -43,10 +45,6 @@ OPENCV_FLAGS = {
     4: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_COLOR_4 & ~cv2.IMREAD_COLOR_BGR,
     8: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_COLOR_8 & ~cv2.IMREAD_COLOR_BGR,
 }
-
-
-SCRATCH_BYTES = 4 << 20  # images of up to 1,100 x 1,100 pixels
-STREAMED_ALIGNMENT = 32  # bytes
 
 
 class Undecodable(Exception):

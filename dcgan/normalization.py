@@ -9,6 +9,7 @@ Differs: PyTorch's `BatchNorm2d` keeps running averages, uses the unbiased varia
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -86,21 +87,18 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Tensor], group: Gr
     finally:
         for norm in norms:
             norm.observed = None
-    if count == 0 and group.size == 1:
-        raise ValueError("batch-norm statistics need at least one batch")
-    for norm, seen in zip(norms, observed, strict=True):
-        of_all = in_batch_order(seen, norm.mean, group)
-        total = sum(of_all, start=torch.zeros_like(of_all[0]))
-        norm.mean.copy_(total[0] / len(of_all))
-        norm.variance.copy_(total[1] / len(of_all))
-
-
-def in_batch_order(observed: list[Tensor], like: Tensor, group: Group) -> Tensor:
-    """(2, C) float64 of each batch of this process -> (batches, 2, C) of all processes, in the batches' order."""
-    counts = group.gather(torch.tensor(len(observed), device=like.device))
+    counts = group.gather(torch.tensor(count, device=next(chain(network.parameters(), network.buffers())).device))
     if not counts.any():
         raise ValueError("batch-norm statistics need at least one batch")
-    own = torch.zeros(int(counts.max()), 2, len(like), dtype=torch.float64, device=like.device)
-    if observed:
-        own[: len(observed)] = torch.stack(observed)
-    return group.gather(own).transpose(0, 1).flatten(0, 1)[: int(counts.sum())]
+    for norm, seen in zip(norms, observed, strict=True):
+        own = torch.zeros(int(counts.max()), 2, len(norm.mean), dtype=torch.float64, device=norm.mean.device)
+        for row, figures in zip(own, seen, strict=False):
+            row.copy_(figures)
+        # Dealt out in turn: the first batch of every process, then the second of each; rows that are missing are zeros.
+        in_order = group.gather(own).transpose(0, 1).flatten(0, 1)
+        total = torch.zeros_like(norm.mean.expand(2, -1), dtype=torch.float64)
+        for figures in in_order:
+            total += figures
+        mean, variance = total / counts.sum()
+        norm.mean.copy_(mean)
+        norm.variance.copy_(variance)

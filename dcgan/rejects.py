@@ -1,8 +1,8 @@
 """Items that cannot be used: each is counted and named, and only too many of them stop a run.
 
 `Rejects` keeps (key, reason) for a CSV and raises InputError as soon as their share of all items is certain to pass the
-allowed one. Of several shards none knows that share: `check_shards` judges them together, so that whether a run goes on
-does not depend on how many there are.
+allowed one. Of several shards none knows that share: `Rejects.joined` judges them together, so that whether a run goes
+on does not depend on how many there are.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,6 +24,15 @@ class Rejects:
         self.max_share, self.total, self.parameter = max_share, total, parameter
         self.seen = 0
         self.rows: list[tuple[str, str]] = []
+
+    @classmethod
+    def joined(cls, tables: Iterable[Path], max_share: float, parameter: str) -> "Rejects":
+        """Those that the CSVs of several shards name; what the shards could use is still to be accepted."""
+        rows = pd.concat([pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables])
+        rejects = cls(max_share, len(rows), parameter)
+        rejects.rows = list(rows[["key", "reason"]].itertuples(index=False, name=None))
+        rejects.seen = len(rows)
+        return rejects
 
     def accept(self, n: int = 1) -> None:
         """Counts items that are used."""
@@ -57,12 +66,3 @@ class Rejects:
             yield self
         finally:
             write_csv(path, pd.DataFrame(self.rows, columns=["key", "reason"]))
-
-
-def check_shards(tables: Iterable[Path], n_used: int, max_share: float, parameter: str) -> int:
-    """The number of rejects that the shards' CSVs name beside `n_used` items; raises InputError for too many."""
-    rows = pd.concat([pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables])
-    rejects = Rejects(max_share, n_used + len(rows), parameter)
-    rejects.seen, rejects.rows = rejects.total, list(rows[["key", "reason"]].itertuples(index=False, name=None))
-    rejects.check()
-    return len(rows)

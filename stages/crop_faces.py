@@ -68,8 +68,6 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
                 if finding.crop is not None:
                     writer.append(np.ascontiguousarray(finding.crop)[None], [f"{key}#{number}"])
             progress.update()
-        if shards == 1:
-            rejects.check()
     write_csv(out / "detections.csv", pd.DataFrame(rows, columns=COLUMNS))
 
 

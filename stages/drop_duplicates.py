@@ -19,7 +19,7 @@ from dcgan.files import InputError, write_csv, write_json
 from dcgan.neighbours import find_duplicates
 from dcgan.pixels import Images, tile, write_png
 from dcgan.progress import Progress
-from dcgan.rejects import check_shards
+from dcgan.rejects import Rejects
 from dcgan.shards import Shards
 from dcgan.store import StoreWriter
 from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     shards = Shards(options.shards, params.export.shards, f"{params.deduplicate.filtered}.h5")
     tables = [options.shards / str(shard) / "rejects.csv" for shard in params.export.shards]
-    n_rejected = check_shards(tables, len(shards), params.export.max_rejects, "export.max_rejects")
+    rejects = Rejects.joined(tables, params.export.max_rejects, "export.max_rejects")
+    rejects.accept(len(shards))
+    rejects.check()
     duplicates = find_duplicates(load_codes(params, options.codes, shards), params.deduplicate.radius)
     write_csv(options.duplicates, describe(duplicates, shards))
     write_png(options.figure, contact_sheet(duplicates, shards))
@@ -52,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.metrics,
         {
             "n_images": len(shards),
-            "n_rejected": n_rejected,
+            "n_rejected": len(rejects.rows),
             "n_removed": n_removed,
             "share_removed": n_removed / max(len(shards), 1),
             "published_share": round(PUBLISHED_SHARE, 4),

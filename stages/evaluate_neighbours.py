@@ -10,7 +10,6 @@ Published: error at 50,000 / 10 million samples: DCGAN 2.98 / 1.48 %, GAN 6.28 /
 """
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError(f"neighbours.{args.name}: no such section; there are {', '.join(params.neighbours)}")
 
     if section.processes > 1 and "WORLD_SIZE" not in os.environ:
-        start_processes("stages.evaluate_neighbours", section.processes, arguments or sys.argv[1:])
+        start_processes("stages.evaluate_neighbours", section.processes, arguments)
 
     (group, device), seed = join_group(section.processes, prepare(params.run)), params.run.seed
     train, test = (labelled_store(args.images / f"{split}.h5") for split in ("train", "test"))

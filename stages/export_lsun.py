@@ -53,8 +53,6 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
             images.append(block.images_uint8, block.keys)
             crops.append(block.crops_uint8, block.keys)
             progress.update(len(block.keys))
-        if shards == 1:
-            rejects.check()
 
 
 if __name__ == "__main__":

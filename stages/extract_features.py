@@ -10,7 +10,6 @@ Outputs: <out>/discriminator.safetensors, the network with its batch-norm statis
 """
 
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError(f"features.{args.set}: no such section; there are {', '.join(params.features)}")
 
     if section.processes > 1 and "WORLD_SIZE" not in os.environ:
-        start_processes("stages.extract_features", section.processes, arguments or sys.argv[1:])
+        start_processes("stages.extract_features", section.processes, arguments)
 
     group, device = join_group(section.processes, prepare(params.run), PATIENCE)
     trained = Discriminator.from_file(args.discriminator, device)

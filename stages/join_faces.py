@@ -13,7 +13,7 @@ import pandas as pd
 
 from dcgan.files import InputError, write_csv, write_json
 from dcgan.pixels import Images, tile, write_png
-from dcgan.rejects import check_shards
+from dcgan.rejects import Rejects
 from dcgan.shards import Shards
 from dcgan.store import StoreWriter
 from workflow.stage import fix_threads, load_params, run_stage, stage_parser
@@ -41,13 +41,13 @@ def main(arguments: list[str] | None = None) -> None:
     detections = pd.concat([read_detections(options.shards / str(number) / "detections.csv") for number in numbers])
     if int(detections["kept"].sum()) != len(shards):
         raise InputError(f"{options.shards}: {detections['kept'].sum()} kept detections, but {len(shards)} crops")
-    n_photos = detections["key"].nunique()
-    n_read = n_photos - sum(len(pd.read_csv(table)) for table in tables)
-    n_rejected = check_shards(tables, n_read, params.crop_faces.max_rejects, "crop_faces.max_rejects")
+    rejects = Rejects.joined(tables, params.crop_faces.max_rejects, "crop_faces.max_rejects")
+    rejects.accept(detections["key"].nunique() - len(rejects.rows))
+    rejects.check()
     write_store(options.out, shards)
     write_csv(options.detections, detections)
     write_png(options.figure, contact_sheet(shards))
-    write_json(options.metrics, count(detections) | {"n_rejected": n_rejected})
+    write_json(options.metrics, count(detections) | {"n_rejected": len(rejects.rows)})
 
 
 def read_detections(path: Path) -> pd.DataFrame:

@@ -15,7 +15,6 @@ Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedroo
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     store = ImageStore(args.images)
     check_fit(store, ARCHITECTURES[section.network], section)
     if section.processes > 1 and "WORLD_SIZE" not in os.environ:
-        start_processes("stages.train_dcgan", section.processes, sys.argv[1:] if arguments is None else arguments)
+        start_processes("stages.train_dcgan", section.processes, arguments)
 
     group, device = join_group(section.processes, prepare(params.run))
     with StopSignals() as stop_requested:

@@ -16,7 +16,7 @@ from dcgan.stopping import STOP_SIGNALS
 FIRST_PORT, PORTS = 20_000, 20_000
 
 
-def start_processes(module: str, count: int, arguments: list[str]) -> NoReturn:
+def start_processes(module: str, count: int, arguments: list[str] | None) -> NoReturn:
     """Becomes torchrun, which starts a module `count` times and passes signals on to all of them.
 
     Raises InputError where the job's nodes cannot have as many of them each.
@@ -29,7 +29,7 @@ def start_processes(module: str, count: int, arguments: list[str]) -> NoReturn:
         *on_each_node(len(addresses)),
         *(sys.executable, "-m", "torch.distributed.run", *meeting_place(addresses)),
         *(f"--nproc-per-node={count // len(addresses)}", f"--signals-to-handle={signals}"),
-        *("-m", module, *arguments),
+        *("-m", module, *(sys.argv[1:] if arguments is None else arguments)),
     ]
     os.execvp(command[0], command)
 

@@ -70,7 +70,7 @@ def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str) -> l
     jobs = []
     for stage in stages_with(root, params_path).values():
         work, on_gpu = stage_work(stage.name, scale), gpu != "none" and stage.gpu > 0
-        workers = stage.gpu if on_gpu else stage.threads if uses_threads(stage, params) else 1
+        workers = stage.gpu if on_gpu else threads_of(stage, params)
         seconds = seconds_of(work, workers, rates, gpu if on_gpu else "")
         jobs.append(Job(stage, work, seconds, on_gpu))
     return jobs
@@ -84,9 +84,9 @@ def stages_with(root: Path, params_path: Path) -> dict[str, dag.Stage]:
         return dag.resolve(Path(folder))
 
 
-def uses_threads(stage: dag.Stage, params: Params) -> bool:
-    """Whether a stage computes on `run.threads` threads."""
-    return stage.threads >= params.run.threads
+def threads_of(stage: dag.Stage, params: Params) -> int:
+    """How many threads a stage computes on: all that it asks for, where that is `run.threads` or more, else one."""
+    return stage.threads if stage.threads >= params.run.threads else 1
 
 
 def seconds_of(work: Work, workers: int, rates: Mapping[str, Any], gpu: str) -> float:

@@ -42,7 +42,7 @@ class Table:
 TABLE_1 = Table(
     1,
     "CIFAR-10 classification by features of a network trained on ImageNet-1k, accuracy in percent",
-    ("accuracy", "accuracy, 400 labels a class"),
+    ("accuracy", "accuracy, 400 labels a class in the paper"),
     True,
     (
         Row(

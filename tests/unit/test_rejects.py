@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dcgan.files import InputError
-from dcgan.rejects import Rejects, check_shards
+from dcgan.rejects import Rejects
 
 
 def test_a_run_stops_as_soon_as_the_limit_is_certain_to_be_passed() -> None:
@@ -31,9 +31,13 @@ def test_shards_are_judged_together(tmp_path: Path) -> None:
     tables = [tmp_path / f"{shard}.csv" for shard in range(3)]
     for table, keys in zip(tables, (["a", "b"], [], ["nan"]), strict=True):
         pd.DataFrame([(key, "empty") for key in keys], columns=["key", "reason"]).to_csv(table, index=False)
-    assert check_shards(tables, 57, 0.05, "x") == 3
+    rejects = Rejects.joined(tables, 0.05, "x")
+    assert rejects.rows == [("a", "empty"), ("b", "empty"), ("nan", "empty")]
+    rejects.accept(56)
     with pytest.raises(InputError, match=r"3 of 59 items \(5.08%\) cannot be used, x allows 5.00%; the first: a"):
-        check_shards(tables, 56, 0.05, "x")
+        rejects.check()
+    rejects.accept(1)
+    rejects.check()
 
 
 def test_nothing_is_allowed_at_zero() -> None:
