@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import fisher_exact
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 BlockDistance = Callable[[Bytes, Bytes], Floats]
 BLOCK_ROWS = 4096
+CHANCE = 0.001  # of the verdict `memorized` for a generator whose samples lie like real images
 BITS_IN_BYTE = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
@@ -97,3 +99,17 @@ def closer_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
     """Like `copied_share`, by `loneliness` in place of the distance."""
     threshold = np.quantile(loneliness(reals), quantile)
     return float((loneliness(samples) < threshold).mean())
+
+
+def memorized(samples: Nearest, reals: Nearest, quantile: float) -> bool:
+    """Whether more samples than chance allows are as lonely beside a training image as copies are: the verdict.
+
+    By Fisher's exact test, one-sided at `CHANCE`, of how many samples and how many held-out real images lie below the
+    real images' `quantile` of `loneliness`. So few samples or few real images make no verdict.
+    """
+    threshold = np.quantile(loneliness(reals), quantile)
+    table = [
+        [int((loneliness(found) < threshold).sum()), int((loneliness(found) >= threshold).sum())]
+        for found in (samples, reals)
+    ]
+    return bool(fisher_exact(table, alternative="greater").pvalue < CHANCE)

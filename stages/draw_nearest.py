@@ -4,7 +4,8 @@ Inputs:  a generator; the image store it was trained on; the de-duplication's au
          params.yaml.
 Outputs: a PNG, a row a sample: the sample, its nearest training images in pixels, then those by binary code; a JSON
          with the distances of samples, and of real images held out of training, to their nearest training image,
-         medians, and the share of samples that are suspiciously near (see dcgan/memorization.py).
+         medians, the share of samples that are suspiciously near, and the verdict `memorized`, which is true where
+         these are more than chance allows, in pixels or by code (see dcgan/memorization.py).
 Published: none; the paper argues from one epoch of training and from de-duplication.
 """
 
@@ -22,6 +23,7 @@ from dcgan.memorization import (
     closer_share,
     code_distances,
     copied_share,
+    memorized,
     nearest,
     pixel_distances,
 )
@@ -57,7 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
     write_png(args.figure, picture(samples, store.images, [in_pixels[0], in_codes[0]], section))
     write_json(
         args.metrics,
-        {"samples": len(samples), "held_out_images": len(real), "training_images": len(training)}
+        {"memorized": any(memorized(*space, section.quantile) for space in (in_pixels, in_codes))}
+        | {"samples": len(samples), "held_out_images": len(real), "training_images": len(training)}
         | figures("pixels", in_pixels[0], in_pixels[1], section.quantile)
         | figures("codes", in_codes[0], in_codes[1], section.quantile),
     )

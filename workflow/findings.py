@@ -110,9 +110,10 @@ def guided(m: Metrics) -> str:
 
 def nearest(m: Metrics) -> str:
     """Memorization."""
+    verdict = "training images are repeated" if m["memorized"] else "no more than by chance"
     return (
-        f"{percent(m['pixels_copied_share'], 1)} of samples suspiciously near to a training image in pixels, "
-        f"{percent(m['codes_copied_share'], 1)} by code (real images never trained on: 1 %)"
+        f"{verdict}: {percent(m['pixels_copied_share'], 1)} of samples suspiciously near to a training image in "
+        f"pixels, {percent(m['codes_copied_share'], 1)} by code (real images never trained on: 1 %)"
     )
 
 

@@ -128,6 +128,60 @@ def test_snakemake_leaves_while_dvc_is_at_work(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "command"), [("dvc repro", "dvc repro"), ("make repro", "python -m workflow.lock dvc repro")]
+)
+def test_two_engines_started_in_the_same_second(
+    waiting: Path, environment: dict[str, str], happened: Happened, name: str, command: str
+) -> None:
+    """Whoever comes first works, the other leaves; nobody can say who that will be."""
+    engines = [
+        subprocess.Popen(
+            words, cwd=waiting, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        for words in (command.split(), ["snakemake", "--cores", "1"])
+    ]
+    until = time.monotonic() + 60
+    while all(engine.poll() is None for engine in engines) and time.monotonic() < until:
+        time.sleep(0.05)
+    gone = [engine.poll() is not None for engine in engines]
+    assert gone.count(True) == 1, "one leaves while the other waits for its stage"
+    (waiting / "end").touch()
+    said = [engine.communicate(timeout=60)[1] for engine in engines]
+    left, stayed = gone.index(True), gone.index(False)
+    assert engines[left].returncode in (2, 255) and ("at work in this" in said[left] or "acquire lock" in said[left])
+    assert engines[stayed].returncode == 0, said[stayed]
+    assert (waiting / "data/demo/done.txt").read_text() == "done"
+    happened(
+        f"`{name}` and Snakemake started in the same second", "one of them says that the other is at work, and leaves"
+    )
+
+
+@pytest.mark.parametrize("engine", ["dvc repro", "snakemake --cores 1"])
+def test_a_file_that_changes_under_a_running_stage(
+    waiting: Path, run: Run, environment: dict[str, str], happened: Happened, engine: str
+) -> None:
+    """What the stage made is recorded by neither engine, and made again the next time."""
+    read = waiting / "data/raw/read.txt"
+    read.parent.mkdir(parents=True, exist_ok=True)
+    read.write_text("before")
+    (waiting / "dvc.yaml").write_text(DAG.replace("[stages/wait.py]", "[stages/wait.py, data/raw/read.txt]"))
+    process = start(waiting, environment, *engine.split())
+    read.write_text("after!")
+    (waiting / "end").touch()
+    _, said = process.communicate(timeout=60)
+    log = waiting / "logs/wait.log"  # where Snakemake's stages say what they say
+    assert "read.txt changed while the stage read it" in (log.read_text() if log.exists() else said)
+    assert process.returncode not in (0, None)
+    again = run(waiting, *engine.split())
+    assert "Running stage 'wait'" in again.stdout or "rule wait" in again.stderr
+    assert (waiting / "data/demo/done.txt").read_text() == "done"
+    happened(
+        f"a file that a stage reads changed while the stage runs, under `{engine.split()[0]}`",
+        "the stage fails at its end with `... changed while the stage read it`; the next start runs it again",
+    )
+
+
 HOLDING = """
 from pathlib import Path
 from workflow.lock import hold

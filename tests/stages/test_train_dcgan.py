@@ -8,16 +8,21 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from ruamel.yaml import YAML
+from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from dcgan.networks import Discriminator, Generator
+from dcgan.normalization import BatchNorm, Statistics
 from dcgan.random import torch_generator
 from dcgan.store import StoreWriter
+from stages.train_dcgan import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,10 +57,11 @@ def options(folder: Path, out: str) -> list[str]:
     return [word for name, path in paths.items() for word in (f"--{name}", path)]
 
 
-def change_parameters(folder: Path, **changes: object) -> None:
+def change_parameters(folder: Path, run: dict[str, object] | None = None, **changes: object) -> None:
     path = folder / "params.yaml"
     parameters = YAML(typ="safe").load(path.read_text())
     parameters["train"]["bedrooms"] |= changes
+    parameters["run"] |= run or {}
     with path.open("w") as file:
         YAML().dump(parameters, file)
 
@@ -167,26 +173,84 @@ def test_a_warned_run_writes_a_checkpoint_and_asks_to_be_started_again(folder: P
     assert not (folder / "out").exists()
 
 
+# A short run without a game: Adam turns the sign of a gradient that rounds to either side of 0 into a whole step, and a
+# game magnifies it; a small learning rate keeps that from growing over the ten minibatches.
+SHORT = {"epochs": 1, "sample_epochs": [1], "frame_images": None, "keep_images": None, "learning_rate": 0.00001}
+
+
+def assert_same_training(folder: Path, one: str, two: str) -> None:
+    """Two runs of ten minibatches have the same curves, and weights that moved alike, within rounding."""
+    curves = [pd.read_csv(folder / out / "curves.csv") for out in (one, two)]
+    assert len(curves[0]) == 5 and np.allclose(curves[0], curves[1], rtol=1e-4)
+    for network in (Generator, Discriminator):
+        role = network.__name__.lower()
+        first, second = (network.from_file(folder / out / f"{role}.safetensors") for out in (one, two))
+        begin = network(first.architecture).initialize(torch_generator(42, role))
+        weights = [parameters_to_vector(of.parameters()).detach() for of in (begin, first, second)]
+        assert (weights[1] - weights[2]).norm() < 0.01 * (weights[1] - weights[0]).norm(), role
+
+
 def test_two_processes_that_share_batches_end_where_one_does(folder: Path) -> None:
-    """Within rounding. Adam turns the sign of a gradient that rounds to either side of 0 into a whole step, and a game
-    magnifies it; a small learning rate keeps that from growing over the ten minibatches.
-    """
-    short = {"epochs": 1, "sample_epochs": [1], "frame_images": None, "keep_images": None, "learning_rate": 0.00001}
-    change_parameters(folder, **short)
+    change_parameters(folder, **SHORT)
     _, errors = (one := start(folder, "one")).communicate()
     assert one.returncode == 0, errors
     change_parameters(folder, processes=2)
     _, errors = (two := start(folder, "two")).communicate()
     assert two.returncode == 0, errors
-    curves = [pd.read_csv(folder / out / "curves.csv") for out in ("one", "two")]
-    assert len(curves[0]) == 5 and np.allclose(curves[0], curves[1], rtol=1e-4)
-    for network in (Generator, Discriminator):
-        role = network.__name__.lower()
-        first, second = (network.from_file(folder / out / f"{role}.safetensors") for out in ("one", "two"))
-        begin = network(first.architecture).initialize(torch_generator(42, role))
-        weights = [parameters_to_vector(of.parameters()).detach() for of in (begin, first, second)]
-        assert (weights[1] - weights[2]).norm() < 0.01 * (weights[1] - weights[0]).norm(), role
+    assert_same_training(folder, "one", "two")
     assert digests(folder / "one") != digests(folder / "two"), "two processes add in another order"
+
+
+def test_without_synchronised_norm_each_process_normalizes_its_own_part(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two such processes end where one does that normalizes each half of a batch apart."""
+    change_parameters(folder, **SHORT, processes=2, synchronised_norm=False)
+    _, errors = (two := start(folder, "two")).communicate()
+    assert two.returncode == 0, errors
+    monkeypatch.setenv("DCGAN_STATE", f"{folder}/state")
+    change_parameters(folder, processes=1)
+    main(options(folder, "whole"))
+    monkeypatch.setattr(BatchNorm, "forward", in_halves)
+    main(options(folder, "halves"))
+    assert_same_training(folder, "halves", "two")
+    losses = [pd.read_csv(folder / out / "curves.csv")["d_loss"] for out in ("whole", "two")]
+    assert not np.allclose(*losses, rtol=1e-3), "four images have other statistics than eight"
+
+
+NORMALIZE = BatchNorm.forward
+
+
+def in_halves(norm: BatchNorm, x: Tensor, statistics: Statistics) -> Tensor:
+    """Batch norm of each half of the eight images of a batch apart; grids of samples stay as they are."""
+    parts = x.chunk(2) if len(x) == 8 else (x,)
+    return torch.cat([NORMALIZE(norm, part, statistics) for part in parts])
+
+
+def test_tensorboard_gets_the_rows_of_the_curves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever writes its files: the package itself is optional, and tests/unit/test_board.py reads them."""
+    written: list[tuple[str, str, float, int]] = []
+
+    class Writer:
+        def __init__(self, log_dir: str, purge_step: int) -> None:
+            self.folder = log_dir
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((self.folder, name, value, step))
+
+        def flush(self) -> None:
+            """Nothing waits."""
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    monkeypatch.setenv("DCGAN_STATE", f"{folder}/state")
+    change_parameters(folder, {"tensorboard": f"{folder}/board"}, **SHORT)
+    main(options(folder, "out"))
+    curves = pd.read_csv(folder / "out/curves.csv")
+    expected = {
+        (name, row.images): getattr(row, name) for row in curves.itertuples() for name in curves if name != "images"
+    }
+    assert {path for path, *_ in written} == {f"{folder}/board/bedrooms"}
+    assert {(name, step): value for _, name, value, step in written} == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_distribution_of_z_is_a_parameter(folder: Path) -> None:

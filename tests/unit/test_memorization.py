@@ -9,6 +9,7 @@ from dcgan.memorization import (
     code_distances,
     copied_share,
     loneliness,
+    memorized,
     nearest,
     pixel_distances,
 )
@@ -63,6 +64,15 @@ def test_a_copying_generator_is_caught_and_an_honest_one_is_not() -> None:
     honest = nearest(random_images("honest", 200), training, rows, 2, pixel_distances)
     assert copied_share(copied, real, 0.01) == 1 and closer_share(copied, real, 0.01) == 1
     assert copied_share(honest, real, 0.01) < 0.06 and closer_share(honest, real, 0.01) < 0.06
+    assert memorized(copied, real, 0.01) and not memorized(honest, real, 0.01)
+
+
+@pytest.mark.parametrize(("copies", "verdict"), [(0, False), (5, False), (40, True)])
+def test_one_copy_in_ten_is_enough_for_the_verdict_and_one_in_eighty_is_not(copies: int, verdict: bool) -> None:
+    training, rows = random_images("training", 400), np.arange(400)
+    real = nearest(random_images("held out", 400), training, rows, 2, pixel_distances)
+    samples = np.concatenate([training[:copies], random_images("honest", 400 - copies)])
+    assert memorized(nearest(samples, training, rows, 2, pixel_distances), real, 0.01) is verdict
 
 
 def test_blurred_samples_are_near_to_everything_but_copy_nothing() -> None:
@@ -74,6 +84,7 @@ def test_blurred_samples_are_near_to_everything_but_copy_nothing() -> None:
     found = nearest(blurred, training, rows, 2, pixel_distances)
     assert copied_share(found, real, 0.01) > 0.5
     assert closer_share(found, real, 0.01) < 0.06
+    assert not memorized(found, real, 0.01)
 
 
 def test_loneliness_of_equal_neighbours_is_one() -> None:

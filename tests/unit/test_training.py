@@ -18,6 +18,8 @@ from dcgan.checkpoints import Checkpoints
 from dcgan.collapse import Watch
 from dcgan.files import InputError
 from dcgan.keepsakes import Keepsakes
+from dcgan.normalization import BatchNorm
+from dcgan.random import torch_generator
 from dcgan.run import Plan, TrainingRun
 from dcgan.stopping import Stopped
 from dcgan.training import AdversarialTraining, Settings
@@ -279,6 +281,18 @@ def test_bfloat16_computes_in_less_digits_and_keeps_weights_in_full() -> None:
         assert float(figures[id(half)][name]) == pytest.approx(float(value), rel=0.05)
     assert {parameter.dtype for parameter in half.generator.parameters()} == {torch.float32}
     assert weights(full)[0].sub(weights(half)[0]).abs().max() > 0
+
+
+def test_bfloat16_leaves_the_statistics_of_batch_norm_in_full() -> None:
+    """Values near 100 that differ by 1: a mean in eight bits would be off by up to half of that."""
+    norm = BatchNorm(4, affine=True, epsilon=1e-8)
+    with torch.autocast("cpu", torch.bfloat16):
+        x = (torch.randn(64, 4, 8, 8, generator=torch_generator(1, "x")) + 100).bfloat16()
+        y = norm(x, "batch").double()
+    wide = x.double()
+    exact = (wide - wide.mean((0, 2, 3), keepdim=True)) / wide.std((0, 2, 3), correction=0, keepdim=True)
+    assert (y - exact).abs().max() < 0.01 * exact.abs().max()
+    assert {tensor.dtype for tensor in (norm.gain, norm.mean, norm.variance)} == {torch.float32}
 
 
 def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -> None:

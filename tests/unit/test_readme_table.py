@@ -1,0 +1,57 @@
+"""README's table says what the metrics say."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dcgan.files import InputError
+from workflow.readme_table import HEAD, ROWS, main, table, with_table
+
+ROOT = Path(__file__).parents[2]
+
+
+def in_git(*arguments: str) -> str:
+    """What git says of the last commit, so that a run of another preset in this checkout changes nothing."""
+    said = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if said.returncode:
+        pytest.skip(f"git {arguments[0]}: {said.stderr.strip()}")
+    return said.stdout
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, dict[str, float]]:
+    names = in_git("ls-tree", "--name-only", "HEAD", "results/metrics/").split()
+    return {Path(name).stem: json.loads(in_git("show", f"HEAD:{name}")) for name in names}
+
+
+def test_readme_in_git_has_the_numbers_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
+    readme = in_git("show", "HEAD:README.md")
+    assert with_table(readme, metrics) == readme
+
+
+def test_a_changed_metric_changes_its_line_alone(metrics: dict[str, dict[str, float]], tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n\n" + "\n".join(table(metrics)) + "\n\nafter\n")
+    old = readme.read_text().split("\n")
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    changed = {**metrics, "supervised_cnn": {**metrics["supervised_cnn"], "error": 0.4321}}
+    for name, content in changed.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    presets = ROOT / "workflow/presets"
+    main(["--readme", str(readme), "--metrics", str(folder), "--params", str(presets / "demo.yaml")])
+    new = readme.read_text().split("\n")
+    assert [line for line in new if line not in old] == ["| Table 2: supervised CNN, error | 28.87 % | 43.2 % |"]
+    assert len(new) == len(old)
+    with pytest.raises(InputError, match="this run is of data/raw/bedroom_train_lmdb"):
+        main(["--readme", str(readme), "--metrics", str(folder), "--params", str(presets / "small.yaml")])
+
+
+def test_what_is_missing_is_named(metrics: dict[str, dict[str, float]]) -> None:
+    assert len(table(metrics)) == len(HEAD) + len(ROWS)
+    with pytest.raises(InputError, match="no 'duplicates' among the metrics"):
+        table({name: content for name, content in metrics.items() if name != "duplicates"})
+    with pytest.raises(InputError, match=r"README.md: no line '\| what"):
+        with_table("no table here", metrics)
