@@ -3,7 +3,8 @@
 import importlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,21 @@ N_SAMPLES = 12
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Parameters whose Figures 6 to 8 rest on a person, and untrained generators."""
-    folder = tmp_path_factory.mktemp("project")
-    tiny_params(folder / "params.yaml", {"figures": figures_by_hand(folder)})
+    return make_project(tmp_path_factory.mktemp("project"), CONCEPTS)
+
+
+def make_project(folder: Path, concepts: Sequence[str]) -> Path:
+    """The same in a folder, with what a person is to look for."""
+    tiny_params(folder / "params.yaml", {"figures": figures_by_hand(folder, concepts)})
     for name in ("bedrooms", "faces"):
         network = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(3, name))
         network.save(folder / f"networks/{name}/generator.safetensors", {})
     return folder
 
 
-def figures_by_hand(folder: Path) -> dict[str, Any]:
+def figures_by_hand(folder: Path, concepts: Sequence[str]) -> dict[str, Any]:
     person = {"judge": str(folder / "faces.json"), "candidates": N_SAMPLES, "exemplars": 1}
-    sums = [dict(zip(("plus", "minus", "other"), CONCEPTS, strict=True))]
+    sums = [dict(zip(("plus", "minus", "other"), concepts, strict=True))]
     return {
         "windows": {"bedrooms": {"judge": str(folder / "bedrooms.json"), "samples": N_SAMPLES}},
         "arithmetic": {"faces": {**person, "sums": sums}},
@@ -46,14 +51,22 @@ def figures_by_hand(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def address(project: Path) -> Iterator[str]:
+    with served(project) as address:
+        yield address
+
+
+@contextmanager
+def served(project: Path) -> Iterator[str]:
     """A running page."""
     server = listen(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)), 0)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def draw_figure(stage: str, name: str, project: Path) -> dict[str, Any]:
@@ -133,6 +146,29 @@ def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it
     assert "2 boxes on 17 %" in draw_figure("draw_windows", "bedrooms", project)["sentence"]
     assert draw_figure("draw_arithmetic", "faces", project)["sums_drawn"] == 1
     assert "still to be chosen: looking left: 0 of 1" in draw_figure("draw_turn", "faces", project)["sentence"]
+
+
+def test_hostile_text_is_shown_as_text(browser: Any, tmp_path: Path) -> None:
+    """What a person is to look for is a parameter, and may come from somebody else."""
+    hostile = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", '"><svg onload=alert(3)> & co']
+    with served(make_project(tmp_path, hostile)) as address:
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        alerts: list[str] = []
+        page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+        page.goto(address)
+        page.get_by_role("button", name="faces").click()
+        for number, text in enumerate(hostile):
+            page.get_by_role("button", name=f"{text}: 0 of 1").click()
+            page.locator(".sample").nth(number).click()
+            page.get_by_role("button", name=f"{text}: 1 of 1").wait_for()
+        says(page, "Saved")
+        assert page.locator(".sample .words").all_inner_texts()[:3] == hostile
+        assert alerts == []
+        assert page.locator("script:not([src]), img[src=x], [onload], [onerror]").count() == 0
+        page.close()
+    assert json.loads((tmp_path / "faces.json").read_text())["concepts"] == {
+        text: [number] for number, text in enumerate(hostile)
+    }
 
 
 def test_the_mouse_moves_a_box_and_drags_its_corner(browser: Any, project: Path, address: str) -> None:
