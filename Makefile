@@ -10,6 +10,7 @@ READY := $(VENV)/.installed
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 PRESET ?= demo
 GPU ?= none
+GPUS ?= 1
 
 # The engines' commands say `python`, so the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -92,8 +93,8 @@ preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
 
-plan: $(READY) ## what a run of PRESET will take; GPU=none|a100|h100
-	@python -m workflow.plan --params workflow/presets/$(PRESET).yaml --gpu $(GPU)
+plan: $(READY) ## what a run of PRESET will take on CORES cores and GPUS of GPU=none|a100|h100
+	@python -m workflow.plan --params workflow/presets/$(PRESET).yaml --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
 
 .PHONY: reliability audit
 

@@ -24,7 +24,8 @@ WHITENING_FLOOR = 0.1  # added to the eigenvalues of the patches' covariance [pa
 VARIANCE_FLOOR = 0.01  # added to a feature's variance when it is standardised [paper]
 QUADRANTS = 4
 MIDDLE_GREY = 127.5
-ASSIGNED_A_BLOCK = 8192
+# Distances at a time, each of which is gone through several times: a CPU's cache holds them, a GPU wants more.
+DISTANCES_A_BLOCK = {"cpu": 2**20, "cuda": 2**27}
 Patches = npt.NDArray[np.float32]
 
 
@@ -52,10 +53,15 @@ def whitening(patches: Tensor) -> tuple[Tensor, Tensor]:
     return mean, matrix.to(patches)
 
 
+def at_once(device: torch.device, distances: int) -> int:
+    """How many rows of so many distances each are looked at together."""
+    return max(1, DISTANCES_A_BLOCK[device.type] // distances)
+
+
 def nearest_centroid(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """The place (n,) of each point's nearest centroid, and the squared distance (n,)."""
     places, squares = [], []
-    for block in points.split(ASSIGNED_A_BLOCK):
+    for block in points.split(at_once(points.device, len(centroids))):
         nearness, place = (block @ centroids.T - centroids.square().sum(1) / 2).max(1)
         places.append(place)
         squares.append(block.square().sum(1) - 2 * nearness)
@@ -101,8 +107,8 @@ class KmeansFeatures:
         """Triangle activations summed over quadrants, not standardised: (N, 4 K)."""
         whitened = self.whitened(torch.from_numpy(np.array(images_uint8)).to(self.centroids.device))
         # Distances stay the same when both sides are moved: cheaper than moving every patch.
-        activations = triangle(whitened.flatten(0, 2), self.centroids + self.shift).view(*whitened.shape[:3], -1)
-        return quadrant_sums(activations).flatten(1)
+        centroids = self.centroids + self.shift
+        return torch.stack([triangle_sums(part, centroids) for part in quadrants(whitened)], 1).flatten(1)
 
     def whitened(self, images_uint8: Tensor) -> Tensor:
         """The whitened patch at every position, still with the mean of all patches: (N, H, W, C) -> (N, H', W', P).
@@ -138,10 +144,18 @@ def triangle(points: Tensor, centroids: Tensor) -> Tensor:
     return distances.neg_().sub_(distances.mean(1, keepdim=True)).clamp_(min=0)
 
 
-def quadrant_sums(activations: Tensor) -> Tensor:
-    """(N, H, W, K) -> (N, 4, K): upper left, upper right, lower left, lower right."""
-    middle_y, middle_x = activations.shape[1] // 2, activations.shape[2] // 2
-    halves = (activations[:, :middle_y], activations[:, middle_y:])
-    return torch.stack(
-        [part.sum((1, 2)) for half in halves for part in (half[:, :, :middle_x], half[:, :, middle_x:])], 1
-    )
+def triangle_sums(points: Tensor, centroids: Tensor) -> Tensor:
+    """Triangle activations summed over some places of each image: (N, H, W, P) -> (N, K), in blocks of images."""
+    places = points.flatten(1, 2)
+    sums = [
+        triangle(block.flatten(0, 1), centroids).unflatten(0, block.shape[:2]).sum(1)
+        for block in places.split(at_once(points.device, places.shape[1] * len(centroids)))
+    ]
+    return torch.cat(sums)
+
+
+def quadrants(values: Tensor) -> list[Tensor]:
+    """(N, H, W, P) -> upper left, upper right, lower left, lower right."""
+    middle_y, middle_x = values.shape[1] // 2, values.shape[2] // 2
+    halves = (values[:, :middle_y], values[:, middle_y:])
+    return [part for half in halves for part in (half[:, :, :middle_x], half[:, :, middle_x:])]

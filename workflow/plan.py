@@ -1,8 +1,9 @@
-"""What a run of the DAG will take, before it is started: `make plan PRESET=paper GPU=a100`.
+"""What a run of the DAG will take, before it is started: `make plan PRESET=paper GPU=a100 GPUS=4 CORES=64`.
 
 A line for each kind of stage: jobs, images, hours of its longest job, core-hours and GPU-hours of all its jobs (cores
-and GPUs count for as long as they are reserved), what it leaves on the disk, and how much it needs of the time that the
-job asks its scheduler for (`meta.runtime`). Below: the sums, the longest chain of jobs (no cluster is faster than
+and GPUs count for as long as they are reserved), bytes that it reads of what other stages made, bytes that it leaves on
+the disk, and how much it needs of the time that the job asks its scheduler for (`meta.runtime`). Below: the sums, the
+hours on a cluster of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster than
 that), and the rates. Work comes from params.yaml (`workflow/work.py`); rates and the sizes of raw sets, which are taken
 to be whole, from `workflow/rates.yaml`.
 
@@ -11,6 +12,8 @@ Input: a preset, or the params.yaml of the checkout. A stage that asks for a GPU
 """
 
 import argparse
+import heapq
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -53,11 +56,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
     parser.add_argument("--gpu", default="none", help="a GPU of workflow/rates.yaml, or none (default: %(default)s)")
+    parser.add_argument("--gpus", type=int, default=1, help="how many of them there are (default: %(default)s)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of all nodes (default: %(default)s)")
     options = parser.parse_args(arguments)
+    if min(options.gpus, options.cores) < 1:
+        raise InputError("--gpus and --cores: 1 or more")
     rates = read_yaml(RATES)
     jobs = plan(Path(), options.params, rates, options.gpu)
     print(*table(jobs), sep="\n")
-    print(*totals(jobs), sep="\n")
+    print(*totals(jobs, options.cores, options.gpus), sep="\n")
     print(*basis(rates, options.gpu), sep="\n")
 
 
@@ -105,50 +112,112 @@ def seconds_of(work: Work, workers: int, rates: Mapping[str, Any], gpu: str) -> 
     return float(work.core_seconds + computing + work.minibatches * rates["minibatch_seconds"] + writing)
 
 
+def predecessors(jobs: Iterable[Job]) -> dict[str, list[Job]]:
+    """The jobs that each job waits for, by its name."""
+    jobs = list(jobs)
+    by_output = {path: job for job in jobs for path in job.stage.outputs}
+    waits_for = {}
+    for job in jobs:
+        before = {by_output[path].stage.name: by_output[path] for path in job.stage.inputs if path in by_output}
+        waits_for[job.stage.name] = list(before.values())
+    return waits_for
+
+
 def longest_chain(jobs: Iterable[Job]) -> tuple[float, list[str]]:
     """Seconds of the longest chain of jobs that wait for each other, and their names."""
-    by_output = {path: job for job in jobs for path in job.stage.outputs}
+    jobs = list(jobs)
+    before = predecessors(jobs)
     found: dict[str, tuple[float, list[str]]] = {}
 
     def chain(job: Job) -> tuple[float, list[str]]:
         if job.stage.name not in found:
-            before = [chain(by_output[path]) for path in job.stage.inputs if path in by_output]
-            seconds, names = max(before, default=(0.0, []))
+            seconds, names = max((chain(earlier) for earlier in before[job.stage.name]), default=(0.0, []))
             found[job.stage.name] = (seconds + job.seconds, [*names, job.stage.name])
         return found[job.stage.name]
 
-    return max(chain(job) for job in by_output.values())
+    return max(chain(job) for job in jobs)
+
+
+def seconds_on(jobs: Iterable[Job], cores: int, gpus: int) -> float:
+    """Seconds of all jobs on so many cores and GPUs: whenever some are free, the job goes first that most waits for.
+
+    A job that asks for more cores than there are gets all, as under Snakemake. Raises InputError where one asks for
+    more GPUs. Memory, and on which nodes the cores are, is not looked at.
+    """
+    jobs = list(jobs)
+    before, by_name = predecessors(jobs), {job.stage.name: job for job in jobs}
+    needs = {job.stage.name: (min(job.stage.threads, cores), job.stage.gpu if job.on_gpu else 0) for job in jobs}
+    for name, (_, wanted) in needs.items():
+        if wanted > gpus:
+            raise InputError(f"{name} asks for {wanted} GPUs, and there are {gpus}")
+    urgency = seconds_to_the_end(jobs, before)
+    waiting, ended, now = sorted(by_name, key=lambda name: -urgency[name]), set[str](), 0.0
+    running: list[tuple[float, str]] = []
+    while waiting or running:
+        for name in [name for name in waiting if {job.stage.name for job in before[name]} <= ended]:
+            if needs[name][0] <= cores and needs[name][1] <= gpus:
+                cores, gpus = cores - needs[name][0], gpus - needs[name][1]
+                waiting.remove(name)
+                heapq.heappush(running, (now + by_name[name].seconds, name))
+        now, name = heapq.heappop(running)
+        cores, gpus = cores + needs[name][0], gpus + needs[name][1]
+        ended.add(name)
+    return now
+
+
+def seconds_to_the_end(jobs: list[Job], before: Mapping[str, list[Job]]) -> dict[str, float]:
+    """Seconds of the longest chain that begins with each job, by its name."""
+    after: dict[str, list[Job]] = {job.stage.name: [] for job in jobs}
+    for job in jobs:
+        for earlier in before[job.stage.name]:
+            after[earlier.stage.name].append(job)
+    found: dict[str, float] = {}
+
+    def chain(job: Job) -> float:
+        if job.stage.name not in found:
+            found[job.stage.name] = job.seconds + max(map(chain, after[job.stage.name]), default=0.0)
+        return found[job.stage.name]
+
+    return {job.stage.name: chain(job) for job in jobs}
 
 
 def table(jobs: Iterable[Job]) -> list[str]:
     """A line for each kind of stage, in the DAG's order."""
+    jobs = list(jobs)
+    before = predecessors(jobs)
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.stage.name.split("@")[0], []).append(job)
-    head = f"{'stage':24}{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'of limit':>10}"
-    return [head, *(line_of(name, group) for name, group in groups.items())]
+    head = (
+        f"{'stage':24}{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB read':>9}{'GB left':>9}"
+        f"{'of limit':>10}"
+    )
+    return [head, *(line_of(name, group, before) for name, group in groups.items())]
 
 
-def line_of(name: str, jobs: list[Job]) -> str:
+def line_of(name: str, jobs: list[Job], before: Mapping[str, list[Job]]) -> str:
     """One kind of stage in a line."""
+    read = sum(earlier.work.written_bytes for job in jobs for earlier in before[job.stage.name])
     longest = max(job.seconds for job in jobs) / HOUR
     of_limit = max(job.seconds / 60 / job.stage.runtime_minutes for job in jobs)
     return (
         f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
-        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}"
+        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}{read / GIGA:9.2f}"
         f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{of_limit:10.0%}"
     )
 
 
-def totals(jobs: list[Job]) -> list[str]:
-    """The sums, and the least time that a run takes on however many machines."""
+def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
+    """The sums, the time on a cluster of this size, and the least time that a run takes on however many machines."""
     seconds, names = longest_chain(jobs)
+    size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.on_gpu for job in jobs) else "")
     return [
         f"sum: {len(jobs)} jobs, {sum(job.core_hours for job in jobs):,.1f} core-hours, "
         f"{sum(job.gpu_hours for job in jobs):,.1f} GPU-hours, "
         f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data",
-        f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; "
-        f"the longest chain: {seconds / HOUR:,.2f} h ({' -> '.join(names)})",
+        f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} that nobody else uses: "
+        f"{seconds_on(jobs, cores, gpus) / HOUR:,.2f} h; the longest chain: {seconds / HOUR:,.2f} h "
+        f"({' -> '.join(names)})",
     ]
 
 

@@ -16,12 +16,12 @@ from typing import NamedTuple
 from tests.cluster.slurm import PATIENCE_SECONDS, Cluster, wait_for
 from tests.cluster.sweeps import KEY, LOSS, Sweep
 from tests.cluster.training import (
+    ASIDE,
+    ON_TWO_NODES,
     PROFILE,
     RULE,
     SOONER,
     STAGE,
-    TWO_NODES,
-    WITHOUT_GPU,
     CaughtTraining,
     has_reached,
     thaw,
@@ -84,7 +84,7 @@ def case_step_killed(faults: Faults) -> None:
 
 def case_time_limit(faults: Faults) -> None:
     """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
-    training = faults.catch("time_limit", "--set-resources", WITHOUT_GPU, f"{RULE}:slurm_extra='--signal=USR1@300'")
+    training = faults.catch("time_limit", *ASIDE, f"{RULE}:slurm_extra='--signal=USR1@300'")
     trainers, job = training.freeze(), training.running_job()
     # Until here the machine may have taken any time. With less than five minutes left the warning is due at once, which
     # Slurm sees within half a minute; the rest is there for a machine that stands still for a while.
@@ -116,12 +116,12 @@ def case_too_little_memory(faults: Faults) -> None:
 
 def case_two_processes(faults: Faults) -> None:
     """Two processes share each batch in one job with two cores; a warning stops both, and a second job goes on."""
-    stopped_together(faults, "two_processes", {"first"}, "2")
+    stopped_together(faults, "two_processes", {"second"}, "2")
 
 
 def case_two_nodes(faults: Faults) -> None:
     """The same with a node for each process."""
-    stopped_together(faults, "two_nodes", {"first", "second"}, "4", "--set-resources", WITHOUT_GPU, *TWO_NODES)
+    stopped_together(faults, "two_nodes", {"first", "second"}, "4", *ON_TWO_NODES)
 
 
 def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *options: str) -> None:
@@ -143,7 +143,7 @@ def case_interrupted(faults: Faults) -> None:
     training.freeze()
     os.killpg(training.snakemake.pid, signal.SIGINT)
     assert training.snakemake.wait(PATIENCE_SECONDS) != 0
-    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"])
+    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"], pause=1.0)
     training.start()
     training.finish()
     faults.assert_same_bytes(training)
@@ -161,7 +161,7 @@ def case_snakemake_killed(faults: Faults) -> None:
     assert "--unlock" in training.said.read_text()
 
     faults.cluster.ask("scancel", job)
-    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"])
+    wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"], pause=1.0)
     subprocess.run(["snakemake", "--unlock"], cwd=training.folder, env=faults.environment, check=True)
     training.start()
     training.finish()

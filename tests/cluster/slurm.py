@@ -1,8 +1,10 @@
 """A real Slurm on loopback, for tests: munged, slurmctld and two slurmd, started by hand and stopped by pid.
 
-The first node claims 16 CPUs, 512 GB and one GPU (an empty file), whatever the machine has, so that jobs queue as they
+The first node claims 16 CPUs, 512 GB and two GPUs (empty files), whatever the machine has, so that jobs queue as they
 do elsewhere (but are looked at every second); a job that takes more memory than it asked for is killed within seconds.
-The second, in the partition `pair` with the first, is there for jobs of two nodes, and is the same machine once more.
+The second is the same machine once more: for jobs of two nodes, in the partition `pair`, and alone, in the partition
+`side`, for jobs that need no GPU. On the first they would stand behind those that wait for one: Slurm keeps whole nodes
+free for the first in the queue.
 The plugin's job step forgets SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end,
 never somebody's own file.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
 NODES = ("first", "second")
+GPUS = 2  # of the first node: one would be busy with one short job after the other, and the machine idle
 START_SECONDS = 60.0
 PATIENCE_SECONDS = 300.0  # of a machine that is busy with everything else that the tests do
 FOLDER_PREFIX = "slurm-test-"
@@ -55,9 +58,10 @@ ReturnToService=2
 MinJobAge=3600
 MessageTimeout=10
 SlurmdParameters=config_overrides
-NodeName=first NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 RealMemory=512000 Gres=gpu:1 State=UNKNOWN
+NodeName=first NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 RealMemory=512000 Gres=gpu:{gpus}
 NodeName=second NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=512000 State=UNKNOWN
 PartitionName=main Nodes=first Default=YES MaxTime=INFINITE State=UP
+PartitionName=side Nodes=second MaxTime=INFINITE State=UP
 PartitionName=pair Nodes=first,second MaxTime=INFINITE State=UP
 """
 
@@ -100,12 +104,12 @@ def free_ports(count: int) -> list[int]:
         return [listening.getsockname()[1] for listening in sockets]
 
 
-def wait_for(what: str, reached: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+def wait_for(what: str, reached: Callable[[], object], seconds: float = PATIENCE_SECONDS, pause: float = 0.1) -> None:
     """Waits until something is so; an AssertionError that names it where it takes too long."""
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline, f"after {seconds:.0f} s: not yet {what}"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 class Cluster:
@@ -119,10 +123,14 @@ class Cluster:
 
     def start(self) -> None:
         """Brings everything up and waits until the node takes jobs."""
-        (self.folder / "gpu0").touch()
+        devices = [self.folder / f"gpu{number}" for number in range(GPUS)]
+        for device in devices:
+            device.touch()
         (self.folder / "state").mkdir()
-        (self.folder / "gres.conf").write_text(f"NodeName=first Name=gpu File={self.folder}/gpu0\n")
-        config = CONFIG.format(folder=self.folder, host=self.host, ports=free_ports(3))
+        (self.folder / "gres.conf").write_text(
+            "".join(f"NodeName=first Name=gpu File={device}\n" for device in devices)
+        )
+        config = CONFIG.format(folder=self.folder, host=self.host, ports=free_ports(3), gpus=GPUS)
         (self.folder / "slurm.conf").write_text(config)
         SYSTEM_CONFIG.parent.mkdir(exist_ok=True)
         SYSTEM_CONFIG.symlink_to(self.folder / "slurm.conf")

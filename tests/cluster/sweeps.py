@@ -10,6 +10,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tests.cluster.slurm import Cluster, wait_for
+from tests.cluster.training import SIDE
 from tests.dag.conftest import commit_everything
 from workflow.params import read_yaml
 
@@ -40,7 +41,7 @@ class Sweep:
     def submit(self, rate: float) -> str:
         """One job that is a whole experiment; returns its number."""
         experiment = f"dvc --wait-for-lock exp run --temp -n rate-{rate} -S {KEY}={rate} {TARGET}"
-        options = ["--mem=4G", "--time=60", f"--output={self.folder}/rate-{rate}.log"]
+        options = [f"--partition={SIDE}", "--mem=4G", "--time=60", f"--output={self.folder}/rate-{rate}.log"]
         return self.run(self.folder, "sbatch", "--parsable", *options, "--wrap", experiment).strip()
 
     def wait(self, numbers: Sequence[str]) -> None:
@@ -49,7 +50,7 @@ class Sweep:
         def states() -> dict[str, str]:
             return {job["JobId"]: job["JobState"] for job in self.cluster.jobs() if job["JobId"] in numbers}
 
-        wait_for("experiments at their end", lambda: set(states().values()) <= ENDED, SECONDS)
+        wait_for("experiments at their end", lambda: set(states().values()) <= ENDED, SECONDS, pause=2.0)
         said = [path.read_text() for path in self.folder.glob("rate-*.log")]
         assert states() == dict.fromkeys(numbers, "COMPLETED"), "\n".join(said)
 

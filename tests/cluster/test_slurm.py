@@ -7,15 +7,15 @@ latter, while the former is at work: `tests/cluster/faults.py`.
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster.faults import CASES, Case, Faults, case_sweep
-from tests.cluster.slurm import Cluster
-from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, thaw
+from tests.cluster.slurm import GPUS, Cluster
+from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, CaughtTraining, thaw
 from tests.dag.conftest import tiny_checkout
 from tests.dag.reliability import Happened
 from tests.dag.tiny import digests
@@ -62,7 +62,7 @@ def whole_run(on_cluster: Future[Path], cluster: Cluster) -> list[dict[str, str]
     return [job for job in cluster.jobs() if job["WorkDir"] == str(folder)]
 
 
-@pytest.mark.usefixtures("outcomes")
+@pytest.mark.usefixtures("outcomes", "frozen")
 def test_the_whole_dag_gives_the_same_bytes_as_without_a_cluster(
     on_cluster: Future[Path], here: Future[Path], root: Path
 ) -> None:
@@ -93,9 +93,20 @@ def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Future[Path], w
     stages = {f"rule_{stage.rule}": stage for stage in dag.resolved_stages(on_cluster.result()).values()}
     for job in whole_run:
         assert ("gpu" in job.get("TresPerJob", "")) == (stages[job["Comment"]].gpu > 0), job["Comment"]
-    with_gpu = sorted((job["StartTime"], job["EndTime"]) for job in whole_run if "gpu" in job.get("TresPerJob", ""))
+    with_gpu = [job for job in whole_run if "gpu" in job.get("TresPerJob", "")]
     assert len(with_gpu) > 10
-    assert all(end <= start for (_, end), (start, _) in pairwise(with_gpu)), "there is one GPU"
+    running = [sum(job["StartTime"] <= start["StartTime"] < job["EndTime"] for job in with_gpu) for start in with_gpu]
+    assert max(running) <= GPUS
+    waited = [
+        job for job in with_gpu if job["StartTime"] > job["EligibleTime"] and job["StartTime"] in ends_of(with_gpu)
+    ]
+    assert waited, "some began when another gave its GPU back"
+
+
+def ends_of(jobs: list[dict[str, str]]) -> set[str]:
+    """The seconds at which jobs ended, and those after."""
+    ends = [datetime.fromisoformat(job["EndTime"]) for job in jobs]
+    return {(end + timedelta(seconds=later)).isoformat() for end in ends for later in (0, 1)}
 
 
 def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
@@ -139,6 +150,20 @@ def test_case_sweep(outcomes: dict[str, Future[None]]) -> None:
     outcomes["case_sweep"].result()
 
 
+@pytest.fixture(scope="module")
+def frozen(
+    faults: Future[Faults], threads: ThreadPoolExecutor, request: pytest.FixtureRequest
+) -> Future[tuple[CaughtTraining, list[int]]] | None:
+    """A training job that stands still until the cluster's daemons may be killed, where that was asked for."""
+
+    def freeze() -> tuple[CaughtTraining, list[int]]:
+        training = faults.result().catch("slurmd")
+        return training, training.freeze()
+
+    asked = any(item.name == test_a_job_survives_the_death_of_slurmd.__name__ for item in request.session.items)
+    return threads.submit(freeze) if asked else None
+
+
 @pytest.fixture
 def quiet(faults: Future[Faults], outcomes: dict[str, Future[None]]) -> Faults:
     """When nobody else needs the cluster's daemons any more."""
@@ -147,11 +172,12 @@ def quiet(faults: Future[Faults], outcomes: dict[str, Future[None]]) -> Faults:
     return faults.result()
 
 
-def test_a_job_survives_the_death_of_slurmd(quiet: Faults, happened: Happened) -> None:
-    training = quiet.catch("slurmd")
-    trainers = training.freeze()
-    quiet.cluster.kill("slurmd.first")
-    quiet.cluster.start_node("first")
+def test_a_job_survives_the_death_of_slurmd(
+    quiet: Faults, frozen: Future[tuple[CaughtTraining, list[int]]], happened: Happened
+) -> None:
+    training, trainers = frozen.result()
+    quiet.cluster.kill("slurmd.second")
+    quiet.cluster.start_node("second")
     thaw(trainers)
     training.finish()
     assert [job["JobState"] for job in training.jobs()] == ["COMPLETED"]

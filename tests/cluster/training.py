@@ -22,15 +22,18 @@ RULE, STAGE = "train_dcgan_bedrooms", "train_dcgan@bedrooms"
 # Polled sooner than the profile says: a test's jobs take seconds. One GPU is enough for cases that run side by side.
 PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
-WITHOUT_GPU = f"{RULE}:gpu=0"
+SIDE = "side"  # the partition without GPUs
+ASIDE = ("--set-resources", f"{RULE}:gpu=0", f"{RULE}:slurm_partition={SIDE}")
 # What a person sets in the profile for a job of two nodes.
-TWO_NODES = (f"{RULE}:nodes=2", f"{RULE}:tasks=2", f"{RULE}:mpi=1", f"{RULE}:slurm_partition=pair")
+ON_TWO_NODES = ("--set-resources", f"{RULE}:gpu=0", f"{RULE}:slurm_partition=pair") + tuple(
+    f"{RULE}:{name}" for name in ("nodes=2", "tasks=2", "mpi=1")
+)
 JOB_SECONDS = 900.0  # on a machine that has much else to do
 
 
 def with_longer_training(folder: Path, processes: int) -> None:
     """Rewrites params.yaml: seconds of training, a checkpoint after every interval."""
-    longer = {"bedrooms": {"epochs": 12, "curve_interval": 4, "checkpoint_seconds": 0.001, "processes": processes}}
+    longer = {"bedrooms": {"epochs": 6, "curve_interval": 4, "checkpoint_seconds": 0.001, "processes": processes}}
     tiny_params(folder / "params.yaml", {**FURTHER, "train": {**FURTHER["train"], **longer}})
 
 
@@ -40,7 +43,9 @@ class CaughtTraining:
     def __init__(self, folder: Path, cluster: Cluster, environment: Mapping[str, str], *options: str) -> None:
         self.folder, self.cluster = folder, cluster
         self.said = folder / "said.txt"
-        self.command = [*PROFILE, *SOONER, RULE, *(options or ("--set-resources", WITHOUT_GPU))]
+        # A test that a shell runs in the background ignores Ctrl-C, and so would everything that it starts.
+        with_ctrl_c = ("env", "--default-signal=INT")
+        self.command = [*with_ctrl_c, *PROFILE, *SOONER, RULE, *(options or ASIDE)]
         self.environment = dict(environment)
         self.start()
 

@@ -11,7 +11,7 @@ from dcgan.files import InputError
 from dcgan.networks import Discriminator, Generator
 from workflow.flops import discriminator_flop, generator_flop
 from workflow.params import load_params, read_yaml
-from workflow.plan import RATES, Job, longest_chain, main, plan
+from workflow.plan import RATES, Job, longest_chain, main, plan, seconds_on, table
 
 DEMO_RUN = Path(__file__).with_name("demo_seconds.tsv")
 LONG_SECONDS = 7.0  # what is shorter is mostly the start of the job
@@ -94,6 +94,30 @@ def test_the_longest_chain_is_a_path_through_the_dag(root: Path) -> None:
         assert set(by_name[before].stage.outputs) & set(by_name[after].stage.inputs)
 
 
+def test_a_cluster_of_one_core_works_one_after_the_other_and_a_large_one_as_fast_as_the_chain(root: Path) -> None:
+    jobs = preset(root, "paper", "a100")
+    times = [seconds_on(jobs, cores, gpus) for cores, gpus in ((1, 4), (32, 4), (64, 16), (10_000, 1_000))]
+    assert times[0] == pytest.approx(sum(job.seconds for job in jobs))
+    assert times == sorted(times, reverse=True) and times[1] < 0.9 * times[0]
+    assert times[-1] == pytest.approx(longest_chain(jobs)[0])
+
+
+def test_gpus_are_what_jobs_wait_for(root: Path) -> None:
+    jobs = preset(root, "paper", "a100")
+    on_gpus = sum(job.seconds * job.stage.gpu for job in jobs if job.on_gpu)
+    assert seconds_on(jobs, 10_000, 4) >= on_gpus / 4
+    with pytest.raises(InputError, match=r"asks for \d GPUs, and there are 0"):
+        seconds_on(jobs, 64, 0)
+
+
+def test_a_line_has_what_its_jobs_read_of_others(root: Path) -> None:
+    lines = {line.split()[0]: line.split() for line in table(preset(root, "paper"))}
+    written = {name: float(words[-2]) for name, words in lines.items() if name != "stage"}
+    read = {name: float(words[-3]) for name, words in lines.items() if name != "stage"}
+    assert read["export_lsun"] == 0 < read["drop_duplicates"]
+    assert read["drop_duplicates"] == pytest.approx(written["export_lsun"] + written["encode_images"], rel=0.01)
+
+
 def test_a_gpu_or_source_that_nobody_knows_is_an_error(root: Path) -> None:
     with pytest.raises(InputError, match="one of none, a100"):
         preset(root, "paper", "abacus")
@@ -105,7 +129,7 @@ def test_what_is_printed_names_sums_and_rates(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
-    main(["--params", "workflow/presets/paper.yaml", "--gpu", "a100"])
+    main(["--params", "workflow/presets/paper.yaml", "--gpu", "a100", "--gpus", "4", "--cores", "64"])
     said = capsys.readouterr().out
     for part in (
         "train_dcgan",
@@ -113,6 +137,7 @@ def test_what_is_printed_names_sums_and_rates(
         "GPU-hours",
         "GB on the disk",
         "longest chain",
+        "64 cores and 4 GPUs",
         "not measured",
         "GFLOP/s",
     ):

@@ -6,14 +6,16 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_sample_images
 
+from dcgan import kmeans
 from dcgan.kmeans import (
     KmeansFeatures,
     draw_patches,
     fit_centroids,
     nearest_centroid,
     normalize,
-    quadrant_sums,
+    quadrants,
     triangle,
+    triangle_sums,
     whitening,
 )
 from dcgan.pixels import Images
@@ -61,7 +63,16 @@ def test_triangle_is_zero_beyond_the_mean_distance() -> None:
 def test_quadrants_are_summed_apart() -> None:
     maps = torch.zeros(1, 27, 27, 1)
     maps[0, 0, 0], maps[0, 0, 26], maps[0, 26, 0], maps[0, 13, 13] = 1, 2, 3, 4
-    assert quadrant_sums(maps)[0, :, 0].tolist() == [1, 2, 3, 4]
+    assert [float(part.sum()) for part in quadrants(maps)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("distances", [1, 9 * 5 * 2, 2**20])
+def test_sums_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch, distances: int) -> None:
+    monkeypatch.setitem(kmeans.DISTANCES_A_BLOCK, "cpu", distances)
+    points = torch.randn(7, 3, 3, 4, generator=torch.Generator().manual_seed(1))
+    centroids = torch.randn(5, 4, generator=torch.Generator().manual_seed(2))
+    expected = [triangle(image.reshape(9, 4), centroids).sum(0) for image in points]
+    assert torch.allclose(triangle_sums(points, centroids), torch.stack(expected), atol=1e-5)
 
 
 def test_whitening_by_convolution_is_whitening_of_every_patch() -> None:
