@@ -11,7 +11,8 @@ perceptual hashes of 64 and 256 bits (imagehash.phash) with, for each, the large
 0.99.
 
 Recall: a copy counts as found when it and its original are represented by the same kept image. Precision: removed
-images whose kept one shows the same photo. Photos that are in the set twice to begin with are no mistakes: pairs whose
+images whose kept one shows the same photo; by kind, in the second row of each, of those where either is such a copy.
+Photos that are in the set twice to begin with are no mistakes: pairs whose
 64 x 64 pictures correlate above 0.95 count as the same photo. Look-alikes: of the 1,000 most similar pairs of
 different photos, how many are taken for the same.
 
@@ -164,10 +165,15 @@ class Planted:
         copies = np.flatnonzero(self.kind == kind)
         return float((found.kept[copies] == kept_for_photo[self.group[copies]]).mean())
 
-    def precision(self, found: Duplicates) -> float:
-        """Share of the removed images that show the same photo as the image kept for them."""
-        removed = found.removed
-        one, other = self.group[removed], self.group[found.kept[removed]]
+    def precision(self, found: Duplicates, kind: str | None = None) -> float:
+        """Share of the removed images, or of those that are copies of a kind or are removed for one, that show the same
+        photo as the image kept for them; 1 where there are none.
+        """
+        removed, kept = found.removed, found.kept[found.removed]
+        if kind is not None:
+            of_kind = (self.kind[removed] == kind) | (self.kind[kept] == kind)
+            removed, kept = removed[of_kind], kept[of_kind]
+        one, other = self.group[removed], self.group[kept]
         return float(((one == other) | (self.alike[one, other] > SAME_PHOTO)).mean()) if len(removed) else 1.0
 
     def confused(self, found: Duplicates) -> int:
@@ -180,9 +186,11 @@ class Planted:
         return int((kept_for_photo[first[top]] == kept_for_photo[second[top]]).sum())
 
     def report(self, name: str, found: Duplicates) -> None:
-        """Prints one row."""
+        """Prints a row of recalls and one of precisions."""
         recalls = "".join(f"{self.recall(found, kind):12.3f}" for kind in KINDS)
-        print(f"{name:26}{recalls}{self.precision(found):12.4f}{self.confused(found):13}", flush=True)
+        precisions = "".join(f"{self.precision(found, kind):12.4f}" for kind in KINDS)
+        print(f"{name:26}{recalls}{self.precision(found):12.4f}{self.confused(found):13}")
+        print(f"{'  precision by kind':26}{precisions}", flush=True)
 
 
 def fitted_codes(crops_uint8: Pixels, params: Params) -> Codes:

@@ -12,6 +12,7 @@ from dcgan.files import InputError
 from stages import digest_code
 from workflow import dag
 from workflow.imports import code_of
+from workflow.params import read_yaml
 
 META = {"threads": 1, "gpu": 0, "mem_mb": 1, "runtime": 1}
 
@@ -53,6 +54,15 @@ def test_stages_depend_on_the_code_that_they_run(root: Path) -> None:
 def test_every_stage_script_is_in_the_dag(root: Path) -> None:
     scripts = {path.stem for path in (root / "stages").glob("[a-z]*.py")}
     assert scripts == set(re.findall(r"-m stages\.(\w+) ", (root / "dvc.yaml").read_text()))
+
+
+def test_both_losses_of_every_network_are_plotted(root: Path) -> None:
+    plots = [plot for entry in read_yaml(root / "dvc.yaml")["plots"] for plot in entry.values()]
+    networks = read_yaml(root / "workflow/presets/demo.yaml")["train"]
+    expected = [{f"results/curves/{name}.csv": ["d_loss", "g_loss"]} for name in networks]
+    assert [plot["y"] for plot in plots] == expected
+    made = {path for stage in dag.resolve(root).values() for path in stage.outputs}
+    assert {path for plot in plots for path in plot["y"]} <= made
 
 
 def test_lists_of_code_name_every_file_and_what_is_in_it(root: Path, tmp_path: Path) -> None:

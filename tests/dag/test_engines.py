@@ -123,4 +123,4 @@ def test_experiments_compare_offline(under_dvc: Path, run: Run) -> None:
 
     run(under_dvc, "dvc", "plots", "diff", "--out", "plots", "HEAD", "workspace")
     page = (under_dvc / "plots" / "index.html").read_text()
-    assert "curves_bedrooms_csv" in page
+    assert "bedrooms, losses" in page and "d_loss" in page
