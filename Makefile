@@ -85,9 +85,9 @@ report: $(READY) ## results/report.html anew, out of the results in the checkout
 compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
 	@python -m workflow.compare $(EXPERIMENTS)
 
-overview: $(READY) ## README's picture and table out of the last run of the demo (needs Chromium)
-	@python -m workflow.overview
+overview: $(READY) ## README's table and picture out of the last run of the demo (needs Chromium)
 	@python -m workflow.readme_table
+	@python -m workflow.overview
 
 preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }

@@ -77,7 +77,7 @@ class EncodedPeerSet(Dataset[torch.Tensor]):
 
 
 def encoded(image_uint8: np.ndarray) -> bytes:
-    """JPEG of an image of LSUN's size, smooth as photographs are."""
+    """JPEG of an image of LSUN's size, as smooth as enlarging makes it."""
     large = cv2.resize(image_uint8, (ENCODED_SIDE, ENCODED_SIDE), interpolation=cv2.INTER_CUBIC)
     file = io.BytesIO()
     Image.fromarray(large).save(file, "JPEG", quality=ENCODED_QUALITY)
@@ -199,6 +199,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(args.deterministic, warn_only=True)
     torch.backends.cudnn.benchmark = not args.deterministic
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # the ceiling as the convolutions
     a, device = ARCHITECTURES[args.architecture], torch.device(args.device)
     shape = (args.images, a.image_size, a.image_size, a.channels)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -53,16 +53,17 @@ def whitening(patches: Tensor) -> tuple[Tensor, Tensor]:
     return mean, matrix.to(patches)
 
 
-def at_once(device: torch.device, distances: int) -> int:
+def at_once(device: torch.device, distances_a_row: int) -> int:
     """How many rows of so many distances each are looked at together."""
-    return max(1, DISTANCES_A_BLOCK[device.type] // distances)
+    return max(1, DISTANCES_A_BLOCK[device.type] // max(1, distances_a_row))
 
 
 def nearest_centroid(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """The place (n,) of each point's nearest centroid, and the squared distance (n,)."""
     places, squares = [], []
+    offsets = -centroids.square().sum(1) / 2
     for block in points.split(at_once(points.device, len(centroids))):
-        nearness, place = (block @ centroids.T - centroids.square().sum(1) / 2).max(1)
+        nearness, place = torch.addmm(offsets, block, centroids.T).max(1)
         places.append(place)
         squares.append(block.square().sum(1) - 2 * nearness)
     return torch.cat(places), torch.cat(squares)

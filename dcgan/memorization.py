@@ -10,6 +10,7 @@ Published number: none.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 BlockDistance = Callable[[Bytes, Bytes], Floats]
 BLOCK_ROWS = 4096
-CHANCE = 0.001  # of the verdict `memorized` for a generator whose samples lie like real images
+CHANCE = 0.001  # at most, of the verdict `memorized` for a generator whose samples lie like real images
 BITS_IN_BYTE = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
@@ -82,34 +83,39 @@ def copied_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
 
     `quantile` of the real images are as near by chance, so a share like it speaks for no copying, and 1 for a copier.
     """
-    threshold = np.quantile(reals.distances[:, 0], quantile)
-    return float((samples.distances[:, 0] < threshold).mean())
+    return float(suspicious(samples.distances[:, 0], reals.distances[:, 0], quantile).mean())
 
 
 def loneliness(found: Nearest) -> npt.NDArray[np.float64]:
     """Distance to the nearest over distance to the second nearest: near 1 in a crowd, near 0 for a copy.
 
-    Unlike the distance, this does not fall because an image is blurred, and so nearer to everything.
+    Unlike the distance, this does not fall because an image is blurred, and so nearer to everything. An exact copy is
+    at 0 even where the training images hold the same one twice.
     """
     first, second = found.distances[:, 0].astype(np.float64), found.distances[:, 1].astype(np.float64)
-    return np.divide(first, second, out=np.ones_like(first), where=second > 0)
+    return np.divide(first, second, out=np.zeros_like(first), where=first > 0)
 
 
 def closer_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
     """Like `copied_share`, by `loneliness` in place of the distance."""
-    threshold = np.quantile(loneliness(reals), quantile)
-    return float((loneliness(samples) < threshold).mean())
+    return float(suspicious(loneliness(samples), loneliness(reals), quantile).mean())
 
 
-def memorized(samples: Nearest, reals: Nearest, quantile: float) -> bool:
+def suspicious(values: npt.NDArray[Any], reals: npt.NDArray[Any], quantile: float) -> npt.NDArray[np.bool_]:
+    """Which values are below the real images' quantile, or 0, which an exact copy has wherever that lies."""
+    found: npt.NDArray[np.bool_] = (values < np.quantile(reals, quantile)) | (values == 0)
+    return found
+
+
+def memorized(samples: Nearest, reals: Nearest, quantile: float, chance: float = CHANCE) -> bool:
     """Whether more samples than chance allows are as lonely beside a training image as copies are: the verdict.
 
-    By Fisher's exact test, one-sided at `CHANCE`, of how many samples and how many held-out real images lie below the
-    real images' `quantile` of `loneliness`. So few samples or few real images make no verdict.
+    By Fisher's exact test, one-sided, of how many samples and how many held-out real images are below the real images'
+    `quantile` of `loneliness`. That these set the mark themselves does no harm: how many samples lie below a rank of
+    theirs has the same hypergeometric law if both were drawn alike. Few copies among few samples are not noticed: of
+    500, beside 500 real images, about 20 have to be copies.
     """
-    threshold = np.quantile(loneliness(reals), quantile)
-    table = [
-        [int((loneliness(found) < threshold).sum()), int((loneliness(found) >= threshold).sum())]
-        for found in (samples, reals)
-    ]
-    return bool(fisher_exact(table, alternative="greater").pvalue < CHANCE)
+    marks = loneliness(reals)
+    found = [suspicious(loneliness(of), marks, quantile) for of in (samples, reals)]
+    table = [[int(one.sum()) for one in found], [int((~one).sum()) for one in found]]
+    return bool(fisher_exact(table, alternative="greater").pvalue < chance)

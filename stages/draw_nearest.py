@@ -4,8 +4,9 @@ Inputs:  a generator; the image store it was trained on; the de-duplication's au
          params.yaml.
 Outputs: a PNG, a row a sample: the sample, its nearest training images in pixels, then those by binary code; a JSON
          with the distances of samples, and of real images held out of training, to their nearest training image,
-         medians, the share of samples that are suspiciously near, and the verdict `memorized`, which is true where
-         these are more than chance allows, in pixels or by code (see dcgan/memorization.py).
+         medians, the shares of samples and of real images that are suspiciously near (copied), and so near one
+         alone (closer), and the verdict `memorized`: more samples of the latter kind than chance allows, in pixels or
+         by code (see dcgan/memorization.py).
 Published: none; the paper argues from one epoch of training and from de-duplication.
 """
 
@@ -18,6 +19,7 @@ from dcgan.batches import split_rows
 from dcgan.drawing import beside, resized, title
 from dcgan.files import InputError, write_json
 from dcgan.memorization import (
+    CHANCE,
     Bytes,
     Nearest,
     closer_share,
@@ -59,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     write_png(args.figure, picture(samples, store.images, [in_pixels[0], in_codes[0]], section))
     write_json(
         args.metrics,
-        {"memorized": any(memorized(*space, section.quantile) for space in (in_pixels, in_codes))}
+        {"memorized": any(memorized(*space, section.quantile, CHANCE / 2) for space in (in_pixels, in_codes))}
         | {"samples": len(samples), "held_out_images": len(real), "training_images": len(training)}
         | figures("pixels", in_pixels[0], in_pixels[1], section.quantile)
         | figures("codes", in_codes[0], in_codes[1], section.quantile),
@@ -84,7 +86,9 @@ def figures(space: str, samples: Nearest, real: Nearest, quantile: float) -> dic
         f"{space}_median_distance": float(np.median(samples.distances[:, 0])),
         f"{space}_median_distance_real": float(np.median(real.distances[:, 0])),
         f"{space}_copied_share": copied_share(samples, real, quantile),
+        f"{space}_copied_share_real": copied_share(real, real, quantile),
         f"{space}_closer_share": closer_share(samples, real, quantile),
+        f"{space}_closer_share_real": closer_share(real, real, quantile),
     }
 
 

@@ -110,11 +110,13 @@ def guided(m: Metrics) -> str:
 
 def nearest(m: Metrics) -> str:
     """Memorization."""
+    shares = [
+        f"{percent(m[f'{space}_closer_share'], 1)} {words} (real images never trained on: "
+        f"{percent(m[f'{space}_closer_share_real'], 1)})"
+        for space, words in (("pixels", "in pixels"), ("codes", "by code"))
+    ]
     verdict = "training images are repeated" if m["memorized"] else "no more than by chance"
-    return (
-        f"{verdict}: {percent(m['pixels_copied_share'], 1)} of samples suspiciously near to a training image in "
-        f"pixels, {percent(m['codes_copied_share'], 1)} by code (real images never trained on: 1 %)"
-    )
+    return f"samples suspiciously near to one training image alone: {' and '.join(shares)}: {verdict}"
 
 
 def windows(m: Metrics) -> str:

@@ -33,10 +33,11 @@ def training_flop(a: Architecture, schedule: str) -> float:
 
     The generator's update: 3 passes of it and 2 of the discriminator, whose own gradients are not needed; the
     discriminator's: one pass of the generator, and 3 of its own on real and on generated images. `alternate` does one
-    of them for each image, `both` does both.
+    of them for each image, `both` does both, on the same generated images.
     """
-    both = 4 * generator_flop(a) + 8 * discriminator_flop(a)
-    return both if schedule == "both" else both / 2
+    if schedule == "both":
+        return 3 * generator_flop(a) + 8 * discriminator_flop(a)
+    return (4 * generator_flop(a) + 8 * discriminator_flop(a)) / 2
 
 
 def dense(widths: list[int]) -> float:

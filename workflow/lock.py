@@ -61,15 +61,24 @@ def hold(root: Path, engine: str) -> None:
         return
     take(root / ENGINE_LOCK, fcntl.LOCK_EX, f"{engine} (process {os.getpid()} on {platform.node()})")
     try:
+        refuse_orphans(root)
+        if engine == "snakemake" and (root / ".dvc").is_dir():
+            take(root / DVC_LOCK, fcntl.LOCK_EX)
+    except InputError:
+        KEPT.pop().close()  # until this process has ended the other engine's stages would find it taken
+        raise
+    os.environ[HOLDER] = engine
+
+
+def refuse_orphans(root: Path) -> None:
+    """Raises InputError while stages of an engine that was killed are still at work."""
+    try:
         with locked(root / STAGES_LOCK, fcntl.LOCK_EX):
             pass
     except Busy as error:
         raise InputError(
             "stages of an engine that has ended are still at work in this checkout; wait for them, or end them"
         ) from error
-    if engine == "snakemake" and (root / ".dvc").is_dir():
-        take(root / DVC_LOCK, fcntl.LOCK_EX)
-    os.environ[HOLDER] = engine
 
 
 def join(root: Path) -> None:

@@ -56,7 +56,7 @@ def check_demo(params: Params) -> None:
     """Raises InputError where the figures are of real bedrooms or real people."""
     real = [source for source in (params.export.source, params.crop_faces.source) if not source.startswith(DEMO)]
     if real:
-        raise InputError(f"README's picture is of the demo, this run is of {' and '.join(real)}")
+        raise InputError(f"README is of the demo, this run is of {' and '.join(real)}")
 
 
 def screenshot(report: Path) -> bytes:

@@ -1,11 +1,11 @@
 """What a run of the DAG will take, before it is started: `make plan PRESET=paper GPU=a100 GPUS=4 CORES=64`.
 
 A line for each kind of stage: jobs, images, hours of its longest job, core-hours and GPU-hours of all its jobs (cores
-and GPUs count for as long as they are reserved), bytes that it reads of what other stages made, bytes that it leaves on
-the disk, and how much it needs of the time that the job asks its scheduler for (`meta.runtime`). Below: the sums, the
-hours on a cluster of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster than
-that), and the rates. Work comes from params.yaml (`workflow/work.py`); rates and the sizes of raw sets, which are taken
-to be whole, from `workflow/rates.yaml`.
+and GPUs count for as long as they are reserved), what it leaves on the disk, and how much it needs of the time that the
+job asks its scheduler for (`meta.runtime`). A job that asks for more cores than there are gets all. Below: the sums,
+the hours on a cluster of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster
+than that), and the rates. Work comes from params.yaml (`workflow/work.py`); rates and the sizes of raw sets, which are
+taken to be whole, from `workflow/rates.yaml`.
 
 Input: a preset, or the params.yaml of the checkout. A stage that asks for a GPU uses one with `--gpu NAME`; with
 `--gpu none` everything runs on its threads.
@@ -38,17 +38,18 @@ class Job:
     stage: dag.Stage
     work: Work
     seconds: float
-    on_gpu: bool
+    cores: int
+    gpus: int
 
     @property
     def core_hours(self) -> float:
         """Cores that are reserved, for as long as they are."""
-        return self.stage.threads * self.seconds / HOUR
+        return self.cores * self.seconds / HOUR
 
     @property
     def gpu_hours(self) -> float:
         """GPUs that are reserved, for as long as they are."""
-        return self.stage.gpu * self.seconds / HOUR if self.on_gpu else 0.0
+        return self.gpus * self.seconds / HOUR
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,24 +63,27 @@ def main(arguments: list[str] | None = None) -> None:
     if min(options.gpus, options.cores) < 1:
         raise InputError("--gpus and --cores: 1 or more")
     rates = read_yaml(RATES)
-    jobs = plan(Path(), options.params, rates, options.gpu)
+    jobs = plan(Path(), options.params, rates, options.gpu, options.cores)
     print(*table(jobs), sep="\n")
     print(*totals(jobs, options.cores, options.gpus), sep="\n")
     print(*basis(rates, options.gpu), sep="\n")
 
 
-def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str) -> list[Job]:
-    """Every job of the DAG of root/dvc.yaml with these parameters; raises InputError for an unknown GPU."""
+def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str, cores: int) -> list[Job]:
+    """Every job of the DAG of root/dvc.yaml with these parameters, on machines of so many cores in all.
+
+    Raises InputError for an unknown GPU.
+    """
     if gpu != "none" and gpu not in rates["gpus"]:
         raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
     params = load_params(params_path)
     scale = Scale(params, rates)
     jobs = []
     for stage in stages_with(root, params_path).values():
-        work, on_gpu = stage_work(stage.name, scale), gpu != "none" and stage.gpu > 0
-        workers = stage.gpu if on_gpu else threads_of(stage, params)
-        seconds = seconds_of(work, workers, rates, gpu if on_gpu else "")
-        jobs.append(Job(stage, work, seconds, on_gpu))
+        work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
+        threads = min(threads_of(stage, params), cores)
+        seconds = seconds_of(work, threads, gpus, rates, gpu)
+        jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus))
     return jobs
 
 
@@ -96,20 +100,21 @@ def threads_of(stage: dag.Stage, params: Params) -> int:
     return stage.threads if stage.threads >= params.run.threads else 1
 
 
-def seconds_of(work: Work, workers: int, rates: Mapping[str, Any], gpu: str) -> float:
-    """Seconds of one job: what one thread does, what all threads or all GPUs compute, what is written."""
+def seconds_of(work: Work, threads: int, gpus: int, rates: Mapping[str, Any], gpu: str) -> float:
+    """Seconds of one job: what one thread does, what all threads do, what they or all GPUs compute, what is written."""
     gflops = rates["gflops_a_thread"]
-    if gpu:
-        computing = (work.training_gflop + work.large_gflop + work.matrix_gflop) / (rates["gpus"][gpu] * workers)
+    if gpus:
+        computing = (work.training_gflop + work.large_gflop + work.matrix_gflop) / (rates["gpus"][gpu] * gpus)
     else:
         parts = (
             work.training_gflop / gflops["training"],
             work.large_gflop / gflops["large"],
             work.matrix_gflop / gflops["matrix"],
         )
-        computing = sum(parts) / workers
+        computing = sum(parts) / threads
+    alone = work.core_seconds + work.minibatches * rates["minibatch_seconds"]
     writing = work.written_bytes / MEGA / rates["disk_megabytes_a_second"]
-    return float(work.core_seconds + computing + work.minibatches * rates["minibatch_seconds"] + writing)
+    return float(alone + work.shared_core_seconds / threads + computing + writing)
 
 
 def predecessors(jobs: Iterable[Job]) -> dict[str, list[Job]]:
@@ -141,27 +146,30 @@ def longest_chain(jobs: Iterable[Job]) -> tuple[float, list[str]]:
 def seconds_on(jobs: Iterable[Job], cores: int, gpus: int) -> float:
     """Seconds of all jobs on so many cores and GPUs: whenever some are free, the job goes first that most waits for.
 
-    A job that asks for more cores than there are gets all, as under Snakemake. Raises InputError where one asks for
-    more GPUs. Memory, and on which nodes the cores are, is not looked at.
+    A small job may overtake a large one that still waits for cores. Raises InputError where a job asks for more GPUs
+    than there are. Memory, and on which nodes the cores are, is not looked at.
     """
     jobs = list(jobs)
     before, by_name = predecessors(jobs), {job.stage.name: job for job in jobs}
-    needs = {job.stage.name: (min(job.stage.threads, cores), job.stage.gpu if job.on_gpu else 0) for job in jobs}
-    for name, (_, wanted) in needs.items():
-        if wanted > gpus:
-            raise InputError(f"{name} asks for {wanted} GPUs, and there are {gpus}")
+    for job in jobs:
+        if job.gpus > gpus:
+            raise InputError(f"{job.stage.name} asks for {job.gpus} GPUs, and there are {gpus}")
     urgency = seconds_to_the_end(jobs, before)
     waiting, ended, now = sorted(by_name, key=lambda name: -urgency[name]), set[str](), 0.0
     running: list[tuple[float, str]] = []
+    free_cores, free_gpus = cores, gpus
     while waiting or running:
         for name in [name for name in waiting if {job.stage.name for job in before[name]} <= ended]:
-            if needs[name][0] <= cores and needs[name][1] <= gpus:
-                cores, gpus = cores - needs[name][0], gpus - needs[name][1]
+            job = by_name[name]
+            if job.cores <= free_cores and job.gpus <= free_gpus:
+                free_cores, free_gpus = free_cores - job.cores, free_gpus - job.gpus
                 waiting.remove(name)
-                heapq.heappush(running, (now + by_name[name].seconds, name))
-        now, name = heapq.heappop(running)
-        cores, gpus = cores + needs[name][0], gpus + needs[name][1]
-        ended.add(name)
+                heapq.heappush(running, (now + job.seconds, name))
+        now = running[0][0]
+        while running and running[0][0] == now:
+            job = by_name[heapq.heappop(running)[1]]
+            free_cores, free_gpus = free_cores + job.cores, free_gpus + job.gpus
+            ended.add(job.stage.name)
     return now
 
 
@@ -183,26 +191,20 @@ def seconds_to_the_end(jobs: list[Job], before: Mapping[str, list[Job]]) -> dict
 
 def table(jobs: Iterable[Job]) -> list[str]:
     """A line for each kind of stage, in the DAG's order."""
-    jobs = list(jobs)
-    before = predecessors(jobs)
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.stage.name.split("@")[0], []).append(job)
-    head = (
-        f"{'stage':24}{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB read':>9}{'GB left':>9}"
-        f"{'of limit':>10}"
-    )
-    return [head, *(line_of(name, group, before) for name, group in groups.items())]
+    head = f"{'stage':24}{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'of limit':>10}"
+    return [head, *(line_of(name, group) for name, group in groups.items())]
 
 
-def line_of(name: str, jobs: list[Job], before: Mapping[str, list[Job]]) -> str:
+def line_of(name: str, jobs: list[Job]) -> str:
     """One kind of stage in a line."""
-    read = sum(earlier.work.written_bytes for job in jobs for earlier in before[job.stage.name])
     longest = max(job.seconds for job in jobs) / HOUR
     of_limit = max(job.seconds / 60 / job.stage.runtime_minutes for job in jobs)
     return (
         f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
-        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}{read / GIGA:9.2f}"
+        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}"
         f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{of_limit:10.0%}"
     )
 
@@ -210,7 +212,7 @@ def line_of(name: str, jobs: list[Job], before: Mapping[str, list[Job]]) -> str:
 def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
     """The sums, the time on a cluster of this size, and the least time that a run takes on however many machines."""
     seconds, names = longest_chain(jobs)
-    size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.on_gpu for job in jobs) else "")
+    size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.gpus for job in jobs) else "")
     return [
         f"sum: {len(jobs)} jobs, {sum(job.core_hours for job in jobs):,.1f} core-hours, "
         f"{sum(job.gpu_hours for job in jobs):,.1f} GPU-hours, "

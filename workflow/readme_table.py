@@ -119,7 +119,10 @@ ROWS: tuple[tuple[str, str, Callable[[Metrics], str]], ...] = (
     (
         "section 4.1: samples that copy a training image",
         "none seen",
-        lambda m: f"{percent(m['nearest_bedrooms']['pixels_copied_share'], 1)} (held-out real images: 1 %)",
+        lambda m: (
+            f"{percent(m['nearest_bedrooms']['pixels_closer_share'], 1)} "
+            f"(held-out real images: {percent(m['nearest_bedrooms']['pixels_closer_share_real'], 1)})"
+        ),
     ),
 )
 
@@ -138,7 +141,8 @@ def with_table(readme: str, metrics: Metrics) -> str:
     if HEAD[0] not in lines:
         raise InputError(f"README.md: no line {HEAD[0]!r}")
     first = lines.index(HEAD[0])
-    return "\n".join([*lines[:first], *table(metrics), *lines[lines.index("", first) :]])
+    after = next((at for at in range(first, len(lines)) if not lines[at].startswith("|")), len(lines))
+    return "\n".join([*lines[:first], *table(metrics), *lines[after:]])
 
 
 if __name__ == "__main__":

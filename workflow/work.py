@@ -26,6 +26,7 @@ class Work:
 
     images: float = 0.0
     core_seconds: float = 0.0
+    shared_core_seconds: float = 0.0  # the same, but spread over all threads of the job
     training_gflop: float = 0.0  # small networks, forwards and backwards
     large_gflop: float = 0.0  # the same of networks with 128 feature maps and more
     matrix_gflop: float = 0.0  # forward passes and products of large matrices
@@ -111,7 +112,7 @@ def render_demo(s: Scale, key: str) -> Work:
     demo = s.params.demo
     n = {"bedrooms": demo.bedrooms + demo.duplicates, "faces": demo.photos}.get(key)
     images = n if n is not None else 2.5 * {"digits": demo.digits, "objects": demo.objects}[key]
-    return Work(images, images * s.cost["rendered"][key] / s.params.run.threads)
+    return Work(images, shared_core_seconds=images * s.cost["rendered"][key])
 
 
 def export_lsun(s: Scale, key: str) -> Work:
@@ -149,7 +150,7 @@ def crop_faces(s: Scale, key: str) -> Work:
     n = s.photos / len(section.shards)
     searched = n * min(source["megapixels"], 0.75 * section.detection_side**2 / 1e6)
     seconds = searched * s.cost["searched_megapixel"] + n * source["megapixels"] * s.cost["decoded_megapixel"]
-    return Work(n, seconds / s.params.run.threads, written_bytes=n * source["faces"] * section.image_size**2 * 3)
+    return Work(n, shared_core_seconds=seconds, written_bytes=n * source["faces"] * section.image_size**2 * 3)
 
 
 def join_faces(s: Scale, key: str) -> Work:

@@ -15,7 +15,7 @@ from tests.dag.conftest import run as run
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A real Slurm of one node on loopback."""
+    """A real Slurm of two nodes on loopback."""
     reason = reason_to_skip()
     if reason is not None:
         pytest.skip(reason)

@@ -19,7 +19,7 @@ from workflow.params import read_yaml
 
 FURTHER = read_yaml(Path(__file__).with_name("small.yaml"))
 RULE, STAGE = "train_dcgan_bedrooms", "train_dcgan@bedrooms"
-# Polled sooner than the profile says: a test's jobs take seconds. One GPU is enough for cases that run side by side.
+# Polled sooner than the profile says: a test's jobs take seconds.
 PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 SIDE = "side"  # the partition without GPUs
@@ -33,7 +33,7 @@ JOB_SECONDS = 900.0  # on a machine that has much else to do
 
 def with_longer_training(folder: Path, processes: int) -> None:
     """Rewrites params.yaml: seconds of training, a checkpoint after every interval."""
-    longer = {"bedrooms": {"epochs": 6, "curve_interval": 4, "checkpoint_seconds": 0.001, "processes": processes}}
+    longer = {"bedrooms": {"epochs": 8, "curve_interval": 4, "checkpoint_seconds": 0.001, "processes": processes}}
     tiny_params(folder / "params.yaml", {**FURTHER, "train": {**FURTHER["train"], **longer}})
 
 

@@ -1,9 +1,7 @@
 """Decoding by content: what can be read is read alike from every form, what cannot is refused with a reason."""
 
 import io
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from dcgan.decoding import (
 )
 from dcgan.exporting import Rule
 from dcgan.resizing import FINE
+from tests.real_data import real_data
 
 RULE = Rule(32, FINE, 32)
 
@@ -159,9 +158,8 @@ def test_random_damage_never_escapes_as_another_error(odd_images: Mapping[str, b
                 assert str(refusal)
 
 
-@pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGAN_REAL_DATA names no folder with real data")
 def test_real_photos_decode_as_pillow_decodes_them() -> None:
-    paths = sorted((Path(os.environ["DCGAN_REAL_DATA"]) / "photos").rglob("*.jpg"))[:40]
+    paths = sorted(real_data("photos").rglob("*.jpg"))[:40]
     assert paths
     for path in paths:
         with Image.open(path) as image:

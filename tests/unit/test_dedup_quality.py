@@ -1,6 +1,5 @@
 """What the preset `small` finds of planted copies of real bedrooms: the bars that its parameters were chosen for."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from benchmarks.dedup import KINDS, Planted, fitted_codes
 from dcgan.codes import Duplicates
 from dcgan.neighbours import find_duplicates
+from tests.real_data import real_data
 from workflow.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -16,11 +16,7 @@ LEAST_PRECISION = 0.99
 LEAST_LIKENESS = 0.8  # correlation of two pictures of one room; of different rooms that were mistaken, at most 0.76
 
 
-REAL_DATA = pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGAN_REAL_DATA names no such folder")
-
-
 @pytest.mark.slow
-@REAL_DATA
 def test_copies_of_real_bedrooms_are_found_and_other_rooms_left_alone() -> None:
     planted, found = preset_small(copies=300)
     recall = {kind: planted.recall(found, kind) for kind in KINDS}
@@ -29,7 +25,6 @@ def test_copies_of_real_bedrooms_are_found_and_other_rooms_left_alone() -> None:
 
 
 @pytest.mark.slow
-@REAL_DATA
 def test_of_a_few_thousand_real_bedrooms_only_the_same_rooms_go() -> None:
     """Without planted copies, which would hide mistakes among what is rightly found."""
     photos, found = preset_small(copies=0)
@@ -41,5 +36,5 @@ def test_of_a_few_thousand_real_bedrooms_only_the_same_rooms_go() -> None:
 def preset_small(copies: int) -> tuple[Planted, Duplicates]:
     """What the preset finds among real bedrooms and so many planted copies of each kind."""
     params = load_params(ROOT / "workflow/presets/small.yaml")
-    planted = Planted(Path(os.environ["DCGAN_REAL_DATA"]) / "bedroom_train_lmdb", copies, params)
+    planted = Planted(real_data("bedroom_train_lmdb"), copies, params)
     return planted, find_duplicates(fitted_codes(planted.crops_uint8, params), params.deduplicate.radius)

@@ -1,6 +1,5 @@
 """Which faces of a photo are kept and how they are cut; what OpenCV's cascade finds."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -11,6 +10,7 @@ from dcgan.decoding import decode
 from dcgan.faces import Face, FaceRule, HaarDetector, Images, YuNetDetector, cut, open_detector
 from dcgan.files import InputError
 from dcgan.random import numpy_generator
+from tests.real_data import real_data
 from workflow.demo.faces import Photo, render_photo
 from workflow.demo.heads import draw_person
 from workflow.params import load_params
@@ -186,12 +186,18 @@ def test_threads_change_nothing() -> None:
     assert found[0] == found[1] == found[2] and found[0]
 
 
-@pytest.mark.skipif("DCGAN_REAL_DATA" not in os.environ, reason="DCGAN_REAL_DATA names no folder with real data")
 def test_real_photos_have_their_face_in_the_middle() -> None:
     section = load_params(Path("workflow/presets/small.yaml")).crop_faces
     detector = HaarDetector(section.scale_factor, section.min_neighbours)
-    rule = FaceRule(section.detection_side, section.min_size, section.max_faces, section.margin, 64, 64)
-    paths = sorted((Path(os.environ["DCGAN_REAL_DATA"]) / "photos").rglob("*.jpg"))[::100]
+    rule = FaceRule(
+        section.detection_side,
+        section.min_size,
+        section.max_faces,
+        section.margin,
+        section.resize,
+        section.image_size,
+    )
+    paths = sorted(real_data("photos").rglob("*.jpg"))[::100]
     assert paths
     centred = 0
     for path in paths:

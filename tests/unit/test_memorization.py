@@ -87,6 +87,25 @@ def test_blurred_samples_are_near_to_everything_but_copy_nothing() -> None:
     assert not memorized(found, real, 0.01)
 
 
-def test_loneliness_of_equal_neighbours_is_one() -> None:
-    found = memorization.Nearest(np.array([[0, 0], [1, 2]], np.float32), np.zeros((2, 2), np.int64))
-    assert loneliness(found).tolist() == [1, 0.5]
+def test_copies_of_images_that_are_in_the_training_set_twice_are_caught() -> None:
+    training, held_out = random_images("training", 200), random_images("held out", 200)
+    twice, rows = np.concatenate([training, training]), np.arange(400)
+    real = nearest(held_out, twice, rows, 2, pixel_distances)
+    copied = nearest(training, twice, rows, 2, pixel_distances)
+    assert copied_share(copied, real, 0.01) == 1 and memorized(copied, real, 0.01)
+    assert not memorized(nearest(random_images("honest", 200), twice, rows, 2, pixel_distances), real, 0.01)
+
+
+def test_held_out_images_that_are_also_in_the_training_set_hide_no_copies() -> None:
+    training = random_images("training", 400)
+    held_out = np.concatenate([training[:6], random_images("held out", 194)])
+    rows = np.arange(400)
+    real = nearest(held_out, training, rows, 2, pixel_distances)
+    copied = nearest(training[:200], training, rows, 2, pixel_distances)
+    assert closer_share(copied, real, 0.01) == 1 and memorized(copied, real, 0.01)
+    assert closer_share(real, real, 0.01) == 0.03
+
+
+def test_loneliness_of_equal_neighbours_is_one_and_of_a_copy_zero() -> None:
+    found = memorization.Nearest(np.array([[0, 0], [1, 2], [3, 3]], np.float32), np.zeros((3, 2), np.int64))
+    assert loneliness(found).tolist() == [0, 0.5, 1]

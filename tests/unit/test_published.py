@@ -4,7 +4,6 @@ The arrays are not part of the project: DCGAN_REAL_DATA names a folder with publ
 svhn_6000_32x32.mat. Without it only what needs no arrays is tested.
 """
 
-import os
 import pickle
 from pathlib import Path
 
@@ -25,28 +24,21 @@ from dcgan.published import catalogue, load_discriminator, load_generator, publi
 from dcgan.store import ImageStore, StoreWriter
 from stages import import_published
 from tests.published import write_arrays
+from tests.real_data import real_data
 
 SVHN32, IMAGENET32 = ARCHITECTURES["svhn32"], ARCHITECTURES["imagenet32"]
 Array = npt.NDArray[np.float32]
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path:
-    folder = os.environ.get("DCGAN_REAL_DATA")
-    if folder is None:
-        pytest.skip("DCGAN_REAL_DATA names no folder with the published weights and real SVHN digits")
-    return Path(folder)
+def svhn_arrays() -> Path:
+    return real_data("published_weights/svhn")
 
 
 @pytest.fixture(scope="session")
-def svhn_arrays(real_data: Path) -> Path:
-    return real_data / "published_weights" / "svhn"
-
-
-@pytest.fixture(scope="session")
-def svhn_images(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def svhn_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """6,000 real digits as a folder of stores: half to learn from, 1,000 for validation, the others for the test."""
-    content = scipy.io.loadmat(real_data / "svhn_6000_32x32.mat")
+    content = scipy.io.loadmat(real_data("svhn_6000_32x32.mat"))
     images, labels = np.ascontiguousarray(content["X"].transpose(3, 0, 1, 2)), content["y"].ravel() % 10
     folder = tmp_path_factory.mktemp("svhn")
     for name, start, stop in (("train", 0, 3000), ("validation", 3000, 4000), ("test", 4000, 6000)):
@@ -221,8 +213,8 @@ def test_the_stage_saves_a_picture_of_generated_digits(svhn_arrays: Path, tmp_pa
     assert Generator.from_file(tmp_path / "generator.safetensors").architecture == SVHN32
 
 
-def test_partial_imagenet_weights_give_four_layers(real_data: Path) -> None:
-    arrays = catalogue(real_data / "published_weights" / "imagenet", IMAGENET32)
+def test_partial_imagenet_weights_give_four_layers() -> None:
+    arrays = catalogue(real_data("published_weights/imagenet"), IMAGENET32)
     assert load_discriminator(arrays, IMAGENET32).architecture.feature_count == 12_288
     first = next(array for array in arrays if array.tensor == "convolutions.0.weight")
     assert read_array(first).shape == (128, 3, 3, 3)

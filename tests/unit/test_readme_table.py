@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from dcgan.files import InputError
+from workflow.dag import resolve
+from workflow.findings import sentence
 from workflow.readme_table import HEAD, ROWS, main, table, with_table
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +30,18 @@ def metrics() -> dict[str, dict[str, float]]:
 
 def test_readme_in_git_has_the_numbers_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
     readme = in_git("show", "HEAD:README.md")
-    assert with_table(readme, metrics) == readme
+    assert with_table(readme, metrics) == readme, "`make overview` renews the table; then commit README and metrics"
+
+
+def test_every_sentence_can_be_said_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
+    said = {
+        stage.name: sentence(stage.name, metrics[Path(path).stem])
+        for stage in resolve(ROOT).values()
+        for path in stage.outputs
+        if Path(path).suffix == ".json" and Path(path).stem in metrics
+    }
+    assert len(said) == len(metrics)
+    assert {name.partition("@")[0] for name, words in said.items() if words} >= {"draw_nearest", "evaluate_svm"}
 
 
 def test_a_changed_metric_changes_its_line_alone(metrics: dict[str, dict[str, float]], tmp_path: Path) -> None:
