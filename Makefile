@@ -19,7 +19,7 @@ export PYTHONUTF8 := 1
 export OMP_WAIT_POLICY ?= PASSIVE
 # DVC's shared cache of file digests; on a machine where it may not be written, one inside the checkout.
 export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
-	|| echo $(CURDIR)/.dvc/tmp/site)
+	|| echo '$(CURDIR)/.dvc/tmp/site')
 
 .PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare overview preset plan check clean
 

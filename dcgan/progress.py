@@ -41,8 +41,10 @@ class Progress:
             self._print_line()
 
     def skip(self, n: int) -> None:
-        """Counts items that an earlier run did: they are done, but say nothing about the rate."""
+        """Counts items that an earlier run did, and says so: they are done, but say nothing about the rate."""
         self.skipped += n
+        if n and self.shown:
+            print(f"{self.label}: goes on after {n:,} {self.unit}", file=sys.stderr, flush=True)
         if self.bar is not None:
             self.bar.update(n)
             self.bar.unpause()

@@ -2,10 +2,14 @@
 
 How many processes there are is a parameter, because results of training depend on it; how many nodes they run on is the
 scheduler's affair, because no results do (docs/clusters.md has what the profile says then).
+
+The processes meet at a fixed address. Torchrun's other ways (`--standalone` is one) keep a pickle where anybody who
+reaches the port may write.
 """
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from typing import NoReturn
@@ -54,17 +58,30 @@ def asked(*command: str) -> str:
 
 
 def on_each_node(count: int) -> list[str]:
-    """What starts a command once on each of the job's nodes, beside the step that this process may be itself."""
+    """What starts a command once on each of the job's nodes, beside the step that this process may be itself, and
+    tells torchrun (by its variable PET_NODE_RANK) which of them it is on.
+    """
     if count == 1:
         return []
     cores = os.environ.get("SLURM_CPUS_PER_TASK", "1")
-    return ["srun", "--overlap", f"--nodes={count}", "--ntasks-per-node=1", f"--cpus-per-task={cores}"]
+    step = ["srun", "--overlap", f"--nodes={count}", "--ntasks-per-node=1", f"--cpus-per-task={cores}"]
+    return [*step, "sh", "-c", 'PET_NODE_RANK=$SLURM_NODEID exec "$@"', "torchrun"]
 
 
 def meeting_place(addresses: list[str]) -> list[str]:
     """Torchrun's options for where its processes find each other."""
-    if len(addresses) == 1:
-        return ["--standalone"]
-    job = int(os.environ["SLURM_JOB_ID"])
-    endpoint = f"{addresses[0]}:{FIRST_PORT + job % PORTS}"
-    return [f"--nnodes={len(addresses)}", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={job}"]
+    alone = len(addresses) == 1
+    port = free_port() if alone else FIRST_PORT + int(os.environ["SLURM_JOB_ID"]) % PORTS
+    address = "127.0.0.1" if alone else addresses[0]
+    return [
+        *(f"--nnodes={len(addresses)}", "--rdzv-backend=static"),
+        *(f"--master-addr={address}", f"--master-port={port}"),
+    ]
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        found: int = listening.getsockname()[1]
+    return found

@@ -38,7 +38,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dcgan.files import InputError, write_json
+from dcgan.files import InputError, read_json, write_json
 from workflow.clock import settle_clock
 from workflow.dag import Stage, resolved_stages
 from workflow.imports import PACKAGES as OURS
@@ -104,6 +104,20 @@ def traced(root: Path) -> Iterator[None]:
     }
     keep(root / FOLDER / f"{stage.name}.json", sidecar)
     settle_clock(root, stage)
+
+
+def outputs_left(root: Path, stage: Stage) -> dict[str, str]:
+    """The digests of what a stage left when it last ran, by its sidecar; nothing where it has none for this command."""
+    try:
+        sidecar = read_json(root / FOLDER / f"{stage.name}.json")
+        return dict(sidecar["outputs"]) if sidecar["command"] == stage.command else {}
+    except (InputError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def same_part(digest: str) -> str:
+    """A digest without the time of change that stands in for content that was not read: engines set that anew."""
+    return digest.partition(", changed ")[0]
 
 
 def check_lists(root: Path, inputs: Iterable[Input]) -> None:

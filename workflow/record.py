@@ -2,7 +2,8 @@
 
 After Snakemake: the outputs' digests go into `dvc.lock` and the outputs into DVC's cache (`dvc commit`). After DVC:
 Snakemake takes the outputs as its own (`snakemake --touch`). Either would bless a stale output as current, so both
-ask the engine that did the work first, and refuse, with exit status 2, when it names anything out of date.
+ask the engine that did the work first, and refuse, with exit status 2, when it names anything out of date. Snakemake
+looks at times only, so what a stage says in its sidecar that it left is compared as well.
 """
 
 import argparse
@@ -13,7 +14,9 @@ import sys
 from pathlib import Path
 
 from dcgan.files import InputError
+from workflow.dag import resolved_stages
 from workflow.lock import hold
+from workflow.provenance import look_at, outputs_left, same_part
 from workflow.stage import run_stage
 
 CURRENT = "no update"
@@ -33,6 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
 def record_snakemake(root: Path) -> None:
     """Commits Snakemake's outputs to DVC; raises InputError where Snakemake would still make something."""
     refuse("snakemake --cores N", stale_in_snakemake(root))
+    refuse("snakemake --cores N --forcerun RULE", altered(root))
     run(root, "dvc", "commit", "--force", "--quiet")
     refuse("dvc repro", stale_in_dvc(root))
     print("recorded: DVC knows every output as current")
@@ -51,6 +55,16 @@ def stale_in_snakemake(root: Path) -> list[str]:
     table = run(root, "snakemake", "--summary", "--quiet", "all").splitlines()
     rows = csv.DictReader(table, delimiter="\t")
     return [row["output_file"] for row in rows if row["plan"] != CURRENT]
+
+
+def altered(root: Path) -> list[str]:
+    """Outputs that are no longer what the stage left that made them, by its sidecar."""
+    return [
+        path
+        for stage in resolved_stages(root).values()
+        for path, left in outputs_left(root, stage).items()
+        if same_part(look_at(root, path).digest) != same_part(left)
+    ]
 
 
 def stale_in_dvc(root: Path) -> list[str]:

@@ -7,6 +7,7 @@ the machine is.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -103,6 +104,12 @@ class CaughtTraining:
         """How long the running job has been running."""
         (started,) = [job["StartTime"] for job in self.jobs() if job["JobState"] == "RUNNING"]
         return (datetime.now() - datetime.fromisoformat(started)).total_seconds()
+
+    def images_taken_up(self) -> int:
+        """How many images the last job found in a checkpoint; 0 where it began anew."""
+        log = (self.folder / "logs" / f"{RULE}.log").read_text()
+        found = re.search(r"train bedrooms: goes on after ([\d,]+) images", log)
+        return int(found.group(1).replace(",", "")) if found else 0
 
     def finish(self) -> str:
         """Waits for Snakemake's end, which has to be a good one; returns all that it said."""

@@ -80,6 +80,20 @@ def test_only_what_changed_is_made_again_and_nothing_stale_is_recorded(under_sna
         path.write_text(before)
 
 
+def test_an_output_that_was_edited_is_not_recorded(under_snakemake: Path) -> None:
+    """Snakemake looks at times: an output newer than its inputs is current to it, whatever is in it."""
+    path = under_snakemake / "results/curves/bedrooms.csv"
+    before, times = path.read_bytes(), path.stat()
+    try:
+        path.write_bytes(before + b"0,0,0,0,0,0\n")
+        with pytest.raises(InputError, match=r"not current: results/curves/bedrooms\.csv; run"):
+            record_snakemake(under_snakemake)
+    finally:
+        path.write_bytes(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    record_snakemake(under_snakemake)
+
+
 def test_a_changed_module_makes_stale_what_runs_it_and_nothing_else(under_snakemake: Path, run: Run) -> None:
     module = under_snakemake / "dcgan" / "nearest_neighbour.py"
     before, times = module.read_text(), module.stat()

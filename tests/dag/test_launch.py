@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,15 +43,36 @@ def started(count: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     command = started(2, monkeypatch)
-    assert command[:5] == [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    assert command[:3] == [sys.executable, "-m", "torch.distributed.run"]
+    assert {"--nnodes=1", "--nproc-per-node=2", "--master-addr=127.0.0.1"} <= set(command)
     assert command[-4:] == ["-m", "stages.train_dcgan", "--name", "faces"]
 
 
 def test_on_two_nodes(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = started(4, monkeypatch)
     assert command[:5] == ["srun", "--overlap", "--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=3"]
-    assert {"--nnodes=2", "--nproc-per-node=2", "--rdzv-endpoint=10.0.0.7:20041", "--rdzv-id=41"} <= set(command)
-    assert "--standalone" not in command
+    assert {"--nnodes=2", "--nproc-per-node=2", "--master-addr=10.0.0.7", "--master-port=20041"} <= set(command)
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_processes_meet_where_nobody_unpickles(job: Path, monkeypatch: pytest.MonkeyPatch, nodes: int) -> None:
+    """Torchrun's rendezvous `c10d`, which `--standalone` is, reads pickles from a port that anybody may write to."""
+    if nodes == 1:
+        monkeypatch.delenv("SLURM_JOB_ID")
+    command = started(2, monkeypatch)
+    assert f"--nnodes={nodes}" in command and "--rdzv-backend=static" in command
+    assert not any("standalone" in word or "c10d" in word for word in command)
+
+
+def test_each_node_knows_which_it_is(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What srun starts on the second node, with another program in torchrun's place."""
+    command = started(2, monkeypatch)
+    shell = command[command.index("sh") : command.index("torchrun") + 1]
+    environment = os.environ | {"SLURM_NODEID": "1", "PATH": "/usr/bin:/bin"}
+    said = subprocess.run(
+        [*shell, "printenv", "PET_NODE_RANK"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "1\n"
 
 
 def test_nodes_that_cannot_share_evenly(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +89,7 @@ def test_a_slurm_that_does_not_answer_is_named(job: Path, monkeypatch: pytest.Mo
 def test_without_slurms_clients_a_job_is_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "41")
     monkeypatch.setenv("PATH", "")
-    assert "--standalone" in started(2, monkeypatch)
+    assert "--nnodes=1" in started(2, monkeypatch)
 
 
 def test_the_slurm_profile_asks_for_a_warning_that_stages_hear(root: Path) -> None:
