@@ -39,6 +39,7 @@ $(READY): requirements.lock
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
 	@python -m workflow.lock dvc repro
+	@python -m workflow.freshness
 	@python -m workflow.run_report
 	@python -m workflow.summary
 

@@ -23,6 +23,7 @@ MNIST_NAMES = {"train": "train", "test": "t10k"}
 MNIST_FOLDERS = ("", "raw", "MNIST/raw")
 MNIST_SUFFIXES = ("-idx{dims}-ubyte.gz", "-idx{dims}-ubyte", ".idx{dims}-ubyte.gz", ".idx{dims}-ubyte")
 IDX_UBYTE = 0x08
+GZIP_START = b"\x1f\x8b"
 # What scipy raises for bytes that are no .mat file, whatever they are instead.
 UNREADABLE = (OSError, ValueError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError)
 
@@ -85,6 +86,25 @@ def find_idx(path: Path, name: str, dims: int) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
+def inspect_mnist(path: Path) -> None:
+    """Raises InputError where a file is missing or does not begin as an idx file does."""
+    for files in find_mnist(path).values():
+        for file, dims in zip(files, (3, 1), strict=True):
+            try:
+                with file.open("rb") as raw:
+                    zipped = raw.read(2) == GZIP_START
+                with gzip.open(file) if zipped else file.open("rb") as content:
+                    check_magic(file, content.read(4), dims)
+            except (OSError, EOFError, zlib.error) as error:
+                raise InputError(f"{file}: damaged ({error})") from error
+
+
+def check_magic(path: Path, start: bytes, dims: int) -> None:
+    """Raises InputError where the first bytes are not those of an idx file of unsigned bytes."""
+    if start[:4] != bytes([0, 0, IDX_UBYTE, dims]):
+        raise InputError(f"{path}: not an idx file of bytes with {dims} dimensions")
+
+
 def open_mnist(path: Path) -> LabelledSet:
     """Reads MNIST's splits."""
     splits: list[Split] = []
@@ -100,12 +120,11 @@ def read_idx(path: Path, dims: int) -> npt.NDArray[np.uint8]:
     """An idx file of unsigned bytes, gzipped or not."""
     try:
         content = path.read_bytes()
-        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        content = gzip.decompress(content) if content[:2] == GZIP_START else content
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged ({error})") from error
     start = 4 + 4 * dims
-    if len(content) < start or content[:4] != bytes([0, 0, IDX_UBYTE, dims]):
-        raise InputError(f"{path}: not an idx file of bytes with {dims} dimensions")
+    check_magic(path, content if len(content) >= start else b"", dims)
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", dims, 4))
     if len(content) - start != np.prod(shape, dtype=np.int64):
         raise InputError(f"{path}: {len(content) - start:,} bytes of pixels, its header says {shape}")

@@ -48,7 +48,7 @@ def inspect_source(path: Path, kind: Kind) -> None:
         for file in digit_files.find_svhn(path).values():
             digit_files.inspect_mat(file)
     elif kind == "mnist":
-        digit_files.find_mnist(path)
+        digit_files.inspect_mnist(path)
     elif kind == "celeba":
         inspect_folder(path / image_folders.CELEBA_IMAGES if (path / image_folders.CELEBA_IMAGES).is_dir() else path)
     elif kind == "folder" or cifar10.find_batches(path) is None:

@@ -13,6 +13,7 @@ Published: no numbers; section 3 says in words what happened.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
@@ -53,8 +54,10 @@ class KeptSamples(Keepsakes):
 
     def samples(self, epoch: int, images_uint8: Images) -> None:
         """Writes the samples after an epoch, (N, H, W, C) uint8."""
-        with replace_when_done(self._path(epoch)) as partial, partial.open("wb") as file:
-            np.save(file, images_uint8, allow_pickle=False)
+        content = io.BytesIO()  # numpy's own writing to a file does not say that a disk is full
+        np.save(content, images_uint8, allow_pickle=False)
+        with replace_when_done(self._path(epoch)) as partial:
+            partial.write_bytes(content.getvalue())
 
     def after(self, epoch: int) -> Images:
         """The samples after an epoch."""

@@ -1,8 +1,9 @@
 """Looks at everything a person gave, before any work starts: `python -m workflow.check`.
 
 Checked: params.yaml against its schema; the DAG resolves under both engines' rules; every path that a stage needs and
-no stage makes exists; raw sources are what their parameter says they are (an LMDB that is none, an empty folder and a
-file of another format are found here, not hours later). Exit status 2 with one line for the first thing that is wrong.
+no stage makes exists; raw sources, and stores of one's own, are what their parameter says they are (an LMDB that is
+none, an empty folder and a file of another format are found here, not hours later). Exit status 2 with one line for the
+first thing that is wrong.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dcgan.files import InputError
 from workflow.consistency import BY_HAND
-from workflow.dag import Stage, resolved_stages, whole_outputs
+from workflow.dag import Stage, is_inside, resolved_stages, whole_outputs
 from workflow.params import Params, load_params
 from workflow.stage import run_stage
 
@@ -45,8 +46,12 @@ def check(root: Path) -> None:
     sources = {source.path: source for source in raw_sources(params)}
     check_existence(root, stages, outputs, sources)
     for source in sources.values():
-        if whole_outputs([source.path], outputs) == [source.path] and source.path not in outputs:
+        within_or_below = whole_outputs([source.path], outputs)
+        if within_or_below == [source.path] and source.path not in outputs:
             check_kind(root, source)
+        elif any(is_inside(path, source.path) for path in within_or_below):
+            raise InputError(f"params.yaml: {source.key}: {source.path!r} holds what the DAG makes; it is no source")
+    check_files(root, params, outputs)
 
 
 def raw_sources(params: Params) -> Iterator[RawSource]:
@@ -55,6 +60,22 @@ def raw_sources(params: Params) -> Iterator[RawSource]:
     yield RawSource("crop_faces.source", params.crop_faces.source, "photos")
     for name, packed in params.pack.sets.items():
         yield RawSource(f"pack.sets.{name}.source", packed.source, packed.kind)
+
+
+def check_files(root: Path, params: Params, outputs: list[str]) -> None:
+    """Raises InputError where a model's file is missing, or a network is to learn from what is no image store."""
+    models = {"crop_faces.model": params.crop_faces.model if params.crop_faces.detector == "yunet" else None}
+    for key, path in {**models, "quality.inception": params.quality.inception}.items():
+        if path is not None and not (root / path).is_file():
+            raise InputError(f"params.yaml: {key}: {path!r} is no file")
+    for name, section in params.train.items():
+        if whole_outputs([section.images], outputs) == [section.images] and section.images not in outputs:
+            from dcgan.store import ImageStore  # h5py is needed here only
+
+            try:
+                ImageStore(root / section.images)
+            except InputError as error:
+                raise InputError(f"params.yaml: train.{name}.images: {error}") from error
 
 
 def check_existence(

@@ -1,4 +1,4 @@
-"""Floating-point operations of the networks, counted from their architecture: what a plan multiplies by images.
+"""Floating-point operations and weights of the networks, counted from their architecture: what a plan multiplies.
 
 A layer costs 2 operations for each weight at each position that it is applied to. Batch norm, activations and the
 labels that a conditional network joins to its inputs are left out: a few percent.
@@ -26,6 +26,26 @@ def discriminator_flop(a: Architecture) -> float:
         total += 2 * side**2 * maps * out_maps * a.kernel_size**2
         maps = out_maps
     return total + dense([maps * side**2, *a.discriminator_hidden, 1])
+
+
+def generator_weights(a: Architecture) -> float:
+    """Weights of all layers; gains and biases, a few thousand, are left out."""
+    maps, side = a.projection
+    total = dense([a.latent_size, *a.generator_hidden, maps * side**2]) / 2
+    for out_maps, _ in a.generator_layers:
+        total += maps * out_maps * a.kernel_size**2
+        maps = out_maps
+    return total
+
+
+def discriminator_weights(a: Architecture) -> float:
+    """The same of the discriminator."""
+    maps, side, total = a.channels, a.image_size, 0.0
+    for out_maps, stride in a.discriminator_layers:
+        side = -(-side // stride)
+        total += maps * out_maps * a.kernel_size**2
+        maps = out_maps
+    return total + dense([maps * side**2, *a.discriminator_hidden, 1]) / 2
 
 
 def training_flop(a: Architecture, schedule: str) -> float:

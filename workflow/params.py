@@ -18,6 +18,7 @@ from workflow.schema import (
     Beta,
     Count,
     CountOrZero,
+    Enlargement,
     Epochs,
     ImageSize,
     Name,
@@ -25,9 +26,12 @@ from workflow.schema import (
     Positive,
     Rate,
     ReducingGap,
+    Rising,
     Section,
     Shards,
     Share,
+    Size,
+    Source,
 )
 
 # A concept of a sum: attributes that a judge reads, or a name that a person knows.
@@ -53,17 +57,17 @@ class Demo(Section):
 
 
 class Export(Section):
-    source: str
+    source: Source
     shards: Shards
     image_size: ImageSize
     antialias: bool
     reducing_gap: ReducingGap
-    min_side: Count
+    min_side: Size
     max_rejects: Share
 
 
 class Autoencoder(Section):
-    code_size: Annotated[int, Field(ge=8, multiple_of=8)]
+    code_size: Annotated[int, Field(ge=8, le=65_536, multiple_of=8)]
     normalise: bool
     noise: NotNegative
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -80,15 +84,15 @@ class Deduplicate(Section):
 
 
 class CropFaces(Section):
-    source: str
+    source: Source
     shards: Shards
     detector: Literal["haar", "yunet"]
     model: str | None
-    scale_factor: Annotated[float, Field(gt=1, le=2)]
+    scale_factor: Annotated[float, Field(ge=1.01, le=2)]
     min_neighbours: CountOrZero
-    detection_side: Count
-    min_size: Count
-    max_faces: Count
+    detection_side: Size
+    min_size: Size
+    max_faces: Size
     margin: NotNegative
     resize: ImageSize
     image_size: ImageSize
@@ -96,7 +100,7 @@ class CropFaces(Section):
 
 
 class PackedSet(Section):
-    source: str
+    source: Source
     kind: Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
     image_size: ImageSize
     validation: CountOrZero
@@ -105,7 +109,7 @@ class PackedSet(Section):
 class Pack(Section):
     antialias: bool
     reducing_gap: ReducingGap
-    min_side: Count
+    min_side: Size
     max_rejects: Share
     sets: dict[Name, PackedSet]
 
@@ -118,7 +122,7 @@ class WatchSection(Section):
 
 
 class TrainedNetwork(Section):
-    images: str
+    images: Source
     network: str
     latent: Literal["uniform", "normal"]
     epochs: Epochs
@@ -144,7 +148,7 @@ class TrainedNetwork(Section):
 class Judge(Section):
     images: str
     truth: str
-    width: Count
+    width: Size
     epochs: Epochs
     batch_size: BatchSize
     learning_rate: Rate
@@ -153,7 +157,7 @@ class Judge(Section):
 
 
 class WindowJudgeSection(Judge):
-    grid: Count
+    grid: Size
 
 
 class FaceJudgeSection(Judge):
@@ -171,29 +175,29 @@ class Judges(Section):
 class SamplesFigure(Section):
     images: str
     count: Annotated[int, Field(ge=2)]
-    columns: Count
-    enlargement: Count
+    columns: Size
+    enlargement: Enlargement
 
 
 class WalkFigure(Section):
     images: str
-    points: Annotated[int, Field(ge=2)]
-    length: Annotated[int, Field(ge=2)]
-    columns: Count
+    points: Annotated[int, Field(ge=2, le=10_000)]
+    length: Annotated[int, Field(ge=2, le=10_000)]
+    columns: Size
     path: Literal["linear", "spherical"]
     walks: Count
-    enlargement: Count
+    enlargement: Enlargement
 
 
 class GuidedFigure(Section):
     images: str
     searched: Count
-    layer: int
+    layer: Annotated[int, Field(ge=-32, le=32)]
     features: Count
     strongest: Annotated[int, Field(ge=2)]
     rectifier: Literal["relu", "leaky", "plain"]
     statistics_batches: Count
-    enlargement: Count
+    enlargement: Enlargement
 
 
 class NearestFigure(Section):
@@ -202,18 +206,18 @@ class NearestFigure(Section):
     shown: Count
     neighbours: Annotated[int, Field(ge=2)]
     quantile: Annotated[float, Field(gt=0, lt=1)]
-    enlargement: Count
+    enlargement: Enlargement
 
 
 class WindowsFigure(Section):
     judge: str
     samples: Annotated[int, Field(ge=2)]
-    layer: Annotated[int, Field(le=-2)]
+    layer: Annotated[int, Field(ge=-32, le=-2)]
     strength: Positive
     shown: Count
     statistics: Literal["batch", "estimated"]
     statistics_batches: Count
-    enlargement: Count
+    enlargement: Enlargement
 
 
 class Sum(Section):
@@ -231,7 +235,7 @@ class ArithmeticFigure(Section):
     reach: NotNegative
     sums: list[Sum]
     statistics_batches: Count
-    enlargement: Count
+    enlargement: Enlargement
 
 
 class TurnFigure(Section):
@@ -245,14 +249,14 @@ class TurnFigure(Section):
     tolerance: NotNegative
     least_turn: NotNegative
     statistics_batches: Count
-    enlargement: Count
+    enlargement: Enlargement
 
 
 class AnimationFigure(Section):
     frame_milliseconds: Count
     last_frame_milliseconds: Count
-    rows: Count
-    enlargement: Count
+    rows: Size
+    enlargement: Enlargement
 
 
 class Figures(Section):
@@ -267,7 +271,7 @@ class Figures(Section):
 
 
 class Published(Section):
-    arrays: str
+    arrays: Source
     architecture: Literal["svhn32", "imagenet32"]
 
 
@@ -300,7 +304,7 @@ class SvmSection(Section):
 class Neighbours(Section):
     generator: str
     images: str
-    samples: Annotated[list[Count], Field(min_length=1)]
+    samples: Rising
     random_samples: Count
     batch_size: BatchSize
     processes: Annotated[int, Field(ge=1, le=1024)]

@@ -216,7 +216,8 @@ def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
     return [
         f"sum: {len(jobs)} jobs, {sum(job.core_hours for job in jobs):,.1f} core-hours, "
         f"{sum(job.gpu_hours for job in jobs):,.1f} GPU-hours, "
-        f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data",
+        f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data "
+        "(under DVC twice that, for its cache)",
         f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} that nobody else uses: "
         f"{seconds_on(jobs, cores, gpus) / HOUR:,.2f} h; the longest chain: {seconds / HOUR:,.2f} h "
         f"({' -> '.join(names)})",

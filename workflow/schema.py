@@ -1,5 +1,6 @@
 """What the sections of `params.yaml` are made of: types with the range that makes sense, and the section itself."""
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
@@ -13,8 +14,11 @@ ImageSize = Annotated[int, Field(ge=8, le=1024)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Size = Annotated[int, Field(ge=1, le=10_000)]  # pixels, columns, layers' widths
+Enlargement = Annotated[int, Field(ge=1, le=64)]
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Source = Annotated[str, Field(min_length=1)]  # a path
 
 
 def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
@@ -24,6 +28,14 @@ def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
     return gap
 
 
+def check_rising(counts: list[int]) -> list[int]:
+    """Raises ValueError where a number is not above the one before: what is counted once is never taken away again."""
+    if any(later <= earlier for earlier, later in pairwise(counts)):
+        raise ValueError("has to rise")
+    return counts
+
+
+Rising = Annotated[list[Count], Field(min_length=1), AfterValidator(check_rising)]
 ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
 Shards = Annotated[list[CountOrZero], Field(min_length=1)]
 

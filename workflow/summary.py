@@ -17,7 +17,10 @@ from workflow.run_report import REPORT
 from workflow.stage import run_stage
 
 # Stages with a line of their own; the tables' lines come first, the rest stands in the report.
-SHOWN = ("drop_duplicates", "draw_walk", "draw_guided", "draw_nearest", "draw_windows", "draw_arithmetic", "draw_turn")
+SHOWN = (
+    *("drop_duplicates", "join_faces", "draw_walk", "draw_guided", "draw_nearest"),
+    *("draw_windows", "draw_arithmetic", "draw_turn"),
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,17 +5,24 @@ where every unit is described. How many images a source holds is counted by nobo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, NamedTuple
 
 from dcgan.architectures import ARCHITECTURES
 from dcgan.files import InputError
-from workflow.flops import discriminator_flop, generator_flop, training_flop
+from workflow.flops import (
+    discriminator_flop,
+    discriminator_weights,
+    generator_flop,
+    generator_weights,
+    training_flop,
+)
 from workflow.params import Params
 
 GIGA = 1e9
 CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
+FLOAT_BYTES = 4
 LARGE_MAPS = 256  # networks from this width on use a core's units better
 KINDS = 2  # features are made twice: with trained and with random weights
 
@@ -99,12 +106,11 @@ def stage_work(name: str, scale: Scale) -> Work:
     fixed = scale.rates["fixed_seconds"]
     rule = RULES.get(group)
     work = rule(scale, key) if rule else Work()
-    return add(work, core_seconds=fixed.get(group, 0.0) + fixed["start"])
-
-
-def add(work: Work, core_seconds: float) -> Work:
-    """The same work and some seconds more."""
-    return Work(**{**work.__dict__, "core_seconds": work.core_seconds + core_seconds})
+    return replace(
+        work,
+        core_seconds=work.core_seconds + fixed.get(group, 0.0) + fixed["start"],
+        written_bytes=work.written_bytes + scale.rates["fixed_bytes"].get(group, 0.0),
+    )
 
 
 def render_demo(s: Scale, key: str) -> Work:
@@ -112,7 +118,8 @@ def render_demo(s: Scale, key: str) -> Work:
     demo = s.params.demo
     n = {"bedrooms": demo.bedrooms + demo.duplicates, "faces": demo.photos}.get(key)
     images = n if n is not None else 2.5 * {"digits": demo.digits, "objects": demo.objects}[key]
-    return Work(images, shared_core_seconds=images * s.cost["rendered"][key])
+    written = images * s.rates["rendered_bytes"][key]
+    return Work(images, shared_core_seconds=images * s.cost["rendered"][key], written_bytes=written)
 
 
 def export_lsun(s: Scale, key: str) -> Work:
@@ -174,7 +181,9 @@ def train_dcgan(s: Scale, key: str) -> Work:
     seen = (s.store(section.images).rows - section.held_out) * section.epochs
     gflop = seen * training_flop(a, section.schedule) / GIGA
     kind = "large_gflop" if max([a.projection[0], *a.generator_hidden]) >= LARGE_MAPS else "training_gflop"
-    return Work(seen, minibatches=seen / section.batch_size, **{kind: gflop})
+    kept = 1 + (seen // section.keep_images + 1 if section.keep_images else 0)
+    written = kept * FLOAT_BYTES * (generator_weights(a) + discriminator_weights(a))
+    return Work(seen, minibatches=seen / section.batch_size, written_bytes=written, **{kind: gflop})
 
 
 def evaluate_samples(s: Scale, key: str) -> Work:

@@ -18,6 +18,7 @@ from dcgan.files import InputError
 from tests.dag.conftest import commit_everything
 from tests.dag.tiny import digests, tiny_params
 from workflow import dag
+from workflow.freshness import renew_times
 from workflow.params import read_yaml
 from workflow.record import record_dvc, record_snakemake
 
@@ -58,6 +59,17 @@ def test_snakemake_agrees_after_dvc(under_dvc: Path, run: Run) -> None:
     said = run(under_dvc, "snakemake", "--cores", "2").stderr
     print(f"snakemake with nothing to do: {time.monotonic() - started:.1f} s")
     assert "Nothing to be done" in said
+    assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}
+
+
+def test_after_make_repro_outputs_that_came_with_the_clone_are_current_for_snakemake(under_dvc: Path, run: Run) -> None:
+    """DVC leaves a metric alone that is what it should be, however old its file; Snakemake would make it again."""
+    for path in (under_dvc / "results/metrics").iterdir():
+        os.utime(path, (1, 1))
+    assert "evaluate_samples" in run(under_dvc, "snakemake", "--dry-run").stdout
+    run(under_dvc, "python", "-m", "workflow.freshness")
+    assert "Nothing to be done" in run(under_dvc, "snakemake", "--dry-run").stdout
+    assert renew_times(under_dvc, dag.resolve(under_dvc)) == []
     assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}
 
 

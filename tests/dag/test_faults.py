@@ -156,7 +156,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
 
 
 @needs_disks
-@pytest.mark.parametrize("script", ["extract_features", "train_dcgan"])
+@pytest.mark.parametrize("script", ["extract_features", "fit_kmeans", "train_dcgan", "train_guideline"])
 def test_a_full_disk_for_checkpoints_is_said(world: Path, tmp_path: Path, script: str, happened: Happened) -> None:
     """Started again with room, it ends with the same bytes."""
     stage = first_stage(world, script)

@@ -86,6 +86,17 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("export.max_rejects", 1.5, "export.max_rejects: 1.5 is not allowed"),
         ("export.image_size", 100_000, "export.image_size: 100000 is not allowed"),
         ("autoencoder.code_size", 100, "autoencoder.code_size: 100 is not allowed"),
+        ("autoencoder.code_size", 10**12, "autoencoder.code_size: 1000000000000 is not allowed"),
+        ("autoencoder.noise", 1e30, "autoencoder.noise: 1e+30 is not allowed"),
+        ("crop_faces.margin", 1e9, "crop_faces.margin: 1000000000.0 is not allowed"),
+        ("crop_faces.scale_factor", 1.0000001, "crop_faces.scale_factor: 1.0000001 is not allowed"),
+        ("train.bedrooms.weight_decay", 1e9, "train.bedrooms.weight_decay: 1000000000.0 is not allowed"),
+        ("svm.svhn.costs", [1e300], "svm.svhn.costs.0: 1e+300 is not allowed"),
+        ("figures.walk.bedrooms.length", 10**12, "figures.walk.bedrooms.length: 1000000000000 is not allowed"),
+        ("figures.samples.bedrooms.enlargement", 10**9, "enlargement: 1000000000 is not allowed"),
+        ("figures.windows.bedrooms.layer", -99, "figures.windows.bedrooms.layer: -99 is not allowed"),
+        ("neighbours.mnist.samples", [10000, 500], "neighbours.mnist.samples: [10000, 500] is not allowed"),
+        ("export.source", "", "export.source: '' is not allowed"),
         ("autoencoder.dropout", 1.0, "autoencoder.dropout: 1.0 is not allowed"),
         ("deduplicate.radius", -1, "deduplicate.radius: -1 is not allowed"),
         ("pack.sets.cifar10.kind", "cifar100", "pack.sets.cifar10.kind: 'cifar100' is not allowed"),
@@ -183,6 +194,38 @@ def test_photos_that_are_none(root: Path, tmp_path: Path, make: Callable[[Path],
     folder = project(root, tmp_path, {"crop_faces.source": "data/raw/brought"})
     make(folder / "data/raw/brought")
     with pytest.raises(InputError, match=r"crop_faces\.source.*data/raw/brought"):
+        check(folder)
+
+
+def test_four_files_that_are_no_mnist(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"pack.sets.mnist.source": "data/raw/brought"})
+    (folder / "data/raw/brought").mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (folder / f"data/raw/brought/{name}-ubyte").write_bytes(bytes(20))
+    with pytest.raises(InputError, match=r"mnist\.source: .*train-images-idx3-ubyte: not an idx file"):
+        check(folder)
+
+
+def test_a_source_above_what_the_dag_makes(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"crop_faces\.source: 'data' holds what the DAG makes"):
+        check(project(root, tmp_path, {"crop_faces.source": "data"}))
+
+
+def test_model_files_that_are_not_there(root: Path, tmp_path: Path) -> None:
+    for name in ("yunet", "inception"):
+        (tmp_path / name).mkdir()
+    yunet = {"crop_faces.detector": "yunet", "crop_faces.model": "nowhere.onnx"}
+    with pytest.raises(InputError, match=r"crop_faces\.model: 'nowhere\.onnx' is no file"):
+        check(project(root, tmp_path / "yunet", yunet))
+    with pytest.raises(InputError, match=r"quality\.inception: 'nowhere\.pth' is no file"):
+        check(project(root, tmp_path / "inception", {"quality.inception": "nowhere.pth"}))
+
+
+def test_images_to_learn_from_that_are_no_store(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"train.bedrooms.images": "data/mine.h5"})
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data/mine.h5").write_text("no store")
+    with pytest.raises(InputError, match=r"train\.bedrooms\.images"):
         check(folder)
 
 

@@ -38,6 +38,17 @@ def test_prediction_for_the_demo_is_within_a_factor_of_two_of_a_run(root: Path) 
     assert {n: pair for n, pair in wrong.items() if not 0.5 < pair[1] / pair[0] < 2} == {}
 
 
+def test_prediction_of_the_demos_bytes_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
+    """As a whole, and for each stage that leaves ten megabytes: sizes as dvc.lock in git has them."""
+    lock = read_yaml(root / "dvc.lock")["stages"]
+    left = {name: sum(out.get("size", 0) for out in stage["outs"]) for name, stage in lock.items()}
+    predicted = {job.stage.name: job.work.written_bytes for job in preset(root, "demo")}
+    assert 0.5 < sum(predicted.values()) / sum(left.values()) < 2
+    wrong = {name: (left[name], predicted[name]) for name in predicted if left[name] > 10e6}
+    assert len(wrong) > 8
+    assert {name: pair for name, pair in wrong.items() if not 0.5 < pair[1] / pair[0] < 2} == {}
+
+
 def test_every_job_of_the_paper_asks_for_twice_the_time_that_is_predicted(root: Path) -> None:
     jobs = preset(root, "paper", "a100")
     assert [job.stage.name for job in jobs if not 0 < 2 * job.seconds / 60 < job.stage.runtime_minutes] == []

@@ -51,7 +51,8 @@ def test_what_an_earlier_run_did_says_nothing_about_the_rate(clock: Clock, capsy
         shown.skip(50)
         clock.now = 10
         shown.update(10, loss=0.25)
-    first, _ = capsys.readouterr().err.splitlines()
+    before, first, _ = capsys.readouterr().err.splitlines()
+    assert before == "train: goes on after 50 images"
     assert first == "train: 60 of 100 images, 1.0 images/s, 40 s left, loss 0.25"
 
 
