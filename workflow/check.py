@@ -63,13 +63,16 @@ def raw_sources(params: Params) -> Iterator[RawSource]:
 
 
 def check_files(root: Path, params: Params, outputs: list[str]) -> None:
-    """Raises InputError where a model's file is missing, or a network is to learn from what is no image store."""
+    """Raises InputError where a model's file is missing, or where a network is to learn from a file of one's own that
+    is no image store.
+    """
     models = {"crop_faces.model": params.crop_faces.model if params.crop_faces.detector == "yunet" else None}
     for key, path in {**models, "quality.inception": params.quality.inception}.items():
         if path is not None and not (root / path).is_file():
             raise InputError(f"params.yaml: {key}: {path!r} is no file")
     for name, section in params.train.items():
-        if whole_outputs([section.images], outputs) == [section.images] and section.images not in outputs:
+        own = whole_outputs([section.images], outputs) == [section.images] and section.images not in outputs
+        if own and (root / section.images).exists():
             from dcgan.store import ImageStore  # h5py is needed here only
 
             try:
