@@ -75,7 +75,7 @@ def test_after_make_repro_outputs_that_came_with_the_clone_are_current_for_snake
 
 def test_only_what_changed_is_made_again_and_nothing_stale_is_recorded(under_snakemake: Path, run: Run) -> None:
     path = under_snakemake / "params.yaml"
-    before = path.read_text()
+    before, times = path.read_text(), path.stat()
     try:
         tiny_params(path, {"train": {"bedrooms": {"learning_rate": 0.0004}}})
         pending = run(under_snakemake, "snakemake", "--summary", "--quiet", "all").stdout.splitlines()
@@ -90,6 +90,7 @@ def test_only_what_changed_is_made_again_and_nothing_stale_is_recorded(under_sna
                 record(under_snakemake)
     finally:
         path.write_text(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def test_an_output_that_was_edited_is_not_recorded(under_snakemake: Path) -> None:
