@@ -12,9 +12,8 @@ perceptual hashes of 64 and 256 bits (imagehash.phash) with, for each, the large
 
 Recall: a copy counts as found when it and its original are represented by the same kept image. Precision: removed
 images whose kept one shows the same photo; by kind, in the second row of each, of those where either is such a copy.
-Photos that are in the set twice to begin with are no mistakes: pairs whose
-64 x 64 pictures correlate above 0.95 count as the same photo. Look-alikes: of the 1,000 most similar pairs of
-different photos, how many are taken for the same.
+Photos that are in the set twice to begin with are no mistakes: pairs whose 64 x 64 pictures correlate above 0.95 count
+as the same photo. Look-alikes: of the 1,000 most similar pairs of different photos, how many are taken for the same.
 
 Promises at the radius: recall 0.95 of re-encoded, resized and noisy, 0.9 of cut and brightened copies; precision 0.99.
 """

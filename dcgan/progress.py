@@ -43,11 +43,11 @@ class Progress:
     def skip(self, n: int) -> None:
         """Counts items that an earlier run did, and says so: they are done, but say nothing about the rate."""
         self.skipped += n
-        if n and self.shown:
-            print(f"{self.label}: goes on after {n:,} {self.unit}", file=sys.stderr, flush=True)
         if self.bar is not None:
             self.bar.update(n)
             self.bar.unpause()
+        elif n and self.shown:
+            print(f"{self.label}: goes on after {n:,} {self.unit}", file=sys.stderr, flush=True)
 
     def _print_line(self) -> None:
         if not self.shown:

@@ -19,8 +19,8 @@ from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import numpy_generator, torch_generator
 from dcgan.scaling import to_input
 from dcgan.store import ImageStore
+from workflow.figure_params import GuidedFigure
 from workflow.figures import figure_parser, section_named
-from workflow.params import GuidedFigure
 from workflow.stage import load_params, prepare, run_stage
 
 

@@ -33,8 +33,8 @@ from dcgan.networks import Generator
 from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import derived_seed
 from dcgan.store import ImageStore
+from workflow.figure_params import NearestFigure
 from workflow.figures import figure_parser, section_named
-from workflow.params import NearestFigure
 from workflow.stage import load_params, prepare, run_stage
 
 ENCODED_AT_ONCE = 8192

@@ -27,8 +27,8 @@ from dcgan.networks import Generator
 from dcgan.pixels import Images, enlarge, tile, write_png
 from dcgan.random import torch_generator
 from workflow.annotations import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
+from workflow.figure_params import TurnFigure
 from workflow.figures import figure_parser, section_named
-from workflow.params import TurnFigure
 from workflow.stage import load_params, prepare, run_stage
 
 

@@ -25,8 +25,8 @@ from dcgan.random import numpy_generator
 from dcgan.scaling import to_uint8
 from dcgan.windows import MapWeights, change, fit_maps, images_without, layer_number
 from workflow.annotations import Drawing, annotations_that_fit, by_hand
+from workflow.figure_params import WindowsFigure
 from workflow.figures import figure_parser, section_named
-from workflow.params import WindowsFigure
 from workflow.stage import load_params, prepare, run_stage
 
 RANDOM_DRAWS = 10

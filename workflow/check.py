@@ -46,10 +46,9 @@ def check(root: Path) -> None:
     sources = {source.path: source for source in raw_sources(params)}
     check_existence(root, stages, outputs, sources)
     for source in sources.values():
-        within_or_below = whole_outputs([source.path], outputs)
-        if within_or_below == [source.path] and source.path not in outputs:
+        if is_brought(source.path, outputs):
             check_kind(root, source)
-        elif any(is_inside(path, source.path) for path in within_or_below):
+        elif any(is_inside(path, source.path) for path in outputs):
             raise InputError(f"params.yaml: {source.key}: {source.path!r} holds what the DAG makes; it is no source")
     check_files(root, params, outputs)
 
@@ -62,6 +61,11 @@ def raw_sources(params: Params) -> Iterator[RawSource]:
         yield RawSource(f"pack.sets.{name}.source", packed.source, packed.kind)
 
 
+def is_brought(path: str, outputs: list[str]) -> bool:
+    """Whether a path is a person's own: no output, nothing inside one, and no folder above one."""
+    return path not in outputs and whole_outputs([path], outputs) == [path]
+
+
 def check_files(root: Path, params: Params, outputs: list[str]) -> None:
     """Raises InputError where a model's file is missing, or where a network is to learn from a file of one's own that
     is no image store.
@@ -71,8 +75,7 @@ def check_files(root: Path, params: Params, outputs: list[str]) -> None:
         if path is not None and not (root / path).is_file():
             raise InputError(f"params.yaml: {key}: {path!r} is no file")
     for name, section in params.train.items():
-        own = whole_outputs([section.images], outputs) == [section.images] and section.images not in outputs
-        if own and (root / section.images).exists():
+        if is_brought(section.images, outputs) and (root / section.images).exists():
             from dcgan.store import ImageStore  # h5py is needed here only
 
             try:

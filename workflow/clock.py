@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dcgan.files import InputError
-from workflow.dag import Stage
+from workflow.dag import TIMESTAMP, Stage
 from workflow.lock import HOLDER
 
 # Clocks of machines that share a disk differ by less.
@@ -48,6 +48,6 @@ def newer_than(root: Path, paths: Iterable[str], slack_seconds: float) -> Iterat
     """Paths that were changed in the future, each with the file or folder whose time says so."""
     latest = time.time() + slack_seconds
     for path in paths:
-        for looked_at in (root / path, root / path / ".snakemake_timestamp"):
+        for looked_at in (root / path, root / path / TIMESTAMP):
             if looked_at.exists() and looked_at.stat().st_mtime > latest:
                 yield path, looked_at

@@ -13,7 +13,7 @@ Input: `dvc.yaml`, `params.yaml`, the imports of the code. Output: `Stage` objec
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,7 @@ from dcgan.files import InputError, write_json
 from workflow.imports import PACKAGES, code_of, listed_script
 from workflow.params import read_yaml
 
+TIMESTAMP = ".snakemake_timestamp"  # in a folder that Snakemake made: its time in Snakemake's eyes
 CACHE = Path(".snakemake/resolved_stages.json")
 STAGE_KEYS = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta", "desc"}
 OUTPUT_KEYS = ("outs", "metrics", "plots")
@@ -222,6 +223,17 @@ def parameter(parameters: Mapping[str, Any], key: str, stage: str) -> Any:
             raise InputError(f"dvc.yaml: {stage}: params: {key} is not in params.yaml")
         value = value[part]
     return value
+
+
+def in_order(stages: Mapping[str, Stage]) -> Iterator[Stage]:
+    """Stages, each after those whose outputs it reads."""
+    waiting, made = list(stages.values()), set[str]()
+    outputs = {path for stage in waiting for path in stage.outputs}
+    while waiting:
+        stage = next(stage for stage in waiting if set(stage.inputs) & outputs <= made)
+        waiting.remove(stage)
+        made.update(stage.outputs)
+        yield stage
 
 
 def is_folder(path: str) -> bool:

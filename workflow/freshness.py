@@ -11,10 +11,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from workflow.dag import Stage, resolved_stages
+from workflow.dag import TIMESTAMP, Stage, in_order, resolved_stages
 from workflow.stage import run_stage
-
-OF_SNAKEMAKE = ".snakemake_timestamp"  # in a folder: its time in Snakemake's eyes
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -26,28 +24,25 @@ def main(arguments: list[str] | None = None) -> None:
 
 def renew_times(root: Path, stages: Mapping[str, Stage]) -> list[str]:
     """Gives the outputs of every stage that are older than its inputs the time of now; returns the stages' names."""
-    waiting, renewed = dict(stages), []
-    while waiting:
-        unmade = {path for stage in waiting.values() for path in stage.outputs}
-        name = next(name for name, stage in waiting.items() if not unmade & set(stage.inputs))
-        stage = waiting.pop(name)
+    renewed = []
+    for stage in in_order(stages):
         newest = max((time_of(root / path) for path in [*stage.inputs, *stage.code]), default=0.0)
         if any(time_of(root / path) < newest for path in stage.outputs):
             for path in stage.outputs:
                 touch(root / path)
-            renewed.append(name)
+            renewed.append(stage.name)
     return renewed
 
 
 def time_of(path: Path) -> float:
     """When Snakemake thinks that a file or folder was changed."""
-    marker = path / OF_SNAKEMAKE
+    marker = path / TIMESTAMP
     return (marker if marker.exists() else path).stat().st_mtime
 
 
 def touch(path: Path) -> None:
     """Gives a file or folder the time of now."""
-    for touched in (path, path / OF_SNAKEMAKE):
+    for touched in (path, path / TIMESTAMP):
         if touched.exists():
             os.utime(touched)
 

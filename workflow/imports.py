@@ -26,6 +26,7 @@ WITHOUT_EFFECT = {
     "workflow/clock.py",
     "workflow/consistency.py",
     "workflow/demo/parallel.py",
+    "workflow/figure_params.py",
     "workflow/launch.py",
     "workflow/lock.py",
     "workflow/params.py",

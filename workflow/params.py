@@ -12,13 +12,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dcgan.files import InputError
+from workflow.figure_params import Figures
 from workflow.guidelines import Guidelines
 from workflow.schema import (
     BatchSize,
     Beta,
     Count,
     CountOrZero,
-    Enlargement,
     Epochs,
     ImageSize,
     Name,
@@ -33,9 +33,6 @@ from workflow.schema import (
     Size,
     Source,
 )
-
-# A concept of a sum: attributes that a judge reads, or a name that a person knows.
-Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Run(Section):
@@ -92,7 +89,7 @@ class CropFaces(Section):
     min_neighbours: CountOrZero
     detection_side: Size
     min_size: Size
-    max_faces: Size
+    max_faces: Count
     margin: NotNegative
     resize: ImageSize
     image_size: ImageSize
@@ -170,104 +167,6 @@ class FaceJudgeSection(Judge):
 class Judges(Section):
     windows: dict[Name, WindowJudgeSection]
     faces: dict[Name, FaceJudgeSection]
-
-
-class SamplesFigure(Section):
-    images: str
-    count: Annotated[int, Field(ge=2)]
-    columns: Size
-    enlargement: Enlargement
-
-
-class WalkFigure(Section):
-    images: str
-    points: Annotated[int, Field(ge=2, le=10_000)]
-    length: Annotated[int, Field(ge=2, le=10_000)]
-    columns: Size
-    path: Literal["linear", "spherical"]
-    walks: Count
-    enlargement: Enlargement
-
-
-class GuidedFigure(Section):
-    images: str
-    searched: Count
-    layer: Annotated[int, Field(ge=-32, le=32)]
-    features: Count
-    strongest: Annotated[int, Field(ge=2)]
-    rectifier: Literal["relu", "leaky", "plain"]
-    statistics_batches: Count
-    enlargement: Enlargement
-
-
-class NearestFigure(Section):
-    images: str
-    samples: Count
-    shown: Count
-    neighbours: Annotated[int, Field(ge=2)]
-    quantile: Annotated[float, Field(gt=0, lt=1)]
-    enlargement: Enlargement
-
-
-class WindowsFigure(Section):
-    judge: str
-    samples: Annotated[int, Field(ge=2)]
-    layer: Annotated[int, Field(ge=-32, le=-2)]
-    strength: Positive
-    shown: Count
-    statistics: Literal["batch", "estimated"]
-    statistics_batches: Count
-    enlargement: Enlargement
-
-
-class Sum(Section):
-    plus: Term
-    minus: Term
-    other: Term
-
-
-class ArithmeticFigure(Section):
-    judge: str
-    candidates: Count
-    pool: Count
-    exemplars: Count
-    triples: Count
-    reach: NotNegative
-    sums: list[Sum]
-    statistics_batches: Count
-    enlargement: Enlargement
-
-
-class TurnFigure(Section):
-    judge: str
-    candidates: Count
-    exemplars: Count
-    shown: Count
-    measured: Annotated[int, Field(ge=2)]
-    steps: Annotated[int, Field(ge=3)]
-    span: Positive
-    tolerance: NotNegative
-    least_turn: NotNegative
-    statistics_batches: Count
-    enlargement: Enlargement
-
-
-class AnimationFigure(Section):
-    frame_milliseconds: Count
-    last_frame_milliseconds: Count
-    rows: Size
-    enlargement: Enlargement
-
-
-class Figures(Section):
-    samples: dict[Name, SamplesFigure]
-    animation: dict[Name, AnimationFigure]
-    walk: dict[Name, WalkFigure]
-    guided: dict[Name, GuidedFigure]
-    nearest: dict[Name, NearestFigure]
-    windows: dict[Name, WindowsFigure]
-    arithmetic: dict[Name, ArithmeticFigure]
-    turn: dict[Name, TurnFigure]
 
 
 class Published(Section):

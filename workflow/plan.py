@@ -117,9 +117,8 @@ def seconds_of(work: Work, threads: int, gpus: int, rates: Mapping[str, Any], gp
     return float(alone + work.shared_core_seconds / threads + computing + writing)
 
 
-def predecessors(jobs: Iterable[Job]) -> dict[str, list[Job]]:
+def predecessors(jobs: list[Job]) -> dict[str, list[Job]]:
     """The jobs that each job waits for, by its name."""
-    jobs = list(jobs)
     by_output = {path: job for job in jobs for path in job.stage.outputs}
     waits_for = {}
     for job in jobs:
@@ -128,33 +127,50 @@ def predecessors(jobs: Iterable[Job]) -> dict[str, list[Job]]:
     return waits_for
 
 
-def longest_chain(jobs: Iterable[Job]) -> tuple[float, list[str]]:
-    """Seconds of the longest chain of jobs that wait for each other, and their names."""
-    jobs = list(jobs)
-    before = predecessors(jobs)
-    found: dict[str, tuple[float, list[str]]] = {}
+def successors(before: Mapping[str, list[Job]], jobs: list[Job]) -> dict[str, list[Job]]:
+    """The jobs that wait for each job, by its name."""
+    after: dict[str, list[Job]] = {name: [] for name in before}
+    for job in jobs:
+        for earlier in before[job.stage.name]:
+            after[earlier.stage.name].append(job)
+    return after
 
-    def chain(job: Job) -> tuple[float, list[str]]:
+
+def seconds_to_the_end(jobs: list[Job], after: Mapping[str, list[Job]]) -> dict[str, float]:
+    """Seconds of the longest chain that begins with each job, by its name."""
+    found: dict[str, float] = {}
+
+    def chain(job: Job) -> float:
         if job.stage.name not in found:
-            seconds, names = max((chain(earlier) for earlier in before[job.stage.name]), default=(0.0, []))
-            found[job.stage.name] = (seconds + job.seconds, [*names, job.stage.name])
+            found[job.stage.name] = job.seconds + max(map(chain, after[job.stage.name]), default=0.0)
         return found[job.stage.name]
 
-    return max(chain(job) for job in jobs)
+    return {job.stage.name: chain(job) for job in jobs}
 
 
-def seconds_on(jobs: Iterable[Job], cores: int, gpus: int) -> float:
+def longest_chain(jobs: list[Job]) -> tuple[float, list[str]]:
+    """Seconds of the longest chain of jobs that wait for each other, and their names."""
+    after = successors(predecessors(jobs), jobs)
+    left = seconds_to_the_end(jobs, after)
+    names: list[str] = []
+    following = jobs
+    while following:
+        names.append(max(following, key=lambda job: left[job.stage.name]).stage.name)
+        following = after[names[-1]]
+    return left[names[0]], names
+
+
+def seconds_on(jobs: list[Job], cores: int, gpus: int) -> float:
     """Seconds of all jobs on so many cores and GPUs: whenever some are free, the job goes first that most waits for.
 
     A small job may overtake a large one that still waits for cores. Raises InputError where a job asks for more GPUs
     than there are. Memory, and on which nodes the cores are, is not looked at.
     """
-    jobs = list(jobs)
     before, by_name = predecessors(jobs), {job.stage.name: job for job in jobs}
     for job in jobs:
         if job.gpus > gpus:
             raise InputError(f"{job.stage.name} asks for {job.gpus} GPUs, and there are {gpus}")
-    urgency = seconds_to_the_end(jobs, before)
+    urgency = seconds_to_the_end(jobs, successors(before, jobs))
     waiting, ended, now = sorted(by_name, key=lambda name: -urgency[name]), set[str](), 0.0
     running: list[tuple[float, str]] = []
     free_cores, free_gpus = cores, gpus
@@ -171,22 +187,6 @@ def seconds_on(jobs: Iterable[Job], cores: int, gpus: int) -> float:
             free_cores, free_gpus = free_cores + job.cores, free_gpus + job.gpus
             ended.add(job.stage.name)
     return now
-
-
-def seconds_to_the_end(jobs: list[Job], before: Mapping[str, list[Job]]) -> dict[str, float]:
-    """Seconds of the longest chain that begins with each job, by its name."""
-    after: dict[str, list[Job]] = {job.stage.name: [] for job in jobs}
-    for job in jobs:
-        for earlier in before[job.stage.name]:
-            after[earlier.stage.name].append(job)
-    found: dict[str, float] = {}
-
-    def chain(job: Job) -> float:
-        if job.stage.name not in found:
-            found[job.stage.name] = job.seconds + max(map(chain, after[job.stage.name]), default=0.0)
-        return found[job.stage.name]
-
-    return {job.stage.name: chain(job) for job in jobs}
 
 
 def table(jobs: Iterable[Job]) -> list[str]:

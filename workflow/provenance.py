@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 
 from dcgan.files import InputError, read_json, write_json
 from workflow.clock import settle_clock
-from workflow.dag import Stage, resolved_stages
+from workflow.dag import TIMESTAMP, Stage, resolved_stages
 from workflow.imports import PACKAGES as OURS
 from workflow.imports import code_list, listed_script
 
@@ -51,7 +51,7 @@ PACKAGES = (
     *("simplejpeg", "h5py", "lmdb", "safetensors", "matplotlib"),
 )
 READ_BYTES, READ_FILES = 256_000_000, 10_000
-OF_THE_ENGINES, OF_PYTHON = {".snakemake_timestamp"}, "__pycache__"
+OF_PYTHON = "__pycache__"
 
 
 class Look(NamedTuple):
@@ -173,7 +173,7 @@ def glance(path: Path) -> Glance:
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if name != OF_PYTHON]
         inside = Path(folder).relative_to(path)
-        for name in sorted(set(names) - OF_THE_ENGINES):
+        for name in sorted(set(names) - {TIMESTAMP}):
             if len(found) == READ_FILES:
                 return None
             found[(inside / name).as_posix()] = look(path / inside / name)

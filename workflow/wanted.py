@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dcgan.concepts import LEFT, RIGHT, describe
 from workflow.annotations import Annotations, Drawing, by_hand, missing_exemplars
-from workflow.params import ArithmeticFigure, Params, TurnFigure, WindowsFigure
+from workflow.figure_params import ArithmeticFigure, TurnFigure, WindowsFigure
+from workflow.params import Params
 
 FigureByHand = WindowsFigure | ArithmeticFigure | TurnFigure
 

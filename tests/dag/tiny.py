@@ -7,7 +7,7 @@ process, which pays for imports once.
 import hashlib
 import importlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def digests_of(folder: Path, outputs: list[str]) -> dict[str, str]:
     found = {}
     for output in outputs:
         inside = sorted((folder / output).rglob("*")) if dag.is_folder(output) else [folder / output]
-        files = [path for path in inside if path.is_file() and path.name != ".snakemake_timestamp"]
+        files = [path for path in inside if path.is_file() and path.name != dag.TIMESTAMP]
         assert files, f"{output} is empty"
         found.update({str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
     return found
@@ -61,24 +61,13 @@ def override(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
 def run_all(root: Path) -> None:
     """Every stage of root, which has to be the working directory, in this process."""
-    for stage in in_order(dag.resolve(root)):
+    for stage in dag.in_order(dag.resolve(root)):
         importlib.import_module(f"stages.{script_of(stage)}").main(shlex.split(stage.command)[3:])
 
 
 def script_of(stage: Stage) -> str:
     """The name of a stage's script in stages/."""
     return shlex.split(stage.command)[2].removeprefix("stages.")
-
-
-def in_order(stages: Mapping[str, Stage]) -> Iterator[Stage]:
-    """Stages, each after those whose outputs it reads."""
-    waiting, made = list(stages.values()), set[str]()
-    outputs = {path for stage in waiting for path in stage.outputs}
-    while waiting:
-        stage = next(stage for stage in waiting if set(stage.inputs) & outputs <= made)
-        waiting.remove(stage)
-        made.update(stage.outputs)
-        yield stage
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dcgan.decoding import decode
 from dcgan.faces import Face, FaceRule, HaarDetector, Images, YuNetDetector, cut, open_detector
 from dcgan.files import InputError
 from dcgan.random import numpy_generator
+from stages.crop_faces import Search
 from tests.real_data import real_data
 from workflow.demo.faces import Photo, render_photo
 from workflow.demo.heads import draw_person
@@ -187,22 +188,13 @@ def test_threads_change_nothing() -> None:
 
 
 def test_real_photos_have_their_face_in_the_middle() -> None:
-    section = load_params(Path("workflow/presets/small.yaml")).crop_faces
-    detector = HaarDetector(section.scale_factor, section.min_neighbours)
-    rule = FaceRule(
-        section.detection_side,
-        section.min_size,
-        section.max_faces,
-        section.margin,
-        section.resize,
-        section.image_size,
-    )
+    search = Search(load_params(Path("workflow/presets/small.yaml")).crop_faces)
     paths = sorted(real_data("photos").rglob("*.jpg"))[::100]
     assert paths
     centred = 0
     for path in paths:
         photo = decode(path.read_bytes())
         height, width = photo.shape[:2]
-        faces = [finding.face for finding in rule.find(photo, detector) if finding.crop is not None]
+        faces = [finding.face for finding in search.rule.find(photo, search.detector()) if finding.crop is not None]
         centred += any(f.x < width / 2 < f.x + f.width and f.y < height / 2 < f.y + f.height for f in faces)
     assert centred >= 0.95 * len(paths)
