@@ -154,17 +154,16 @@ def predict(split: Split, weights: Tensor) -> Classes:
     return np.concatenate(places, axis=1)
 
 
-def error_rates(split: Split, weights: Tensor) -> Errors:
-    """The share of wrong rows of each model: (models,)."""
-    truth = np.unique(split.labels, return_inverse=True)[1]
-    wrong: Errors = (predict(split, weights) != truth).mean(axis=1)
+def error_rates(split: Split, weights: Tensor, classes: Classes) -> Errors:
+    """The share of wrong rows of each model: (models,). classes: the labels that were learned, rising."""
+    wrong: Errors = (classes[predict(split, weights)] != split.labels).mean(axis=1)
     return wrong
 
 
-def confusion(split: Split, weights: Tensor) -> npt.NDArray[np.int64]:
+def confusion(split: Split, weights: Tensor, classes: Classes) -> npt.NDArray[np.int64]:
     """Rows: truth, columns: predicted; counts over all models: (classes, classes)."""
-    names, truth = np.unique(split.labels, return_inverse=True)
-    counts = np.zeros((len(names), len(names)), np.int64)
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    truth = np.searchsorted(classes, split.labels)
     for places in predict(split, weights):
         np.add.at(counts, (truth, places), 1)
     return counts

@@ -24,11 +24,28 @@ NORMAL_95 = 1.96
 
 @dataclass(frozen=True)
 class Splits:
-    """What is learned from, what C is chosen on, what the error is measured on."""
+    """What is learned from, what C is chosen on, what the error is measured on.
+
+    Raises InputError where rows to be judged are of a class that is not learned. The other way round is no mistake: few
+    held-out rows may lack a rare class.
+    """
 
     train: Split
     validation: Split
     test: Split
+
+    def __post_init__(self) -> None:
+        for split in (self.validation, self.test):
+            unknown = np.setdiff1d(split.labels, self.classes)
+            if len(unknown):
+                raise InputError(
+                    f"{split.table.path}: class {unknown[0]} is to be judged, but none of its rows is learned"
+                )
+
+    @property
+    def classes(self) -> Classes:
+        """The labels that are learned, rising."""
+        return np.unique(self.train.labels)
 
     def through(self, columns: slice) -> "Splits":
         """The same rows seen through some of the columns."""
@@ -92,12 +109,13 @@ def hold_out(split: Split, count: int, seed: int) -> tuple[Split, Split]:
 def judge(splits: Splits, protocol: Protocol, solver: Solver) -> Verdict:
     """The whole protocol: C by validation, then the error on the test split."""
     search = draws_of(splits.train, protocol, "search", protocol.search_draws)
-    validation_errors = grid_errors(splits.train, [splits.validation], search, protocol.costs, solver)[0]
+    validation_errors = grid_errors(splits, [splits.validation], search, protocol.costs, solver)[0]
     cost = protocol.costs[best_cost(validation_errors)]
     learned = joined(splits.train, splits.validation) if protocol.learn_validation else splits.train
     final = draws_of(learned, protocol, "test", protocol.draws)
     weights = torch.cat(list(fit_draws(learned, final, [cost], solver)))
-    return Verdict(validation_errors, cost, error_rates(splits.test, weights), confusion(splits.test, weights))
+    errors = error_rates(splits.test, weights, splits.classes)
+    return Verdict(validation_errors, cost, errors, confusion(splits.test, weights, splits.classes))
 
 
 def joined(train: Split, validation: Split) -> Split:
@@ -110,17 +128,18 @@ def joined(train: Split, validation: Split) -> Split:
 def curve_point(splits: Splits, protocol: Protocol, solver: Solver) -> tuple[float, Errors]:
     """The best cost by validation and the test errors of the search draws at that cost; one grid serves both."""
     draws = draws_of(splits.train, protocol, "search", protocol.search_draws)
-    both = grid_errors(splits.train, [splits.validation, splits.test], draws, protocol.costs, solver)
+    both = grid_errors(splits, [splits.validation, splits.test], draws, protocol.costs, solver)
     place = best_cost(both[0])
     return protocol.costs[place], both[1][:, place]
 
 
 def grid_errors(
-    split: Split, judged: Sequence[Split], draws: Sequence[Rows], costs: Sequence[float], solver: Solver
+    splits: Splits, judged: Sequence[Split], draws: Sequence[Rows], costs: Sequence[float], solver: Solver
 ) -> Errors:
-    """The error of every draw at every cost on each of the judged splits: (splits, draws, costs)."""
-    weights = torch.cat(list(fit_draws(split, draws, costs, solver)))
-    return np.stack([error_rates(other, weights).reshape(len(draws), len(costs)) for other in judged])
+    """The error of every draw of train at every cost on each of the judged splits: (splits, draws, costs)."""
+    weights = torch.cat(list(fit_draws(splits.train, draws, costs, solver)))
+    rates = [error_rates(split, weights, splits.classes) for split in judged]
+    return np.stack(rates).reshape(len(judged), len(draws), len(costs))
 
 
 def best_cost(validation_errors: Errors) -> int:

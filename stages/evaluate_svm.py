@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     write_json(args.metrics, summary(section, splits["trained"], verdicts))
     write_csv(args.curve, curves)
-    names = class_names(splits["trained"].test)
+    names = class_names(splits["trained"].train)
     draw_errors(args.figure, curves, verdicts["trained"].counts, names, f"Linear L2-SVM, {args.name}")
 
 
@@ -110,7 +110,7 @@ def point(curve: str, weights: str, x: float, cost: float, errors: Any) -> Row:
 
 
 def class_names(split: Split) -> list[str]:
-    """The names of the classes that a split has, or their numbers where the table names none."""
+    """The names of the classes in a split, or their numbers where the table names none."""
     names = split.table.classes
     return [names[label] if names else str(label) for label in np.unique(split.labels)]
 

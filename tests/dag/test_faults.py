@@ -5,6 +5,7 @@ outputs on a disk that has half of the room they need, or with an input cut in h
 """
 
 import contextlib
+import gc
 import hashlib
 import importlib
 import math
@@ -69,6 +70,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(ROOT / "docs/deviations.md", folder / "docs")
     with contextlib.chdir(folder):
         run_all(folder)
+        # Tables that no one closed yet would still be open in every child, and HDF5 would not look at the file again.
+        gc.collect()
         yield folder
 
 

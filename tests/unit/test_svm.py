@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -12,10 +11,10 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 
 from dcgan.classifiers import Solver, columns_of, fit_draws, fit_rows, predict, whole
-from dcgan.features import FeatureTable
 from dcgan.protocols import draw_rows
 from dcgan.svm import minimize
 from dcgan.svm_sides import GramSide, RowSide, gram_matrix, gram_pays, table_blocks
+from tests.feature_tables import table_of
 
 SOLVER = Solver(tolerance=1e-5, memory_bytes=1 << 28, device=torch.device("cpu"))
 COSTS = [1e-4, 1e-3, 1e-2]
@@ -41,13 +40,6 @@ def cancer() -> Set:
 def wine_products() -> Set:
     x, y = load_wine(return_X_y=True)
     return PolynomialFeatures(2).fit_transform(StandardScaler().fit_transform(x)).astype(np.float32), y
-
-
-def table_of(path: Path, x: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> FeatureTable:
-    with h5py.File(path, "w") as file:
-        file.create_dataset("features", data=x).attrs["layers"] = [x.shape[1]]
-        file.create_dataset("labels", data=y)
-    return FeatureTable(path)
 
 
 def objective(
@@ -158,9 +150,3 @@ def test_side_is_chosen_by_operations_and_memory() -> None:
     assert gram_pays(n=1_000, d=7_168, columns=70, memory_bytes=1 << 32)
     assert not gram_pays(n=50_000, d=28_672, columns=70, memory_bytes=8 << 30)
     assert not gram_pays(n=6_000, d=64, columns=70, memory_bytes=1 << 32)
-
-
-def test_draw_takes_so_many_of_each_class() -> None:
-    labels = np.repeat(np.arange(3), 50)
-    rows = draw_rows(labels, 7, np.random.default_rng(0))
-    assert np.bincount(labels[rows]).tolist() == [7, 7, 7]
