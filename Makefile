@@ -17,9 +17,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUTF8 := 1
 # Threads that wait by spinning slow each other down as soon as there are more of them than cores; see stages/__init__.py.
 export OMP_WAIT_POLICY ?= PASSIVE
-# DVC's shared cache of file digests; on a machine where it may not be written, one inside the checkout.
-export DVC_SITE_CACHE_DIR ?= $(shell { mkdir -p /var/tmp/dvc/repo && test -w /var/tmp/dvc/repo; } 2>/dev/null \
-	|| echo '$(CURDIR)/.dvc/tmp/site')
+# Where DVC remembers digests of files, as pickles: by default in a folder that every user of the machine may write to.
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
 .PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare overview preset plan check clean
 
@@ -55,7 +54,7 @@ check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.check
 
 test: $(READY) ## runs the tests
-	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile
+	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadgroup --no-loadscope-reorder
 
 slurm-test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
 	@python -m pytest tests/cluster

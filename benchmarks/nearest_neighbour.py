@@ -57,7 +57,7 @@ def ours(queries: np.ndarray, references: np.ndarray) -> np.ndarray:
     neighbours, labels = NearestNeighbour(queries, torch.device("cpu")), np.zeros(BATCH, np.int64)
     for start in range(0, len(references), BATCH):
         batch = references[start : start + BATCH]
-        neighbours.add(batch, labels[: len(batch)])
+        neighbours.add(batch, labels[: len(batch)], start)
     return neighbours.distances
 
 

@@ -73,7 +73,8 @@ def published_order(network: Network) -> list[str]:
 def catalogue(folder: Path, architecture: Architecture) -> list[PublishedArray]:
     """Every array that the architecture asks for, with its file where there is one.
 
-    Raises InputError where the folder has no such files, or one that the architecture has no place for.
+    Raises InputError where the folder has no such files, one that the architecture has no place for, or one that is not
+    what it asks for, whether or not it will be of use beside those that are missing.
     """
     files = _files_by_number(folder)
     arrays = []
@@ -86,6 +87,9 @@ def catalogue(folder: Path, architecture: Architecture) -> list[PublishedArray]:
             arrays.append(PublishedArray(role, number, name, shape, files.pop((role, number), None)))
     if files:
         raise InputError(f"{min(files.values())}: {architecture.name} has no array of that number")
+    for array in arrays:
+        if array.path is not None:
+            read_array(array)
     return arrays
 
 

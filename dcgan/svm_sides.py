@@ -3,7 +3,8 @@
 K columns (classes x costs), 30 to 150 products till the end, more for larger C, of fewer columns each time, u = (x, 1):
 
     GramSide  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then 2 n^2 K
-              operations a product; memory 4 n^2 bytes. One matrix serves every cost, every class and every draw.
+              operations a product; memory 4 n^2 bytes. One matrix serves every cost and every class, and every draw
+              where draws overlap enough (`classifiers.fit_draws`).
               Systems that are not solved after n / 100 products, as at large C, are solved by factorisation, n_S^3 / 3
               operations for the n_S rows inside the margin (Chapelle, "Training a support vector machine in the
               primal", 2007, solves all of them so, which is slower where C is small).
@@ -31,6 +32,8 @@ LEAST_PATIENCE, ROWS_A_PRODUCT = 10, 100
 COLUMNS_OF_READING = 10
 # A block of float32 rows stays near the processor while it is multiplied twice, and holds enough rows to be worth it.
 BLOCK_BYTES, MAX_BLOCK_ROWS = 1 << 23, 1024
+# Rows that are held while all before them go by once more: where they come from a file, it is read so many times less.
+STRIP_BYTES = 1 << 28
 Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
 
 
@@ -222,14 +225,29 @@ def block_slices(n: int, size: int) -> Iterator[slice]:
 def gram_matrix(blocks: Blocks, n: int, like: Tensor) -> Tensor:
     """U U^T of the rows, (n, n) of the type of `like`, block by block; every pair of blocks is multiplied once."""
     gram = like.new_empty(n, n)
-    for rows, x in blocks():
-        x = x.to(like)
+    for strip in _strips(blocks, like):
         for others, other in blocks():
-            if others.start > rows.start:
+            behind = [(rows, x) for rows, x in strip if rows.start >= others.start]
+            if not behind:
                 break
-            product = x @ other.to(like).T + 1
-            gram[rows, others], gram[others, rows] = product, product.T
+            other = other.to(like)
+            for rows, x in behind:
+                product = x @ other.T + 1
+                gram[rows, others], gram[others, rows] = product, product.T
     return gram
+
+
+def _strips(blocks: Blocks, like: Tensor) -> Iterator[list[tuple[slice, Tensor]]]:
+    """Neighbouring blocks of STRIP_BYTES together, in the type of `like`."""
+    strip, size = [], 0
+    for rows, x in blocks():
+        strip.append((rows, x.to(like)))
+        size += x.numel() * like.element_size()
+        if size >= STRIP_BYTES:
+            yield strip
+            strip, size = [], 0
+    if strip:
+        yield strip
 
 
 def weights_of_rows(blocks: Blocks, coefficients: Tensor) -> Tensor:

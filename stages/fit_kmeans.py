@@ -3,7 +3,7 @@
 Inputs:  a folder of image stores train.h5, test.h5 and, where there is one, validation.h5; `kmeans.<set>` of
          params.yaml.
 Outputs: feature tables as `extract_features` writes them, to be judged by `evaluate_svm`: <out>/trained/<split>.h5,
-         features (N, 4 K) float32, standardised; the same under <out>/random/ with random patches for centroids.
+         features (N, 4 K), standardised; the same under <out>/random/ with random patches for centroids.
 Published: 80.6 % accuracy on CIFAR-10, 63.7 +- 0.7 % with 400 labels a class (4,800 centroids).
 """
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
                 kind, split, section.model_dump(), params.run.model_dump(), stores["train"].path, store.path
             )
             work = state_folder(f"fit_kmeans-{args.set}-{kind}-{split}", digest)
-            fill_table(features, store, work, section.batch_size, "float32")
+            fill_table(features, store, work, section.batch_size, section.dtype)
             tables[work] = args.out / kind / f"{split}.h5"
     move_tables(tables)
 
@@ -64,11 +64,13 @@ def fit_features(train: ImageStore, section: Kmeans, seed: int, device: torch.de
         "trained": fit_centroids(points, section.centroids, section.iterations),
         "random": points[: section.centroids],
     }
+    # Drawn, because a store may hold its classes one after the other.
+    drawn = numpy_generator(seed, "kmeans", "statistics").permutation(len(train))[: section.statistics_images]
+    batches = [drawn[start : start + section.batch_size] for start in range(0, len(drawn), section.batch_size)]
     made = {}
     for kind, chosen in centroids.items():
         made[kind] = KmeansFeatures(mean.to(device), matrix.to(device), chosen, section.side)
-        starts = range(0, min(section.statistics_images, len(train)), section.batch_size)
-        made[kind].fit_scale(train.images[start : start + section.batch_size] for start in starts)
+        made[kind].fit_scale(train.images[rows] for rows in batches)
     return made
 
 

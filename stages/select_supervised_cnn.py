@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     section = load_params(args.params).supervised
 
-    trials = read_trials(args.trials, section.trials)
+    trials = read_trials([args.trials / f"{shard}.csv" for shard in section.shards], section.trials)
     best = trials.loc[trials.validation_error.idxmin()]
     trials["best_so_far"] = trials.validation_error.cummin()
     write_csv(args.curve, trials)
@@ -44,14 +44,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
 
 
-def read_trials(folder: Path, count: int) -> pd.DataFrame:
-    """All trials in their order; raises InputError where one is missing."""
-    files = sorted(folder.glob("*.csv"))
-    if not files:
-        raise InputError(f"{folder}: no CSV of trials in it")
-    trials = pd.concat([pd.read_csv(file) for file in files]).sort_values("trial", ignore_index=True)
+def read_trials(shards: list[Path], count: int) -> pd.DataFrame:
+    """All trials of all shards in their order; raises InputError where one is missing."""
+    missing = [str(path) for path in shards if not path.exists()]
+    if missing:
+        raise InputError(f"{', '.join(missing)}: no such shard of trials")
+    trials = pd.concat([pd.read_csv(path) for path in shards]).sort_values("trial", ignore_index=True)
     if trials.trial.tolist() != list(range(count)):
-        raise InputError(f"{folder}: expected the trials 0 to {count - 1}, found {trials.trial.tolist()}")
+        raise InputError(f"{shards[0].parent}: expected the trials 0 to {count - 1}, found {trials.trial.tolist()}")
     return trials
 
 

@@ -14,6 +14,13 @@ import workflow.browser
 from dcgan.files import InputError
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests one of several processes takes together: those of a file, and all that look at the two whole runs."""
+    for item in items:
+        shared = "checkouts" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("whole runs" if shared else str(item.path)))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A running Chromium; tests that want one are skipped where there is none."""

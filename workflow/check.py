@@ -43,9 +43,9 @@ def check(root: Path) -> None:
     params = load_params(root / "params.yaml")
     stages = resolved_stages(root)
     outputs = [path for stage in stages.values() for path in stage.outputs]
-    sources = {source.path: source for source in raw_sources(params)}
-    check_existence(root, stages, outputs, sources)
-    for source in sources.values():
+    sources = list(raw_sources(params))
+    check_existence(root, stages, outputs, {source.path: source.key for source in sources})
+    for source in sources:
         if is_brought(source.path, outputs):
             check_kind(root, source)
         elif any(is_inside(path, source.path) for path in outputs):
@@ -84,15 +84,16 @@ def check_files(root: Path, params: Params, outputs: list[str]) -> None:
                 raise InputError(f"params.yaml: train.{name}.images: {error}") from error
 
 
-def check_existence(
-    root: Path, stages: Mapping[str, Stage], outputs: list[str], sources: Mapping[str, RawSource]
-) -> None:
-    """Raises InputError where a stage needs a path that neither exists nor is made."""
+def check_existence(root: Path, stages: Mapping[str, Stage], outputs: list[str], keys: Mapping[str, str]) -> None:
+    """Raises InputError where a stage needs a path that neither exists nor is made.
+
+    keys: which parameter names a path.
+    """
     made = set(outputs)
     for stage in stages.values():
         for path in stage.inputs:
             if path not in made and not (root / path).exists():
-                named = f"params.yaml: {sources[path].key}: " if path in sources else f"stage {stage.name}: "
+                named = f"params.yaml: {keys[path]}: " if path in keys else f"stage {stage.name}: "
                 hint = f" (put {{}} into it: {FILLED_BY_HAND})" if path.endswith(BY_HAND) else ""
                 raise InputError(f"{named}{path!r} does not exist, and no stage makes it{hint}")
 

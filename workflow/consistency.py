@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from dcgan.architectures import ARCHITECTURES, Architecture, architecture_from
-from workflow.params import Params, TrainedNetwork
+from workflow.figure_params import ArithmeticFigure
+from workflow.params import FaceJudgeSection, Params, TrainedNetwork
 
 CROP32 = 32
 BY_HAND = ".json"  # a person's annotations, see workflow/annotations.py
@@ -35,7 +36,9 @@ def impossible(params: Params) -> Iterator[str]:
         yield from wrong_network(f"train.{name}", section, stores)
         yield from wrong_training(f"train.{name}", section)
     yield from wrong_guidelines(params, stores)
-    yield from wrong_features(params)
+    yield from wrong_features(params, stores)
+    yield from wrong_svm(params)
+    yield from wrong_supervised(params, stores)
     yield from wrong_names(params)
 
 
@@ -159,23 +162,76 @@ def wrong_judges(params: Params) -> Iterator[str]:
         if windows.statistics == "batch" and windows.judge.endswith(BY_HAND):
             yield f"figures.windows.{name}.statistics: 'batch' is not allowed (boxes by hand lie on estimated samples)"
     for name, arithmetic in figures.arithmetic.items():
-        terms = [term for one in arithmetic.sums for term in (one.plus, one.minus, one.other)]
-        for term in (term for term in terms if isinstance(term, str) and not arithmetic.judge.endswith(BY_HAND)):
-            yield f"figures.arithmetic.{name}.sums: {term!r} is not allowed (a judge needs attributes: {{smile: 1}})"
+        if not arithmetic.judge.endswith(BY_HAND):
+            yield from wrong_sums(f"figures.arithmetic.{name}.sums", arithmetic, params.judge.faces)
 
 
-def wrong_features(params: Params) -> Iterator[str]:
-    """Features come from a network that is trained or was imported, classifiers from features that are made."""
-    folders = [*params.train, *(f"published_{name}" for name in params.published)]
-    made = {f"data/networks/{folder}/discriminator.safetensors" for folder in folders}
+def wrong_sums(key: str, arithmetic: ArithmeticFigure, judges: dict[str, FaceJudgeSection]) -> Iterator[str]:
+    """A judge knows the attributes that it learns, and nothing by another name."""
+    judge = judges.get(PurePosixPath(arithmetic.judge).stem.removeprefix("faces_"))
+    for term in (term for one in arithmetic.sums for term in (one.plus, one.minus, one.other)):
+        if isinstance(term, str):
+            yield f"{key}: {term!r} is not allowed (a judge needs attributes: {{smile: 1}})"
+        elif judge is not None:
+            yield from unknown(key, term, judge.attributes, "the judge")
+
+
+def wrong_features(params: Params, stores: dict[str, ImageKind]) -> Iterator[str]:
+    """Features come from a network that is trained or was imported, and that fits the images."""
+    rows = {name: section.network for name, section in params.train.items()}
+    rows |= {f"published_{name}": section.architecture for name, section in params.published.items()}
+    made = {f"data/networks/{name}/discriminator.safetensors": row for name, row in rows.items()}
     for name, section in params.features.items():
-        yield from unknown_path(f"features.{name}.discriminator", section.discriminator, "data/networks/", made)
-    made = {f"data/features/{name}" for name in params.features} | {f"data/features/kmeans_{n}" for n in params.kmeans}
-    for name, svm in params.svm.items():
-        yield from unknown_path(f"svm.{name}.features", svm.features, "data/features/", made)
-    if params.supervised.network not in ARCHITECTURES:
-        allowed = ", ".join(ARCHITECTURES)
-        yield f"supervised.network: {params.supervised.network!r} is not allowed (one of {allowed})"
+        key, path = f"features.{name}.discriminator", section.discriminator
+        yield from unknown_path(key, path, "data/networks/", set(made))
+        yield from wrong_set(f"features.{name}.images", section.images, stores)
+        if made.get(path) in ARCHITECTURES:
+            yield from wrong_classifier(f"{key}: {path!r}", ARCHITECTURES[made[path]], section.images, stores)
+    for name, kmeans in params.kmeans.items():
+        yield from wrong_set(f"kmeans.{name}.images", kmeans.images, stores)
+
+
+def wrong_svm(params: Params) -> Iterator[str]:
+    """Classifiers learn from features that are made; validation rows only where they were held out of train."""
+    images = {f"data/features/{name}": section.images for name, section in params.features.items()}
+    images |= {f"data/features/kmeans_{name}": section.images for name, section in params.kmeans.items()}
+    validated = {f"data/packed/{name}" for name, packed in params.pack.sets.items() if packed.validation}
+    for name, section in params.svm.items():
+        yield from unknown_path(f"svm.{name}.features", section.features, "data/features/", set(images))
+        if section.learn_validation and images.get(section.features) in validated:
+            yield f"svm.{name}.learn_validation: True is not allowed (the set has a validation split of its own)"
+
+
+def wrong_supervised(params: Params, stores: dict[str, ImageKind]) -> Iterator[str]:
+    """The supervised CNN has a discriminator's row, without labels at its input, and images that fit it."""
+    section = params.supervised
+    if section.network not in ARCHITECTURES:
+        yield f"supervised.network: {section.network!r} is not allowed (one of {', '.join(ARCHITECTURES)})"
+        return
+    yield from wrong_set("supervised.images", section.images, stores)
+    beginning, row = f"supervised.network: {section.network!r}", ARCHITECTURES[section.network]
+    yield from wrong_classifier(beginning, row, section.images, stores)
+    if len(section.shards) > section.trials:
+        yield f"supervised.shards: {section.shards} is not allowed (more shards than supervised.trials)"
+
+
+def wrong_set(key: str, folder: str, stores: dict[str, ImageKind]) -> Iterator[str]:
+    """A folder of labelled splits has to be one that is packed, where it lies among these."""
+    made = {str(PurePosixPath(path).parent) for path in stores if path.startswith("data/packed/")}
+    yield from unknown_path(key, folder, "data/packed/", made)
+    store = stores.get(f"{folder}/train.h5")
+    if store is not None and not store.labelled:
+        yield f"{key}: {folder!r} is not allowed (its images have no labels)"
+
+
+def wrong_classifier(
+    beginning: str, architecture: Architecture, folder: str, stores: dict[str, ImageKind]
+) -> Iterator[str]:
+    """Where a discriminator that shall tell labels by the image alone does not fit the images of a labelled set."""
+    if architecture.classes:
+        yield f"{beginning} is not allowed (it is conditional: it asks for the label that is to be found)"
+    elif f"{folder}/train.h5" in stores:
+        yield from misfit(f"{beginning} is not allowed", architecture, folder, stores[f"{folder}/train.h5"])
 
 
 def unknown_path(key: str, path: str, folder: str, made: set[str]) -> Iterator[str]:

@@ -20,6 +20,8 @@ What has to be put there by hand (paths that the presets `small` and `paper` nam
                                  authors, github.com/fyu/lsun:
                                    python3 download.py -c bedroom
                                    unzip bedroom_train_lmdb.zip -d data/raw
+                                 For `small` some tens of thousands of rooms are enough: a folder or a tar of images
+                                 serves as well, named by export.source; with all of LSUN take deduplicate.radius: 8.
   data/raw/photos/               Photos with faces, any folders beneath, JPEG, PNG or WebP. The paper took photos of
                                  10,000 people by name; photos of your own, or CelebA's img_celeba folder, serve.
   data/raw/imagenet/             ImageNet-1k's training images, a folder for each class (n01440764/*.JPEG). From
@@ -27,6 +29,7 @@ What has to be put there by hand (paths that the presets `small` and `paper` nam
                                    mkdir -p data/raw/imagenet && tar -xf ILSVRC2012_img_train.tar -C data/raw/imagenet
                                    cd data/raw/imagenet && for f in *.tar; do mkdir "${f%.tar}" &&
                                      tar -xf "$f" -C "${f%.tar}" && rm "$f"; done
+                                 For `small` some tens of these archives are enough.
 
 Then: make preset PRESET=small && make repro"""
 

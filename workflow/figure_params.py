@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from workflow.schema import Count, Enlargement, Name, NotNegative, Positive, Section, Size
+from workflow.schema import Count, Enlargement, Name, NotNegative, Positive, Section, Several, Size, Source
 
 # A concept of a sum: attributes that a judge reads, or a name that a person knows.
 Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=100)]
@@ -13,8 +13,8 @@ Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=
 class SamplesFigure(Section):
     """Figures 2 and 3: samples beside real images."""
 
-    images: str
-    count: Annotated[int, Field(ge=2)]
+    images: Source
+    count: Several
     columns: Size
     enlargement: Enlargement
 
@@ -22,7 +22,7 @@ class SamplesFigure(Section):
 class WalkFigure(Section):
     """Figure 4: a walk through z."""
 
-    images: str
+    images: Source
     points: Annotated[int, Field(ge=2, le=10_000)]
     length: Annotated[int, Field(ge=2, le=10_000)]
     columns: Size
@@ -34,11 +34,11 @@ class WalkFigure(Section):
 class GuidedFigure(Section):
     """Figure 5: guided backpropagation."""
 
-    images: str
+    images: Source
     searched: Count
     layer: Annotated[int, Field(ge=-32, le=32)]
     features: Count
-    strongest: Annotated[int, Field(ge=2)]
+    strongest: Several
     rectifier: Literal["relu", "leaky", "plain"]
     statistics_batches: Count
     enlargement: Enlargement
@@ -47,10 +47,10 @@ class GuidedFigure(Section):
 class NearestFigure(Section):
     """Samples beside their nearest training images."""
 
-    images: str
+    images: Source
     samples: Count
     shown: Count
-    neighbours: Annotated[int, Field(ge=2)]
+    neighbours: Several
     quantile: Annotated[float, Field(gt=0, lt=1)]
     enlargement: Enlargement
 
@@ -58,8 +58,8 @@ class NearestFigure(Section):
 class WindowsFigure(Section):
     """Figure 6: windows removed."""
 
-    judge: str
-    samples: Annotated[int, Field(ge=2)]
+    judge: Source
+    samples: Several
     layer: Annotated[int, Field(ge=-32, le=-2)]
     strength: Positive
     shown: Count
@@ -79,7 +79,7 @@ class Sum(Section):
 class ArithmeticFigure(Section):
     """Figure 7: arithmetic with z."""
 
-    judge: str
+    judge: Source
     candidates: Count
     pool: Count
     exemplars: Count
@@ -93,12 +93,12 @@ class ArithmeticFigure(Section):
 class TurnFigure(Section):
     """Figure 8: faces that turn."""
 
-    judge: str
+    judge: Source
     candidates: Count
     exemplars: Count
     shown: Count
-    measured: Annotated[int, Field(ge=2)]
-    steps: Annotated[int, Field(ge=3)]
+    measured: Several
+    steps: Annotated[int, Field(ge=3, le=10_000)]
     span: Positive
     tolerance: NotNegative
     least_turn: NotNegative

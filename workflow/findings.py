@@ -55,8 +55,8 @@ def svm(m: Metrics) -> str:
 def neighbours(m: Metrics) -> str:
     """Table 3."""
     return (
-        f"{percent(m['error'], 1)} error with {m['n_samples']:,} samples (published {percent(m['published'], 1)}), "
-        f"{percent(m['real_error'], 1)} with {m['n_real']:,} real images"
+        f"{percent(m['error'], 1)} error with {m['n_samples']:,} samples (published {percent(m['published'], 1)} with "
+        f"50,000), {percent(m['real_error'], 1)} with {m['n_real']:,} real images"
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from workflow.schema import BatchSize, Beta, Count, CountOrZero, Name, Rate, Section
+from workflow.schema import BatchSize, Beta, Count, CountOrZero, Name, Rate, Section, Source
 
 Activation = Literal["relu", "leaky_relu", "maxout"]
 
@@ -32,7 +32,7 @@ class Guidelines(Section):
     """The sweep: where, how long, how often, and what is varied."""
 
     sets: list[Name]
-    images: str
+    images: Source
     network: str
     epochs: Annotated[int, Field(ge=2, le=100_000)]
     seeds: Annotated[list[CountOrZero], Field(min_length=1)]

@@ -41,7 +41,7 @@ class Run(Section):
     device: Literal["auto", "cpu", "cuda"]
     deterministic: bool
     capture: bool
-    tensorboard: str | None
+    tensorboard: Source | None
 
 
 class Demo(Section):
@@ -84,7 +84,7 @@ class CropFaces(Section):
     source: Source
     shards: Shards
     detector: Literal["haar", "yunet"]
-    model: str | None
+    model: Source | None
     scale_factor: Annotated[float, Field(ge=1.01, le=2)]
     min_neighbours: CountOrZero
     detection_side: Size
@@ -143,8 +143,8 @@ class TrainedNetwork(Section):
 
 
 class Judge(Section):
-    images: str
-    truth: str
+    images: Source
+    truth: Source
     width: Size
     epochs: Epochs
     batch_size: BatchSize
@@ -158,7 +158,7 @@ class WindowJudgeSection(Judge):
 
 
 class FaceJudgeSection(Judge):
-    detections: str
+    detections: Source
     attributes: list[str]
     pose_range: Positive
     overlap: Share
@@ -175,8 +175,8 @@ class Published(Section):
 
 
 class FeatureSet(Section):
-    discriminator: str
-    images: str
+    discriminator: Source
+    images: Source
     batch_size: Count
     statistics_batch: BatchSize
     statistics_images: Count
@@ -185,7 +185,7 @@ class FeatureSet(Section):
 
 
 class SvmSection(Section):
-    features: str
+    features: Source
     labels_per_class: Count | None
     costs: Annotated[list[Positive], Field(min_length=1)]
     search_draws: Count
@@ -201,8 +201,8 @@ class SvmSection(Section):
 
 
 class Neighbours(Section):
-    generator: str
-    images: str
+    generator: Source
+    images: Source
     samples: Rising
     random_samples: Count
     batch_size: BatchSize
@@ -211,17 +211,18 @@ class Neighbours(Section):
 
 
 class Kmeans(Section):
-    images: str
+    images: Source
     side: Annotated[int, Field(ge=2, le=16)]
     patches: Annotated[int, Field(ge=2, le=10_000_000)]
     centroids: Annotated[int, Field(ge=2, le=100_000)]
     iterations: Epochs
-    statistics_images: Annotated[int, Field(ge=2)]
+    statistics_images: Annotated[int, Field(ge=2, le=1_000_000_000)]
     batch_size: Count
+    dtype: Literal["float32", "float16"]
 
 
 class Supervised(Section):
-    images: str
+    images: Source
     network: str
     labels_per_class: Count
     trials: Count
@@ -236,7 +237,7 @@ class OnnxSection(Section):
 
 
 class Quality(Section):
-    inception: str | None
+    inception: Source | None
 
 
 class Report(Section):

@@ -10,10 +10,14 @@ git like the metrics, it travels with every experiment that `dvc exp run` makes.
     git_revision     of the checkout; null where there is none
     git_dirty        whether code, dvc.yaml or params.yaml differ from that revision
     parameters       what dvc.yaml says the stage depends on, by dotted key
-    inputs, outputs  path -> digest: `md5:...` as in dvc.lock, folders too. Of what is larger than 256 MB, or has more
-                     than 10,000 files, `unread: ...` says size and last change instead: no 37 GB are read twice
+    inputs, outputs  path -> digest: `md5:...` as in dvc.lock, folders too. An input larger than 256 MB, or of more than
+                     10,000 files, has the digest that its own stage has left, if it did not change since; where there
+                     is none, as of a raw source, `unread: ...` says size and last change: no 43 GB are read twice
     packages         Python's version and those of the packages that can change a result
-    machine          system, processor, cores that may be used, threads, accelerator (null: none was used)
+    peak_memory_mb   the most memory that the process held, or one that it waited for; files that it mapped are counted
+    machine          system, processor, cores that may be used, threads, accelerator (null: none was used), its CUDA
+
+Of several processes that share a stage's work, the first one writes it.
 
 It holds no path but those of dvc.yaml and params.yaml, no user, no host and nothing of the environment. An output
 belongs to a sidecar when their digests agree: one that was restored from a cache may have been made elsewhere.
@@ -26,6 +30,7 @@ import hashlib
 import json
 import os
 import platform
+import resource
 import shlex
 import subprocess
 import sys
@@ -35,6 +40,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +54,7 @@ FOLDER = Path("results/provenance")
 CODE = (*OURS, "dvc.yaml", "params.yaml")
 PACKAGES = (
     *("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "opencv-python-headless", "pillow"),
-    *("simplejpeg", "h5py", "lmdb", "safetensors", "matplotlib"),
+    *("simplejpeg", "h5py", "lmdb", "safetensors", "matplotlib", "jinja2", "onnx", "onnxscript", "torch-fidelity"),
 )
 READ_BYTES, READ_FILES = 256_000_000, 10_000
 OF_PYTHON = "__pycache__"
@@ -74,13 +80,13 @@ class Input:
 
 
 @contextmanager
-def traced(root: Path) -> Iterator[None]:
+def traced(root: Path, stage: Stage | None = None) -> Iterator[None]:
     """Around a stage's main: writes its sidecar at the end; raises InputError where its data changed meanwhile.
 
-    A command that is not one of the DAG's leaves no trace.
+    stage: by default the one whose command this process is; a command that is not one of the DAG's leaves no trace.
     """
-    stage = stage_that_runs(root)
-    if stage is None:
+    stage = stage or stage_that_runs(root)
+    if stage is None or os.environ.get("RANK", "0") != "0":
         yield
         return
     started, clock = datetime.now(UTC), time.monotonic()
@@ -98,21 +104,29 @@ def traced(root: Path) -> Iterator[None]:
         "git_dirty": dirty,
         "parameters": stage.parameters,
         "inputs": {found.path: found.digest for found in inputs},
-        "outputs": {path: look_at(root, path).digest for path in stage.outputs},
+        "outputs": {path: digest_of_output(root, path) for path in stage.outputs},
         "packages": versions(),
+        "peak_memory_mb": peak_memory_mb(),
         "machine": machine(),
     }
     keep(root / FOLDER / f"{stage.name}.json", sidecar)
     settle_clock(root, stage)
 
 
-def outputs_left(root: Path, stage: Stage) -> dict[str, str]:
-    """The digests of what a stage left when it last ran, by its sidecar; nothing where it has none for this command."""
+def differences(root: Path, stage: Stage) -> list[str]:
+    """Outputs that are not, by the stage's sidecar, what it made of these inputs and parameters; all without a sidecar.
+
+    Of an input that is too large to be read the size is compared.
+    """
     try:
         sidecar = read_json(root / FOLDER / f"{stage.name}.json")
-        return dict(sidecar["outputs"]) if sidecar["command"] == stage.command else {}
-    except (InputError, KeyError, TypeError, ValueError):
-        return {}
+        same = (sidecar["command"], sidecar["parameters"]) == (stage.command, stage.parameters) and all(
+            same_part(look_at(root, path).digest) == same_part(sidecar["inputs"][path]) for path in stage.dependencies
+        )
+        left = sidecar["outputs"] if same else {}
+        return [path for path in stage.outputs if left.get(path) != digest_of_output(root, path)]
+    except (InputError, KeyError, TypeError, ValueError, AttributeError):
+        return list(stage.outputs)
 
 
 def same_part(digest: str) -> str:
@@ -160,24 +174,50 @@ def look_at(root: Path, path: str) -> Input:
         )
     try:
         found = glance(root / path)
-        return Input(path, found, digest(root / path, found))
+        if found is not None and sum(file.size for file in found.values()) <= READ_BYTES:
+            return Input(path, found, digest(root / path, found))
+        return Input(path, found, digest_left(root, path, found) or unread(found))
     except OSError:
         return Input(path, {}, "missing")
 
 
+def digest_of_output(root: Path, path: str) -> str:
+    """The digest of what a stage has made, however large it is."""
+    try:
+        return digest(root / path, dict(looks(root / path)))
+    except OSError:
+        return "missing"
+
+
+def digest_left(root: Path, path: str, files: Glance) -> str | None:
+    """The digest that the stage which made a file or folder has noted; None without one, or where it changed since."""
+    if files is None:
+        return None
+    for sidecar in (root / FOLDER).glob("*.json"):
+        try:
+            noted = read_json(sidecar)["outputs"].get(path)
+        except (InputError, KeyError, TypeError, AttributeError):
+            continue
+        if noted is not None and all(file.modified_ns <= sidecar.stat().st_mtime_ns for file in files.values()):
+            return str(noted)
+    return None
+
+
 def glance(path: Path) -> Glance:
     """Size and time of change of every file."""
+    found = dict(islice(looks(path), READ_FILES + 1))
+    return found if len(found) <= READ_FILES else None
+
+
+def looks(path: Path) -> Iterator[tuple[str, Look]]:
+    """Every file by its path below `path`, "" for `path` itself."""
     if not path.is_dir():
-        return {"": look(path)}
-    found: dict[str, Look] = {}
+        yield "", look(path)
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if name != OF_PYTHON]
         inside = Path(folder).relative_to(path)
         for name in sorted(set(names) - {TIMESTAMP}):
-            if len(found) == READ_FILES:
-                return None
-            found[(inside / name).as_posix()] = look(path / inside / name)
-    return found
+            yield (inside / name).as_posix(), look(path / inside / name)
 
 
 def look(path: Path) -> Look:
@@ -186,14 +226,17 @@ def look(path: Path) -> Look:
     return Look(status.st_size, status.st_mtime_ns)
 
 
-def digest(path: Path, files: Glance) -> str:
-    """A file's MD5, a folder's as DVC makes it: the MD5 of a list of its files' names and MD5s."""
+def unread(files: Glance) -> str:
+    """What stands in for the digest of what is not read."""
     if files is None:
         return f"unread: more than {READ_FILES:,} files"
+    changed = datetime.fromtimestamp(max(file.modified_ns for file in files.values()) / 1e9, UTC)
     size = sum(file.size for file in files.values())
-    if size > READ_BYTES:
-        changed = datetime.fromtimestamp(max(file.modified_ns for file in files.values()) / 1e9, UTC)
-        return f"unread: {len(files)} files, {size} bytes, changed {changed:%Y-%m-%dT%H:%M:%SZ}"
+    return f"unread: {len(files)} files, {size} bytes, changed {changed:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def digest(path: Path, files: Mapping[str, Look]) -> str:
+    """A file's MD5, a folder's as DVC makes it: the MD5 of a list of its files' names and MD5s."""
     if "" in files:
         return f"md5:{md5_of(path)}"
     entries = [{"md5": md5_of(path / name), "relpath": name} for name in sorted(files)]
@@ -250,7 +293,14 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads() if torch is not None else cv2.getNumThreads() if cv2 is not None else 1,
         "accelerator": torch.cuda.get_device_name() if torch is not None and on_gpu else None,
+        "cuda": torch.version.cuda if torch is not None and on_gpu else None,
     }
+
+
+def peak_memory_mb() -> int:
+    """The most memory that this process, or one that it waited for, has held."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
 def processor() -> str:

@@ -3,7 +3,8 @@
 After Snakemake: the outputs' digests go into `dvc.lock` and the outputs into DVC's cache (`dvc commit`). After DVC:
 Snakemake takes the outputs as its own (`snakemake --touch`). Either would bless a stale output as current, so both
 ask the engine that did the work first, and refuse, with exit status 2, when it names anything out of date. Snakemake
-looks at times only, so what a stage says in its sidecar that it left is compared as well.
+looks at times only, which a `snakemake --touch` by hand renews, so what a stage says in its sidecar about its inputs,
+parameters and outputs is compared as well.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 from dcgan.files import InputError
 from workflow.dag import resolved_stages
 from workflow.lock import hold
-from workflow.provenance import look_at, outputs_left, same_part
+from workflow.provenance import differences
 from workflow.stage import run_stage
 
 CURRENT = "no update"
@@ -58,13 +59,8 @@ def stale_in_snakemake(root: Path) -> list[str]:
 
 
 def altered(root: Path) -> list[str]:
-    """Outputs that are no longer what the stage left that made them, by its sidecar."""
-    return [
-        path
-        for stage in resolved_stages(root).values()
-        for path, left in outputs_left(root, stage).items()
-        if same_part(look_at(root, path).digest) != same_part(left)
-    ]
+    """Outputs that are not what their stage made of what is there now, by its sidecar."""
+    return [path for stage in resolved_stages(root).values() for path in differences(root, stage)]
 
 
 def stale_in_dvc(root: Path) -> list[str]:

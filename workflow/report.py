@@ -67,6 +67,7 @@ TITLES = {base: title for chapter in SECTIONS.values() for base, title in chapte
 class Result:
     """What one stage has to show."""
 
+    stage: str
     anchor: str
     title: str
     caption: str
@@ -97,6 +98,7 @@ def render(
         .get_template("report.html.j2")
         .render(
             title=title,
+            anchor=anchor,
             tables=[compare(table, metrics) for table in TABLES],
             sections=sections(root, stages, form),
             form=form.said,
@@ -155,6 +157,7 @@ def result_of(root: Path, stage: Stage, judge: str, form: Form) -> Result:
     metrics = [read_json(root / path) for path in outputs(root, stage, ".json") if path.startswith("results/metrics/")]
     pngs, measured = outputs(root, stage, ".png"), sentences(root, stage)
     return Result(
+        stage.name,
         anchor(stage.name),
         title_of(stage),
         stage.caption,

@@ -1,8 +1,7 @@
 """What the run was that made the results of a checkout: revisions, machines, packages, and how long each stage took.
 
-Input: `results/provenance/<stage>.json`, which every stage leaves when it ends (workflow/provenance.py); of these only
-`seconds`, `git_revision`, `git_dirty`, `machine`, `packages`, `inputs`, `command` and `parameters` are read. A file
-whose command or parameters are no longer those of the stage tells of another run and is left out, and so is one that is
+Input: `results/provenance/<stage>.json`, which every stage leaves when it ends (workflow/provenance.py). A file whose
+command or parameters are no longer those of the stage tells of another run and is left out, and so is one that is
 damaged: the page then says for how many stages nothing is known. Output: an `Account` for the report.
 """
 
@@ -14,11 +13,22 @@ from typing import Any
 
 from dcgan.files import InputError, read_json
 from workflow.dag import Stage
+from workflow.page import as_yaml
 
 PROVENANCE = Path("results/provenance")
 SHORT_REVISION = 12
 Record = Mapping[str, Any]
 Tally = list[tuple[str, int]]  # what was found, and for how many stages, the most frequent first
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the results of one stage come from: one fact a line, parameters as YAML, files with their digests."""
+
+    facts: list[tuple[str, str]]
+    parameters: str
+    inputs: list[tuple[str, str]]
+    outputs: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class Account:
     revisions: Tally
     machines: Tally
     packages: list[tuple[str, str]]
-    inputs: list[tuple[str, str]]  # path and digest of all that stages read; several digests: of several runs
+    origins: dict[str, Origin]
     seconds: dict[str, float]
 
     @property
@@ -54,7 +64,7 @@ def account_of(root: Path, stages: Iterable[Stage]) -> Account:
         tally(records.values(), revision),
         tally(records.values(), machine),
         packages(records.values()),
-        inputs(records.values()),
+        {name: origin_of(record) for name, record in records.items()},
         {name: float(record["seconds"]) for name, record in records.items()},
     )
 
@@ -99,13 +109,23 @@ def packages(records: Iterable[Record]) -> list[tuple[str, str]]:
     return [(package, ", ".join(found)) for package, found in versions.items()]
 
 
-def inputs(records: Iterable[Record]) -> list[tuple[str, str]]:
-    """Every input that a stage has noted, with its digest."""
-    found: dict[str, set[str]] = {}
-    for record in records:
-        for path, digest in dict(record.get("inputs") or {}).items():
-            found.setdefault(str(path), set()).add(str(digest))
-    return [(path, ", ".join(sorted(digests))) for path, digests in sorted(found.items())]
+def origin_of(record: Record) -> Origin:
+    """Where the results of the stage come from that left a record."""
+    versions = ", ".join(f"{name} {version}" for name, version in (record.get("packages") or {}).items())
+    facts = {
+        "command": record["command"],
+        "started": record.get("started"),
+        "git revision": revision(record),
+        "machine": machine(record),
+        "packages": versions,
+    }
+    inputs, outputs = ({str(k): str(v) for k, v in (record.get(key) or {}).items()} for key in ("inputs", "outputs"))
+    return Origin(
+        [(name, str(fact)) for name, fact in facts.items() if fact],
+        as_yaml(record["parameters"]) if record["parameters"] else "",
+        list(inputs.items()),
+        list(outputs.items()),
+    )
 
 
 def in_words(seconds: float) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Several = Annotated[int, Field(ge=2, le=1_000_000)]  # of what is drawn or compared
 CountOrZero = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 BatchSize = Annotated[int, Field(ge=2, le=65_536)]
@@ -18,7 +19,8 @@ Size = Annotated[int, Field(ge=1, le=10_000)]  # pixels, columns, layers' widths
 Enlargement = Annotated[int, Field(ge=1, le=64)]
 Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-Source = Annotated[str, Field(min_length=1)]  # a path
+# A path. It becomes a word of a shell's command, in double quotes.
+Source = Annotated[str, Field(min_length=1, pattern=r'^[^"$`\\\n\r]*$')]
 
 
 def check_gap(gap: float | None, section: ValidationInfo) -> float | None:

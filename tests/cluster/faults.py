@@ -204,8 +204,8 @@ CASES = (
     Case(
         case_time_limit,
         "a job's time is nearly up",
-        "two minutes before (`--signal=USR1@120` in the profile) training writes a checkpoint and ends with status 75; "
-        "sent again it goes on, same bytes",
+        "on the warning that Slurm sends before (tried with five minutes; the profile asks for two) training writes a "
+        "checkpoint and ends with status 75; sent again it goes on, same bytes",
     ),
     Case(
         case_too_little_memory,

@@ -38,6 +38,12 @@ def test_outputs_tell_nothing_of_the_machine(under_dvc: Path) -> None:
     assert [name for name in digests(under_dvc) if mark in (under_dvc / name).read_bytes()] == []
 
 
+def test_after_dvc_snakemake_has_nothing_to_do(under_dvc: Path, run: Run) -> None:
+    """Though nobody told it of the outputs: no `make touch`, no run of its own."""
+    assert not (under_dvc / ".snakemake/metadata").exists()
+    assert "Nothing to be done" in run(under_dvc, "snakemake", "--dry-run").stdout
+
+
 def test_every_job_of_snakemake_has_a_log(under_snakemake: Path) -> None:
     logs = {path.stem for path in (under_snakemake / "logs").glob("*.log")}
     assert logs == {stage.rule for stage in dag.resolve(under_snakemake).values()}

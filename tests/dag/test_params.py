@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.io
 from ruamel.yaml import YAML
 
 from dcgan.files import InputError
@@ -77,6 +79,30 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
             [dict.fromkeys(("plus", "minus", "other"), "men")],
             "a judge needs attributes",
         ),
+        (
+            "figures.arithmetic.faces.sums",
+            [dict.fromkeys(("plus", "minus", "other"), {"hat": 1})],
+            "figures.arithmetic.faces.sums.hat: 'hat' is not allowed (the judge has glasses, smile, long_hair)",
+        ),
+        ("figures.samples.bedrooms.count", 10**12, "figures.samples.bedrooms.count: 1000000000000 is not allowed"),
+        ("figures.turn.faces.steps", 10**12, "figures.turn.faces.steps: 1000000000000 is not allowed"),
+        ("supervised.images", "", "supervised.images: '' is not allowed"),
+        ("supervised.images", "data/packed/svnh", "supervised.images: 'data/packed/svnh' is not allowed (what is made"),
+        ("supervised.network", "lsun64", "supervised.network: 'lsun64' is not allowed (it makes 64 x 64 x 3"),
+        ("supervised.network", "demo_mnist28", "supervised.network: 'demo_mnist28' is not allowed (it is conditional"),
+        ("supervised.shards", [0, 1, 2, 3, 4], "supervised.shards: [0, 1, 2, 3, 4] is not allowed (more shards than"),
+        (
+            "features.cifar10.images",
+            "data/packed/mnist",
+            "imagenet/discriminator.safetensors' is not allowed (it makes",
+        ),
+        (
+            "features.svhn.discriminator",
+            "data/networks/mnist/discriminator.safetensors",
+            "features.svhn.discriminator: 'data/networks/mnist/discriminator.safetensors' is not allowed (it is cond",
+        ),
+        ("kmeans.cifar10.images", "data/packed/cifar", "kmeans.cifar10.images: 'data/packed/cifar' is not allowed"),
+        ("svm.svhn.learn_validation", True, "svm.svhn.learn_validation: True is not allowed (the set has a validation"),
         ("run.threads", 0, "run.threads: 0 is not allowed"),
         ("run.device", "tpu", "run.device: 'tpu' is not allowed"),
         ("export.shards", [0, 2], "export.shards: [0, 2] is not allowed"),
@@ -97,6 +123,10 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("figures.windows.bedrooms.layer", -99, "figures.windows.bedrooms.layer: -99 is not allowed"),
         ("neighbours.mnist.samples", [10000, 500], "neighbours.mnist.samples: [10000, 500] is not allowed"),
         ("export.source", "", "export.source: '' is not allowed"),
+        ("export.source", "data/x $(touch run)", "export.source: 'data/x $(touch run)' is not allowed"),
+        ("crop_faces.source", 'data/"; touch run; "', "crop_faces.source: 'data/\"; touch run; \"' is not allowed"),
+        ("train.bedrooms.images", "data/`touch run`.h5", "train.bedrooms.images: 'data/`touch run`.h5' is not allowed"),
+        ("figures.turn.faces.judge", "a\nb.json", "figures.turn.faces.judge: 'a\\nb.json' is not allowed"),
         ("autoencoder.dropout", 1.0, "autoencoder.dropout: 1.0 is not allowed"),
         ("deduplicate.radius", -1, "deduplicate.radius: -1 is not allowed"),
         ("pack.sets.cifar10.kind", "cifar100", "pack.sets.cifar10.kind: 'cifar100' is not allowed"),
@@ -203,6 +233,18 @@ def test_four_files_that_are_no_mnist(root: Path, tmp_path: Path) -> None:
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (folder / f"data/raw/brought/{name}-ubyte").write_bytes(bytes(20))
     with pytest.raises(InputError, match=r"mnist\.source: .*train-images-idx3-ubyte: not an idx file"):
+        check(folder)
+
+
+def test_two_keys_that_name_one_source_are_both_looked_at(root: Path, tmp_path: Path) -> None:
+    """What is right for the last of them may be wrong for the first."""
+    both = "data/raw/both"
+    folder = project(root, tmp_path, {"pack.sets.cifar10.source": both, "pack.sets.svhn.source": both})
+    (folder / both).mkdir(parents=True)
+    images = {"X": np.zeros((32, 32, 3, 4), np.uint8), "y": np.ones((4, 1), np.uint8)}
+    for split in ("train", "test"):
+        scipy.io.savemat(folder / both / f"{split}_32x32.mat", images)
+    with pytest.raises(InputError, match=r"pack\.sets\.cifar10\.source"):
         check(folder)
 
 

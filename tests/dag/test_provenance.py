@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,10 @@ from tests.dag.reliability import Happened
 from workflow import provenance
 from workflow.dag import Stage
 from workflow.imports import code_list
-from workflow.provenance import traced
+from workflow.provenance import differences, traced
 
 KEYS = ["stage", "command", "started", "seconds", "git_revision", "git_dirty", "parameters", "inputs", "outputs"]
-KEYS += ["packages", "machine"]
+KEYS += ["packages", "peak_memory_mb", "machine"]
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_a_sidecar_says_where_a_result_comes_from(folder: Path) -> None:
     listed = f"{hashlib.sha256(b'').hexdigest()}  stages/x.py\n"
     assert sidecar["inputs"]["data/code/x.txt"] == f"md5:{hashlib.md5(listed.encode()).hexdigest()}"
     assert sidecar["inputs"]["data/in"].endswith(".dir") and sidecar["outputs"]["data/out"].endswith(".dir")
-    assert sidecar["packages"]["numpy"] and sidecar["machine"]["processor"]
+    assert sidecar["packages"]["numpy"] and sidecar["machine"]["processor"] and sidecar["peak_memory_mb"] > 10
 
 
 def test_results_do_not_make_a_checkout_dirty_but_code_does(folder: Path) -> None:
@@ -76,8 +78,62 @@ def test_what_is_too_large_to_read_twice_is_only_looked_at(folder: Path, monkeyp
     os.utime(folder / "data/in/1.txt", (0, 0))
     os.utime(folder / "data/in/é/2.txt", (3600, 3600))
     assert run_in(folder)["inputs"]["data/in"] == "unread: 2 files, 6 bytes, changed 1970-01-01T01:00:00Z"
+    assert run_in(folder)["outputs"]["data/out"] == run_in(folder)["outputs"]["data/out"] != "missing"
     monkeypatch.setattr(provenance, "READ_FILES", 1)
     assert run_in(folder)["inputs"]["data/in"] == "unread: more than 1 files"
+
+
+def test_a_large_input_has_the_digest_that_its_own_stage_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_in(folder)
+    monkeypatch.setattr(provenance, "READ_BYTES", 4)
+    sidecar = folder / "results/provenance/make.json"
+    sidecar.write_text(json.dumps({"outputs": {"data/in": "md5:of.dir"}}))
+    (sidecar.parent / "broken.json").write_text("[")
+    assert run_in(folder)["inputs"]["data/in"] == "md5:of.dir" and before["inputs"]["data/in"] != "md5:of.dir"
+    os.utime(folder / "data/in/1.txt", (2**33, 2**33))
+    assert run_in(folder)["inputs"]["data/in"].startswith("unread: 2 files, 6 bytes, changed ")
+
+
+def test_of_several_processes_the_first_leaves_the_sidecar(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    with traced(folder):
+        pass
+    assert not (folder / "results").exists()
+    monkeypatch.setenv("RANK", "0")
+    assert run_in(folder)["stage"] == "pack@x"
+
+
+def change_parameter(folder: Path, stage: Stage) -> Stage:
+    return replace(stage, parameters={"k": 2})
+
+
+def change_input(folder: Path, stage: Stage) -> Stage:
+    (folder / "data/in/1.txt").write_text("1")
+    return stage
+
+
+def change_output(folder: Path, stage: Stage) -> Stage:
+    (folder / "data/out/r.txt").write_text("Result")
+    return stage
+
+
+def lose_sidecar(folder: Path, stage: Stage) -> Stage:
+    (folder / "results/provenance/pack@x.json").unlink()
+    return stage
+
+
+@pytest.mark.parametrize("change", [change_parameter, change_input, change_output, lose_sidecar])
+@pytest.mark.parametrize("large", [False, True])
+def test_what_a_stage_did_not_make_of_what_is_there_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path, Stage], Stage], large: bool
+) -> None:
+    """Whatever the times say, which `snakemake --touch` renews."""
+    if large:
+        monkeypatch.setattr(provenance, "READ_BYTES", 1)
+    run_in(folder)
+    stage = provenance.stage_that_runs(folder)
+    assert stage is not None and differences(folder, stage) == []
+    assert differences(folder, change(folder, stage)) == ["data/out"]
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from workflow import dag
 from workflow.dag import Stage
 from workflow.params import read_yaml
+from workflow.provenance import traced
 
 TINY = Path(__file__).with_name("tiny.yaml")
 
@@ -62,7 +63,8 @@ def override(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
 def run_all(root: Path) -> None:
     """Every stage of root, which has to be the working directory, in this process."""
     for stage in dag.in_order(dag.resolve(root)):
-        importlib.import_module(f"stages.{script_of(stage)}").main(shlex.split(stage.command)[3:])
+        with traced(root, stage):
+            importlib.import_module(f"stages.{script_of(stage)}").main(shlex.split(stage.command)[3:])
 
 
 def script_of(stage: Stage) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
 from torch import Tensor
@@ -20,13 +22,16 @@ from torch import Tensor
 from dcgan.architectures import ARCHITECTURES
 from dcgan.features import DiscriminatorFeatures, FeatureTable, estimate_on_images
 from dcgan.files import InputError
+from dcgan.kmeans import KmeansFeatures
 from dcgan.networks import Discriminator, Generator
 from dcgan.pixels import Images
 from dcgan.random import torch_generator
-from dcgan.store import StoreWriter
+from dcgan.store import ImageStore, StoreWriter
+from stages.evaluate_neighbours import summary
+from stages.fit_kmeans import fit_features
 from tests.dag.tiny import tiny_params
 from workflow.findings import sentence
-from workflow.params import read_yaml
+from workflow.params import load_params, read_yaml
 
 ROOT = Path(__file__).parents[2]
 SPLITS = {"train": slice(0, 300), "validation": slice(300, 360), "test": slice(360, 460)}
@@ -156,12 +161,40 @@ def test_kmeans_features_are_judged_alike(inputs: Path, tmp_path: Path) -> None:
     assert metrics["error"] < 0.5 and metrics["n_features"] == 32
 
 
+def test_the_error_beside_the_published_one_is_that_of_as_many_samples() -> None:
+    """The paper's 2.98 % are of 50,000; of 10 million it has another number."""
+    section = load_params(ROOT / "workflow/presets/paper.yaml").neighbours["mnist"]
+    rows = [{"source": "samples", "n": n, "error": e} for n, e in ((1000, 0.05), (50_000, 0.03), (10_000_000, 0.02))]
+    rows += [{"source": source, "n": 1000, "error": 0.5} for source in ("real", "random weights")]
+    metrics = summary(rows, section, 10_000)
+    assert (metrics["error"], metrics["n_samples"], metrics["error_10000000"]) == (0.03, 50_000, 0.02)
+
+
+def test_kmeans_features_are_scaled_on_drawn_images(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as were asked for, from all over the store, whose first images may all be of one class."""
+    seen: list[Images] = []
+    original = KmeansFeatures.fit_scale
+
+    def watched(features: KmeansFeatures, batches: Iterable[Images]) -> None:
+        seen[:] = list(batches)
+        original(features, seen)
+
+    monkeypatch.setattr(KmeansFeatures, "fit_scale", watched)
+    store = ImageStore(inputs / "cifar10/train.h5")
+    section = load_params(inputs / "params.yaml").kmeans["cifar10"].model_copy(update={"statistics_images": 100})
+    fit_features(store, section, 1, torch.device("cpu"))
+    numbers = {image.tobytes(): number for number, image in enumerate(store.images)}
+    drawn = [numbers[image.tobytes()] for batch in seen for image in batch]
+    assert len(drawn) == len(set(drawn)) == 100 and min(drawn) < 50 and max(drawn) > 250
+
+
 def test_nearest_neighbours_of_samples(inputs: Path, tmp_path: Path) -> None:
     outputs = {"metrics": tmp_path / "m.json", "curve": tmp_path / "c.csv", "figure": tmp_path / "f.png"}
     options = {"generator": inputs / "generator.safetensors", "images": inputs / "mnist", **outputs}
     run("evaluate_neighbours", inputs, name="mnist", **options)
     metrics = json.loads((tmp_path / "m.json").read_text())
     assert metrics["real_error"] < 0.2 < metrics["error"] and metrics["n_samples"] == 60
+    assert metrics["error"] == metrics["error_60"]
     curve = pd.read_csv(tmp_path / "c.csv")
     assert curve[curve.source == "samples"].n.tolist() == [20, 60]
     assert curve[curve.source == "real"].n.tolist() == [20, 60, 300]
@@ -213,8 +246,15 @@ def test_supervised_search_takes_the_best_of_all_shards(inputs: Path, tmp_path: 
     metrics, trials = json.loads((tmp_path / "m.json").read_text()), pd.read_csv(tmp_path / "c.csv")
     assert trials.trial.tolist() == [0, 1] and metrics["error"] == trials.validation_error.min()
     assert trials.best_so_far.is_monotonic_decreasing
+    # A shard of an earlier run with more of them lies there still.
+    shutil.copy(tmp_path / "trials/1.csv", tmp_path / "trials/2.csv")
+    run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
+    assert json.loads((tmp_path / "m.json").read_text()) == metrics
+    (tmp_path / "trials" / "1.csv").write_bytes((tmp_path / "trials" / "0.csv").read_bytes())
+    with pytest.raises(InputError, match=r"expected the trials 0 to 1, found \[0, 0\]"):
+        run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
     (tmp_path / "trials" / "1.csv").unlink()
-    with pytest.raises(InputError, match=r"expected the trials 0 to 1, found \[0\]"):
+    with pytest.raises(InputError, match=r"1\.csv: no such shard"):
         run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
 
 

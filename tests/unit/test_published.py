@@ -89,6 +89,15 @@ def test_missing_arrays_leave_the_whole_layers_and_no_logits(tmp_path: Path) -> 
     assert part(x).isnan().all()
 
 
+@pytest.mark.parametrize("wrong", [np.zeros(3, np.float64), np.zeros((3, 4), np.float32), np.full(1024, np.nan)])
+def test_a_wrong_array_is_refused_though_others_before_it_are_missing(tmp_path: Path, wrong: np.ndarray) -> None:
+    write_arrays(tmp_path, Discriminator(IMAGENET32).initialize(torch.Generator().manual_seed(3)))
+    (tmp_path / "5_discrim_params.jl_11.npy").unlink()
+    np.save(tmp_path / "5_discrim_params.jl_15.npy", wrong)
+    with pytest.raises(InputError, match=r"jl_15\.npy: norms"):
+        catalogue(tmp_path, IMAGENET32)
+
+
 def test_wrong_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no published arrays"):
         catalogue(tmp_path, SVHN32)

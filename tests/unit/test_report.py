@@ -163,6 +163,16 @@ def test_the_authors_weights_have_a_line_of_their_own() -> None:
     assert authors.our_features == "12,288"
 
 
+def test_errors_stand_in_the_column_of_their_number_of_samples() -> None:
+    """The figures of the paper in the place of ours differ from it by nothing."""
+    ours = {"error": 0.0298, "error_50000": 0.0298, "error_10000000": 0.0148}
+    (line,) = [line for line in compare(TABLES[2], {"neighbours_mnist": ours}).lines if line.model == "DCGAN"]
+    assert [cell.difference for cell in line.cells] == ["+0.00", "+0.00"]
+    del ours["error_10000000"]
+    (line,) = [line for line in compare(TABLES[2], {"neighbours_mnist": ours}).lines if line.model == "DCGAN"]
+    assert [bool(cell.difference) for cell in line.cells] == [True, False]
+
+
 def test_values_of_a_column_stand_with_their_points_under_each_other() -> None:
     """Table 3 prints 3.1 and 6.28: the shorter is filled up with a space as wide as a digit."""
     lines = compare(TABLES[2], {}).lines
@@ -209,6 +219,8 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
             "seconds": 250.4,
             "packages": {"torch": "2.14.0"},
             "inputs": {"data/unique.h5": "md5:0a1b", "data/<b>.h5": "unread: 3 GB"},
+            "outputs": {"data/networks/bedrooms": "md5:2c3d.dir"},
+            "parameters": {"train.bedrooms": {"epochs": 3}},
         },
         "evaluate_svm@cifar10": {"seconds": 3, "packages": {"torch": "2.13.0"}},
         "draw_walk@bedrooms": {"seconds": 99, "command": "false"},
@@ -216,6 +228,9 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
         (folder / f"{name}.json").write_text(json.dumps(record | further))
     (folder / "build_report.json").write_text("{")
 
+    stages["train_dcgan@bedrooms"] = replace(
+        stages["train_dcgan@bedrooms"], parameters={"train.bedrooms": {"epochs": 3}}
+    )
     account = account_of(results, stages.values())
     assert account.seconds == {"train_dcgan@bedrooms": 250.4, "evaluate_svm@cifar10": 3}
     assert (account.total, account.time("draw_walk@bedrooms")) == ("4 min 13 s", "not known")
@@ -226,8 +241,12 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
         "0123456789ab with changes",
         "2 of 4 stages say how long they took: 4 min 13 s",
         "2.14.0, 2.13.0",
-        '<code>data/unique.h5</code></th><td class="text"><code>md5:0a1b</code>',
+        "<code>data/unique.h5</code> md5:0a1b",
+        "<code>data/networks/bedrooms</code> md5:2c3d.dir",
         "data/&lt;b&gt;.h5",
+        "train.bedrooms:\n  epochs: 3",
+        '<tr id="stage-train-dcgan-bedrooms">',
+        'Made by <a href="#stage-train-dcgan-bedrooms"><code>train_dcgan@bedrooms</code></a>',
     ):
         assert said in text
     assert "results/report.html" in render(results, stages, "Test")

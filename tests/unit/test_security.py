@@ -28,7 +28,7 @@ from dcgan.codes import read_codes
 from dcgan.encoded import open_source
 from dcgan.features import FeatureTable
 from dcgan.files import InputError, read_json
-from dcgan.judges import FaceJudge
+from dcgan.judges import FaceJudge, WindowJudge
 from dcgan.networks import Discriminator, Generator
 from dcgan.pixels import write_png
 from dcgan.published import PublishedArray, read_array
@@ -101,7 +101,8 @@ LOADERS: dict[str, Callable[[Path], object]] = {
     "generator": Generator.from_file,
     "discriminator": Discriminator.from_file,
     "autoencoder": Autoencoder.from_file,
-    "judge": FaceJudge.from_file,
+    "judge of faces": FaceJudge.from_file,
+    "judge of windows": WindowJudge.from_file,
     "published array": read_npy,
     "CIFAR-10's python batch": labelled("cifar10", "data_batch_1"),
     "SVHN's mat": labelled("svhn", "train_32x32.mat"),

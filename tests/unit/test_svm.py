@@ -127,6 +127,22 @@ def test_float32_goes_on_in_float64_where_it_stalls(tmp_path: Path, monkeypatch:
     assert objective(x, y, forced[0], 100.0) == pytest.approx(objective(x, y, exact[0], 100.0), rel=1e-2)
 
 
+def test_gram_matrix_of_rows_that_come_from_the_file_reads_it_once_a_strip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = digits_products()
+    table, read = table_of(tmp_path / "t.h5", x, y), []
+    monkeypatch.setattr("dcgan.svm_sides.MAX_BLOCK_ROWS", 50)
+    monkeypatch.setattr("dcgan.svm_sides.STRIP_BYTES", 200 * 4 * x.shape[1])
+    original = table.read
+    monkeypatch.setattr(table, "read", lambda rows, columns: read.append(len(rows)) or original(rows, columns))
+    blocks = table_blocks(table, np.arange(600), slice(None), 0, torch.device("cpu"))
+    gram = gram_matrix(blocks, 600, torch.empty(0, dtype=torch.float32))
+    assert torch.allclose(gram, torch.from_numpy(x @ x.T + 1), rtol=1e-5)
+    # Three strips of 200 rows: all rows once to hold them, and the first 200, 400 and 600 to multiply them with.
+    assert 600 + 1200 <= sum(read) <= 600 + 1200 + 2 * 50
+
+
 def test_draws_that_share_a_gram_matrix_give_the_same(tmp_path: Path) -> None:
     x, y = digits_products()
     split = whole(table_of(tmp_path / "t.h5", x, y))

@@ -1,0 +1,37 @@
+"""Every benchmark that needs no real images still runs, at its smallest, and prints what it compares."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.feature_tables import table_of
+
+ROOT = Path(__file__).parents[2]
+SMALLEST = {
+    "codes": ("--count 20000", "equal"),
+    "nearest_neighbour": ("--queries 20 --references 400 --rounds 1", "times scikit-learn"),
+    "features": ("--images 32 --rounds 1", "forward pass"),
+    "training": ("--steps 2 --rounds 1 --images 200 --batch-size 16", "peer"),
+    "svm": (
+        "--train train.h5 --test test.h5 --rows 60 --costs 0.01 --rounds 1 --solvers ours 'LinearSVC dual'",
+        "LinearSVC dual",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_it_runs(name: str, tmp_path: Path) -> None:
+    """As a command: some of them bind their process to one core."""
+    options, expected = SMALLEST[name]
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        table_of(tmp_path / f"{split}.h5", random.random((90, 20), np.float32), np.arange(90) % 3)
+    options = re.sub(r"\w+\.h5", lambda found: str(tmp_path / found[0]), options)
+    command = [sys.executable, "-m", f"benchmarks.{name}", *shlex.split(options)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and expected in done.stdout, done.stdout + done.stderr
