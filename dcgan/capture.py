@@ -61,6 +61,7 @@ class CapturedUpdate:
                 self.update(*self._inputs)
         torch.cuda.current_stream().wait_stream(stream)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # What this thread does is recorded; another one may be pinning the next batch meanwhile.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._figures = self.update(*self._inputs)
         before.restore(self.state())

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dcgan.files import replace_when_done
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DIGEST_BLOCK_BYTES = 1 << 24
 
 
@@ -77,7 +77,7 @@ class Checkpoints:
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The checkpoint, or None where there is none that can be used."""
-        for rest in self.folder.glob(".*.partial"):  # of a run that was killed while it wrote
+        for rest in self.folder.rglob(".*.partial"):  # of a run that was killed while it wrote
             rest.unlink()
         if not self.path.exists():
             return None

@@ -24,12 +24,14 @@ class Watch:
     least_spread: float  # grey levels; below it samples count as equal
 
 
-def spread(images_uint8: Images) -> float:
+def spread(images_uint8: Images, classes: int = 1) -> float:
     """How much samples differ: the standard deviation of a pixel over the samples, RMS over pixels, 0 to 127.5.
 
-    images_uint8: (N, H, W, C). 0 where all are equal; real photographs have some 60.
+    images_uint8: (N, H, W, C), of several classes in turn. 0 where all of a class are equal; real photographs have
+    some 60.
     """
-    return float(np.sqrt(images_uint8.astype(np.float64).var(axis=0).mean()))
+    kinds = [images_uint8[label::classes].astype(np.float64) for label in range(classes)]
+    return float(np.sqrt(np.mean([images.var(axis=0).mean() for images in kinds])))
 
 
 def is_suspicious(row: Mapping[str, float], watch: Watch) -> bool:
@@ -50,7 +52,8 @@ def trouble(curves: Sequence[Mapping[str, float]], watch: Watch) -> str | None:
         return f"training diverged: {wrong}; lower the learning rate"
     if last["spread"] < watch.least_spread:
         return f"the generator collapsed: its samples differ by {last['spread']:.2f} grey levels, so they are all equal"
-    losses = [row["d_loss"] for row in curves[-watch.intervals :] if "d_loss" in row]
+    # An interval of one minibatch, which updates one of the networks, has one of the losses.
+    losses = [row["d_loss"] for row in curves if "d_loss" in row][-watch.intervals :]
     if len(losses) == watch.intervals and max(losses) < watch.least_d_loss:
         return (
             f"the discriminator has won: its loss was below {watch.least_d_loss:g} in {watch.intervals} intervals one "

@@ -51,7 +51,7 @@ class Keepsakes:
 
     def deliver(self, kind: str, folder: Path) -> None:
         """Copies what there is of a kind (samples, frames, kept) to where the run's outputs belong."""
-        for source in sorted((self.folder / kind).glob("*")):
+        for source in sorted((self.folder / kind).glob("[!.]*")):
             with replace_when_done(folder / source.name) as partial:
                 shutil.copyfile(source, partial)
 

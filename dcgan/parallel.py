@@ -53,11 +53,11 @@ class Group:
         for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view(gradient.shape))
 
-    def largest(self, number: int, device: torch.device) -> int:
-        """The largest of the numbers that the processes give."""
+    def largest(self, number: int) -> int:
+        """The largest of the numbers that the processes give; no device is waited for."""
         if self.size == 1:
             return number
-        answer = torch.tensor(number, device=device)
+        answer = torch.tensor(number)
         dist.all_reduce(answer, dist.ReduceOp.MAX)
         return int(answer)
 
@@ -92,7 +92,8 @@ def join_group(expected: int, device: torch.device, patience: timedelta | None =
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
+    # Numbers that the processes agree on stay on the CPU.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=patience)
     return Group(dist.get_rank(), size), device
 
 

@@ -116,11 +116,15 @@ class TrainingRun:
         figures = self._interval.means(self.group)
         self._interval = Interval()
         epoch = self.training.minibatches / self.batches.per_epoch
-        row = {"images": self.images_seen, "epoch": epoch, **figures, "spread": spread(self.draw_samples())}
+        row = {"images": self.images_seen, "epoch": epoch, **figures, "spread": self._spread()}
         self.curves.append(row)
         self.on_row(row)
         self._look_for_trouble()
         return figures
+
+    def _spread(self) -> float:
+        """How much samples differ; of a conditional network those of one label, or ten equal images pass for a set."""
+        return spread(self.draw_samples(), self.training.generator.architecture.classes or 1)
 
     def _look_for_trouble(self) -> None:
         problem = trouble(self.curves, self.plan.watch)
@@ -176,7 +180,7 @@ class TrainingRun:
             return
         due = time.monotonic() - self._saved_at >= self.plan.checkpoint_seconds
         wish = STOP if self.stop_requested() else SAVE if due else GO_ON
-        wish = self.group.largest(wish, self.training.device)
+        wish = self.group.largest(wish)
         if wish >= SAVE:
             self._save()
         if wish == STOP:
@@ -186,13 +190,14 @@ class TrainingRun:
     def _save(self) -> None:
         """Replaces the checkpoint, unless the weights are not finite: then the one that is there is the better one."""
         self._saved_at = time.monotonic()
+        # Each process has the sums of its own part of the batches.
+        sums = {f"interval.{name}": self.group.gather(total) for name, total in self._interval.sums.items()}
         if not self.group.is_first or not self._is_finite():
             return
         if self.curves and is_suspicious(self.curves[-1], self.plan.watch):
             self.checkpoints.keep_good()
         else:
             self.checkpoints.drop_good()
-        sums = {f"interval.{name}": total for name, total in self._interval.sums.items()}
         progress = {
             "minibatches": self.training.minibatches,
             "curves": self.curves,
@@ -223,13 +228,13 @@ class TrainingRun:
         if self.group.is_first:
             self.group.wait()
         number, device = progress["minibatches"], self.training.device
-        if not self.group.largest(number, device) == number == -self.group.largest(-number, device):
+        if not self.group.largest(number) == number == -self.group.largest(-number):
             raise InputError("the processes see different checkpoints: DCGAN_STATE has to name a folder they share")
         if not tensors:
             return
         self.training.load_state(tensors, number)
         self.curves, self.scores = list(progress["curves"]), list(progress["scores"])
-        sums = {name: tensors[f"interval.{name}"].to(device) for name in progress["counts"]}
+        sums = {name: tensors[f"interval.{name}"][self.group.rank].to(device) for name in progress["counts"]}
         self._interval = Interval(sums, dict(progress["counts"]))
 
     @property

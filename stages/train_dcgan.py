@@ -15,6 +15,7 @@ Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedroo
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,8 @@ def prepare_run(
     determining = section.model_dump(exclude={"images", "checkpoint_seconds"})
     digest = digest_of(name, determining, architecture.description, machine, device.type, torch.__version__, store.path)
     folder = state_folder(f"train_dcgan-{name}", digest)
+    if group.is_first:
+        say_which_are_not_used(folder, name)
     return TrainingRun(
         AdversarialTraining(architecture, settings, device, group),
         batches,
@@ -98,6 +101,13 @@ def prepare_run(
         stop_requested,
         row_listener(name, run.tensorboard, group),
     )
+
+
+def say_which_are_not_used(folder: Path, name: str) -> None:
+    """Names the checkpoints of a network whose parameters, data, device or PyTorch are others by now."""
+    for other in sorted(folder.parent.glob(f"train_dcgan-{name}-*/checkpoint.safetensors")):
+        if other.parent != folder:
+            print(f"{other} not used: it belongs to other parameters, data or another machine", file=sys.stderr)
 
 
 def settings_of(section: TrainedNetwork, seed: int, capture: bool) -> Settings:

@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     seen, unseen = split_rows(len(store), values["held_out"], params.run.seed)
     batches = Batches(store.images, None, seen, values["batch_size"], values["seed"], device)
     label = f"{args.name}-{args.variant}-{args.seed}"
-    checkpoints = checkpoints_of(label, values, params, args.images)
+    checkpoints = checkpoints_of(label, values, params, device, args.images)
     samples = KeptSamples(checkpoints.folder, {})
     with StopSignals() as stop_requested:
         run = prepare_run(values, batches, checkpoints, samples, stop_requested)
@@ -123,10 +123,13 @@ def quarter(epochs: int) -> int:
     return -(-epochs // 4)
 
 
-def checkpoints_of(label: str, values: Mapping[str, Any], params: Params, images: Path) -> Checkpoints:
+def checkpoints_of(
+    label: str, values: Mapping[str, Any], params: Params, device: torch.device, images: Path
+) -> Checkpoints:
     """The checkpoints of one run."""
     determining = {name: value for name, value in values.items() if name != "checkpoint_seconds"}
-    digest = digest_of(label, determining, params.run.model_dump(), torch.__version__, images)
+    machine = params.run.model_dump(exclude={"tensorboard"})
+    digest = digest_of(label, determining, machine, device.type, torch.__version__, images)
     return Checkpoints(state_folder(f"train_guideline-{label}", digest), digest)
 
 

@@ -65,6 +65,7 @@ class Stage:
     runtime_minutes: int
     local: bool
     caption: str
+    processes: int = 1
 
     @property
     def rule(self) -> str:
@@ -178,6 +179,7 @@ def make_stage(
         runtime_minutes=meta["runtime"],
         local=meta.get("local", False),
         caption=meta.get("caption", ""),
+        processes=processes,
     )
 
 

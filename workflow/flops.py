@@ -1,4 +1,4 @@
-"""Floating-point operations and weights of the networks, counted from their architecture: what a plan multiplies.
+"""Operations, weights and units of the networks, counted from their architecture: what a plan multiplies.
 
 A layer costs 2 operations for each weight at each position that it is applied to. Batch norm, activations and the
 labels that a conditional network joins to its inputs are left out: a few percent.
@@ -46,6 +46,25 @@ def discriminator_weights(a: Architecture) -> float:
         total += maps * out_maps * a.kernel_size**2
         maps = out_maps
     return total + dense([maps * side**2, *a.discriminator_hidden, 1]) / 2
+
+
+def generator_units(a: Architecture) -> float:
+    """Values in all layers for one image."""
+    maps, side = a.projection
+    total = sum(a.generator_hidden) + maps * side**2
+    for out_maps, stride in a.generator_layers:
+        side *= stride
+        total += out_maps * side**2
+    return float(total)
+
+
+def discriminator_units(a: Architecture) -> float:
+    """The same of the discriminator."""
+    side, total = a.image_size, a.channels * a.image_size**2 + sum(a.discriminator_hidden)
+    for out_maps, stride in a.discriminator_layers:
+        side = -(-side // stride)
+        total += out_maps * side**2
+    return float(total)
 
 
 def training_flop(a: Architecture, schedule: str) -> float:

@@ -31,7 +31,7 @@ def start_processes(module: str, count: int, arguments: list[str] | None) -> NoR
     signals = ",".join(number.name for number in STOP_SIGNALS)
     command = [
         *on_each_node(len(addresses)),
-        *(sys.executable, "-m", "torch.distributed.run", *meeting_place(addresses)),
+        *(sys.executable, "-m", "workflow.torchrun", *meeting_place(addresses)),
         *(f"--nproc-per-node={count // len(addresses)}", f"--signals-to-handle={signals}"),
         *("-m", module, *(sys.argv[1:] if arguments is None else arguments)),
     ]

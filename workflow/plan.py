@@ -1,8 +1,9 @@
 """What a run of the DAG will take, before it is started: `make plan PRESET=paper GPU=a100 GPUS=4 CORES=64`.
 
 A line for each kind of stage: jobs, images, hours of its longest job, core-hours and GPU-hours of all its jobs (cores
-and GPUs count for as long as they are reserved), what it leaves on the disk, and how much it needs of the time that the
-job asks its scheduler for (`meta.runtime`). A job that asks for more cores than there are gets all. Below: the sums,
+and GPUs count for as long as they are reserved), what it leaves on the disk, the memory of its largest process (without
+mapped files: the system takes their pages back), and how much that is of the time and memory that the job asks its
+scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums,
 the hours on a cluster of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster
 than that), and the rates. Work comes from params.yaml (`workflow/work.py`); rates and the sizes of raw sets, which are
 taken to be whole, from `workflow/rates.yaml`.
@@ -40,6 +41,7 @@ class Job:
     seconds: float
     cores: int
     gpus: int
+    process_mb: float = 0.0  # memory of one process
 
     @property
     def core_hours(self) -> float:
@@ -83,7 +85,8 @@ def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str, core
         work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
         threads = min(threads_of(stage, params), cores)
         seconds = seconds_of(work, threads, gpus, rates, gpu)
-        jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus))
+        process_mb = rates["memory_mb"][stage.name.partition("@")[0]] + work.held_bytes / MEGA
+        jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
     return jobs
 
 
@@ -194,18 +197,21 @@ def table(jobs: Iterable[Job]) -> list[str]:
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.stage.name.split("@")[0], []).append(job)
-    head = f"{'stage':24}{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'of limit':>10}"
+    columns = f"{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'MB':>8}"
+    head = f"{'stage':24}{columns}{'of time':>9}{'of memory':>11}"
     return [head, *(line_of(name, group) for name, group in groups.items())]
 
 
 def line_of(name: str, jobs: list[Job]) -> str:
     """One kind of stage in a line."""
     longest = max(job.seconds for job in jobs) / HOUR
-    of_limit = max(job.seconds / 60 / job.stage.runtime_minutes for job in jobs)
+    of_time = max(job.seconds / 60 / job.stage.runtime_minutes for job in jobs)
+    of_memory = max(job.process_mb * job.stage.processes / job.stage.mem_mb for job in jobs)
     return (
         f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
         f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}"
-        f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{of_limit:10.0%}"
+        f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{max(job.process_mb for job in jobs):8,.0f}"
+        f"{of_time:9.0%}{of_memory:11.0%}"
     )
 
 

@@ -54,6 +54,8 @@ def prepare(run: Run) -> "torch.device":
     # As `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds a stage.
     torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")
     torch.backends.cudnn.benchmark = not run.deterministic
+    # float32 is to mean float32: by default convolutions on a GPU keep ten bits of every factor (TF32).
+    torch.backends.cudnn.allow_tf32 = False
     if run.device == "cuda" and not torch.cuda.is_available():
         raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
     name = "cuda" if run.device != "cpu" and torch.cuda.is_available() else "cpu"

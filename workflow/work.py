@@ -13,8 +13,10 @@ from dcgan.architectures import ARCHITECTURES
 from dcgan.files import InputError
 from workflow.flops import (
     discriminator_flop,
+    discriminator_units,
     discriminator_weights,
     generator_flop,
+    generator_units,
     generator_weights,
     training_flop,
 )
@@ -22,7 +24,10 @@ from workflow.params import Params
 
 GIGA = 1e9
 CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
-FLOAT_BYTES = 4
+FLOAT_BYTES, DOUBLE_BYTES = 4, 8
+TRAINED_COPIES = 4  # of every weight: itself, its gradient and Adam's two means
+KEPT_ACTIVATIONS = 4  # of every unit of both networks for each image of a batch, forwards and backwards
+SORTED_CODES = 190  # bytes a code that grouping takes at its most (docs/performance.md)
 LARGE_MAPS = 256  # networks from this width on use a core's units better
 KINDS = 2  # features are made twice: with trained and with random weights
 
@@ -39,6 +44,7 @@ class Work:
     matrix_gflop: float = 0.0  # forward passes and products of large matrices
     minibatches: float = 0.0
     written_bytes: float = 0.0
+    held_bytes: float = 0.0  # of one process at a time, beside its code; files that it maps are not counted
 
 
 class Split(NamedTuple):
@@ -148,7 +154,12 @@ def encode_images(s: Scale, key: str) -> Work:
 def drop_duplicates(s: Scale, key: str) -> Work:
     """Codes are sorted, kept images copied."""
     kept = s.store("data/bedrooms/unique.h5")
-    return Work(s.bedrooms, s.bedrooms * s.cost["grouped"], written_bytes=kept.rows * (kept.row_bytes + KEY_BYTES))
+    return Work(
+        s.bedrooms,
+        s.bedrooms * s.cost["grouped"],
+        written_bytes=kept.rows * (kept.row_bytes + KEY_BYTES),
+        held_bytes=s.bedrooms * (SORTED_CODES + KEY_BYTES),
+    )
 
 
 def crop_faces(s: Scale, key: str) -> Work:
@@ -182,8 +193,15 @@ def train_dcgan(s: Scale, key: str) -> Work:
     gflop = seen * training_flop(a, section.schedule) / GIGA
     kind = "large_gflop" if max([a.projection[0], *a.generator_hidden]) >= LARGE_MAPS else "training_gflop"
     kept = 1 + (seen // section.keep_images + 1 if section.keep_images else 0)
-    written = kept * FLOAT_BYTES * (generator_weights(a) + discriminator_weights(a))
-    return Work(seen, minibatches=seen / section.batch_size, written_bytes=written, **{kind: gflop})
+    weights = generator_weights(a) + discriminator_weights(a)
+    batch = section.batch_size / section.processes * (generator_units(a) + discriminator_units(a))
+    return Work(
+        seen,
+        minibatches=seen / section.batch_size,
+        written_bytes=kept * FLOAT_BYTES * weights,
+        held_bytes=FLOAT_BYTES * (TRAINED_COPIES * weights + KEPT_ACTIVATIONS * batch),
+        **{kind: gflop},
+    )
 
 
 def evaluate_samples(s: Scale, key: str) -> Work:
@@ -203,7 +221,10 @@ def extract_features(s: Scale, key: str) -> Work:
     statistics = min(section.statistics_images, n)
     written = KINDS * n * a.feature_count * (4 if section.dtype == "float32" else 2)
     gflop = KINDS * (n + 2 * statistics) * discriminator_flop(a) / GIGA
-    return Work(n, written / 1e6 * s.cost["feature_megabyte"], matrix_gflop=gflop, written_bytes=written)
+    batch = section.batch_size * (discriminator_units(a) + a.feature_count)
+    held = FLOAT_BYTES * (discriminator_weights(a) + 2 * batch)
+    seconds = written / 1e6 * s.cost["feature_megabyte"]
+    return Work(n, seconds, matrix_gflop=gflop, written_bytes=written, held_bytes=held)
 
 
 def feature_table(s: Scale, path: str) -> tuple[float, int]:
@@ -227,7 +248,10 @@ def evaluate_svm(s: Scale, key: str) -> Work:
     fits += [section.curve_draws * len(section.costs)] * (len(learned) - 1)
     passes = s.rates["svm_passes"]
     flop = sum(KINDS * n * m * 2 * width * classes * passes for n, m in zip(fits, learned, strict=True))
-    return Work(rows, matrix_gflop=flop / GIGA)
+    # Rows and Gram matrices stay in memory where each fits into what the parameter allows, else rows are streamed.
+    allowed, n = section.memory_gb * 2**30, max(learned)
+    held = [n * width * FLOAT_BYTES, n * n * DOUBLE_BYTES]
+    return Work(rows, matrix_gflop=flop / GIGA, held_bytes=sum(size for size in held if size <= allowed))
 
 
 def evaluate_neighbours(s: Scale, key: str) -> Work:
@@ -238,7 +262,8 @@ def evaluate_neighbours(s: Scale, key: str) -> Work:
     drawn = max(section.samples) + min(section.random_samples, max(section.samples))
     references = drawn + splits["train"].rows
     products = 2 * splits["test"].rows * references * splits["train"].row_bytes
-    return Work(drawn, matrix_gflop=(products + drawn * generator_flop(a)) / GIGA)
+    held = splits["test"].rows * FLOAT_BYTES * (splits["test"].row_bytes + 2 * section.batch_size)
+    return Work(drawn, matrix_gflop=(products + drawn * generator_flop(a)) / GIGA, held_bytes=held)
 
 
 def fit_kmeans(s: Scale, key: str) -> Work:
@@ -251,7 +276,9 @@ def fit_kmeans(s: Scale, key: str) -> Work:
     written = KINDS * n * 4 * section.centroids * 4
     activations = KINDS * n * positions * section.centroids
     gflop = 2 * products * values * section.centroids + activations * s.rates["activation_flop"]
-    return Work(n, matrix_gflop=gflop / GIGA, written_bytes=written)
+    # Patches as they were drawn, normalised, whitened and in random order.
+    held = section.patches * values * FLOAT_BYTES * 4
+    return Work(n, matrix_gflop=gflop / GIGA, written_bytes=written, held_bytes=held)
 
 
 def search_supervised_cnn(s: Scale, key: str) -> Work:
@@ -283,7 +310,8 @@ def draw_nearest(s: Scale, key: str) -> Work:
     section, store = s.params.figures.nearest[key], s.store(s.params.figures.nearest[key].images)
     compared = section.samples + s.params.train[key].held_out
     seconds = store.rows * s.cost["encoded"] + compared * store.rows * s.cost["code_pair"]
-    return Work(compared, seconds, matrix_gflop=2 * compared * store.rows * store.row_bytes / GIGA)
+    held = store.rows * CODE_BYTES + compared * store.row_bytes * FLOAT_BYTES
+    return Work(compared, seconds, matrix_gflop=2 * compared * store.rows * store.row_bytes / GIGA, held_bytes=held)
 
 
 RULES: dict[str, Callable[[Scale, str], Work]] = {

@@ -201,6 +201,35 @@ def test_two_processes_that_share_batches_end_where_one_does(folder: Path) -> No
     assert digests(folder / "one") != digests(folder / "two"), "two processes add in another order"
 
 
+def test_two_processes_that_are_warned_go_on_to_the_same_bytes(folder: Path) -> None:
+    """Stopped in the middle of an interval, of whose figures each process has its own part."""
+    change_parameters(folder, processes=2, epochs=12, sample_epochs=[12], curve_interval=7, checkpoint_seconds=1000.0)
+    _, errors = (whole := start(folder, "whole")).communicate()
+    assert whole.returncode == 0, errors
+    process = start(folder, "parts")
+    wait_until_trained(folder, process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 75 and "goes on from there" in errors and "Traceback" not in errors, errors
+    _, errors = (again := start(folder, "parts")).communicate()
+    assert again.returncode == 0 and "goes on after" in errors, errors
+    assert digests(folder / "parts") == digests(folder / "whole")
+
+
+def test_checkpoints_of_other_parameters_are_named(folder: Path) -> None:
+    change_parameters(folder, checkpoint_seconds=1000.0, epochs=500, sample_epochs=[500])
+    process = start(folder, "out")
+    wait_until_trained(folder, process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
+    change_parameters(folder, **SHORT)
+    _, said = (other := start(folder, "out")).communicate()
+    assert other.returncode == 0
+    assert "checkpoint.safetensors not used: it belongs to other parameters" in said
+    assert len(list(folder.glob("state/*/checkpoint.safetensors"))) == 1, "it is left for who goes back"
+
+
 def test_without_synchronised_norm_each_process_normalizes_its_own_part(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

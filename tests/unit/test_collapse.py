@@ -18,6 +18,18 @@ def test_spread_is_the_deviation_between_samples_not_within_them() -> None:
     assert spread(checkered.astype(np.uint8)) == 0
 
 
+def test_equal_samples_of_each_class_do_not_differ() -> None:
+    """Ten digits, each always the same one, are a collapse."""
+    digits = np.arange(0, 200, 20, dtype=np.uint8)[np.arange(64) % 10]
+    images = np.tile(digits[:, None, None, None], (1, 4, 4, 1))
+    assert spread(images, 10) == 0 < spread(images)
+
+
+def test_a_discriminator_that_has_won_is_seen_between_rows_of_the_generator() -> None:
+    lost, generator_only = WELL | {"d_loss": 0.0002}, {"images": 8, "g_loss": 9.0, "spread": 30.0}
+    assert "the discriminator has won" in str(trouble([generator_only, lost] * 3, WATCH))
+
+
 def test_a_healthy_run_is_left_alone() -> None:
     assert trouble([WELL] * 9, WATCH) is None and not is_suspicious(WELL, WATCH)
 

@@ -210,8 +210,10 @@ def test_published_generator_draws_what_their_discriminator_takes_for_real(
     with torch.no_grad():
         drawn = generator(generator.draw_latents(128, torch.Generator().manual_seed(0)))
         noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        scores = [float(discriminator(x).median()) for x in (real, drawn, noise)]
-    assert scores[0] > scores[2] and scores[1] > scores[2]
+        scores = [discriminator(x) for x in (real, drawn, noise)]
+    assert [float((score > scores[2].median()).float().mean()) for score in scores[:2]] == pytest.approx(
+        [1, 1], abs=0.05
+    )
 
 
 def test_the_stage_saves_a_picture_of_generated_digits(svhn_arrays: Path, tmp_path: Path) -> None:

@@ -312,6 +312,17 @@ def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -
         ahead(2)
 
 
+def test_what_a_kill_left_half_written_is_no_output(tmp_path: Path) -> None:
+    keepsakes = Keepsakes(tmp_path / "state", {})
+    for name in ("epoch-0001.png", ".epoch-0002.png.99.partial"):
+        (tmp_path / "state/samples").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "state/samples" / name).write_bytes(b"some")
+    keepsakes.deliver("samples", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["epoch-0001.png"]
+    Checkpoints(tmp_path / "state", "digest").load()
+    assert [path.name for path in (tmp_path / "state/samples").iterdir()] == ["epoch-0001.png"]
+
+
 def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
     row = ARCHITECTURES["demo_mnist28"]
     data = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), np.uint8)
