@@ -18,6 +18,7 @@ and five epochs of the 2.76 million bedrooms that de-duplication left the paper 
 
 import argparse
 import io
+import os
 import statistics
 import time
 
@@ -197,6 +198,7 @@ def main() -> None:
     parser.add_argument("--deterministic", action="store_true", help="deterministic algorithms on a GPU")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which deterministic products ask for
     torch.use_deterministic_algorithms(args.deterministic, warn_only=True)
     torch.backends.cudnn.benchmark = not args.deterministic
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # the ceiling as the convolutions
