@@ -102,8 +102,8 @@ class AdversarialTraining:
 
     def _optimizer(self, network: Network) -> torch.optim.Adam:
         s = self.settings
-        # A graph reads the rate from where it was recorded: it has to lie on the device, as a float32. Without a graph it
-        # does too, or the two would end with different bytes.
+        # A graph reads the rate from where it was recorded: it has to lie on the device, as a float32. So it does
+        # without a graph, or the two would end with different bytes.
         on_device = self.device.type == "cuda"
         rate = torch.tensor(s.learning_rate, device=self.device) if on_device else s.learning_rate
         return torch.optim.Adam(
