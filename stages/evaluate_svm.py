@@ -86,19 +86,17 @@ def label_rows(kind: str, splits: Splits, section: SvmSection, protocol: Protoco
 
 
 def layer_rows(splits: Splits, section: SvmSection, protocol: Protocol, solver: Solver) -> Iterator[Row]:
-    """Test accuracy of each layer alone and of all layers up to it.
+    """Test accuracy of each layer alone and of all layers up to it, where that was asked for.
 
     A row of fewer columns is shorter, and so wants a larger C: the grid is that of the section, in proportion.
     """
-    table = splits.train.table
-    for layer in range(len(table.layers) if len(table.layers) > 1 else 0):
+    table, labels = splits.train.table, section.layer_labels
+    for layer in range(len(table.layers) if labels is not None and len(table.layers) > 1 else 0):
         own = table.columns_of(layer)
         for curve, columns in (("alone", own), ("cumulative", slice(0, own.stop))):
             part = splits.through(columns)
             costs = [cost * table.shape[1] / part.train.width for cost in section.costs]
-            few = replace(
-                protocol, labels_per_class=section.layer_labels, search_draws=section.curve_draws, costs=costs
-            )
+            few = replace(protocol, labels_per_class=labels, search_draws=section.curve_draws, costs=costs)
             cost, errors = curve_point(part, few, solver)
             yield point(curve, "trained", layer + 1, cost, errors)
 

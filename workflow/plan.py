@@ -79,13 +79,13 @@ def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str, core
     if gpu != "none" and gpu not in rates["gpus"]:
         raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
     params = load_params(params_path)
-    scale = Scale(params, rates)
+    scale, memory = Scale(params, rates), rates["memory_mb"]
     jobs = []
     for stage in stages_with(root, params_path).values():
         work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
         threads = min(threads_of(stage, params), cores)
         seconds = seconds_of(work, threads, gpus, rates, gpu)
-        process_mb = rates["memory_mb"][stage.name.partition("@")[0]] + work.held_bytes / MEGA
+        process_mb = memory.get(stage.name.partition("@")[0], memory["others"]) + work.held_bytes / MEGA
         jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
     return jobs
 

@@ -242,8 +242,8 @@ def evaluate_svm(s: Scale, key: str) -> Work:
     """Passes over all rows of a fit, for every draw and cost; curves of labels and layers cost a share of that."""
     section, classes = s.params.svm[key], 10
     rows, width = feature_table(s, section.features)
-    few = [section.labels_per_class, *section.curve_labels, section.layer_labels]
-    learned = [min(rows, classes * n) if n else rows for n in few]
+    further = [*section.curve_labels, *([section.layer_labels] if section.layer_labels else [])]
+    learned = [min(rows, classes * n) if n else rows for n in (section.labels_per_class, *further)]
     fits = [section.search_draws * len(section.costs) + section.draws]
     fits += [section.curve_draws * len(section.costs)] * (len(learned) - 1)
     passes = s.rates["svm_passes"]

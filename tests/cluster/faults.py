@@ -109,7 +109,7 @@ def case_too_little_memory(faults: Faults) -> None:
     folder = faults.copy("memory")
     dag_text = (folder / "dvc.yaml").read_text()
     before, at, after = dag_text.partition("\n  train_dcgan:\n")
-    (folder / "dvc.yaml").write_text(before + at + after.replace("mem_mb: 16000", "mem_mb: 600", 1))
+    (folder / "dvc.yaml").write_text(before + at + after.replace("mem_mb: 8000", "mem_mb: 600", 1))
     training = CaughtTraining(folder, faults.cluster, faults.environment)
     training.finish()
     first, second = training.jobs()
@@ -125,8 +125,8 @@ def case_two_processes(faults: Faults) -> None:
 
 
 def case_two_nodes(faults: Faults) -> None:
-    """The same with a node for each process."""
-    stopped_together(faults, "two_nodes", {"first", "second"}, "4", *ON_TWO_NODES)
+    """The same with a node and a GPU for each process, by what docs/clusters.md sets in the profile."""
+    stopped_together(faults, "two_nodes", {"first", "second"}, "8", *ON_TWO_NODES)
 
 
 def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *options: str) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
 NODES = ("first", "second")
-GPUS = 2  # of the first node: one would be busy with one short job after the other, and the machine idle
+GPUS = 2  # of a node: one would be busy with one short job after the other, and the machine idle
 START_SECONDS = 60.0
 PATIENCE_SECONDS = 300.0  # of a machine that is busy with everything else that the tests do
 FOLDER_PREFIX = "slurm-test-"
@@ -59,7 +59,7 @@ MinJobAge=3600
 MessageTimeout=10
 SlurmdParameters=config_overrides
 NodeName=first NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 RealMemory=512000 Gres=gpu:{gpus}
-NodeName=second NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=512000 State=UNKNOWN
+NodeName=second NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=512000 Gres=gpu:{gpus}
 PartitionName=main Nodes=first Default=YES MaxTime=INFINITE State=UP
 PartitionName=side Nodes=second MaxTime=INFINITE State=UP
 PartitionName=pair Nodes=first,second MaxTime=INFINITE State=UP
@@ -128,7 +128,7 @@ class Cluster:
             device.touch()
         (self.folder / "state").mkdir()
         (self.folder / "gres.conf").write_text(
-            "".join(f"NodeName=first Name=gpu File={device}\n" for device in devices)
+            "".join(f"NodeName={node} Name=gpu File={device}\n" for node in NODES for device in devices)
         )
         config = CONFIG.format(folder=self.folder, host=self.host, ports=free_ports(3), gpus=GPUS)
         (self.folder / "slurm.conf").write_text(config)

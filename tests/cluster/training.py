@@ -25,9 +25,9 @@ PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 SIDE = "side"  # the partition without GPUs
 ASIDE = ("--set-resources", f"{RULE}:gpu=0", f"{RULE}:slurm_partition={SIDE}")
-# What a person sets in the profile for a job of two nodes.
-ON_TWO_NODES = ("--set-resources", f"{RULE}:gpu=0", f"{RULE}:slurm_partition=pair") + tuple(
-    f"{RULE}:{name}" for name in ("nodes=2", "tasks=2", "mpi=1")
+# What docs/clusters.md sets in the profile for a job of two nodes with a GPU each.
+ON_TWO_NODES = ("--set-threads", f"{RULE}=4", "--set-resources", f"{RULE}:slurm_partition=pair") + tuple(
+    f"{RULE}:{name}" for name in ("nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=1", "mem_mb=8000")
 )
 JOB_SECONDS = 900.0  # on a machine that has much else to do
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dcgan.architectures import ARCHITECTURES
-from dcgan.files import InputError
+from dcgan.files import InputError, read_json
 from dcgan.networks import Discriminator, Generator
 from workflow.dag import Stage
 from workflow.flops import discriminator_flop, generator_flop
@@ -47,6 +47,22 @@ def test_prediction_of_the_demos_bytes_is_within_a_factor_of_two_of_a_run(root: 
     wrong = {name: (left[name], predicted[name]) for name in predicted if left[name] > 10e6}
     assert len(wrong) > 8
     assert {name: pair for name, pair in wrong.items() if not 0.5 < pair[1] / pair[0] < 2} == {}
+
+
+def test_prediction_of_the_demos_memory_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
+    """Of each stage: peaks as the sidecars in git have them."""
+    sidecars = [read_json(path) for path in (root / "results/provenance").glob("*.json")]
+    took = {one["stage"]: one["peak_memory_mb"] for one in sidecars if "peak_memory_mb" in one}
+    predicted = {job.stage.name: job.process_mb for job in preset(root, "demo")}
+    assert took.keys() >= predicted.keys()
+    assert {n: (took[n], mb) for n, mb in predicted.items() if not 0.5 < mb / took[n] < 2} == {}
+
+
+def test_every_job_of_the_paper_asks_for_more_memory_than_is_predicted(root: Path) -> None:
+    """By a quarter; and none for 25 times as much, which would keep others waiting."""
+    jobs = preset(root, "paper", "a100")
+    shares = {job.stage.name: job.process_mb * job.stage.processes / job.stage.mem_mb for job in jobs}
+    assert {name: share for name, share in shares.items() if not 0.04 < share < 0.8} == {}
 
 
 def test_every_job_of_the_paper_asks_for_twice_the_time_that_is_predicted(root: Path) -> None:
