@@ -1,6 +1,7 @@
 """README's table says what the metrics say."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def metrics() -> dict[str, dict[str, float]]:
 def test_readme_in_git_has_the_numbers_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
     readme = in_git("show", "HEAD:README.md")
     assert with_table(readme, metrics) == readme, "`make overview` renews the table; then commit README and metrics"
+
+
+def test_what_readme_shows_of_a_diff_begins_at_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
+    """The column HEAD of `dvc metrics diff`, which prints five digits behind the point."""
+    shown = re.findall(r"^results/metrics/(\w+)\.json +(\w+) +(\S+) ", in_git("show", "HEAD:README.md"), re.MULTILINE)
+    assert len(shown) > 10
+    assert {(file, key): float(value) for file, key, value in shown} == {
+        (file, key): round(metrics[file][key], 5) for file, key, _ in shown
+    }
 
 
 def test_every_sentence_can_be_said_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
