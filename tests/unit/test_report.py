@@ -245,7 +245,7 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
         "<code>data/networks/bedrooms</code> md5:2c3d.dir",
         "data/&lt;b&gt;.h5",
         "train.bedrooms:\n  epochs: 3",
-        '<tr id="stage-train-dcgan-bedrooms">',
+        '<tr id="stage-train-dcgan-bedrooms" class="described">',
         'Made by <a href="#stage-train-dcgan-bedrooms"><code>train_dcgan@bedrooms</code></a>',
     ):
         assert said in text
