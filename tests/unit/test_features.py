@@ -55,8 +55,9 @@ def test_pooling_takes_the_maximum_of_each_window() -> None:
     assert pooled[0, 32:36].tolist() == [0, 1, 2, 3]  # a 4 x 4 map stays as it is
 
 
-def test_no_feature_depends_on_batch_mates(tmp_path: Path) -> None:
-    features = DiscriminatorFeatures(discriminator("svhn32"))
+@pytest.mark.parametrize("name", ["svhn32", "imagenet32"])
+def test_no_feature_depends_on_batch_mates(tmp_path: Path, name: str) -> None:
+    features = DiscriminatorFeatures(discriminator(name))
     images = store_of(tmp_path / "images.h5", 130).images
     whole = features(images)
     for size in (1, 7, 128):

@@ -14,7 +14,7 @@ from dcgan.classifiers import Solver, columns_of, fit_draws, fit_rows, predict, 
 from dcgan.protocols import draw_rows
 from dcgan.svm import minimize
 from dcgan.svm_sides import GramSide, RowSide, gram_matrix, gram_pays, table_blocks
-from tests.feature_tables import table_of
+from tests.feature_tables import objective, table_of
 
 SOLVER = Solver(tolerance=1e-5, memory_bytes=1 << 28, device=torch.device("cpu"))
 COSTS = [1e-4, 1e-3, 1e-2]
@@ -40,15 +40,6 @@ def cancer() -> Set:
 def wine_products() -> Set:
     x, y = load_wine(return_X_y=True)
     return PolynomialFeatures(2).fit_transform(StandardScaler().fit_transform(x)).astype(np.float32), y
-
-
-def objective(
-    x: npt.NDArray[np.float32], y: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], cost: float
-) -> float:
-    """P summed over classes; weights: (classes, d + 1)."""
-    signs = np.where(y[:, None] == np.unique(y), 1.0, -1.0)[:, -len(weights) :]
-    slack = np.maximum(0, 1 - signs * (x.astype(np.float64) @ weights[:, :-1].T + weights[:, -1]))
-    return float((weights**2).sum() / 2 + cost * (slack**2).sum())
 
 
 @pytest.mark.parametrize("make", [digits_raw, digits_products, cancer, wine_products])
