@@ -54,7 +54,7 @@ check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.check
 
 test: $(READY) ## runs the tests
-	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadgroup --no-loadscope-reorder
+	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile --no-loadscope-reorder
 
 slurm-test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
 	@python -m pytest tests/cluster

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,23 @@ import workflow.browser
 from dcgan.files import InputError
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests one of several processes takes together: those of a file, and all that look at the two whole runs."""
-    for item in items:
-        shared = "checkouts" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("whole runs" if shared else str(item.path)))
+# Files that look at the same two whole runs (tests/dag/conftest.py), which take minutes to make.
+WHOLE_RUNS = {"test_engines.py", "test_remotes.py"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of several processes one takes all tests of a file, and one all of these files. Groups by mark are no help: this
+    pytest's ids do not carry them to xdist 3.8.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "whole runs" if Path(file).name in WHOLE_RUNS else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="module")
