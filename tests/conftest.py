@@ -14,7 +14,6 @@ from PIL import Image
 import workflow.browser
 from dcgan.files import InputError
 
-
 # Files that look at the same two whole runs (tests/dag/conftest.py), which take minutes to make.
 WHOLE_RUNS = {"test_engines.py", "test_remotes.py"}
 
