@@ -94,6 +94,19 @@ def test_a_large_input_has_the_digest_that_its_own_stage_left(folder: Path, monk
     assert run_in(folder)["inputs"]["data/in"].startswith("unread: 2 files, 6 bytes, changed ")
 
 
+def test_a_large_input_whose_time_alone_was_renewed_is_no_difference(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "READ_BYTES", 4)
+    run_in(folder)
+    sidecar = folder / "results/provenance/make.json"
+    sidecar.write_text(json.dumps({"outputs": {"data/in": "md5:of.dir"}}))
+    assert run_in(folder)["inputs"]["data/in"] == "md5:of.dir"
+    os.utime(folder / "data/in/1.txt", (2**33, 2**33))
+    stage = provenance.stage_that_runs(folder)
+    assert stage is not None and differences(folder, stage) == []
+
+
 def test_of_several_processes_the_first_leaves_the_sidecar(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     with traced(folder):
