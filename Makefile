@@ -15,7 +15,7 @@ GPUS ?= 1
 # The engines' commands say `python`, so the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUTF8 := 1
-# Threads that wait by spinning slow each other down as soon as there are more of them than cores; see stages/__init__.py.
+# Threads sleep while they wait, unless a stage has its cores to itself; see stages/__init__.py.
 export OMP_WAIT_POLICY ?= PASSIVE
 # Where DVC remembers digests of files, as pickles: by default in a folder that every user of the machine may write to.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site

@@ -6,14 +6,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 from dcgan.files import InputError
-from workflow.check import check
 from workflow.clock import check_clock
 from workflow.dag import is_folder, resolved_stages
 from workflow.lock import hold
+from stages import SPIN
 
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
-shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
+exported = [f'export PATH="{Path(sys.executable).parent}:$PATH"; ']
+# A job on a cluster has its cores to itself, and so have all jobs here that together take no more than there are.
+if not workflow.is_main_process or (workflow.resource_settings.cores or sys.maxsize) <= os.cpu_count():
+    exported += [f'export {name}="${{{name}:-{value}}}"; ' for name, value in SPIN.items()]
+shell.prefix("".join(exported))
 
 if not workflow.is_main_process:
     # Slurm's warning before the end of a job's time goes to all of its processes; only the stage is to act on it.
@@ -21,6 +25,8 @@ if not workflow.is_main_process:
 
 try:
     if workflow.is_main_process:
+        from workflow.check import check  # not in the jobs, which start Snakemake twice each
+
         check(ROOT)
     STAGES = resolved_stages(ROOT)
 except InputError as error:

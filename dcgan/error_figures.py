@@ -4,6 +4,7 @@ Section 5 of the paper prints single numbers; these show what they hang on. Inpu
 `stages/evaluate_svm.py` writes and a confusion matrix. Output: one PNG, the same bytes for the same numbers.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,24 @@ from dcgan.files import replace_when_done
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANELS = {"cost": ["cost"], "labels": ["labels"], "layers": ["alone", "cumulative"]}
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines of accuracy: the kinds of curve they come from and the column that tells them apart."""
+
+    kinds: tuple[str, ...]
+    lines: str
+    x_label: str
+    y_label: str
+    log: bool = True
+    named_points: bool = True  # a tick for each value of x, and no others
+
+
+PANELS = (
+    Panel(("cost",), "weights", "C", "validation accuracy", named_points=False),
+    Panel(("labels",), "weights", "labels a class", "test accuracy"),
+    Panel(("alone", "cumulative"), "curve", "convolutional layer, from the image upwards", "test accuracy", log=False),
+)
 STYLE = {"trained": "#1f5fa8", "random": "#b06a1c", "alone": "#7a7a7a", "cumulative": "#1f5fa8"}
 
 
@@ -30,38 +48,38 @@ def draw_errors(
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, 2, figsize=(9.6, 7.6), dpi=100, layout="constrained")
+    drawn = [panel for panel in PANELS if curves.curve.isin(panel.kinds).any()]
+    rows, columns = (2, 2) if len(drawn) == len(PANELS) else (1, len(drawn) + 1)
+    size = (4.8 * columns, 3.8 * rows)
+    figure, grid = pyplot.subplots(rows, columns, figsize=size, dpi=100, layout="constrained", squeeze=False)
     figure.suptitle(title)
-    panels = {name: curves[curves.curve.isin(kinds)] for name, kinds in PANELS.items()}
-    draw_lines(axes[0, 0], panels["cost"], "weights", "C", "validation accuracy")
-    draw_lines(axes[0, 1], panels["labels"], "weights", "labels a class", "test accuracy")
-    draw_lines(axes[1, 0], panels["layers"], "curve", "convolutional layer, from the image upwards", "test accuracy")
-    draw_confusion(axes[1, 1], counts, classes)
-    for axis in (axes[0, 0], axes[0, 1]):
-        axis.set_xscale("log")
-    for axis, name in ((axes[0, 1], "labels"), (axes[1, 0], "layers")):
-        points = sorted(set(panels[name].x))
-        axis.minorticks_off()
-        axis.set_xticks(points, [f"{x:g}" for x in points])
-        axis.set_visible(len(points) > 0)
+    *lines, confusion = grid.flat
+    for axes, panel in zip(lines, drawn, strict=True):
+        draw_lines(axes, panel, curves[curves.curve.isin(panel.kinds)])
+    draw_confusion(confusion, counts, classes)
     with replace_when_done(path) as partial:
         # No software or date in the file: the same numbers give the same bytes.
         figure.savefig(partial, format="png", metadata={"Software": None})
     pyplot.close(figure)
 
 
-def draw_lines(axes: "Axes", curves: pd.DataFrame, group: str, x_label: str, y_label: str) -> None:
-    """One line with its 95 % band for each value of the column `group`."""
-    for name, line in curves.groupby(group, sort=False):
+def draw_lines(axes: "Axes", panel: Panel, curves: pd.DataFrame) -> None:
+    """One line with its 95 % band for each value of the panel's column."""
+    for name, line in curves.groupby(panel.lines, sort=False):
         color = STYLE[str(name)]
         axes.plot(line.x, line.accuracy, "o-", color=color, label=str(name), markersize=3.5)
         low, high = line.accuracy - line.interval, line.accuracy + line.interval
         axes.fill_between(line.x, low, high, color=color, alpha=0.15, linewidth=0)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    if panel.log:
+        axes.set_xscale("log")
+    if panel.named_points:
+        points = sorted(set(curves.x))
+        axes.minorticks_off()
+        axes.set_xticks(points, [f"{x:g}" for x in points])
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
     axes.grid(alpha=0.25)
-    if len(curves):
-        axes.legend(frameon=False)
+    axes.legend(frameon=False)
 
 
 def draw_confusion(axes: "Axes", counts: npt.NDArray[np.int64], classes: list[str]) -> None:

@@ -22,7 +22,6 @@ from typing import Any
 
 from dcgan.files import InputError, write_json
 from workflow.imports import PACKAGES, code_of, listed_script
-from workflow.params import read_yaml
 
 TIMESTAMP = ".snakemake_timestamp"  # in a folder that Snakemake made: its time in Snakemake's eyes
 CACHE = Path(".snakemake/resolved_stages.json")
@@ -85,6 +84,8 @@ def resolved_stages(root: Path) -> dict[str, Stage]:
 
 def resolve(root: Path) -> dict[str, Stage]:
     """The same as `resolved_stages`, without the cache."""
+    from workflow.params import read_yaml  # here, as DVC below: a job that finds the stages in the cache needs neither
+
     definitions = dvc_definitions(root)
     parameters = read_yaml(root / "params.yaml")
     for name, definition in definitions.items():

@@ -178,11 +178,12 @@ def join_faces(s: Scale, key: str) -> Work:
 
 
 def pack_images(s: Scale, key: str) -> Work:
-    """All splits of one set."""
-    splits = s.packed(key).values()
+    """All splits of one set; files of a folder are photos to decode."""
+    section, splits = s.params.pack.sets[key], s.packed(key).values()
     n = sum(split.rows for split in splits)
-    written = sum(split.rows * split.row_bytes for split in splits)
-    return Work(n, n * s.cost["packed"][s.params.pack.sets[key].kind], written_bytes=written)
+    megapixels = n * s.source(section.source).get("megapixels", 0.0)
+    seconds = n * s.cost["packed"][section.kind] + megapixels * s.cost["decoded_megapixel"]
+    return Work(n, seconds, written_bytes=sum(split.rows * split.row_bytes for split in splits))
 
 
 def train_dcgan(s: Scale, key: str) -> Work:

@@ -1,6 +1,6 @@
 """The DAG on a real Slurm cluster, and what becomes of it when things go wrong.
 
-One cluster, and one run of the DAG in a clean checkout beside a run without a cluster. Faults happen to copies of the
+One cluster, and one run of the DAG in a fresh clone beside a run without a cluster. Faults happen to copies of the
 latter, while the former is at work: `tests/cluster/faults.py`.
 """
 
@@ -15,7 +15,7 @@ import pytest
 from tests.cluster.faults import CASES, Case, Faults, case_sweep
 from tests.cluster.slurm import GPUS, Cluster
 from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, CaughtTraining, thaw
-from tests.dag.conftest import tiny_checkout
+from tests.dag.conftest import SECRET, tiny_checkout
 from tests.dag.reliability import Happened
 from tests.dag.tiny import digests
 from workflow import dag
@@ -33,7 +33,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory, threads: ThreadPoolExecutor, run: Run) -> Future[Path]:
-    """A clean copy of the project after a run without a cluster, which Snakemake takes as its own."""
+    """A fresh clone of the project after a run without a cluster, which Snakemake takes as its own."""
     commands = (("python", "-m", "tests.dag.tiny"), ("snakemake", "--touch", "--forceall", "--cores", "1"))
     return threads.submit(checkout_after, tmp_path_factory.mktemp("here"), run, *commands)
 
@@ -42,13 +42,14 @@ def here(tmp_path_factory: pytest.TempPathFactory, threads: ThreadPoolExecutor, 
 def on_cluster(
     tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, threads: ThreadPoolExecutor, run: Run
 ) -> Future[Path]:
-    """A clean copy of the project after a run of the whole DAG on the cluster."""
+    """A fresh clone of the project after a run of the whole DAG on the cluster."""
     return threads.submit(checkout_after, tmp_path_factory.mktemp("cluster"), run, (*PROFILE, *SOONER))
 
 
 def checkout_after(folder: Path, run: Run, *commands: tuple[str, ...]) -> Path:
-    """A clean copy of the project in which commands have run."""
-    checkout = tiny_checkout(folder / "checkout", FURTHER)
+    """A fresh clone of the project in which commands have run."""
+    checkout = folder / "checkout"
+    run(folder, "git", "clone", "--quiet", str(tiny_checkout(folder / "origin", FURTHER)), str(checkout))
     for command in commands:
         run(checkout, *command)
     return checkout
@@ -111,6 +112,19 @@ def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[d
     assert "train bedrooms" in (logs / f"{RULE}.log").read_text()
     for job in whole_run:
         assert (logs / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0
+
+
+def test_a_secret_of_the_environment_is_in_no_file_of_a_run_on_a_cluster(
+    on_cluster: Future[Path], environment: dict[str, str], happened: Happened
+) -> None:
+    assert environment["SERVICE_TOKEN"] == SECRET
+    files = [path for path in on_cluster.result().rglob("*") if path.is_file() and not path.is_symlink()]
+    folders = {path.relative_to(on_cluster.result()).parts[0] for path in files}
+    assert {"logs", "results", ".snakemake", ".git"} <= folders
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    happened(
+        "a secret in the environment of a run on a cluster", "stands in no file of the checkout, logs of jobs included"
+    )
 
 
 @pytest.fixture(scope="module")
