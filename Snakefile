@@ -13,11 +13,11 @@ from stages import SPIN
 
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
-exported = [f'export PATH="{Path(sys.executable).parent}:$PATH"; ']
+shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
 # A job on a cluster has its cores to itself, and so have all jobs here that together take no more than there are.
 if not workflow.is_main_process or (workflow.resource_settings.cores or sys.maxsize) <= os.cpu_count():
-    exported += [f'export {name}="${{{name}:-{value}}}"; ' for name, value in SPIN.items()]
-shell.prefix("".join(exported))
+    for name, value in SPIN.items():
+        os.environ.setdefault(name, value)
 
 if not workflow.is_main_process:
     # Slurm's warning before the end of a job's time goes to all of its processes; only the stage is to act on it.

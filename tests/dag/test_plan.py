@@ -65,10 +65,14 @@ def test_every_job_of_the_paper_asks_for_more_memory_than_is_predicted(root: Pat
     assert {name: share for name, share in shares.items() if not 0.04 < share < 0.8} == {}
 
 
-def test_every_job_of_the_paper_asks_for_a_little_more_time_than_is_predicted(root: Path) -> None:
-    """For two to twelve times as much; for an hour at most where that is little, which no scheduler minds."""
-    minutes = {job.stage.name: (job.seconds / 60, job.stage.runtime_minutes) for job in preset(root, "paper", "a100")}
-    assert {name: two for name, two in minutes.items() if not 2 * two[0] < two[1] <= max(60, 12 * two[0])} == {}
+def test_every_kind_of_job_of_the_paper_asks_for_a_little_more_time_than_is_predicted(root: Path) -> None:
+    """Its longest for two to twelve times as much; or for up to an hour where that is little: no scheduler minds."""
+    longest: dict[str, tuple[float, int]] = {}
+    for job in preset(root, "paper", "a100"):
+        kind = job.stage.name.partition("@")[0]
+        longest[kind] = max(longest.get(kind, (0.0, 0)), (job.seconds / 60, job.stage.runtime_minutes))
+    assert len(longest) > 20
+    assert {k: pair for k, pair in longest.items() if not 2 * pair[0] < pair[1] <= max(60, 12 * pair[0])} == {}
 
 
 def test_every_job_of_small_has_a_prediction(root: Path) -> None:

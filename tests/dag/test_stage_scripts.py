@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from stages import SPIN
 from workflow import dag
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,25 @@ assert numbers == {3}, numbers
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+    ("further", "spins"),
+    [
+        ({}, None),
+        ({"DVC_STAGE": "train", "DVC_ROOT": "/home/someone/dcgan"}, "10000"),
+        ({"DVC_STAGE": "train", "DVC_ROOT": "/home/someone/dcgan/.dvc/tmp/exps/tmp1"}, None),
+        ({"DVC_STAGE": "train", "DVC_ROOT": "/home/someone/dcgan", "GOMP_SPINCOUNT": "7"}, "7"),
+    ],
+    ids=["by hand", "dvc repro", "one of several experiments", "as the user says"],
+)
+def test_threads_spin_where_a_stage_has_its_cores_to_itself(further: dict[str, str], spins: str | None) -> None:
+    of_waiting = {"DVC_STAGE", "DVC_ROOT", "OMP_WAIT_POLICY", *SPIN}
+    others = {name: value for name, value in os.environ.items() if name not in of_waiting}
+    program = "import os, stages; print(os.environ.get('GOMP_SPINCOUNT'), os.environ['OMP_WAIT_POLICY'])"
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, cwd=ROOT, env=others | further, capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(spins), "PASSIVE"]
 
 
 def attributes_of_params(source: str) -> Iterator[tuple[str, ...]]:
