@@ -93,8 +93,8 @@ preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
 
-plan: $(READY) ## what a run of PRESET will take on CORES cores and GPUS of GPU=none|a100|h100
-	@python -m workflow.plan --params workflow/presets/$(PRESET).yaml --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
+plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES cores and GPUS of GPU=none|a100|h100
+	@python -m workflow.plan --params $(if $(filter file,$(origin PRESET)),params.yaml,workflow/presets/$(PRESET).yaml) --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
 
 .PHONY: reliability audit
 

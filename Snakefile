@@ -4,6 +4,8 @@ import signal
 import sys
 from pathlib import Path
 
+from snakemake.utils import available_cpu_count
+
 sys.path.insert(0, str(workflow.basedir))
 from dcgan.files import InputError
 from workflow.clock import check_clock
@@ -15,7 +17,7 @@ ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
 # A job on a cluster has its cores to itself, and so have all jobs here that together take no more than there are.
-if not workflow.is_main_process or (workflow.resource_settings.cores or sys.maxsize) <= os.cpu_count():
+if not workflow.is_main_process or (workflow.resource_settings.cores or sys.maxsize) <= available_cpu_count():
     for name, value in SPIN.items():
         os.environ.setdefault(name, value)
 

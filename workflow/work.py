@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, NamedTuple
 
-from dcgan.architectures import ARCHITECTURES
+from dcgan.architectures import ARCHITECTURES, Architecture
 from dcgan.files import InputError
 from workflow.flops import (
     discriminator_flop,
@@ -20,7 +20,7 @@ from workflow.flops import (
     generator_weights,
     training_flop,
 )
-from workflow.params import Params
+from workflow.params import Params, TrainedNetwork
 
 GIGA = 1e9
 CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
@@ -105,6 +105,14 @@ class Scale:
         name, split = path.removeprefix("data/packed/").removesuffix(".h5").split("/")
         return self.packed(name)[split]
 
+    def architecture(self, weights: str) -> Architecture:
+        """The network whose weights lie at a path, trained here or published."""
+        name = weights.split("/")[2]
+        trained = self.params.train.get(name)
+        if trained:
+            return ARCHITECTURES[trained.network]
+        return ARCHITECTURES[self.params.published[name.removeprefix("published_")].architecture]
+
 
 def stage_work(name: str, scale: Scale) -> Work:
     """The work of one job, e.g. `train_dcgan@bedrooms`; a stage without a rule of its own costs its fixed seconds."""
@@ -152,11 +160,13 @@ def encode_images(s: Scale, key: str) -> Work:
 
 
 def drop_duplicates(s: Scale, key: str) -> Work:
-    """Codes are sorted, kept images copied."""
-    kept = s.store("data/bedrooms/unique.h5")
+    """Codes are sorted, or compared where near ones count as equal; kept images are copied."""
+    kept, seconds = s.store("data/bedrooms/unique.h5"), s.bedrooms * s.cost["grouped"]
+    if s.params.deduplicate.radius:
+        seconds += s.bedrooms * s.cost["near_code"] + s.bedrooms**2 * s.cost["near_pair"]
     return Work(
         s.bedrooms,
-        s.bedrooms * s.cost["grouped"],
+        seconds,
         written_bytes=kept.rows * (kept.row_bytes + KEY_BYTES),
         held_bytes=s.bedrooms * (SORTED_CODES + KEY_BYTES),
     )
@@ -178,7 +188,7 @@ def join_faces(s: Scale, key: str) -> Work:
 
 
 def pack_images(s: Scale, key: str) -> Work:
-    """All splits of one set; files of a folder are photos to decode."""
+    """All splits of one set, decoded where the source says how large its photos are."""
     section, splits = s.params.pack.sets[key], s.packed(key).values()
     n = sum(split.rows for split in splits)
     megapixels = n * s.source(section.source).get("megapixels", 0.0)
@@ -189,18 +199,30 @@ def pack_images(s: Scale, key: str) -> Work:
 def train_dcgan(s: Scale, key: str) -> Work:
     """All epochs of one pair of networks."""
     section = s.params.train[key]
-    a = ARCHITECTURES[section.network]
     seen = (s.store(section.images).rows - section.held_out) * section.epochs
+    kept = 1 + (seen // section.keep_images + 1 if section.keep_images else 0)
+    return training(section.network, seen, section.batch_size, section.batch_size / section.processes, section, kept)
+
+
+def train_guideline(s: Scale, key: str) -> Work:
+    """The same of one variant, which is taken to be as much work as the published rules."""
+    section, trained = s.params.guidelines, s.params.train[key.rsplit("-", 2)[0]]
+    seen = (s.store(section.images).rows - trained.held_out) * section.epochs
+    return training(section.network, seen, section.batch_size, section.batch_size, trained, 1)
+
+
+def training(network: str, seen: float, batch_size: int, part: float, section: TrainedNetwork, kept: float) -> Work:
+    """So many images through both networks, a process its part of each batch; weights are kept so many times."""
+    a = ARCHITECTURES[network]
     gflop = seen * training_flop(a, section.schedule) / GIGA
     kind = "large_gflop" if max([a.projection[0], *a.generator_hidden]) >= LARGE_MAPS else "training_gflop"
-    kept = 1 + (seen // section.keep_images + 1 if section.keep_images else 0)
     weights = generator_weights(a) + discriminator_weights(a)
-    batch = section.batch_size / section.processes * (generator_units(a) + discriminator_units(a))
+    activations = KEPT_ACTIVATIONS * part * (generator_units(a) + discriminator_units(a))
     return Work(
         seen,
-        minibatches=seen / section.batch_size,
+        minibatches=seen / batch_size,
         written_bytes=kept * FLOAT_BYTES * weights,
-        held_bytes=FLOAT_BYTES * (TRAINED_COPIES * weights + KEPT_ACTIVATIONS * batch),
+        held_bytes=FLOAT_BYTES * (TRAINED_COPIES * weights + activations),
         **{kind: gflop},
     )
 
@@ -215,9 +237,7 @@ def evaluate_samples(s: Scale, key: str) -> Work:
 def extract_features(s: Scale, key: str) -> Work:
     """All splits, with trained and with random weights."""
     section = s.params.features[key]
-    name = section.discriminator.split("/")[2].removeprefix("published_")
-    trained = s.params.train.get(name)
-    a = ARCHITECTURES[trained.network if trained else s.params.published[name].architecture]
+    a = s.architecture(section.discriminator)
     n = sum(split.rows for split in s.packed(section.images.split("/")[2]).values())
     statistics = min(section.statistics_images, n)
     written = KINDS * n * a.feature_count * (4 if section.dtype == "float32" else 2)
@@ -235,8 +255,7 @@ def feature_table(s: Scale, path: str) -> tuple[float, int]:
         kmeans = s.params.kmeans[name.removeprefix("kmeans_")]
         return s.packed(kmeans.images.split("/")[2])["train"].rows, 4 * kmeans.centroids
     section = s.params.features[name]
-    trained = s.params.train[section.discriminator.split("/")[2]]
-    return s.packed(section.images.split("/")[2])["train"].rows, ARCHITECTURES[trained.network].feature_count
+    return s.packed(section.images.split("/")[2])["train"].rows, s.architecture(section.discriminator).feature_count
 
 
 def evaluate_svm(s: Scale, key: str) -> Work:
@@ -259,7 +278,7 @@ def evaluate_neighbours(s: Scale, key: str) -> Work:
     """Samples are drawn and compared with every test image."""
     section = s.params.neighbours[key]
     splits = s.packed(section.images.split("/")[2])
-    a = ARCHITECTURES[s.params.train[section.generator.split("/")[2]].network]
+    a = s.architecture(section.generator)
     drawn = max(section.samples) + min(section.random_samples, max(section.samples))
     references = drawn + splits["train"].rows
     products = 2 * splits["test"].rows * references * splits["train"].row_bytes
@@ -277,6 +296,7 @@ def fit_kmeans(s: Scale, key: str) -> Work:
     written = KINDS * n * 4 * section.centroids * 4
     activations = KINDS * n * positions * section.centroids
     gflop = 2 * products * values * section.centroids + activations * s.rates["activation_flop"]
+    gflop += KINDS * n * positions * s.rates["position_flop"]
     # Patches as they were drawn, normalised, whitened and in random order.
     held = section.patches * values * FLOAT_BYTES * 4
     return Work(n, matrix_gflop=gflop / GIGA, written_bytes=written, held_bytes=held)
@@ -327,6 +347,7 @@ RULES: dict[str, Callable[[Scale, str], Work]] = {
         join_faces,
         pack_images,
         train_dcgan,
+        train_guideline,
         evaluate_samples,
         extract_features,
         evaluate_svm,

@@ -20,6 +20,7 @@ from tests.cluster.training import (
     ON_TWO_NODES,
     PROFILE,
     RULE,
+    SIDE,
     SOONER,
     STAGE,
     CaughtTraining,
@@ -120,8 +121,8 @@ def case_too_little_memory(faults: Faults) -> None:
 
 
 def case_two_processes(faults: Faults) -> None:
-    """Two processes share each batch in one job with two cores; a warning stops both, and a second job goes on."""
-    stopped_together(faults, "two_processes", {"second"}, "2")
+    """Two processes share each batch in one job with two cores and two GPUs; a warning stops both, a second goes on."""
+    stopped_together(faults, "two_processes", {"second"}, "2", "--set-resources", f"{RULE}:slurm_partition={SIDE}")
 
 
 def case_two_nodes(faults: Faults) -> None:
@@ -139,6 +140,7 @@ def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *opt
     thaw(trainers)
     training.finish()
     assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", cpus), ("COMPLETED", cpus)]
+    assert {job["TresPerJob"] for job in training.jobs()} == {"gres/gpu:2"}
     faults.assert_went_on(training, processes=2)
 
 

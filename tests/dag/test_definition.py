@@ -38,6 +38,15 @@ def test_reader_and_dvc_see_the_same_stages(root: Path) -> None:
         assert set(stage.dependencies) == {dependency.def_path for dependency in dependencies}
 
 
+def test_jobs_of_snakemake_spin_where_there_are_cores_for_all(run: Callable[..., Any], checkout: Path) -> None:
+    """What stages/__init__.py says of threads that wait, seen by a rule beside the project's own."""
+    with (checkout / "Snakefile").open("a") as file:
+        file.write('\nrule spins:\n    shell: "echo spins=$GOMP_SPINCOUNT"\n')
+    for cores, expected in (("1", "10000"), ("10000", "")):
+        said = run(checkout, "env", "-u", "GOMP_SPINCOUNT", "snakemake", "--cores", cores, "spins")
+        assert f"spins={expected}\n" in said.stdout
+
+
 def test_snakemake_has_a_rule_for_every_stage(root: Path, run: Callable[..., Any], checkout: Path) -> None:
     listed = run(checkout, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
     assert sorted(listed) == sorted(["all", *(stage.rule for stage in dag.resolve(root).values())])

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from dcgan.files import read_json
-from tests.dag.conftest import SECRET, commit_everything
+from tests.dag.conftest import SECRET, commit_everything, files_with
 from tests.dag.reliability import Happened
 from workflow.clock import check_clock
 from workflow.dag import resolved_stages
@@ -66,13 +66,17 @@ def test_awkward_places_and_environments_work(trained: Path, barren: dict[str, s
     assert made and (trained / "data/networks/svhn/generator.safetensors").exists()
     snakemake(trained, barren, "--force", "pack_images_svhn")
     assert digests(trained / "data/packed/svhn") == made
-    for fault in (
+    faults = [
         "a path with blanks, `&` and letters that are not ASCII",
-        "a checkout on another drive than the temporary folder",
         "a locale without UTF-8 (`LC_ALL=C`)",
         "no `HOME`",
-    ):
-        happened(fault, "works, under both engines, with the same bytes")
+    ]
+    if trained.parents[1].is_mount():
+        faults.append("a checkout on another drive than the temporary folder")
+    for fault in faults:
+        happened(
+            fault, "one network is trained under DVC, and what it learns from packed again by Snakemake: same bytes"
+        )
 
 
 def test_a_stage_needs_no_utf_8(
@@ -109,9 +113,8 @@ def test_sidecars_name_data_as_dvc_does(trained: Path) -> None:
 
 def test_a_secret_of_the_environment_is_in_no_file(trained: Path, barren: dict[str, str], happened: Happened) -> None:
     assert barren["SERVICE_TOKEN"] == SECRET
-    files = [path for path in trained.parent.rglob("*") if path.is_file() and not path.is_symlink()]
-    assert any(path.name == "dvc.lock" for path in files) and any(".snakemake" in path.parts for path in files)
-    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    assert (trained / "dvc.lock").is_file() and (trained / ".snakemake").is_dir()
+    assert files_with(SECRET, trained.parent) == []
     happened("a secret in the environment of a run", "stands in no file that either engine or a stage writes")
 
 

@@ -16,6 +16,7 @@ SMALLEST = {
     "codes": ("--count 20000", "equal"),
     "nearest_neighbour": ("--queries 20 --references 400 --rounds 1", "times scikit-learn"),
     "features": ("--images 32 --rounds 1", "forward pass"),
+    "waiting": ("--steps 2 --rounds 1", "at once"),
     "training": ("--steps 2 --rounds 1 --images 200 --batch-size 16", "peer"),
     "svm": (
         "--train train.h5 --test test.h5 --rows 60 --costs 0.01 --rounds 1 --solvers ours 'LinearSVC dual'",

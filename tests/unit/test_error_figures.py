@@ -28,9 +28,9 @@ def test_no_panel_is_empty(tmp_path: Path, kinds: list[str]) -> None:
     picture = cv2.imread(str(tmp_path / "errors.png"), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     rows = 2 if len(kinds) == 3 else 1
-    panels = [
-        panel for row in np.array_split(picture, rows) for panel in np.array_split(row, (len(kinds) + 1) // rows, 1)
-    ]
+    columns = (len(kinds) + 1) // rows
+    assert picture.shape == (380 * rows, 480 * columns)
+    panels = [panel for row in np.array_split(picture, rows) for panel in np.array_split(row, columns, axis=1)]
     assert len(panels) == len(kinds) + 1
     assert min((panel < 128).mean() for panel in panels) > 0.005
 
