@@ -17,6 +17,7 @@ from workflow.plan import RATES, Job, longest_chain, main, plan, seconds_on, thr
 from workflow.work import RULES, Work
 
 DEMO_RUN = Path(__file__).with_name("demo_seconds.tsv")
+DEMO_WALL_SECONDS = 760.0  # of `make repro` then, installation not counted: one stage after the other
 LONG_SECONDS = 7.0  # what is shorter is mostly the start of the job
 RATES_TABLE = read_yaml(RATES)
 
@@ -29,13 +30,13 @@ def preset(
 
 def test_prediction_for_the_demo_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
     """Seconds of each stage of one `make repro` on the machine that rates.yaml describes; as a whole, and each."""
-    with DEMO_RUN.open(newline="") as file:
-        took = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(file, delimiter="\t")}
+    lines = DEMO_RUN.read_text(encoding="utf-8").splitlines()[1:]
+    took = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(lines, delimiter="\t")}
     predicted = {job.stage.name: job.seconds for job in preset(root, "demo")}
-    shared = took.keys() & predicted.keys()
-    assert len(shared) > 0.9 * len(took), "the DAG has changed: record a new run in demo_seconds.tsv"
-    assert 0.5 < sum(predicted[name] for name in shared) / sum(took[name] for name in shared) < 2
-    wrong = {name: (took[name], predicted[name]) for name in shared if took[name] > LONG_SECONDS}
+    assert took.keys() == predicted.keys(), "the DAG has changed: record a new run in demo_seconds.tsv"
+    assert 0.5 < sum(predicted.values()) / sum(took.values()) < 2
+    assert 0.5 < sum(predicted.values()) / DEMO_WALL_SECONDS < 2
+    wrong = {name: (took[name], predicted[name]) for name in took if took[name] > LONG_SECONDS}
     assert {n: pair for n, pair in wrong.items() if not 0.5 < pair[1] / pair[0] < 2} == {}
 
 
@@ -110,10 +111,10 @@ def test_what_the_presets_leave_out_is_planned_too(root: Path, further: Path) ->
 
 
 def test_every_kind_of_stage_whose_work_grows_has_a_rule(root: Path) -> None:
-    """A stage without one is taken for a few seconds; of those that ask for a GPU these are."""
+    """A stage without one is taken for a few seconds; none of these asks for a GPU."""
     stages = {job.stage.name.partition("@")[0]: job.stage for job in preset(root, "paper", "a100")}
-    short = {"draw_samples", "draw_windows", "draw_arithmetic", "draw_turn"}
-    assert {kind for kind, stage in stages.items() if stage.gpu} - RULES.keys() == short
+    on_gpus = {kind for kind, stage in stages.items() if stage.gpu}
+    assert len(on_gpus) > 10 and on_gpus <= RULES.keys()
 
 
 def test_k_means_takes_what_was_measured(root: Path) -> None:
