@@ -140,7 +140,7 @@ def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *opt
     thaw(trainers)
     training.finish()
     assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", cpus), ("COMPLETED", cpus)]
-    assert {job["TresPerJob"] for job in training.jobs()} == {"gres/gpu:2"}
+    assert {job["TresPerJob"] for job in training.jobs()} == {"gres:gpu:2"}
     faults.assert_went_on(training, processes=2)
 
 
