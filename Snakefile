@@ -70,9 +70,9 @@ rule all:
 for stage in STAGES.values():
     rule:
         name: stage.rule
-        input: stage.inputs, stage.code
+        input: stage.inputs
         output: [declare(path, stage) for path in stage.outputs]
-        params: cmd=stage.command, parameters=stage.parameters
+        params: cmd=stage.command, parameters=stage.parameters, code=stage.code
         log: f"logs/{stage.rule}.log"
         benchmark: f"logs/{stage.rule}.tsv"
         threads: stage.threads

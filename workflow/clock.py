@@ -20,9 +20,8 @@ SLACK_SECONDS = 60
 
 def check_clock(root: Path, stages: Mapping[str, Stage]) -> None:
     """Raises InputError where a stage's input is newer than now."""
-    for path, _ in newer_than(
-        root, {path: None for stage in stages.values() for path in [*stage.inputs, *stage.code]}, SLACK_SECONDS
-    ):
+    inputs = {path: None for stage in stages.values() for path in stage.inputs}
+    for path, _ in newer_than(root, inputs, SLACK_SECONDS):
         raise InputError(
             f"{path} was changed in the future, by this machine's clock; set the clock right, or touch the file"
         )
@@ -35,7 +34,7 @@ def settle_clock(root: Path, stage: Stage) -> None:
     """
     if os.environ.get(HOLDER) != "snakemake":
         return
-    for path, looked_at in newer_than(root, [*stage.inputs, *stage.code], 0):
+    for path, looked_at in newer_than(root, stage.inputs, 0):
         try:
             os.utime(looked_at)
         except OSError as error:

@@ -3,8 +3,8 @@
 `dvc.yaml` is the only place where the DAG is written. `Snakefile` makes a rule of each stage that `resolved_stages`
 returns, so the two engines cannot drift apart. What only one of them would understand is refused here.
 
-Of code, DVC compares contents, so it depends on the list of digests that `digest_code` writes for each script.
-Snakemake compares times, and the lists are all written at once: it depends on the files that the list names instead.
+Of code, DVC compares the list of digests that `digest_code` writes for each script. The lists are all written at once,
+so Snakemake, which compares times of files, gets the digests as a parameter of each rule instead.
 
 Input: `dvc.yaml`, `params.yaml`, the imports of the code. Output: `Stage` objects by name, kept as JSON under
 `.snakemake/`, keyed by a digest of all these, because every job on a cluster reads the Snakefile again.
@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dcgan.files import InputError, write_json
-from workflow.imports import PACKAGES, code_of, listed_script
+from workflow.imports import PACKAGES, code_digests, listed_script
 
 TIMESTAMP = ".snakemake_timestamp"  # in a folder that Snakemake made: its time in Snakemake's eyes
 CACHE = Path(".snakemake/resolved_stages.json")
@@ -45,8 +45,8 @@ class Stage:
     """One node of the DAG.
 
     `dependencies` are the paths as dvc.yaml has them; `inputs` those of them that are data, as Snakemake has to see
-    them: every path is either an output of another stage, whole, or a file or folder that no stage makes. `code`: the
-    files of this project that the stage runs. `threads`, `gpu` and `mem_mb` are those of all processes of the stage
+    them: every path is either an output of another stage, whole, or a file or folder that no stage makes. `code`: path
+    -> digest of the files of this project that the stage runs. `threads`, `gpu` and `mem_mb` are those of all processes of the stage
     together; where `run.device` is cpu, no GPU is asked for.
     """
 
@@ -55,7 +55,7 @@ class Stage:
     command: str
     dependencies: list[str]
     inputs: list[str]
-    code: list[str]
+    code: dict[str, str]
     outputs: list[str]
     parameters: dict[str, Any]
     threads: int
@@ -170,8 +170,8 @@ def make_stage(
         description=definition.get("desc", ""),
         command=commands if isinstance(commands, str) else " && ".join(commands),
         dependencies=dependencies,
-        inputs=whole_outputs([path for path in dependencies if not is_code(path)], outputs),
-        code=code_files(dependencies, root),
+        inputs=whole_outputs(data_of(dependencies, root), outputs),
+        code=digests_of_code(dependencies, root),
         outputs=[path for path, _ in declared_outputs(definition)],
         parameters={key: parameter(parameters, key, name) for key in definition.get("params", [])},
         threads=meta["threads"] * processes,
@@ -184,22 +184,27 @@ def make_stage(
     )
 
 
-def is_code(path: str) -> bool:
-    """Whether a dependency stands for code: a script's list, or a package's folder."""
-    return path in PACKAGES or listed_script(path) is not None
-
-
-def code_files(dependencies: Iterable[str], root: Path) -> list[str]:
-    """The files that dependencies on code stand for: those of a script's list, or all below a package's folder."""
-    files: dict[str, None] = {}
+def data_of(dependencies: Iterable[str], root: Path) -> list[str]:
+    """Dependencies other than lists of code; a package's folder, of which only its code counts, as its files."""
+    paths: list[str] = []
     for path in dependencies:
-        script = listed_script(path)
-        if script is not None:
-            files.update(dict.fromkeys(code_of(script, root)))
-        elif path in PACKAGES:
-            inside = (found.relative_to(root) for found in sorted((root / path).rglob("*")) if found.is_file())
-            files.update(dict.fromkeys(found.as_posix() for found in inside if "__pycache__" not in found.parts))
-    return list(files)
+        if path in PACKAGES:
+            paths.extend(files_of_package(path, root))
+        elif listed_script(path) is None:
+            paths.append(path)
+    return paths
+
+
+def digests_of_code(dependencies: Iterable[str], root: Path) -> dict[str, str]:
+    """Path -> digest of every file in the lists of code among the dependencies."""
+    scripts = filter(None, map(listed_script, dependencies))
+    return {path: digest for script in scripts for path, digest in code_digests(script, root).items()}
+
+
+def files_of_package(package: str, root: Path) -> list[str]:
+    """Every file below a package's folder but what Python has compiled."""
+    found = (path.relative_to(root) for path in sorted((root / package).rglob("*")) if path.is_file())
+    return [path.as_posix() for path in found if "__pycache__" not in path.parts]
 
 
 def whole_outputs(dependencies: Iterable[str], outputs: Iterable[str]) -> list[str]:
@@ -247,7 +252,8 @@ def is_folder(path: str) -> bool:
 def definition_digest(root: Path) -> str:
     """A digest of everything that the resolved stages depend on, this reader included."""
     digest = hashlib.sha256()
-    for path in ("dvc.yaml", "params.yaml", *code_files(PACKAGES, root)):
+    code = [path for package in PACKAGES for path in files_of_package(package, root)]
+    for path in ("dvc.yaml", "params.yaml", *code):
         try:
             digest.update(path.encode() + hashlib.sha256((root / path).read_bytes()).digest())
         except OSError as error:

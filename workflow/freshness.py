@@ -26,7 +26,7 @@ def renew_times(root: Path, stages: Mapping[str, Stage]) -> list[str]:
     """Gives the outputs of every stage that are older than its inputs the time of now; returns the stages' names."""
     renewed = []
     for stage in in_order(stages):
-        newest = max((time_of(root / path) for path in [*stage.inputs, *stage.code]), default=0.0)
+        newest = max((time_of(root / path) for path in stage.inputs), default=0.0)
         if any(time_of(root / path) < newest for path in stage.outputs):
             for path in stage.outputs:
                 touch(root / path)

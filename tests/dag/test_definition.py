@@ -11,7 +11,7 @@ import pytest
 from dcgan.files import InputError
 from stages import digest_code
 from workflow import dag
-from workflow.imports import code_of
+from workflow.imports import code_digests, code_list, code_of
 from workflow.params import read_yaml
 
 META = {"threads": 1, "gpu": 0, "mem_mb": 1, "runtime": 1}
@@ -78,11 +78,67 @@ def test_lists_of_code_name_every_file_and_what_is_in_it(root: Path, tmp_path: P
     digest_code.main(["--out", str(tmp_path / "code")])
     lists = {path.stem: path for path in (tmp_path / "code").iterdir()}
     assert lists.keys() == {path.stem for path in (root / "stages").glob("[a-z]*.py")}
-    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", *lists.values()], cwd=root, check=True)
-    named = [line.split("  ")[1] for line in lists["train_dcgan"].read_text().splitlines()]
-    assert named == code_of("stages.train_dcgan", root)
+    listed = dict(reversed(line.split("  ")) for line in lists["train_dcgan"].read_text().splitlines())
+    assert listed == code_digests("stages.train_dcgan", root)
+    named = code_of("stages.train_dcgan", root)
+    assert list(listed) == named
     assert {"stages/train_dcgan.py", "dcgan/networks.py", "dcgan/training.py"} < set(named)
     assert not {"dcgan/svm.py", "workflow/report.py"} & set(named)
+
+
+BEFORE = '''"""What it is for."""
+
+from functools import cache
+
+LIMIT = 3
+
+
+@cache
+def clip(value: int, least: int = 0) -> int:
+    """The value within its limits."""
+    return max(least, min(value, LIMIT))
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LIMIT = 3", "LIMIT = 3  # [paper]"),
+        ("What it is for.", "What it is for, in other words."),
+        ('    """The value within its limits."""\n', ""),
+        ("\n\n\n@cache", "\n\n@cache"),
+        ("max(least, min(value, LIMIT))", "max(\n        least, min(value, (LIMIT))\n    )"),
+        ("LIMIT = 3", "LIMIT = 0x3"),
+    ],
+    ids=["comment", "docstring", "no docstring", "blank line", "formatting", "another way to write a number"],
+)
+def test_comments_docstrings_and_formatting_change_no_digest(tmp_path: Path, old: str, new: str) -> None:
+    assert digest_after(tmp_path, old, new) == digest_after(tmp_path, "", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LIMIT = 3", "LIMIT = 4"),
+        ("LIMIT = 3", "LIMIT = 3.0"),
+        ("least: int = 0", "least: int = 1"),
+        ("@cache\n", ""),
+        ("min(value", "max(value"),
+        ("return max", "'no docstring'\n    return max"),
+        ("LIMIT = 3", "LIMIT = '3'"),
+    ],
+    ids=["constant", "type of a constant", "default", "decorator", "name", "statement", "text for a number"],
+)
+def test_a_change_of_code_changes_the_digest(tmp_path: Path, old: str, new: str) -> None:
+    assert digest_after(tmp_path, old, new) != digest_after(tmp_path, "", "")
+
+
+def digest_after(folder: Path, old: str, new: str) -> str:
+    """The list of code of a stage after a change of the module that it is."""
+    assert old in BEFORE
+    (folder / "stages").mkdir(exist_ok=True)
+    (folder / "stages/a.py").write_text(BEFORE.replace(old, new, 1) if old else BEFORE)
+    return code_list("stages.a", folder)
 
 
 def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_an_output_that_was_edited_is_not_recorded(under_snakemake: Path) -> Non
     record_snakemake(under_snakemake)
 
 
-def test_a_changed_module_makes_stale_what_runs_it_and_nothing_else(under_snakemake: Path, run: Run) -> None:
+def test_changed_code_makes_stale_what_runs_it_and_a_comment_nothing(under_snakemake: Path, run: Run) -> None:
     module = under_snakemake / "dcgan" / "nearest_neighbour.py"
     before, times = module.read_text(), module.stat()
     stages = dag.resolve(under_snakemake)
@@ -123,6 +123,11 @@ def test_a_changed_module_makes_stale_what_runs_it_and_nothing_else(under_snakem
     assert run_it == {"evaluate_neighbours@mnist"}
     try:
         module.write_text(f"{before}# more\n")
+        run(under_snakemake, "dvc", "repro", "digest_code")
+        assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
+        run(under_snakemake, "snakemake", "--cores", "1", "data/code")
+        assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stdout
+        module.write_text(f"{before}MORE = 1\n")
         pending = run(under_snakemake, "snakemake", "--summary", "--quiet", "all").stdout.splitlines()
         stale = {row["output_file"] for row in csv.DictReader(pending, delimiter="\t") if row["plan"] != "no update"}
         of_them = {path for name in run_it for path in stages[name].outputs}
