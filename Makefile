@@ -37,21 +37,21 @@ $(READY): requirements.lock
 	@touch $@
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
-	@python -m workflow.lock dvc repro
-	@python -m workflow.freshness
-	@python -m workflow.run_report
-	@python -m workflow.summary
+	@python -m workflow.engines.lock dvc repro
+	@python -m workflow.engines.renew_times
+	@python -m workflow.report.write
+	@python -m workflow.report.summary
 
 snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
 	@snakemake --cores $(CORES)
-	@python -m workflow.run_report
-	@python -m workflow.summary
+	@python -m workflow.report.write
+	@python -m workflow.report.summary
 
 annotate: $(READY) ## the page on which a person boxes windows and chooses faces, for data without recorded truth
-	@python -m workflow.annotate $(OPTIONS)
+	@python -m workflow.annotation.annotate $(OPTIONS)
 
 check: $(READY) ## checks params.yaml and the sources it names; no work is done
-	@python -m workflow.check
+	@python -m workflow.engines.check
 
 test: $(READY) ## runs the tests
 	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile --no-loadscope-reorder
@@ -71,30 +71,30 @@ types: $(READY) ## static types, strict
 	@mypy
 
 record: $(READY) ## after Snakemake: makes DVC know the outputs; refuses when any is stale
-	@python -m workflow.record snakemake
+	@python -m workflow.engines.record snakemake
 
 touch: $(READY) ## after DVC: makes Snakemake know the outputs; refuses when any is stale
-	@python -m workflow.record dvc
+	@python -m workflow.engines.record dvc
 
 fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says how to get the rest
 	@python -m workflow.fetch
 
 report: $(READY) ## results/report.html anew, out of the results in the checkout
-	@python -m workflow.run_report
+	@python -m workflow.report.write
 
 compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
-	@python -m workflow.compare $(EXPERIMENTS)
+	@python -m workflow.experiments.compare $(EXPERIMENTS)
 
 overview: $(READY) ## README's table and picture out of the last run of the demo (needs Chromium)
-	@python -m workflow.readme_table
-	@python -m workflow.overview
+	@python -m workflow.report.readme_table
+	@python -m workflow.report.readme_picture
 
 preset: ## PRESET=demo|small|paper becomes params.yaml
 	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
 	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
 
 plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES cores and GPUS of GPU=none|a100|h100
-	@python -m workflow.plan --params $(if $(filter file,$(origin PRESET)),params.yaml,workflow/presets/$(PRESET).yaml) --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
+	@python -m workflow.planning.plan --params $(if $(filter file,$(origin PRESET)),params.yaml,workflow/presets/$(PRESET).yaml) --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
 
 .PHONY: reliability audit
 
@@ -108,5 +108,5 @@ audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the n
 	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements.lock
 
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
-	@python -m workflow.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
+	@python -m workflow.engines.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
 	@rm -rf results/report.html results/compare.html logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-# The DAG of dvc.yaml under Snakemake: every stage is a rule, read by workflow/dag.py. Nothing is written twice.
+# The DAG of dvc.yaml under Snakemake: every stage is a rule, read by workflow/engines/dag.py. Nothing is written twice.
 import os
 import signal
 import sys
@@ -7,10 +7,10 @@ from pathlib import Path
 from snakemake.utils import available_cpu_count
 
 sys.path.insert(0, str(workflow.basedir))
-from dcgan.files import InputError
-from workflow.clock import check_clock
-from workflow.dag import is_folder, resolved_stages
-from workflow.lock import hold
+from dcgan.core.files import InputError
+from workflow.engines.clock import check_clock
+from workflow.engines.dag import is_folder, resolved_stages
+from workflow.engines.lock import hold
 from stages import SPIN
 
 ROOT = Path(os.path.relpath(workflow.basedir))
@@ -27,7 +27,7 @@ if not workflow.is_main_process:
 
 try:
     if workflow.is_main_process:
-        from workflow.check import check  # not in the jobs, which start Snakemake twice each
+        from workflow.engines.check import check  # not in the jobs, which start Snakemake twice each
 
         check(ROOT)
     STAGES = resolved_stages(ROOT)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from dcgan.codes import Codes, find_equal
-from dcgan.neighbours import find_duplicates
+from dcgan.dedup.hamming_search import find_duplicates
+from dcgan.dedup.hash_codes import Codes, find_equal
 
 BITS, SPECTRUM_DECAY = 128, 8.0
 NEAR_SHARE, EQUAL_SHARE, MEAN_FLIPS, MOST_FLIPS = 0.09, 0.09, 3.0, 10

@@ -30,16 +30,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dcgan.autoencoder import Autoencoder, AutoencoderTraining, passes
-from dcgan.codes import Codes, Duplicates
-from dcgan.decoding import decode
-from dcgan.encoded import Encoded, open_source
-from dcgan.exporting import Rule, export_images
-from dcgan.neighbours import find_duplicates
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.rejects import Rejects
-from dcgan.resizing import Resampling
-from workflow.params import Params, load_params
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.archives import open_source
+from dcgan.data.decoding import decode
+from dcgan.data.preprocessing import Rule, export_images
+from dcgan.data.rejects import Rejects
+from dcgan.data.resizing import Resampling
+from dcgan.data.source import Encoded
+from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining, passes
+from dcgan.dedup.hamming_search import find_duplicates
+from dcgan.dedup.hash_codes import Codes, Duplicates
+from workflow.params.load import load_params
+from workflow.params.sections import Params
 
 PRESETS = Path("workflow/presets")
 SAME_PHOTO, LOOK_ALIKES, LEAST_PRECISION = 0.95, 1000, 0.99

@@ -29,12 +29,12 @@ from typing import Any
 import cv2
 import lmdb
 
-from dcgan.decoding import Scratch, decode
-from dcgan.encoded import open_source
-from dcgan.exporting import Rule, export_images
-from dcgan.rejects import Rejects
-from dcgan.resizing import Resampling
-from dcgan.store import StoreWriter
+from dcgan.data.archives import open_source
+from dcgan.data.decoding import Scratch, decode
+from dcgan.data.image_store import StoreWriter
+from dcgan.data.preprocessing import Rule, export_images
+from dcgan.data.rejects import Rejects
+from dcgan.data.resizing import Resampling
 
 SIZE, MIN_SIDE = 64, 32
 RESAMPLINGS = {

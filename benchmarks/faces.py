@@ -29,11 +29,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dcgan.decoding import Undecodable, decode
-from dcgan.encoded import open_source
-from dcgan.faces import Detector, Face, FaceRule, Finding, Images, open_detector
-from dcgan.pixels import tile, write_png
-from workflow.params import CropFaces, load_params
+from dcgan.core.pixels import tile, write_png
+from dcgan.data.archives import open_source
+from dcgan.data.decoding import Undecodable, decode
+from dcgan.data.face_detection import Detector, Face, FaceRule, Finding, Images, open_detector
+from workflow.params.load import load_params
+from workflow.params.sections import CropFaces
 
 ENLARGED_BY, LEAST_OVERLAP = 2.2, 0.5
 SHEET_COLUMNS, SHEET_BOXES = 20, 200

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.features import DiscriminatorFeatures, estimate_on_images, extract_features
-from dcgan.networks import Discriminator
-from dcgan.scaling import to_input
-from dcgan.store import ImageStore, StoreWriter
+from dcgan.data.image_store import ImageStore, StoreWriter
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Discriminator
+from dcgan.models.pixel_range import to_input
+from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images, extract_features
 
 BATCH = 128
 

@@ -17,7 +17,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from dcgan.nearest_neighbour import NearestNeighbour
+from dcgan.representation.one_nn import NearestNeighbour
 
 BATCH = 200
 

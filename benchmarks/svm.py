@@ -30,9 +30,9 @@ import torch
 from sklearn.linear_model import SGDClassifier
 from sklearn.svm import LinearSVC
 
-from dcgan.classifiers import Solver, fit_draws, fit_rows, predict, whole
-from dcgan.features import FeatureTable
-from dcgan.protocols import draw_rows
+from dcgan.representation.features import FeatureTable
+from dcgan.representation.linear_classifier import Solver, fit_draws, fit_rows, predict, whole
+from dcgan.representation.protocol import draw_rows
 
 GRID = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3]
 SVHN_GRID = [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2]

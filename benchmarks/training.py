@@ -12,8 +12,8 @@ cropped by torchvision for every image, every epoch.
     python -m benchmarks.training --architecture demo32 --batch-size 64 --device cpu --rounds 5
 
 prints a row a round and, last, the median ratio with its range; ours as a share of what the device multiplies large
-matrices with, in the same precision and the same process (operations counted by workflow/flops.py); and how long one
-and five epochs of the 2.76 million bedrooms that de-duplication left the paper would take at that rate.
+matrices with, in the same precision and the same process (operations counted by dcgan/models/flops.py); and how long
+one and five epochs of the 2.76 million bedrooms that de-duplication left the paper would take at that rate.
 """
 
 import argparse
@@ -30,10 +30,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from dcgan.architectures import ARCHITECTURES, Architecture
-from dcgan.batches import Batches
-from dcgan.training import AdversarialTraining, Settings
-from workflow.flops import training_flop
+from dcgan.data.minibatches import Batches
+from dcgan.models.architectures import ARCHITECTURES, Architecture
+from dcgan.models.flops import training_flop
+from dcgan.training.adversarial import AdversarialTraining, Settings
 
 BEDROOMS = 2_760_000  # left of LSUN's three million in the paper
 ENCODED_SIDE, ENCODED_QUALITY = 256, 75  # LSUN's

@@ -23,7 +23,9 @@ BATCH, WARM_UP = 32, 20
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--architecture", default="demo32", help="of dcgan/architectures.py (default: %(default)s)")
+    parser.add_argument(
+        "--architecture", default="demo32", help="of dcgan/models/architectures.py (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of a process (default: %(default)s)")
     parser.add_argument("--together", type=int, default=2, help="processes at once (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=200, help="that are timed (default: %(default)s)")
@@ -56,8 +58,8 @@ def steps_a_second(architecture: str, threads: int, steps: int) -> float:
     """Trains on random images."""
     import torch
 
-    from dcgan.architectures import ARCHITECTURES
-    from dcgan.training import AdversarialTraining, Settings
+    from dcgan.models.architectures import ARCHITECTURES
+    from dcgan.training.adversarial import AdversarialTraining, Settings
 
     torch.set_num_threads(threads)
     a = ARCHITECTURES[architecture]

@@ -8,10 +8,10 @@ Published: Tables 1 to 3, quoted in it.
 
 from pathlib import Path
 
-from workflow.dag import resolved_stages
-from workflow.run_report import write_report
-from workflow.runs import account_of
-from workflow.stage import load_params, run_stage, stage_parser
+from workflow.engines.dag import resolved_stages
+from workflow.engines.stage import load_params, run_stage, stage_parser
+from workflow.report.run_history import account_of
+from workflow.report.write import write_report
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dcgan.drawing import STATISTICS_BATCH, above, beside, draw, sign
-from dcgan.files import read_json, write_csv, write_json
-from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.store import ImageStore
-from workflow.figures import figure_parser
-from workflow.guidelines import Guidelines
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import read_json, write_csv, write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.internals.figure_layout import STATISTICS_BATCH, above, beside, draw, sign
+from dcgan.models.networks import Generator
+from workflow.engines.figure_options import figure_parser
+from workflow.engines.stage import load_params, prepare, run_stage
+from workflow.params.guidelines import Guidelines
 
 FIGURES = (
     *("precision", "recall", "density", "coverage", "sliced_wasserstein", "early_wasserstein"),

@@ -17,16 +17,17 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from dcgan.ahead import in_order
-from dcgan.decoding import Undecodable, decode
-from dcgan.encoded import Encoded, open_source, printable
-from dcgan.faces import Detector, FaceRule, Finding, open_detector
-from dcgan.files import write_csv
-from dcgan.progress import Progress
-from dcgan.rejects import Rejects
-from dcgan.store import StoreWriter
-from workflow.params import CropFaces
-from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from dcgan.core.files import write_csv
+from dcgan.core.progress import Progress
+from dcgan.data.archives import open_source, printable
+from dcgan.data.decoding import Undecodable, decode
+from dcgan.data.face_detection import Detector, FaceRule, Finding, open_detector
+from dcgan.data.image_store import StoreWriter
+from dcgan.data.prefetch import in_order
+from dcgan.data.rejects import Rejects
+from dcgan.data.source import Encoded
+from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from workflow.params.sections import CropFaces
 
 COLUMNS = ["key", "x", "y", "width", "height", "score", "kept", "reason"]
 Row = dict[str, Any]

@@ -1,6 +1,6 @@
 """Digests of the code that each stage runs.
 
-In:  dcgan/, stages/ and workflow/ of the working directory.
+In:  dcgan/, demo/, stages/ and workflow/ of the working directory.
 Out: a folder with <script>.txt for every script of stages/: SHA-256 and path of each file that the script's code comes
      from, as `sha256sum --check` reads them.
 
@@ -10,9 +10,9 @@ nothing else.
 
 from pathlib import Path
 
-from dcgan.files import InputError, replace_when_done
-from workflow.imports import code_list
-from workflow.stage import run_stage, stage_parser
+from dcgan.core.files import InputError, replace_when_done
+from workflow.engines.code_dependencies import code_list
+from workflow.engines.stage import run_stage, stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:

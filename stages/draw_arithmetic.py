@@ -19,19 +19,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan.concepts import Concept, Numbers, confidence, describe, expected, most_typical, shows
-from dcgan.drawing import above, beside, draw, looked_at, sign, title
-from dcgan.files import write_json
-from dcgan.judges import FaceJudge
-from dcgan.latents import arithmetic, neighbourhood
-from dcgan.memorization import mean_distance
-from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.random import numpy_generator, torch_generator
-from workflow.annotations import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
-from workflow.figure_params import ArithmeticFigure, Sum
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.internals.attribute_classifiers import FaceJudge
+from dcgan.internals.concepts import Concept, Numbers, confidence, describe, expected, most_typical, shows
+from dcgan.internals.figure_layout import above, beside, draw, looked_at, sign, title
+from dcgan.internals.latent_space import arithmetic, neighbourhood
+from dcgan.internals.memorization import mean_distance
+from dcgan.models.networks import Generator
+from workflow.annotation.file import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
+from workflow.params.figures import ArithmeticFigure, Sum
 
 
 def main(arguments: list[str] | None = None) -> None:

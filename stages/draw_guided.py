@@ -3,7 +3,8 @@
 Inputs:  a discriminator; the image store whose images are searched; `figures.guided.<name>` of params.yaml.
 Outputs: a PNG, on the left the trained network, on the right one with random weights; for each of the first 6 features
          of the last convolution layer a row of the 10 strongest responses, guided gradients over the images that gave
-         them; a JSON with how much guided gradients look like the images they belong to (see dcgan/guided.py).
+         them; a JSON with how much guided gradients look like the images they belong to (see
+         dcgan/internals/guided_backprop.py).
 Published: the picture only; "features activate on typical parts of a bedroom, like beds and windows".
 """
 
@@ -11,17 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan.drawing import above, batches, beside, estimate_discriminator, title
-from dcgan.files import write_json
-from dcgan.guided import as_pictures, guided_gradients, likeness, strongest_responses
-from dcgan.networks import Discriminator
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.scaling import to_input
-from dcgan.store import ImageStore
-from workflow.figure_params import GuidedFigure
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.internals.figure_layout import above, batches, beside, estimate_discriminator, title
+from dcgan.internals.guided_backprop import as_pictures, guided_gradients, likeness, strongest_responses
+from dcgan.models.networks import Discriminator
+from dcgan.models.pixel_range import to_input
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
+from workflow.params.figures import GuidedFigure
 
 
 def main(arguments: list[str] | None = None) -> None:

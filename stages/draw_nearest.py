@@ -6,7 +6,7 @@ Outputs: a PNG, a row a sample: the sample, its nearest training images in pixel
          with the distances of samples, and of real images held out of training, to their nearest training image,
          medians, the shares of samples and of real images that are suspiciously near (copied), and so near one
          alone (closer), and the verdict `memorized`: more samples of the latter kind than chance allows, in pixels or
-         by code (see dcgan/memorization.py).
+         by code (see dcgan/internals/memorization.py).
 Published: none; the paper argues from one epoch of training and from de-duplication.
 """
 
@@ -14,11 +14,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dcgan.autoencoder import Autoencoder
-from dcgan.batches import split_rows
-from dcgan.drawing import beside, resized, title
-from dcgan.files import InputError, write_json
-from dcgan.memorization import (
+from dcgan.core.files import InputError, write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.seeding import derived_seed
+from dcgan.data.image_store import ImageStore
+from dcgan.data.minibatches import split_rows
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.internals.figure_layout import beside, resized, title
+from dcgan.internals.memorization import (
     CHANCE,
     Bytes,
     Nearest,
@@ -29,13 +32,10 @@ from dcgan.memorization import (
     nearest,
     pixel_distances,
 )
-from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.random import derived_seed
-from dcgan.store import ImageStore
-from workflow.figure_params import NearestFigure
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.models.networks import Generator
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
+from workflow.params.figures import NearestFigure
 
 ENCODED_AT_ONCE = 8192
 

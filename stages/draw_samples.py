@@ -9,15 +9,15 @@ Published: pictures only.
 import numpy as np
 import torch
 
-from dcgan.drawing import above, title
-from dcgan.files import write_json
-from dcgan.memorization import mean_distance
-from dcgan.networks import Generator
-from dcgan.pixels import enlarge, tile, write_png
-from dcgan.random import derived_seed, numpy_generator
-from dcgan.store import ImageStore
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import write_json
+from dcgan.core.pixels import enlarge, tile, write_png
+from dcgan.core.seeding import derived_seed, numpy_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.internals.figure_layout import above, title
+from dcgan.internals.memorization import mean_distance
+from dcgan.models.networks import Generator
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -18,18 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan.concepts import LEFT, RIGHT, Numbers, most_typical
-from dcgan.drawing import above, beside, draw, looked_at, title
-from dcgan.files import write_json
-from dcgan.judges import FaceJudge, Floats
-from dcgan.latents import along, turn_vector
-from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.random import torch_generator
-from workflow.annotations import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
-from workflow.figure_params import TurnFigure
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.seeding import torch_generator
+from dcgan.internals.attribute_classifiers import FaceJudge, Floats
+from dcgan.internals.concepts import LEFT, RIGHT, Numbers, most_typical
+from dcgan.internals.figure_layout import above, beside, draw, looked_at, title
+from dcgan.internals.latent_space import along, turn_vector
+from dcgan.models.networks import Generator
+from workflow.annotation.file import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
+from workflow.params.figures import TurnFigure
 
 
 def main(arguments: list[str] | None = None) -> None:

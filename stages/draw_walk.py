@@ -11,17 +11,17 @@ Published: the picture only.
 import numpy as np
 import torch
 
-from dcgan.autoencoder import Autoencoder
-from dcgan.drawing import draw, resized
-from dcgan.files import write_json
-from dcgan.latents import roughness, step_lengths, walk
-from dcgan.memorization import Floats, nearest, pixel_distances
-from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.random import torch_generator
-from dcgan.store import ImageStore
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.seeding import torch_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.internals.figure_layout import draw, resized
+from dcgan.internals.latent_space import roughness, step_lengths, walk
+from dcgan.internals.memorization import Floats, nearest, pixel_distances
+from dcgan.models.networks import Generator
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,19 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dcgan.boxes import Box, positions_inside
-from dcgan.drawing import above, draw, looked_at, title
-from dcgan.files import write_json
-from dcgan.judges import WindowJudge, boxes_of, windowed
-from dcgan.networks import Generator
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.random import numpy_generator
-from dcgan.scaling import to_uint8
-from dcgan.windows import MapWeights, change, fit_maps, images_without, layer_number
-from workflow.annotations import Drawing, annotations_that_fit, by_hand
-from workflow.figure_params import WindowsFigure
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.seeding import numpy_generator
+from dcgan.internals.attribute_classifiers import WindowJudge, boxes_of, windowed
+from dcgan.internals.boxes import Box, positions_inside
+from dcgan.internals.figure_layout import above, draw, looked_at, title
+from dcgan.internals.window_removal import MapWeights, change, fit_maps, images_without, layer_number
+from dcgan.models.networks import Generator
+from dcgan.models.pixel_range import to_uint8
+from workflow.annotation.file import Drawing, annotations_that_fit, by_hand
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
+from workflow.params.figures import WindowsFigure
 
 RANDOM_DRAWS = 10
 

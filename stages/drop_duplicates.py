@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dcgan.codes import Codes, Duplicates, read_codes
-from dcgan.files import InputError, write_csv, write_json
-from dcgan.neighbours import find_duplicates
-from dcgan.pixels import Images, tile, write_png
-from dcgan.progress import Progress
-from dcgan.rejects import Rejects
-from dcgan.shards import Shards
-from dcgan.store import StoreWriter
-from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.core.pixels import Images, tile, write_png
+from dcgan.core.progress import Progress
+from dcgan.data.image_store import StoreWriter
+from dcgan.data.rejects import Rejects
+from dcgan.data.sharded_store import Shards
+from dcgan.dedup.hamming_search import find_duplicates
+from dcgan.dedup.hash_codes import Codes, Duplicates, read_codes
+from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 PUBLISHED_SHARE = 275_000 / 3_033_042
 SHEET_PAIRS, SHEET_COLUMNS = 100, 10

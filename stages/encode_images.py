@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan.autoencoder import Autoencoder
-from dcgan.codes import write_codes
-from dcgan.files import InputError
-from dcgan.progress import Progress
-from dcgan.store import ImageStore
-from workflow.stage import load_params, prepare, run_stage, stage_parser
+from dcgan.core.files import InputError
+from dcgan.core.progress import Progress
+from dcgan.data.image_store import ImageStore
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.dedup.hash_codes import write_codes
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 
 BLOCK_IMAGES = 8192
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from dcgan.files import InputError, write_json
-from workflow.stage import run_stage, stage_parser
+from dcgan.core.files import InputError, write_json
+from workflow.engines.stage import run_stage, stage_parser
 
 PUBLISHED_PRECISION = 0.99
 

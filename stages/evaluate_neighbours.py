@@ -18,18 +18,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcgan.files import InputError, write_csv, write_json
-from dcgan.nearest_neighbour import NearestNeighbour
-from dcgan.networks import Generator
-from dcgan.parallel import ALONE, Group, join_group, leave_group
-from dcgan.pixels import Images, enlarge, tile, write_png
-from dcgan.progress import track
-from dcgan.random import torch_generator
-from dcgan.scaling import to_uint8
-from dcgan.store import ImageStore, Labels
-from workflow.launch import start_processes
-from workflow.params import Neighbours
-from workflow.stage import load_params, prepare, run_stage, stage_parser
+from dcgan.core.distributed import ALONE, Group, join_group, leave_group
+from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.progress import track
+from dcgan.core.seeding import torch_generator
+from dcgan.data.image_store import ImageStore, Labels
+from dcgan.models.networks import Generator
+from dcgan.models.pixel_range import to_uint8
+from dcgan.representation.one_nn import NearestNeighbour
+from workflow.engines.launch import start_processes
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
+from workflow.params.sections import Neighbours
 
 Row = dict[str, Any]
 SHOWN, PADDING = 10, 2

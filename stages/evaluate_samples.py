@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan.autoencoder import Autoencoder
-from dcgan.batches import split_rows
-from dcgan.files import InputError, write_json
-from dcgan.inception_scores import inception_scores
-from dcgan.networks import Generator
-from dcgan.quality import compare
-from dcgan.random import derived_seed, numpy_generator
-from dcgan.store import ImageStore
-from workflow.stage import load_params, prepare, run_stage, stage_parser
+from dcgan.core.files import InputError, write_json
+from dcgan.core.seeding import derived_seed, numpy_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.data.minibatches import split_rows
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.metrics.inception import inception_scores
+from dcgan.metrics.sample_quality import compare
+from dcgan.models.networks import Generator
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:

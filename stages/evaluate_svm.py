@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dcgan.classifiers import Solver, Split, whole
-from dcgan.error_figures import draw_errors
-from dcgan.features import FeatureTable
-from dcgan.files import InputError, write_csv, write_json
-from dcgan.protocols import Protocol, Splits, Verdict, curve_point, hold_out, interval, judge
-from workflow.params import SvmSection
-from workflow.stage import load_params, prepare, run_stage, stage_parser
+from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.representation.features import FeatureTable
+from dcgan.representation.linear_classifier import Solver, Split, whole
+from dcgan.representation.plots import draw_errors
+from dcgan.representation.protocol import Protocol, Splits, Verdict, curve_point, hold_out, interval, judge
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
+from workflow.params.sections import SvmSection
 
 Row = dict[str, Any]
 

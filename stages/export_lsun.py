@@ -11,13 +11,13 @@ Published: 3,033,042 images (section 4.1.1).
 
 from pathlib import Path
 
-from dcgan.encoded import open_source, printable
-from dcgan.exporting import CROP_SIDE, Rule, export_images
-from dcgan.progress import Progress
-from dcgan.rejects import Rejects
-from dcgan.resizing import Resampling
-from dcgan.store import StoreWriter
-from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from dcgan.core.progress import Progress
+from dcgan.data.archives import open_source, printable
+from dcgan.data.image_store import StoreWriter
+from dcgan.data.preprocessing import CROP_SIDE, Rule, export_images
+from dcgan.data.rejects import Rejects
+from dcgan.data.resizing import Resampling
+from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,13 +6,13 @@ Outputs: an ONNX file: z (N, latent_size) float32, and labels (N,) int64 for a c
 Published: none.
 """
 
-from dcgan.drawing import estimate_generator
-from dcgan.files import InputError
-from dcgan.networks import Generator
-from dcgan.onnx_export import export_generator
-from dcgan.random import torch_generator
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import InputError
+from dcgan.core.seeding import torch_generator
+from dcgan.internals.figure_layout import estimate_generator
+from dcgan.models.networks import Generator
+from dcgan.models.onnx import export_generator
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,17 +13,17 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from dcgan.checkpoints import digest_of
-from dcgan.features import DiscriminatorFeatures, estimate_on_images, fill_table, move_tables
-from dcgan.files import InputError
-from dcgan.networks import Discriminator
-from dcgan.parallel import join_group, leave_group
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.store import ImageStore
-from workflow.launch import start_processes
-from workflow.params import FeatureSet, Run
-from workflow.stage import load_params, prepare, run_stage, stage_parser
-from workflow.state import state_folder
+from dcgan.core.checkpoints import digest_of
+from dcgan.core.distributed import join_group, leave_group
+from dcgan.core.files import InputError
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.models.networks import Discriminator
+from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images, fill_table, move_tables
+from workflow.engines.launch import start_processes
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
+from workflow.engines.state import state_folder
+from workflow.params.sections import FeatureSet, Run
 
 SPLITS = ("train", "validation", "test")
 # After a kill one process may have everything, and another most of its rows still to compute.

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcgan.autoencoder import Autoencoder, AutoencoderTraining, passes
-from dcgan.files import InputError, write_csv
-from dcgan.progress import track
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.shards import Indices, Shards
-from workflow.stage import Params, load_params, prepare, run_stage, stage_parser
+from dcgan.core.files import InputError, write_csv
+from dcgan.core.progress import track
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.sharded_store import Indices, Shards
+from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining, passes
+from workflow.engines.stage import Params, load_params, prepare, run_stage, stage_parser
 
 HELD_OUT_SHARE, HELD_OUT_AT_MOST = 0.1, 10_000
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dcgan.files import InputError, write_json
-from dcgan.judges import FaceJudge, Floats, split, train_judge
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.store import ImageStore
-from dcgan.truth import face_targets, match_faces
-from workflow.figures import figure_parser, section_named
-from workflow.params import FaceJudgeSection
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import InputError, write_json
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.internals.attribute_classifiers import FaceJudge, Floats, split, train_judge
+from dcgan.internals.ground_truth import face_targets, match_faces
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
+from workflow.params.sections import FaceJudgeSection
 
 FRONT_DEGREES = 10.0
 

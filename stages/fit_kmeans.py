@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 
-from dcgan.checkpoints import digest_of
-from dcgan.features import fill_table, move_tables
-from dcgan.files import InputError
-from dcgan.kmeans import KmeansFeatures, draw_patches, fit_centroids, normalize, whitening
-from dcgan.random import numpy_generator
-from dcgan.store import ImageStore
-from workflow.params import Kmeans
-from workflow.stage import load_params, prepare, run_stage, stage_parser
-from workflow.state import state_folder
+from dcgan.core.checkpoints import digest_of
+from dcgan.core.files import InputError
+from dcgan.core.seeding import numpy_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.representation.features import fill_table, move_tables
+from dcgan.representation.kmeans import KmeansFeatures, draw_patches, fit_centroids, normalize, whitening
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
+from workflow.engines.state import state_folder
+from workflow.params.sections import Kmeans
 
 SPLITS = ("train", "validation", "test")
 

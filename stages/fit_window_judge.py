@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dcgan.files import write_json
-from dcgan.judges import THRESHOLD, Floats, WindowJudge, split, train_judge, windowed
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.store import ImageStore
-from dcgan.truth import window_targets, windows_on_crops
-from workflow.figures import figure_parser, section_named
-from workflow.stage import load_params, prepare, run_stage
+from dcgan.core.files import write_json
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.internals.attribute_classifiers import THRESHOLD, Floats, WindowJudge, split, train_judge, windowed
+from dcgan.internals.ground_truth import window_targets, windows_on_crops
+from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.stage import load_params, prepare, run_stage
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.files import InputError, write_csv
-from dcgan.pixels import enlarge, tile, write_png
-from dcgan.published import PublishedArray, catalogue, load_discriminator, load_generator
-from workflow.stage import load_params, run_stage, stage_parser
+from dcgan.core.files import InputError, write_csv
+from dcgan.core.pixels import enlarge, tile, write_png
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.published_weights import PublishedArray, catalogue, load_discriminator, load_generator
+from workflow.engines.stage import load_params, run_stage, stage_parser
 
 SAMPLES, GRID_COLUMNS = 128, 16  # one batch of the published size
 

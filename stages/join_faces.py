@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dcgan.files import InputError, write_csv, write_json
-from dcgan.pixels import Images, tile, write_png
-from dcgan.rejects import Rejects
-from dcgan.shards import Shards
-from dcgan.store import StoreWriter
-from workflow.stage import fix_threads, load_params, run_stage, stage_parser
+from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.core.pixels import Images, tile, write_png
+from dcgan.data.image_store import StoreWriter
+from dcgan.data.rejects import Rejects
+from dcgan.data.sharded_store import Shards
+from workflow.engines.stage import fix_threads, load_params, run_stage, stage_parser
 
 PUBLISHED_BOXES = 350_000
 SHEET_CROPS, SHEET_COLUMNS = 64, 16

@@ -13,16 +13,16 @@ ImageNet-1k.
 
 from pathlib import Path
 
-from dcgan.exporting import Rule
-from dcgan.files import InputError, write_csv
-from dcgan.labelled import LabelledSet, Split, hold_out
-from dcgan.progress import Progress
-from dcgan.random import numpy_generator
-from dcgan.rejects import Rejects
-from dcgan.resizing import Resampling
-from dcgan.sources import open_labelled
-from dcgan.store import StoreWriter
-from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from dcgan.core.files import InputError, write_csv
+from dcgan.core.progress import Progress
+from dcgan.core.seeding import numpy_generator
+from dcgan.data.formats import open_labelled
+from dcgan.data.image_store import StoreWriter
+from dcgan.data.labelled import LabelledSet, Split, hold_out
+from dcgan.data.preprocessing import Rule
+from dcgan.data.rejects import Rejects
+from dcgan.data.resizing import Resampling
+from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,21 +3,21 @@
 Paper: stands in for LSUN (4.1), web photos of people (4.2), Imagenet-1k (4.3), CIFAR-10 (5.1), SVHN (5.2), MNIST (8.1).
 Inputs:  sections `run` and `demo` of params.yaml; what scikit-learn ships (handwritten digits, two photographs).
 Outputs, in the folder --out, the same bytes for the same parameters:
-    bedrooms  bedroom_train_lmdb/, truth.csv, windows.csv          (workflow/demo/bedrooms.py)
-    faces     photos/<person>/*.jpg, attributes.csv                (workflow/demo/faces.py)
-    digits    mnist/*-ubyte.gz, svhn/*_32x32.mat                   (workflow/demo/digits.py)
-    objects   cifar-10-batches-bin/, imagenet/<synset>/*.JPEG      (workflow/demo/objects.py)
+    bedrooms  bedroom_train_lmdb/, truth.csv, windows.csv          (demo/bedrooms.py)
+    faces     photos/<person>/*.jpg, attributes.csv                (demo/faces.py)
+    digits    mnist/*-ubyte.gz, svhn/*_32x32.mat                   (demo/digits.py)
+    objects   cifar-10-batches-bin/, imagenet/<synset>/*.JPEG      (demo/objects.py)
 Published: none.
 """
 
 from pathlib import Path
 
-from workflow.demo.bedrooms import write_bedrooms
-from workflow.demo.digits import write_digits
-from workflow.demo.faces import write_faces
-from workflow.demo.formats import folder_when_done
-from workflow.demo.objects import write_objects
-from workflow.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from demo.bedrooms import write_bedrooms
+from demo.digits import write_digits
+from demo.faces import write_faces
+from demo.formats import folder_when_done
+from demo.objects import write_objects
+from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 SETS = ["bedrooms", "faces", "digits", "objects"]
 

@@ -15,17 +15,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.checkpoints import digest_of
-from dcgan.files import InputError, read_json, write_csv, write_json
-from dcgan.progress import track
-from dcgan.protocols import draw_rows
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.store import ImageStore
-from dcgan.supervised import LabelledImages, LabelledSets, draw_trial, run_trial
-from workflow.params import Supervised
-from workflow.stage import load_params, prepare, run_stage, stage_parser
-from workflow.state import state_folder
+from dcgan.core.checkpoints import digest_of
+from dcgan.core.files import InputError, read_json, write_csv, write_json
+from dcgan.core.progress import track
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import ImageStore
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.representation.protocol import draw_rows
+from dcgan.representation.supervised_cnn import LabelledImages, LabelledSets, draw_trial, run_trial
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
+from workflow.engines.state import state_folder
+from workflow.params.sections import Supervised
 
 SPLITS = ("train", "validation", "test")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcgan.files import InputError, write_csv, write_json
-from workflow.stage import load_params, run_stage, stage_parser
+from dcgan.core.files import InputError, write_csv, write_json
+from workflow.engines.stage import load_params, run_stage, stage_parser
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,10 +4,10 @@ Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network,
          rows are not trained on; `train.<name>` of params.yaml.
 Outputs: <out>/generator.safetensors and discriminator.safetensors; <out>/kept/<network>-<images>.safetensors every
          `keep_images` images, and <out>/best_generator.safetensors, the kept one whose samples are nearest to the
-         held-out images (dcgan/keepsakes.py says how that is measured); <samples>/epoch-<n>.png, 64 samples of the same
-         z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same every `frame_images`
-         images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval; spread: how
-         much the 64 samples differ, in grey levels); a JSON of the last interval's figures.
+         held-out images (dcgan/training/snapshots.py says how that is measured); <samples>/epoch-<n>.png, 64 samples of
+         the same z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same every
+         `frame_images` images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval;
+         spread: how much the 64 samples differ, in grey levels); a JSON of the last interval's figures.
 Stops safely at SIGINT, SIGTERM and SIGUSR1 with exit status 75, and goes on from there when it is started again.
 `train.<name>.processes` above 1: as many processes share each batch, started by torchrun.
 Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedrooms at 64 x 64.
@@ -24,22 +24,22 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcgan.architectures import ARCHITECTURES, Architecture
-from dcgan.batches import Batches, split_rows
-from dcgan.board import board_writer
-from dcgan.checkpoints import Checkpoints, digest_of
-from dcgan.collapse import Watch
-from dcgan.files import InputError, replace_when_done, write_csv, write_json
-from dcgan.keepsakes import COMPARED, Keepsakes
-from dcgan.parallel import Group, join_group, leave_group
-from dcgan.run import Plan, Row, TrainingRun
-from dcgan.stopping import StopSignals
-from dcgan.store import ImageStore
-from dcgan.training import AdversarialTraining, Settings
-from workflow.launch import start_processes
-from workflow.params import Params, TrainedNetwork
-from workflow.stage import load_params, prepare, run_stage, stage_parser
-from workflow.state import state_folder
+from dcgan.core.checkpoints import Checkpoints, digest_of
+from dcgan.core.distributed import Group, join_group, leave_group
+from dcgan.core.files import InputError, replace_when_done, write_csv, write_json
+from dcgan.core.signals import StopSignals
+from dcgan.data.image_store import ImageStore
+from dcgan.data.minibatches import Batches, split_rows
+from dcgan.models.architectures import ARCHITECTURES, Architecture
+from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.collapse import Watch
+from dcgan.training.loop import Plan, Row, TrainingRun
+from dcgan.training.snapshots import COMPARED, Keepsakes
+from dcgan.training.tensorboard import board_writer
+from workflow.engines.launch import start_processes
+from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
+from workflow.engines.state import state_folder
+from workflow.params.sections import Params, TrainedNetwork
 
 
 def main(arguments: list[str] | None = None) -> None:

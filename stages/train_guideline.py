@@ -24,24 +24,24 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcgan.architectures import ARCHITECTURES, Architecture, architecture_from
-from dcgan.autoencoder import Autoencoder
-from dcgan.batches import Batches, split_rows
-from dcgan.checkpoints import Checkpoints, digest_of
-from dcgan.collapse import Watch, not_finite
-from dcgan.files import InputError, replace_when_done, write_csv, write_json
-from dcgan.keepsakes import Keepsakes
-from dcgan.pixels import Images
-from dcgan.quality import PROJECTIONS, as_rows, compare, sliced_wasserstein
-from dcgan.random import derived_seed, torch_generator
-from dcgan.run import Plan, TrainingRun
-from dcgan.stability import oscillation, restlessness, second_half
-from dcgan.stopping import StopSignals
-from dcgan.store import ImageStore
-from dcgan.training import AdversarialTraining, Settings
-from workflow.figures import section_named
-from workflow.stage import Params, load_params, prepare, run_stage, stage_parser
-from workflow.state import state_folder
+from dcgan.core.checkpoints import Checkpoints, digest_of
+from dcgan.core.files import InputError, replace_when_done, write_csv, write_json
+from dcgan.core.pixels import Images
+from dcgan.core.seeding import derived_seed, torch_generator
+from dcgan.core.signals import StopSignals
+from dcgan.data.image_store import ImageStore
+from dcgan.data.minibatches import Batches, split_rows
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.metrics.sample_quality import PROJECTIONS, as_rows, compare, sliced_wasserstein
+from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
+from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.collapse import Watch, not_finite
+from dcgan.training.loop import Plan, TrainingRun
+from dcgan.training.snapshots import Keepsakes
+from dcgan.training.stability import oscillation, restlessness, second_half
+from workflow.engines.figure_options import section_named
+from workflow.engines.stage import Params, load_params, prepare, run_stage, stage_parser
+from workflow.engines.state import state_folder
 
 LOSSES = ("d_loss", "g_loss")
 LEAST_INTERVALS = 6

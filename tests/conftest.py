@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import workflow.browser
-from dcgan.files import InputError
+import workflow.report.browser
+from dcgan.core.files import InputError
 
 # Files that look at the same two whole runs (tests/dag/conftest.py), which take minutes to make.
 WHOLE_RUNS = {"test_engines.py", "test_remotes.py"}
@@ -37,7 +37,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def browser() -> Iterator[Any]:
     """A running Chromium; tests that want one are skipped where there is none."""
     try:
-        with workflow.browser.browser() as started:
+        with workflow.report.browser.browser() as started:
             yield started
     except InputError as error:
         pytest.skip(str(error))

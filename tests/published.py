@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan.networks import Discriminator
-from dcgan.published import published_order
+from dcgan.models.networks import Discriminator
+from dcgan.models.published_weights import published_order
 
 
 def write_arrays(folder: Path, network: Discriminator, prefix: str = "5_discrim_params.jl") -> None:

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from dcgan.files import InputError
-from workflow.stage import run_stage
+from dcgan.core.files import InputError
+from workflow.engines.stage import run_stage
 
 INSTRUCTIONS = """\
 What has to be put there by hand (paths that the presets `small` and `paper` name):

@@ -29,7 +29,7 @@ from tests.cluster.training import (
     with_longer_training,
 )
 from tests.dag.tiny import digests_of
-from workflow import dag
+from workflow.engines import dag
 
 
 class Faults:

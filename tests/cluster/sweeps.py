@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from tests.cluster.slurm import Cluster, wait_for
 from tests.cluster.training import SIDE
 from tests.dag.conftest import commit_everything
-from workflow.params import read_yaml
+from workflow.params.load import read_yaml
 
 SECONDS = 900.0
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL"}
@@ -27,7 +27,7 @@ class Sweep:
     def __init__(self, folder: Path, cluster: Cluster, environment: Mapping[str, str]) -> None:
         self.folder, self.cluster = folder, cluster
         self.environment = {**environment, "DCGAN_STATE": str(folder / ".state")}
-        self.run(folder, sys.executable, "-m", "workflow.record", "snakemake")
+        self.run(folder, sys.executable, "-m", "workflow.engines.record", "snakemake")
         commit_everything(folder)
 
     def run(self, folder: Path, *command: str) -> str:
@@ -60,12 +60,12 @@ class Sweep:
         self.run(self.folder.parent, "git", "clone", "-q", str(self.folder), str(clone))
         self.run(clone, "dvc", "cache", "dir", "--local", str(self.folder / ".dvc/cache"))
         self.run(clone, "dvc", "checkout")
-        self.run(clone, sys.executable, "-m", "workflow.record", "dvc")
+        self.run(clone, sys.executable, "-m", "workflow.engines.record", "dvc")
         params = read_yaml(clone / "params.yaml")
         params["train"][NETWORK]["learning_rate"] = rate
         YAML(typ="safe").dump(params, clone / "params.yaml")
         self.run(clone, *snakemake)
-        self.run(clone, sys.executable, "-m", "workflow.record", "snakemake")
+        self.run(clone, sys.executable, "-m", "workflow.engines.record", "snakemake")
         self.run(clone, "dvc", "exp", "save", "-n", f"rate-{rate}")
         self.run(clone, "dvc", "exp", "push", "--no-cache", "origin", f"rate-{rate}")
 

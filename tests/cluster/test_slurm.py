@@ -18,7 +18,7 @@ from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, CaughtTrainin
 from tests.dag.conftest import SECRET, files_with, tiny_checkout
 from tests.dag.reliability import Happened
 from tests.dag.tiny import digests
-from workflow import dag
+from workflow.engines import dag
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.cluster.slurm import Cluster, is_running, wait_for
 from tests.dag.tiny import tiny_params
-from workflow.params import read_yaml
+from workflow.params.load import read_yaml
 
 FURTHER = read_yaml(Path(__file__).with_name("small.yaml"))
 RULE, STAGE = "train_dcgan_bedrooms", "train_dcgan@bedrooms"

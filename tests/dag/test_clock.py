@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from dcgan.files import InputError
+from dcgan.core.files import InputError
 from tests.dag.reliability import Happened
-from workflow.clock import check_clock
-from workflow.dag import resolve
+from workflow.engines.clock import check_clock
+from workflow.engines.dag import resolve
 
 Run = Callable[..., Any]
 STAGE = '''"""Copies a file while the clock is set back by an hour."""
@@ -24,7 +24,7 @@ import os
 import time
 from pathlib import Path
 
-from workflow.stage import run_stage
+from workflow.engines.stage import run_stage
 
 
 def main() -> None:

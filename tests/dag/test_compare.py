@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dcgan.files import InputError
+from dcgan.core.files import InputError
 from tests.dag.conftest import commit_everything
-from workflow.compare import chosen, main
-from workflow.differences import rows_of
+from workflow.experiments.compare import chosen, main
+from workflow.experiments.differences import rows_of
 
 DAG = """
 stages:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from dcgan.files import InputError
+from dcgan.core.files import InputError
 from stages import digest_code
-from workflow import dag
-from workflow.imports import code_digests, code_list, code_of
-from workflow.params import read_yaml
+from workflow.engines import dag
+from workflow.engines.code_dependencies import code_digests, code_list, code_of
+from workflow.params.load import read_yaml
 
 META = {"threads": 1, "gpu": 0, "mem_mb": 1, "runtime": 1}
 
@@ -82,8 +82,8 @@ def test_lists_of_code_name_every_file_and_what_is_in_it(root: Path, tmp_path: P
     assert listed == code_digests("stages.train_dcgan", root)
     named = code_of("stages.train_dcgan", root)
     assert list(listed) == named
-    assert {"stages/train_dcgan.py", "dcgan/networks.py", "dcgan/training.py"} < set(named)
-    assert not {"dcgan/svm.py", "workflow/report.py"} & set(named)
+    assert {"stages/train_dcgan.py", "dcgan/models/networks.py", "dcgan/training/adversarial.py"} < set(named)
+    assert not {"dcgan/representation/svm/solver.py", "workflow/report/collect.py"} & set(named)
 
 
 BEFORE = '''"""What it is for."""

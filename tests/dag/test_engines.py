@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from dcgan.files import InputError
+from dcgan.core.files import InputError
 from tests.dag.conftest import commit_everything
 from tests.dag.tiny import digests, tiny_params
-from workflow import dag
-from workflow.freshness import renew_times
-from workflow.params import read_yaml
-from workflow.record import record_dvc, record_snakemake
+from workflow.engines import dag
+from workflow.engines.record import record_dvc, record_snakemake
+from workflow.engines.renew_times import renew_times
+from workflow.params.load import read_yaml
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
@@ -50,7 +50,7 @@ def test_every_job_of_snakemake_has_a_log(under_snakemake: Path) -> None:
 
 
 def test_dvc_agrees_after_snakemake(under_snakemake: Path, run: Run) -> None:
-    run(under_snakemake, "python", "-m", "workflow.record", "snakemake")
+    run(under_snakemake, "python", "-m", "workflow.engines.record", "snakemake")
     assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
     started = time.monotonic()
     said = run(under_snakemake, "dvc", "repro").stdout
@@ -60,7 +60,7 @@ def test_dvc_agrees_after_snakemake(under_snakemake: Path, run: Run) -> None:
 
 
 def test_snakemake_agrees_after_dvc(under_dvc: Path, run: Run) -> None:
-    run(under_dvc, "python", "-m", "workflow.record", "dvc")
+    run(under_dvc, "python", "-m", "workflow.engines.record", "dvc")
     started = time.monotonic()
     said = run(under_dvc, "snakemake", "--cores", "2").stderr
     print(f"snakemake with nothing to do: {time.monotonic() - started:.1f} s")
@@ -73,7 +73,7 @@ def test_after_make_repro_outputs_that_came_with_the_clone_are_current_for_snake
     for path in (under_dvc / "results/metrics").iterdir():
         os.utime(path, (1, 1))
     assert "evaluate_samples" in run(under_dvc, "snakemake", "--dry-run").stdout
-    run(under_dvc, "python", "-m", "workflow.freshness")
+    run(under_dvc, "python", "-m", "workflow.engines.renew_times")
     assert "Nothing to be done" in run(under_dvc, "snakemake", "--dry-run").stdout
     assert renew_times(under_dvc, dag.resolve(under_dvc)) == []
     assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}
@@ -119,7 +119,9 @@ def test_changed_code_makes_stale_what_runs_it_and_a_comment_nothing(under_snake
     module = under_snakemake / "dcgan" / "nearest_neighbour.py"
     before, times = module.read_text(), module.stat()
     stages = dag.resolve(under_snakemake)
-    run_it = {stage.name for stage in stages.values() if "dcgan/nearest_neighbour.py" in stage.code} - {"digest_code"}
+    run_it = {stage.name for stage in stages.values() if "dcgan/representation/one_nn.py" in stage.code} - {
+        "digest_code"
+    }
     assert run_it == {"evaluate_neighbours@mnist"}
     try:
         module.write_text(f"{before}# more\n")

@@ -19,12 +19,12 @@ from typing import Any
 
 import pytest
 
-from dcgan.files import read_json
+from dcgan.core.files import read_json
 from tests.dag.conftest import SECRET, commit_everything, files_with
 from tests.dag.reliability import Happened
-from workflow.clock import check_clock
-from workflow.dag import resolved_stages
-from workflow.params import read_yaml
+from workflow.engines.clock import check_clock
+from workflow.engines.dag import resolved_stages
+from workflow.params.load import read_yaml
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]

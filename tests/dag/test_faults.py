@@ -24,16 +24,16 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.networks import Discriminator
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Discriminator
 from tests.dag.reliability import Happened
 from tests.dag.tiny import run_all, script_of, tiny_params
 from tests.published import write_arrays
-from workflow import dag
-from workflow.dag import Stage, whole_outputs
-from workflow.imports import PACKAGES
-from workflow.params import read_yaml
-from workflow.stage import run_stage
+from workflow.engines import dag
+from workflow.engines.code_dependencies import PACKAGES
+from workflow.engines.dag import Stage, whole_outputs
+from workflow.engines.stage import run_stage
+from workflow.params.load import read_yaml
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torchvision.datasets.utils as downloads
 
-from dcgan.files import InputError
+from dcgan.core.files import InputError
 from workflow.fetch import main
-from workflow.params import load_params
+from workflow.params.load import load_params
 
 SETS = ("cifar10", "svhn", "mnist")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dcgan.files import InputError
-from dcgan.stopping import STOP_SIGNALS
-from workflow.launch import meeting_place, start_processes
-from workflow.params import read_yaml
+from dcgan.core.files import InputError
+from dcgan.core.signals import STOP_SIGNALS
+from workflow.engines.launch import meeting_place, start_processes
+from workflow.params.load import read_yaml
 
 CLIENTS = {
     "squeue": "echo 'node[7-8]'",
@@ -43,7 +43,7 @@ def started(count: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     command = started(2, monkeypatch)
-    assert command[:3] == [sys.executable, "-m", "workflow.torchrun"]
+    assert command[:3] == [sys.executable, "-m", "workflow.engines.torchrun"]
     assert {"--nnodes=1", "--nproc-per-node=2", "--master-addr=127.0.0.1"} <= set(command)
     assert command[-4:] == ["-m", "stages.train_dcgan", "--name", "faces"]
 
@@ -105,6 +105,6 @@ def test_the_status_is_that_of_the_process_that_failed(root: Path, tmp_path: Pat
     """Not torchrun's own 1, which means a fault of the program; the process has said what is wrong."""
     script = tmp_path / "second_fails.py"
     script.write_text("import os, sys, time\ntime.sleep(60) if os.environ['RANK'] == '0' else sys.exit(2)\n")
-    command = [sys.executable, "-m", "workflow.torchrun", *meeting_place(["localhost"]), "--nproc-per-node=2"]
+    command = [sys.executable, "-m", "workflow.engines.torchrun", *meeting_place(["localhost"]), "--nproc-per-node=2"]
     done = subprocess.run([*command, str(script)], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr

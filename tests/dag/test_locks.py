@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.dag.reliability import Happened
-from workflow.lock import ENGINE_LOCK, STAGES_LOCK
+from workflow.engines.lock import ENGINE_LOCK, STAGES_LOCK
 
 Run = Callable[..., Any]
 WAITING = '''"""Waits until it is told to end."""
@@ -23,7 +23,7 @@ WAITING = '''"""Waits until it is told to end."""
 import time
 from pathlib import Path
 
-from workflow.stage import run_stage
+from workflow.engines.stage import run_stage
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict
         "`dvc repro` typed while Snakemake runs",
         "refused before it touches anything: DVC's own `Unable to acquire lock`",
     )
-    line = refusal(run(waiting, "python", "-m", "workflow.lock", "dvc", "repro", status=2))
+    line = refusal(run(waiting, "python", "-m", "workflow.engines.lock", "dvc", "repro", status=2))
     assert line == "error: snakemake  is at work in this checkout; start again when it has ended"
     happened("`make repro` while Snakemake runs", "status 2: `snakemake (process ...) is at work in this checkout`")
     run(waiting, "snakemake", "--cores", "1", "--dry-run", "--nolock")
@@ -111,7 +111,7 @@ def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict
 
 
 @pytest.mark.parametrize(
-    ("name", "command"), [("dvc repro", "dvc repro"), ("make repro", "python -m workflow.lock dvc repro")]
+    ("name", "command"), [("dvc repro", "dvc repro"), ("make repro", "python -m workflow.engines.lock dvc repro")]
 )
 def test_snakemake_leaves_while_dvc_is_at_work(
     waiting: Path, run: Run, environment: dict[str, str], happened: Happened, name: str, command: str
@@ -180,7 +180,7 @@ def test_a_file_that_changes_under_a_running_stage(
 
 HOLDING = """
 from pathlib import Path
-from workflow.lock import hold
+from workflow.engines.lock import hold
 hold(Path(), "first")
 print("held", flush=True)
 input()

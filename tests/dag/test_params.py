@@ -10,9 +10,9 @@ import pytest
 import scipy.io
 from ruamel.yaml import YAML
 
-from dcgan.files import InputError
-from workflow.check import check
-from workflow.params import load_params, read_yaml
+from dcgan.core.files import InputError
+from workflow.engines.check import check
+from workflow.params.load import load_params, read_yaml
 
 REMOVED = object()
 
@@ -171,7 +171,7 @@ def project(root: Path, folder: Path, changes: dict[str, Any]) -> Path:
         change(params, key, value)
     write(folder / "params.yaml", params)
     shutil.copy(root / "dvc.yaml", folder)
-    for name in ("stages", "dcgan", "workflow", "docs"):
+    for name in ("stages", "dcgan", "demo", "workflow", "docs"):
         (folder / name).symlink_to(root / name)
     return folder
 
@@ -286,7 +286,7 @@ def test_annotations_that_are_not_there(root: Path, tmp_path: Path) -> None:
     check(folder)
 
 
-@pytest.mark.parametrize("command", ["python -m workflow.check", "snakemake -n", "snakemake --cores 1"])
+@pytest.mark.parametrize("command", ["python -m workflow.engines.check", "snakemake -n", "snakemake --cores 1"])
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [

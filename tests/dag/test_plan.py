@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.files import InputError, read_json
-from dcgan.networks import Discriminator, Generator
-from workflow.dag import Stage
-from workflow.flops import discriminator_flop, generator_flop
-from workflow.params import load_params, read_yaml
-from workflow.plan import RATES, Job, longest_chain, main, plan, seconds_on, threads_of
-from workflow.work import RULES, Work
+from dcgan.core.files import InputError, read_json
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.flops import discriminator_flop, generator_flop
+from dcgan.models.networks import Discriminator, Generator
+from workflow.engines.dag import Stage
+from workflow.params.load import load_params, read_yaml
+from workflow.planning.plan import RATES, Job, longest_chain, main, plan, seconds_on, threads_of
+from workflow.planning.workload import RULES, Work
 
 DEMO_RUN = Path(__file__).with_name("demo_seconds.tsv")
 DEMO_WALL_SECONDS = 760.0  # of `make repro` then, installation not counted: one stage after the other

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from dcgan.architectures import ARCHITECTURES
-from workflow import dag
-from workflow.params import load_params, read_yaml
-from workflow.published import TABLES
+from dcgan.models.architectures import ARCHITECTURES
+from workflow.engines import dag
+from workflow.params.load import load_params, read_yaml
+from workflow.report.paper_tables import TABLES
 
 PRESETS = ("demo", "small", "paper")
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dcgan.files import InputError
-from dcgan.store import StoreWriter
+from dcgan.core.files import InputError
+from dcgan.data.image_store import StoreWriter
 from tests.dag.conftest import commit_everything
 from tests.dag.reliability import Happened
-from workflow import provenance
-from workflow.dag import Stage
-from workflow.imports import code_list
-from workflow.provenance import differences, traced
+from workflow.engines import provenance
+from workflow.engines.code_dependencies import code_list
+from workflow.engines.dag import Stage
+from workflow.engines.provenance import differences, traced
 
 KEYS = ["stage", "command", "started", "seconds", "git_revision", "git_dirty", "parameters", "inputs", "outputs"]
 KEYS += ["packages", "peak_memory_mb", "machine"]
@@ -168,8 +168,8 @@ def test_data_that_change_under_a_running_stage_are_refused(
 
 READING = """
 import os, sys
-from dcgan.store import ImageStore
-from workflow.stage import run_stage
+from dcgan.data.image_store import ImageStore
+from workflow.engines.stage import run_stage
 
 def main():
     images = ImageStore(sys.argv[1]).images

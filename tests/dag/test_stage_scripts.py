@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stages import SPIN
-from workflow import dag
+from workflow.engines import dag
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py"))
@@ -73,8 +73,8 @@ def test_number_of_threads_is_the_parameters_not_the_environments() -> None:
     program = """
 import numpy, scipy.linalg, sklearn.cluster, torch, cv2
 from threadpoolctl import threadpool_info
-from workflow.params import Run
-from workflow.stage import prepare
+from workflow.params.sections import Run
+from workflow.engines.stage import prepare
 prepare(Run(seed=0, threads=3, device="cpu", deterministic=True, capture=False, tensorboard=None))
 numbers = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), cv2.getNumThreads()}
 assert numbers == {3}, numbers

@@ -13,10 +13,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from workflow import dag
-from workflow.dag import Stage
-from workflow.params import read_yaml
-from workflow.provenance import traced
+from workflow.engines import dag
+from workflow.engines.dag import Stage
+from workflow.engines.provenance import traced
+from workflow.params.load import read_yaml
 
 TINY = Path(__file__).with_name("tiny.yaml")
 

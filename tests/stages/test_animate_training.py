@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from dcgan.files import InputError
-from dcgan.pixels import tile, write_png
+from dcgan.core.files import InputError
+from dcgan.core.pixels import tile, write_png
 from stages.animate_training import main
 
 

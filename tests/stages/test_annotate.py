@@ -12,13 +12,13 @@ import cv2
 import pytest
 from werkzeug.test import Client
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.networks import Generator
-from dcgan.random import torch_generator
+from dcgan.core.seeding import torch_generator
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Generator
 from tests.dag.tiny import tiny_params
-from workflow.annotate import listen, open_desks
-from workflow.annotation_server import AnnotationApp
-from workflow.findings import sentence
+from workflow.annotation.annotate import listen, open_desks
+from workflow.annotation.server import AnnotationApp
+from workflow.report.sentences import sentence
 
 CONCEPTS = ("smiling woman", "neutral woman", "neutral man")
 N_SAMPLES = 12

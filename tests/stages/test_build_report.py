@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.build_report import main
-from workflow.dag import resolved_stages
+from workflow.engines.dag import resolved_stages
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.autoencoder import Autoencoder
-from dcgan.files import InputError
-from dcgan.judges import FaceJudge, WindowJudge
-from dcgan.networks import Discriminator, Generator
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.store import StoreWriter
+from dcgan.core.files import InputError
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import StoreWriter
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.internals.attribute_classifiers import FaceJudge, WindowJudge
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Discriminator, Generator
 from tests.dag.tiny import tiny_params
-from workflow.annotations import Drawing, empty_annotations
-from workflow.findings import sentence
+from workflow.annotation.file import Drawing, empty_annotations
+from workflow.report.sentences import sentence
 
 N_IMAGES = 80
 STAGES = {

@@ -7,11 +7,11 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.files import InputError
-from dcgan.networks import Generator
-from dcgan.onnx_export import export_generator
-from dcgan.scaling import to_uint8
+from dcgan.core.files import InputError
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Generator
+from dcgan.models.onnx import export_generator
+from dcgan.models.pixel_range import to_uint8
 from stages.export_onnx import main
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

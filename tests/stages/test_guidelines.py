@@ -15,18 +15,18 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from dcgan.autoencoder import Autoencoder
-from dcgan.files import InputError
-from dcgan.networks import Generator
-from dcgan.random import numpy_generator, torch_generator
-from dcgan.run import TrainingRun
-from dcgan.stability import oscillation, restlessness
-from dcgan.store import StoreWriter
+from dcgan.core.files import InputError
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import StoreWriter
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.models.networks import Generator
+from dcgan.training.loop import TrainingRun
+from dcgan.training.stability import oscillation, restlessness
 from stages import compare_guidelines, train_guideline
 from tests.dag.tiny import tiny_params
-from workflow import dag
-from workflow.findings import sentence
-from workflow.params import load_params, read_yaml
+from workflow.engines import dag
+from workflow.params.load import load_params, read_yaml
+from workflow.report.sentences import sentence
 
 ROOT = Path(__file__).parents[2]
 SWEEP = {"sets": ["svhn"], "seeds": [0, 1], "batch_size": 8, "shown": 5}

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dcgan.files import InputError, read_json
-from dcgan.store import ImageStore
+from dcgan.core.files import InputError, read_json
+from dcgan.data.image_store import ImageStore
 from stages import drop_duplicates, encode_images, evaluate_duplicates, fit_autoencoder
 from tests.stages.sources import Configure, encode, export, key_of, rooms, write_corpus, write_lmdb
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import scipy.io
 
-from dcgan.files import InputError, read_json
-from dcgan.store import ImageStore
+from dcgan.core.files import InputError, read_json
+from dcgan.data.image_store import ImageStore
+from demo.faces import write_faces
 from stages import crop_faces, join_faces, pack_images
 from tests.stages.sources import Configure, encode, write_corpus
-from workflow.demo.faces import write_faces
 
 
 def crop_first_shard(params: Path, source: Path, out: Path) -> None:

@@ -19,19 +19,19 @@ from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.features import DiscriminatorFeatures, FeatureTable, estimate_on_images
-from dcgan.files import InputError
-from dcgan.kmeans import KmeansFeatures
-from dcgan.networks import Discriminator, Generator
-from dcgan.pixels import Images
-from dcgan.random import torch_generator
-from dcgan.store import ImageStore, StoreWriter
+from dcgan.core.files import InputError
+from dcgan.core.pixels import Images
+from dcgan.core.seeding import torch_generator
+from dcgan.data.image_store import ImageStore, StoreWriter
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Discriminator, Generator
+from dcgan.representation.features import DiscriminatorFeatures, FeatureTable, estimate_on_images
+from dcgan.representation.kmeans import KmeansFeatures
 from stages.evaluate_neighbours import summary
 from stages.fit_kmeans import fit_features
 from tests.dag.tiny import tiny_params
-from workflow.findings import sentence
-from workflow.params import load_params, read_yaml
+from workflow.params.load import load_params, read_yaml
+from workflow.report.sentences import sentence
 
 ROOT = Path(__file__).parents[2]
 SPLITS = {"train": slice(0, 300), "validation": slice(300, 360), "test": slice(360, 460)}

@@ -18,10 +18,10 @@ from ruamel.yaml import YAML
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
-from dcgan.networks import Discriminator, Generator
-from dcgan.normalization import BatchNorm, Statistics
-from dcgan.random import torch_generator
-from dcgan.store import StoreWriter
+from dcgan.core.seeding import torch_generator
+from dcgan.data.image_store import StoreWriter
+from dcgan.models.batch_norm import BatchNorm, Statistics
+from dcgan.models.networks import Discriminator, Generator
 from stages.train_dcgan import main
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ def wait_until_trained(folder: Path, process: "subprocess.Popen[str]") -> None:
 SERVER = """
 import os, sys
 import stages.train_dcgan as stage
-from workflow.stage import run_stage
+from workflow.engines.stage import run_stage
 for line in sys.stdin:
     child = os.fork()
     if child == 0:

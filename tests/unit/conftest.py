@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dcgan.pixels import write_png
-from workflow.dag import Stage
+from dcgan.core.pixels import write_png
+from workflow.engines.dag import Stage
 
 PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
 DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from werkzeug.test import Client
 
-from dcgan.files import InputError
-from dcgan.random import numpy_generator
+from dcgan.core.files import InputError
+from dcgan.core.seeding import numpy_generator
 from tests.dag.tiny import tiny_params
-from workflow.annotate import fitting, listen, open_desks
-from workflow.annotation_server import MAX_BODY_BYTES, AnnotationApp, Desk
-from workflow.annotations import (
+from workflow.annotation.annotate import fitting, listen, open_desks
+from workflow.annotation.file import (
     Drawing,
     OtherGenerator,
     annotations_that_fit,
@@ -21,8 +20,9 @@ from workflow.annotations import (
     empty_annotations,
     read_annotations,
 )
-from workflow.params import load_params
-from workflow.wanted import Wanted, wanted
+from workflow.annotation.server import MAX_BODY_BYTES, AnnotationApp, Desk
+from workflow.annotation.tasks import Wanted, wanted
+from workflow.params.load import load_params
 
 DRAWING = Drawing(seed=1, samples=5, statistics_batches=2)
 BOX = {"x": 2.0, "y": 3.5, "width": 10.0, "height": 4.0}

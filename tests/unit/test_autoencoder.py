@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan import autoencoder as module
-from dcgan.autoencoder import Autoencoder, AutoencoderTraining, passes
-from dcgan.files import InputError
-from dcgan.random import torch_generator
+from dcgan.core.files import InputError
+from dcgan.core.seeding import torch_generator
+from dcgan.dedup import autoencoder as module
+from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining, passes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (120, 8, 8, 3), dtype=np.uint8)
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.batches import Batches
-from dcgan.features import DiscriminatorFeatures, estimate_on_images
-from dcgan.networks import Discriminator
-from dcgan.training import AdversarialTraining, Settings
+from dcgan.data.minibatches import Batches
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Discriminator
+from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
+from dcgan.training.adversarial import AdversarialTraining, Settings
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 ROW = ARCHITECTURES["demo32"]
@@ -23,7 +23,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
 
 @pytest.fixture(autouse=True)
 def deterministic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As `workflow.stage.prepare` sets a GPU up for `run.deterministic`."""
+    """As `workflow.engines.stage.prepare` sets a GPU up for `run.deterministic`."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan.decoding import (
+from dcgan.data.decoding import (
     Scratch,
     Undecodable,
     decode,
@@ -16,8 +16,8 @@ from dcgan.decoding import (
     jpeg_header,
     webp_header,
 )
-from dcgan.exporting import Rule
-from dcgan.resizing import FINE
+from dcgan.data.preprocessing import Rule
+from dcgan.data.resizing import FINE
 from tests.real_data import real_data
 
 RULE = Rule(32, FINE, 32)

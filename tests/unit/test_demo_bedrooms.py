@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow.demo.bedrooms import KINDS, write_bedrooms
+from demo.bedrooms import KINDS, write_bedrooms
 
 SEED, ROOMS, DUPLICATES = 7, 40, 10
 

@@ -9,8 +9,8 @@ import pytest
 import scipy.io
 from sklearn.neighbors import KNeighborsClassifier
 
-from workflow.demo.digits import load_glyphs, split_sources, write_digits
-from workflow.demo.patches import photographs
+from demo.digits import load_glyphs, split_sources, write_digits
+from demo.patches import photographs
 
 SEED, DIGITS = 3, 400
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dcgan.random import numpy_generator
-from workflow.demo.faces import write_faces
-from workflow.demo.heads import draw_look, draw_person
-from workflow.demo.people import Place, paint_person
+from dcgan.core.seeding import numpy_generator
+from demo.faces import write_faces
+from demo.heads import draw_look, draw_person
+from demo.people import Place, paint_person
 
 SEED, PHOTOS = 5, 64
 CENTRE, UNIT = 100, 55

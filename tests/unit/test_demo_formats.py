@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workflow.demo.formats import encode_image, folder_when_done, write_lmdb, write_svhn_mat
+from demo.formats import encode_image, folder_when_done, write_lmdb, write_svhn_mat
 
 
 def test_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:

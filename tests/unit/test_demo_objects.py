@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import RidgeClassifier
 
-from workflow.demo.objects import CIFAR_CLASSES, CLASSES, write_objects
+from demo.objects import CIFAR_CLASSES, CLASSES, write_objects
 
 SEED, OBJECTS = 4, 500
 

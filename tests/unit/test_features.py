@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.features import (
+from dcgan.core.files import InputError
+from dcgan.data.image_store import ImageStore, StoreWriter
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Discriminator
+from dcgan.representation.features import (
     DiscriminatorFeatures,
     FeatureTable,
     estimate_on_images,
     extract_features,
     pooled_features,
 )
-from dcgan.files import InputError
-from dcgan.networks import Discriminator
-from dcgan.store import ImageStore, StoreWriter
 
 
 def discriminator(name: str) -> Discriminator:
@@ -130,8 +130,8 @@ SLOW_EXTRACTION = """
 import sys, time
 from pathlib import Path
 import torch
-import dcgan.features as features
-from dcgan.store import ImageStore
+import dcgan.representation.features as features
+from dcgan.data.image_store import ImageStore
 
 torch.set_num_threads(1)
 features.ROWS_BETWEEN_FLUSHES = 32

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
-from dcgan.activations import activate
-from dcgan.architectures import ARCHITECTURES, GUIDELINES, Architecture, architecture_from
-from dcgan.networks import Discriminator, Generator
-from dcgan.normalization import BatchNorm, Rescaling, estimate_statistics
-from dcgan.random import torch_generator
+from dcgan.core.seeding import torch_generator
+from dcgan.models.activations import activate
+from dcgan.models.architectures import ARCHITECTURES, GUIDELINES, Architecture, architecture_from
+from dcgan.models.batch_norm import BatchNorm, Rescaling, estimate_statistics
+from dcgan.models.networks import Discriminator, Generator
 
 # z 10 -> 8 maps of 4 x 4 -> 6 -> 3; images 16 x 16; 4 -> 5 maps of 4 x 4 -> 1.
 SMALL = replace(

@@ -6,8 +6,9 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_sample_images
 
-from dcgan import kmeans
-from dcgan.kmeans import (
+from dcgan.core.pixels import Images
+from dcgan.representation import kmeans
+from dcgan.representation.kmeans import (
     KmeansFeatures,
     draw_patches,
     fit_centroids,
@@ -18,7 +19,6 @@ from dcgan.kmeans import (
     triangle_sums,
     whitening,
 )
-from dcgan.pixels import Images
 
 
 def photographs() -> Images:

@@ -10,15 +10,15 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from dcgan import cifar10
-from dcgan.exporting import Rule
-from dcgan.files import InputError
-from dcgan.image_folders import open_celeba
-from dcgan.labelled import LabelledBlock, Split, hold_out
-from dcgan.pickles import read_pickle
-from dcgan.rejects import Rejects
-from dcgan.resizing import FINE
-from dcgan.sources import inspect_source, open_labelled
+from dcgan.core.files import InputError
+from dcgan.data import cifar10
+from dcgan.data.formats import inspect_source, open_labelled
+from dcgan.data.image_folders import open_celeba
+from dcgan.data.labelled import LabelledBlock, Split, hold_out
+from dcgan.data.preprocessing import Rule
+from dcgan.data.rejects import Rejects
+from dcgan.data.resizing import FINE
+from dcgan.data.safe_pickle import read_pickle
 
 GENERATOR = np.random.default_rng(0)
 # Protocol 0 as Python 2 wrote it: what unpickling would run is `os.system("touch <path>")`.

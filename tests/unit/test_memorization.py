@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from dcgan import memorization
-from dcgan.memorization import (
+from dcgan.core.seeding import numpy_generator
+from dcgan.internals import memorization
+from dcgan.internals.memorization import (
     closer_share,
     code_distances,
     copied_share,
@@ -13,7 +14,6 @@ from dcgan.memorization import (
     nearest,
     pixel_distances,
 )
-from dcgan.random import numpy_generator
 
 
 def random_images(name: str, n: int) -> np.ndarray:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dcgan.architectures import ARCHITECTURES
-from dcgan.files import InputError
-from dcgan.networks import Discriminator, Generator
-from dcgan.normalization import BatchNorm, estimate_statistics
-from dcgan.random import torch_generator
+from dcgan.core.files import InputError
+from dcgan.core.seeding import torch_generator
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.batch_norm import BatchNorm, estimate_statistics
+from dcgan.models.networks import Discriminator, Generator
 
 
 def labels_for(name: str, n: int) -> torch.Tensor | None:

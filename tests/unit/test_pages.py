@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from workflow.dag import Stage
-from workflow.differences import groups_of, rows_of
-from workflow.page import environment
-from workflow.report import charts_of, render
-from workflow.runs import account_of
+from workflow.engines.dag import Stage
+from workflow.experiments.differences import groups_of, rows_of
+from workflow.report.collect import charts_of, render
+from workflow.report.page import environment
+from workflow.report.run_history import account_of
 
 SCREENS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
 LEAST_CONTRAST = 4.5  # WCAG 2, level AA, text of any size
@@ -53,7 +53,8 @@ def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, 
         .render(
             title=" and ".join(names),
             states=[
-                {"name": name, "commit": "0" * 40, "date": "2020-01-01", "code": ["dcgan/run.py"]} for name in names
+                {"name": name, "commit": "0" * 40, "date": "2020-01-01", "code": ["dcgan/training/loop.py"]}
+                for name in names
             ],
             n_parameters=2,
             parameters=rows_of(values),

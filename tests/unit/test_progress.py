@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from dcgan import progress
-from dcgan.progress import Progress, track
+from dcgan.core import progress
+from dcgan.core.progress import Progress, track
 
 
 class Terminal(io.StringIO):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan.classifiers import Solver, Split, whole
-from dcgan.files import InputError
-from dcgan.protocols import Protocol, Splits, best_cost, draw_rows, draws_of, hold_out, interval, judge
+from dcgan.core.files import InputError
+from dcgan.representation.linear_classifier import Solver, Split, whole
+from dcgan.representation.protocol import Protocol, Splits, best_cost, draw_rows, draws_of, hold_out, interval, judge
 from tests.feature_tables import table_of
 
 SOLVER = Solver(tolerance=1e-4, memory_bytes=1 << 28, device=torch.device("cpu"))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dcgan.files import InputError
-from workflow.dag import resolve
-from workflow.findings import sentence
-from workflow.readme_table import HEAD, ROWS, main, table, with_table
+from dcgan.core.files import InputError
+from workflow.engines.dag import resolve
+from workflow.report.readme_table import HEAD, ROWS, main, table, with_table
+from workflow.report.sentences import sentence
 
 ROOT = Path(__file__).parents[2]
 

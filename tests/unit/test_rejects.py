@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dcgan.files import InputError
-from dcgan.rejects import Rejects
+from dcgan.core.files import InputError
+from dcgan.data.rejects import Rejects
 
 
 def test_a_run_stops_as_soon_as_the_limit_is_certain_to_be_passed() -> None:

@@ -14,20 +14,20 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dcgan.files import InputError
-from dcgan.pixels import write_png
+from dcgan.core.files import InputError
+from dcgan.core.pixels import write_png
 from tests.unit.conftest import SVM, stage
-from workflow.comparison import compare, pairs
-from workflow.curves import TRAINING, Plan, chart, series_of
-from workflow.dag import Stage
-from workflow.findings import sentence
-from workflow.params import Report
-from workflow.pictures import FORMS, picture
-from workflow.published import TABLES
-from workflow.report import read_table, render, stand_ins
-from workflow.run_report import write_report
-from workflow.runs import account_of, in_words
-from workflow.summary import finding_lines, table_lines
+from workflow.engines.dag import Stage
+from workflow.params.sections import Report
+from workflow.report.charts import TRAINING, Plan, chart, series_of
+from workflow.report.collect import read_table, render, stand_ins
+from workflow.report.paper_tables import TABLES
+from workflow.report.pictures import FORMS, picture
+from workflow.report.run_history import account_of, in_words
+from workflow.report.sentences import sentence
+from workflow.report.summary import finding_lines, table_lines
+from workflow.report.table_rows import compare, pairs
+from workflow.report.write import write_report
 
 WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
 WINDOWS |= {"share_with_window_without_random_maps": 0.5, "judged_by": "judge"}

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from torchvision.transforms import v2
 
-from dcgan.exporting import small_crops
-from dcgan.resizing import FAST, FINE, Resampling, centre_crop, fit, reduce, resized_shape
+from dcgan.data.preprocessing import small_crops
+from dcgan.data.resizing import FAST, FINE, Resampling, centre_crop, fit, reduce, resized_shape
 
 PAPER = Resampling(antialias=False, reducing_gap=None)
 

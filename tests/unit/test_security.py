@@ -23,25 +23,25 @@ import pytest
 import scipy.io
 from ruamel.yaml import YAML
 
-from dcgan.autoencoder import Autoencoder
-from dcgan.checkpoints import Checkpoints
-from dcgan.codes import read_codes
-from dcgan.encoded import open_source
-from dcgan.features import FeatureTable
-from dcgan.files import InputError, read_json
-from dcgan.judges import FaceJudge, WindowJudge
-from dcgan.networks import Discriminator, Generator
-from dcgan.pixels import write_png
-from dcgan.published import PublishedArray, read_array
-from dcgan.sources import open_labelled
-from dcgan.store import ImageStore, StoreWriter
+from dcgan.core.checkpoints import Checkpoints
+from dcgan.core.files import InputError, read_json
+from dcgan.core.pixels import write_png
+from dcgan.data.archives import open_source
+from dcgan.data.formats import open_labelled
+from dcgan.data.image_store import ImageStore, StoreWriter
+from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.dedup.hash_codes import read_codes
+from dcgan.internals.attribute_classifiers import FaceJudge, WindowJudge
+from dcgan.models.networks import Discriminator, Generator
+from dcgan.models.published_weights import PublishedArray, read_array
+from dcgan.representation.features import FeatureTable
 from stages import crop_faces, export_lsun
 from stages.train_guideline import KeptSamples
-from workflow.annotations import Annotations, read_annotations
-from workflow.dag import Stage, dvc_definitions
-from workflow.page import environment
-from workflow.params import load_params
-from workflow.report import render
+from workflow.annotation.file import Annotations, read_annotations
+from workflow.engines.dag import Stage, dvc_definitions
+from workflow.params.load import load_params
+from workflow.report.collect import render
+from workflow.report.page import environment
 
 ROOT = Path(__file__).parents[2]
 # A marker that a hostile pickle would print into a file named after it.
@@ -232,7 +232,9 @@ SAFE_LOADING = {
 def test_nothing_imports_an_unpickler_or_unpacks_an_archive() -> None:
     """`torch.load` and `numpy.load` are looked for by name, and allowed where they say that they read no pickle."""
     found = []
-    for path in sorted(path for folder in ("dcgan", "stages", "workflow") for path in (ROOT / folder).rglob("*.py")):
+    for path in sorted(
+        path for folder in ("dcgan", "demo", "stages", "workflow") for path in (ROOT / folder).rglob("*.py")
+    ):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found += [(path.name, a.name) for a in node.names if a.name.split(".")[0] in FORBIDDEN]
@@ -390,7 +392,7 @@ def test_no_page_switches_escaping_off() -> None:
     """All pages come out of one environment; a template or a module that marks text as safe would get around it."""
     assert environment().autoescape is True
     texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "workflow").rglob("*.py")}
-    texts |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "workflow/templates").iterdir()}
+    texts |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "workflow/report/templates").iterdir()}
     marks = re.compile(
         r"\|\s*safe\b|Markup|autoescape\s+false|autoescape=False"
         r"|innerHTML|outerHTML|insertAdjacentHTML|document\.write"  # and scripts that would parse text as HTML

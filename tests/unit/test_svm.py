@@ -10,10 +10,10 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 
-from dcgan.classifiers import Solver, columns_of, fit_draws, fit_rows, predict, whole
-from dcgan.protocols import draw_rows
-from dcgan.svm import minimize
-from dcgan.svm_sides import GramSide, RowSide, gram_matrix, gram_pays, table_blocks
+from dcgan.representation.linear_classifier import Solver, columns_of, fit_draws, fit_rows, predict, whole
+from dcgan.representation.protocol import draw_rows
+from dcgan.representation.svm.formulations import GramSide, RowSide, gram_matrix, gram_pays, table_blocks
+from dcgan.representation.svm.solver import minimize
 from tests.feature_tables import objective, table_of
 
 SOLVER = Solver(tolerance=1e-5, memory_bytes=1 << 28, device=torch.device("cpu"))
@@ -90,7 +90,7 @@ def test_leading_directions_save_products_on_features_that_are_not_centred(
     blocks = table_blocks(table_of(tmp_path / "t.h5", x, y), np.arange(600), slice(None), 1 << 28, torch.device("cpu"))
     found = []
     for directions in (64, 1):
-        monkeypatch.setattr("dcgan.svm_sides.rank_of", lambda weights, rank=directions: rank)
+        monkeypatch.setattr("dcgan.representation.svm.formulations.rank_of", lambda weights, rank=directions: rank)
         side = GramSide(gram_matrix(blocks, 600, like)) if kind is GramSide else RowSide(blocks, *x.shape, like)
         found.append(minimize(side, columns_of(y, COSTS, like), 1e-4))
     assert max(float(optimum.gap.max()) for optimum in found) <= 1e-4
@@ -113,7 +113,7 @@ def test_float32_goes_on_in_float64_where_it_stalls(tmp_path: Path, monkeypatch:
     x, y = digits_products()
     split = whole(table_of(tmp_path / "t.h5", x, y))
     exact = fit_rows(split, [100.0], SOLVER).double().numpy()
-    monkeypatch.setattr("dcgan.classifiers.FLOAT32_ROUNDING", 0.0)
+    monkeypatch.setattr("dcgan.representation.linear_classifier.FLOAT32_ROUNDING", 0.0)
     forced = fit_rows(split, [100.0], SOLVER).double().numpy()
     assert objective(x, y, forced[0], 100.0) == pytest.approx(objective(x, y, exact[0], 100.0), rel=1e-2)
 
@@ -123,8 +123,8 @@ def test_gram_matrix_of_rows_that_come_from_the_file_reads_it_once_a_strip(
 ) -> None:
     x, y = digits_products()
     table, read = table_of(tmp_path / "t.h5", x, y), []
-    monkeypatch.setattr("dcgan.svm_sides.MAX_BLOCK_ROWS", 50)
-    monkeypatch.setattr("dcgan.svm_sides.STRIP_BYTES", 200 * 4 * x.shape[1])
+    monkeypatch.setattr("dcgan.representation.svm.formulations.MAX_BLOCK_ROWS", 50)
+    monkeypatch.setattr("dcgan.representation.svm.formulations.STRIP_BYTES", 200 * 4 * x.shape[1])
     original = table.read
     monkeypatch.setattr(table, "read", lambda rows, columns: read.append(len(rows)) or original(rows, columns))
     blocks = table_blocks(table, np.arange(600), slice(None), 0, torch.device("cpu"))

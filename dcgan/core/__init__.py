@@ -1,0 +1,1 @@
+"""What everything rests on: files, seeding, checkpoints, signals, processes, pictures."""

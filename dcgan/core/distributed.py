@@ -1,0 +1,136 @@
+"""Several processes that share work (torchrun): in training each batch, so that they end where one process would.
+
+Each process takes its part of the global batch and of its latents; gradients are averaged before Adam's step, so all
+of them hold the same weights. Batch-norm statistics are those of a process's own part, as most programs have it, or
+`synchronised`: those of the whole batch, with gradients through them, and then only the order of sums differs from one
+process (section 3 of the paper knows one GPU, and so one batch).
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from dcgan.core.files import InputError
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes that share a batch, or a set: how many there are, and which of them this is."""
+
+    rank: int
+    size: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes files and shows progress."""
+        return self.rank == 0
+
+    def part(self, n: int) -> slice:
+        """This process's rows of n; raises ValueError where they cannot be shared out evenly."""
+        if n % self.size:
+            raise ValueError(f"a batch of {n} cannot be shared evenly by {self.size} processes")
+        return slice(self.rank * n // self.size, (self.rank + 1) * n // self.size)
+
+    def average(self, tensor: Tensor) -> Tensor:
+        """The mean over all processes, in each of them."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+            tensor /= self.size
+        return tensor
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Puts the mean gradient of all processes in the place of each one's own, in one message."""
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if self.size == 1 or not gradients:
+            return
+        means = self.average(torch.cat([gradient.flatten() for gradient in gradients]))
+        for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view(gradient.shape))
+
+    def largest(self, number: int) -> int:
+        """The largest of the numbers that the processes give; no device is waited for."""
+        if self.size == 1:
+            return number
+        answer = torch.tensor(number)
+        dist.all_reduce(answer, dist.ReduceOp.MAX)
+        return int(answer)
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Every process's tensor, all of one shape, in each of them: (size, ...)."""
+        if self.size == 1:
+            return tensor[None]
+        parts = [torch.empty_like(tensor) for _ in range(self.size)]
+        dist.all_gather(parts, tensor)
+        return torch.stack(parts)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+ALONE = Group(0, 1)
+
+
+def join_group(expected: int, device: torch.device, patience: timedelta | None = None) -> tuple[Group, torch.device]:
+    """The group that torchrun started this process in, and this process's device; `ALONE` without torchrun.
+
+    patience: how long one process may wait for another (None: torch's own, minutes). Raises InputError where torchrun
+    started another number of processes than `expected`.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size != expected:
+        raise InputError(f"the parameters ask for {expected} processes, torchrun started {size}")
+    if size == 1:
+        return ALONE, device
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    # Numbers that the processes agree on stay on the CPU.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=patience)
+    return Group(dist.get_rank(), size), device
+
+
+def leave_group(group: Group) -> None:
+    """Ends the connections between the processes."""
+    if group.size > 1:
+        dist.destroy_process_group()
+
+
+class SumOfProcesses(torch.autograd.Function):
+    """The sum of a tensor over all processes; every process's loss depends on it, so gradients are summed likewise."""
+
+    @staticmethod
+    def forward(_: Any, tensor: Tensor) -> Tensor:
+        """tensor: any shape, the same in every process."""
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:
+        """The sum of all processes' gradients."""
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
+def synchronised_norm(x: Tensor, gain: Tensor | None, bias: Tensor | None, epsilon: float) -> Tensor:
+    """Batch norm by the statistics of all processes' batches: (N, C) or (N, C, H, W) -> the same shape.
+
+    Statistics are float32 and in two passes, as the variance of one pass loses digits. The parts are equally large.
+    """
+    size, wide = dist.get_world_size(), x.float()
+    axes, shape = [axis for axis in range(x.dim()) if axis != 1], (1, -1, *(1,) * (x.dim() - 2))
+    mean: Tensor = SumOfProcesses.apply(wide.mean(axes)) / size
+    centred = wide - mean.view(shape)
+    variance: Tensor = SumOfProcesses.apply(centred.square().mean(axes)) / size
+    scale = torch.rsqrt(variance + epsilon) if gain is None else gain * torch.rsqrt(variance + epsilon)
+    normal = centred * scale.view(shape)
+    return (normal if bias is None else normal + bias.view(shape)).to(x.dtype)

@@ -1,0 +1,95 @@
+"""The kinds of raw sources by name: what opens each, and a quick look at whether a path is one.
+
+`inspect_source` reads no more than names, headers and a few files, so that a wrong path is told before any work starts.
+"""
+
+import tarfile
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from dcgan.core.files import InputError
+from dcgan.data import cifar10, image_folders, svhn_mnist
+from dcgan.data.archives import is_lmdb, read_file, walk
+from dcgan.data.decoding import Undecodable, decode
+from dcgan.data.labelled import LabelledSet
+
+Kind = Literal["lsun", "photos", "folder", "cifar10", "svhn", "mnist", "celeba"]
+LabelledKind = Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
+INSPECTED_FILES = 32
+
+
+def open_labelled(path: Path, kind: LabelledKind) -> LabelledSet:
+    """Opens a labelled set; raises InputError where the path is none of that kind."""
+    path = Path(path)
+    inspect_source(path, kind)
+    if kind == "svhn":
+        return svhn_mnist.open_svhn(path)
+    if kind == "mnist":
+        return svhn_mnist.open_mnist(path)
+    if kind == "celeba":
+        return image_folders.open_celeba(path)
+    if kind == "cifar10" and (batches := cifar10.find_batches(path)) is not None:
+        return cifar10.open_batches(batches)
+    return image_folders.open_folder(path)
+
+
+def inspect_source(path: Path, kind: Kind) -> None:
+    """Raises InputError, one line, where a path does not exist or is plainly not a source of this kind."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: does not exist")
+    if kind in ("lsun", "photos"):
+        inspect_images(path)
+        return
+    if not path.is_dir():
+        raise InputError(f"{path}: not a folder, which a source of kind {kind} is")
+    if kind == "svhn":
+        for file in svhn_mnist.find_svhn(path).values():
+            svhn_mnist.inspect_mat(file)
+    elif kind == "mnist":
+        svhn_mnist.inspect_mnist(path)
+    elif kind == "celeba":
+        inspect_folder(path / image_folders.CELEBA_IMAGES if (path / image_folders.CELEBA_IMAGES).is_dir() else path)
+    elif kind == "folder" or cifar10.find_batches(path) is None:
+        inspect_folder(path)
+
+
+def inspect_images(path: Path) -> None:
+    """An LMDB, a folder or a tar of encoded images."""
+    if path.is_dir() and not (path / "data.mdb").exists():
+        inspect_folder(path)
+    elif path.is_file() and not is_lmdb(path):
+        inspect_tar(path)
+    else:
+        from dcgan.data.lsun import LsunSource  # lmdb is needed here only
+
+        LsunSource(path)
+
+
+def inspect_tar(path: Path) -> None:
+    """A tar with at least one member."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            if archive.next() is None:
+                raise InputError(f"{path}: the tar holds no files")
+    except (tarfile.TarError, OSError) as error:
+        raise InputError(f"{path}: not an LMDB, a folder or an uncompressed tar ({error})") from error
+
+
+def inspect_folder(path: Path) -> None:
+    """A folder with an image among the first files that are met."""
+    names = list(islice(walk(path), INSPECTED_FILES))
+    if not names:
+        raise InputError(f"{path}: the folder holds no files")
+    reasons = []
+    for name, trouble in names:
+        item = read_file(path / name, name)
+        try:
+            if not trouble and item.content is not None:
+                decode(item.content)
+                return
+            reasons.append(trouble or item.reason)
+        except Undecodable as error:
+            reasons.append(str(error))
+    raise InputError(f"{path}: none of the first {len(names)} files is an image; {names[0][0]}: {reasons[0]}")

@@ -1,0 +1,145 @@
+"""Class folders as ImageNet has them, any folder of images, and aligned CelebA (section 4.3).
+
+Class folders: `[split/]class/anything.jpg`; labels count the classes in the order of their names. Files without class
+folders are images without labels. Folders named as in SPLIT_NAMES at the top are splits; without them all is train.
+CelebA: `img_align_celeba/*.jpg` (178 x 218), its attributes and its partition where their lists lie beside it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from dcgan.core.files import InputError
+from dcgan.data.archives import FolderSource, printable, read_file
+from dcgan.data.labelled import BLOCK_IMAGES, Images, Indices, LabelledBlock, LabelledSet, Labels, Split
+from dcgan.data.preprocessing import Rule, decoded
+from dcgan.data.rejects import Rejects
+from dcgan.data.source import Encoded
+
+SPLIT_NAMES = {"train": "train", "test": "test", "val": "validation", "validation": "validation"}
+CELEBA_IMAGES = "img_align_celeba"
+CELEBA_SPLITS = ("train", "validation", "test")
+
+
+class FolderSplit:
+    """Image files: paths relative to a root, each with a label (-1: outside of the classes) or none with any."""
+
+    channels = 3
+
+    def __init__(self, name: str, root: Path, entries: list[tuple[str, str]], labels: Labels | None) -> None:
+        self.name, self.root, self.entries, self.labels = name, root, entries, labels
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def select(self, name: str, chosen: Indices) -> "FolderSplit":
+        """A split of the files of the given numbers."""
+        labels = None if self.labels is None else self.labels[chosen]
+        return FolderSplit(name, self.root, [self.entries[number] for number in chosen], labels)
+
+    def blocks(self, rule: Rule, rejects: Rejects) -> Iterator[LabelledBlock]:
+        """Decodes the files in their order."""
+        images, keys, labels = [], [], []
+        for number, (name, trouble) in enumerate(self.entries):
+            label = 0 if self.labels is None else int(self.labels[number])
+            image = self.load(name, trouble, label, rule, rejects)
+            if image is not None:
+                images.append(image)
+                keys.append(printable(name))
+                labels.append(label)
+            if images and (len(images) == BLOCK_IMAGES or number == len(self) - 1):
+                yield LabelledBlock(np.stack(images), keys, None if self.labels is None else np.array(labels, np.int64))
+                images, keys, labels = [], [], []
+
+    def load(self, name: str, trouble: str, label: int, rule: Rule, rejects: Rejects) -> Images | None:
+        """One image, or None if it was rejected."""
+        key = printable(name)
+        trouble = trouble or ("" if label >= 0 else "outside of the class folders")
+        item = Encoded(key, None, trouble) if trouble else read_file(self.root / name, key)
+        return decoded(item, rule, rejects)
+
+
+def open_folder(path: Path) -> LabelledSet:
+    """Class folders, with or without splits above them, or a folder of images without labels."""
+    entries = FolderSource(path).entries
+    tops = {first_part(name) for name, _ in entries if "/" in name}
+    if tops and tops <= set(SPLIT_NAMES):
+        groups = {SPLIT_NAMES[top]: [entry for entry in entries if first_part(entry[0]) == top] for top in sorted(tops)}
+        depth = 1
+    else:
+        groups, depth = {"train": entries}, 0
+    classes = sorted({class_of(name, depth) for name, _ in entries} - {""}, key=str.encode)
+    splits: list[Split] = [
+        FolderSplit(name, path, group, labels_of(group, classes, depth)) for name, group in groups.items()
+    ]
+    return LabelledSet(splits, [printable(name) for name in classes])
+
+
+def first_part(name: str) -> str:
+    """The folder at the top of a path."""
+    return PurePosixPath(name).parts[0]
+
+
+def class_of(name: str, depth: int) -> str:
+    """The class folder of a path below `depth` folders, or nothing."""
+    parts = PurePosixPath(name).parts
+    return parts[depth] if len(parts) > depth + 1 else ""
+
+
+def labels_of(entries: list[tuple[str, str]], classes: list[str], depth: int) -> Labels | None:
+    """The number of each file's class, -1 for those outside; None where no file lies in a class folder."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([numbers.get(class_of(name, depth), -1) for name, _ in entries], np.int64)
+    return labels if (labels >= 0).any() else None
+
+
+def open_celeba(path: Path) -> LabelledSet:
+    """Aligned CelebA: train, validation and test where list_eval_partition is there, else all as train.
+
+    A picture that the partition does not name cannot be used.
+    """
+    nested = (path / CELEBA_IMAGES / CELEBA_IMAGES, path / CELEBA_IMAGES)  # one archive in use has the folder twice
+    folder = next((folder for folder in nested if folder.is_dir()), path)
+    entries = [
+        entry for entry in FolderSource(folder).entries if entry[1] or entry[0].lower().endswith((".jpg", ".png"))
+    ]
+    if not entries:
+        raise InputError(f"{folder}: holds no .jpg or .png of CelebA")
+    attributes, partition = read_list(path, "list_attr_celeba"), read_list(path, "list_eval_partition")
+    if partition is None:
+        return LabelledSet([FolderSplit("train", folder, entries, None)], attributes=attributes)
+    part_of = dict(zip(partition["key"], partition.iloc[:, 1].astype(int), strict=True))
+    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in CELEBA_SPLITS}
+    for name, trouble in entries:
+        part = part_of.get(PurePosixPath(name).name, -1)
+        known = 0 <= part < len(CELEBA_SPLITS)
+        trouble = trouble or ("" if known else "not in list_eval_partition")
+        groups[CELEBA_SPLITS[part if known else 0]].append((name, trouble))
+    splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
+    return LabelledSet(splits, attributes=attributes)
+
+
+def read_list(path: Path, name: str) -> pd.DataFrame | None:
+    """One of CelebA's lists, as .txt (its own form) or .csv, with the file names in `key`; None where it is absent."""
+    for folder in (path, path.parent):
+        text, table = folder / f"{name}.txt", folder / f"{name}.csv"
+        try:
+            if table.is_file():
+                content = pd.read_csv(table)
+                return content.rename(columns={content.columns[0]: "key"})
+            if text.is_file():
+                return read_text_list(text)
+        except (OSError, ValueError, IndexError) as error:
+            raise InputError(f"{folder / name}: not a readable list of CelebA ({error})") from error
+    return None
+
+
+def read_text_list(path: Path) -> pd.DataFrame:
+    """A list with blanks between the columns; list_attr has a count and a line of names above."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = lines[1].split() if lines[0].strip().isdigit() else ["partition"]
+    rows = [line.split() for line in (lines[2:] if lines[0].strip().isdigit() else lines) if line.strip()]
+    table = pd.DataFrame(rows, columns=["key", *names])
+    return table.astype(dict.fromkeys(names, int))

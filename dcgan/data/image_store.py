@@ -1,0 +1,165 @@
+"""The image store: one HDF5 file a set or a shard, the only form of images that anything downstream reads.
+
+`images` uint8 (N, H, W, C), contiguous: the pixels lie in the file as one run of bytes, so that any number of
+processes can memory-map them at their offset, and a training run can copy them whole to a GPU.
+`keys`   (N,) UTF-8 strings that name the image in its source. `labels` (N,) int64, only where there are labels.
+Attributes say where the images came from. Order is the source's key order.
+"""
+
+import json
+import tempfile
+from array import array
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from dcgan.core.files import InputError, replace_when_done
+
+# Where the pixels begin: HDF5's first bytes take less than a page.
+PIXELS_OFFSET = 4096
+COPY_BLOCK_BYTES = 1 << 20
+KEYS_AT_ONCE = 1 << 16
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+class StoreWriter:
+    """Appends images of one shape; the store appears under its name only when the `with` block ends without error.
+
+    HDF5 must know the size of a contiguous dataset before the first byte, and a source does not say how many of its
+    values can be decoded. So pixels are written at once to where they will lie, and HDF5's own bytes are put before and
+    behind them at the end, out of a second file that has a hole in their place. Memory does not grow with the images.
+    """
+
+    def __init__(self, path: Path, image_shape: tuple[int, int, int], attributes: Mapping[str, Any]) -> None:
+        self.path, self.image_shape, self.attributes = Path(path), tuple(image_shape), dict(attributes)
+        self.count = 0
+        self.labels = array("q")
+        self._files: ExitStack | None = None
+
+    def __enter__(self) -> "StoreWriter":
+        with ExitStack() as files:
+            partial = files.enter_context(replace_when_done(self.path))
+            self._pixels = files.enter_context(partial.open("w+b"))
+            self._pixels.seek(PIXELS_OFFSET)
+            self._keys = files.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", dir=partial.parent))
+            self._files = files.pop_all()
+        return self
+
+    def append(self, images_uint8: Images, keys: Sequence[str], labels: Sequence[int] | Labels | None = None) -> None:
+        """Adds images: (n, H, W, C) uint8 with n keys and, if the store has labels, n labels."""
+        if images_uint8.dtype != np.uint8 or images_uint8.shape != (len(keys), *self.image_shape):
+            raise ValueError(f"expected uint8 {(len(keys), *self.image_shape)}, got {images_uint8.shape}")
+        if self._files is None:
+            raise ValueError("append() outside the with block")
+        self._pixels.write(np.ascontiguousarray(images_uint8).data)
+        self._keys.write(f"{json.dumps(list(keys))}\n")
+        self.count += len(keys)
+        if labels is not None:
+            self.labels.extend(int(label) for label in labels)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        assert self._files is not None
+        if kind is not None:
+            self._files.__exit__(kind, error, at)
+        else:
+            with self._files:
+                self._finish()
+
+    def _finish(self) -> None:
+        """Puts HDF5's bytes around the pixels."""
+        if self.labels and len(self.labels) != self.count:
+            raise ValueError(f"{len(self.labels)} labels for {self.count} images")
+        size = self.count * int(np.prod(self.image_shape))
+        with tempfile.NamedTemporaryFile(dir=self.path.parent) as frame:
+            offset = self._write_frame(Path(frame.name), size)
+            if offset != PIXELS_OFFSET:
+                # HDF5 places less than a page of pixels elsewhere.
+                self._pixels.seek(PIXELS_OFFSET)
+                pixels = self._pixels.read(size)
+                self._pixels.seek(offset)
+                self._pixels.write(pixels)
+            copy_range(frame, self._pixels, 0, offset)
+            copy_range(frame, self._pixels, offset + size, Path(frame.name).stat().st_size)
+        self._pixels.flush()
+
+    def _write_frame(self, path: Path, size: int) -> int:
+        """Writes a store with a hole in place of the pixels; returns their byte offset."""
+        alignment = {"alignment_threshold": min(max(size, 1), PIXELS_OFFSET), "alignment_interval": PIXELS_OFFSET}
+        with h5py.File(path, "w", libver="v110", **alignment) as file:
+            layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            layout.set_layout(h5py.h5d.CONTIGUOUS)
+            layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            layout.set_obj_track_times(False)  # no time of day: the same images make the same bytes
+            space = h5py.h5s.create_simple((self.count, *self.image_shape))
+            images = h5py.h5d.create(file.id, b"images", h5py.h5t.NATIVE_UINT8, space, dcpl=layout)
+            offset = int(images.get_offset() or PIXELS_OFFSET)
+            file.attrs.update(self.attributes)
+            if self.labels:
+                file.create_dataset("labels", data=np.array(self.labels, np.int64))
+            self._write_keys(file.create_dataset("keys", (self.count,), h5py.string_dtype()))
+        return offset
+
+    def _write_keys(self, dataset: h5py.Dataset) -> None:
+        """Moves the keys into the store, some at a time."""
+        self._keys.seek(0)
+        at, block = 0, []
+        for line in self._keys:
+            block += json.loads(line)
+            if len(block) >= KEYS_AT_ONCE or at + len(block) == self.count:
+                dataset[at : at + len(block)] = block
+                at, block = at + len(block), []
+
+
+def copy_range(source: IO[bytes], target: IO[bytes], begin: int, end: int) -> None:
+    """Copies bytes from one file to the same place in another."""
+    source.seek(begin)
+    target.seek(begin)
+    while begin < end and (block := source.read(min(COPY_BLOCK_BYTES, end - begin))):
+        target.write(block)
+        begin += len(block)
+
+
+class ImageStore:
+    """A store opened for reading. Opening reads the header only; pixels are memory-mapped.
+
+    Raises InputError where the file is missing, cut off, or no image store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        try:
+            with h5py.File(self.path, "r") as file:
+                dataset = file["images"]
+                self.shape = tuple(int(n) for n in dataset.shape)
+                self._offset = dataset.id.get_offset()
+                self.attributes: dict[str, Any] = dict(file.attrs)
+                self.labels: Labels | None = file["labels"][:] if "labels" in file else None
+        except (OSError, KeyError) as error:
+            raise InputError(f"{self.path}: not a readable image store ({error})") from error
+        if len(self.shape) != 4 or (self._offset is None and self.shape[0] > 0):
+            raise InputError(f"{self.path}: not an image store: images must be contiguous uint8 (N, H, W, C)")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @cached_property
+    def images(self) -> Images:
+        """All images: (N, H, W, C) uint8, read-only, paged in by the system as they are touched."""
+        if len(self) == 0:
+            return np.empty(self.shape, np.uint8)
+        return np.memmap(self.path, np.uint8, mode="r", offset=self._offset, shape=self.shape)
+
+    @cached_property
+    def keys(self) -> npt.NDArray[np.object_]:
+        """The names of the images in their source: (N,) str."""
+        with h5py.File(self.path, "r") as file:
+            return np.asarray(file["keys"].asstr()[:], dtype=object)

@@ -1,0 +1,89 @@
+"""Minibatches of an image store: which rows, in which order, and how they get to the device that trains on them.
+
+Inputs: images (N, H, W, C) uint8, a memory map of a store; labels (N,) int64 where a network is conditional.
+Outputs: batches (B, H, W, C) uint8 and (B,) int64 on the device. Their order follows from the seed and their number.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dcgan.core.distributed import ALONE, Group
+from dcgan.core.seeding import numpy_generator
+from dcgan.data.prefetch import Ahead
+
+Rows = npt.NDArray[np.int64]
+
+
+def split_rows(n: int, held_out: int, seed: int) -> tuple[Rows, Rows]:
+    """Rows to train on and rows never trained on, each ascending; the second are a random, seeded `held_out` of n.
+
+    Quality and memorization are measured against the second. Differs: the paper trains on all images.
+    """
+    order = numpy_generator(seed, "held out").permutation(n)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+class Batches:
+    """Minibatches of the given rows of a set, in a new, seeded order every epoch; a rest is left out.
+
+    images_uint8: (N, H, W, C) uint8, a memory map or an array; copied to a CUDA device once if it fits there. Else a
+    thread reads the next batch while one is trained on. A process of a group gets its part of each batch.
+    """
+
+    def __init__(
+        self,
+        images_uint8: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.int64] | None,
+        rows: Rows,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        group: Group = ALONE,
+    ) -> None:
+        if len(rows) < batch_size:
+            raise ValueError(f"{len(rows)} images are fewer than one batch of {batch_size}")
+        self.images, self.labels, self.rows = images_uint8, labels, rows
+        self.batch_size, self.seed, self.device = batch_size, seed, device
+        self.part = group.part(batch_size)
+        self.per_epoch = len(rows) // batch_size
+        self._order: tuple[int, Rows] | None = None
+        self._on_device = self._copy_to_device()
+        self._gathered = Ahead(self._gather)
+
+    def _copy_to_device(self) -> Tensor | None:
+        """All pixels on the GPU where half its free memory holds them; batches are then gathered there."""
+        if self.device.type != "cuda" or self.images.nbytes > torch.cuda.mem_get_info(self.device)[0] // 2:
+            return None
+        return torch.from_numpy(np.ascontiguousarray(self.images)).to(self.device)
+
+    def batch(self, number: int) -> tuple[Tensor, Tensor | None]:
+        """The number-th minibatch of the run: (B, H, W, C) uint8 and, where there are labels, (B,) int64."""
+        if self._on_device is None:
+            images, labels = self._gathered(number)
+            return to_device(images, self.device), None if labels is None else to_device(labels, self.device)
+        rows = self._rows(number)
+        labels = None if self.labels is None else to_device(torch.from_numpy(self.labels[rows]), self.device)
+        return self._on_device[to_device(torch.from_numpy(rows), self.device)], labels
+
+    def _gather(self, number: int) -> tuple[Tensor, Tensor | None]:
+        rows = self._rows(number)
+        labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
+        return pinned(torch.from_numpy(self.images[rows]), self.device), labels
+
+    def _rows(self, number: int) -> Rows:
+        epoch, index = divmod(number, self.per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            self._order = (epoch, numpy_generator(self.seed, "order", epoch).permutation(self.rows))
+        return self._order[1][index * self.batch_size : (index + 1) * self.batch_size][self.part]
+
+
+def pinned(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor where a CUDA device can fetch it by itself; itself for a CPU."""
+    return tensor.pin_memory() if device.type == "cuda" else tensor
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device, without waiting for the copy or for what the device is doing."""
+    return pinned(tensor, device).to(device, non_blocking=True)

@@ -1,0 +1,93 @@
+"""One pass over a source of encoded images: decoded, resized, cropped, and brought to 32 x 32 for de-duplication.
+
+Sections 4 and 4.1.1. In: a source (dcgan/data/archives.py). Out, in key order: blocks of images (n, S, S, 3) uint8, the
+same images at 32 x 32, and their keys. Memory does not grow with the number of images.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from dcgan.data.decoding import Scratch, Undecodable, decode
+from dcgan.data.rejects import Rejects
+from dcgan.data.resizing import FAST, Resampling, fit
+from dcgan.data.source import Encoded
+
+Images = npt.NDArray[np.uint8]
+CROP_SIDE = 32
+BLOCK_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an encoded image becomes a square of `size` pixels; a shorter side below `min_side` is rejected."""
+
+    size: int
+    resampling: Resampling
+    min_side: int
+
+    def apply(self, encoded: bytes, scratch: Scratch | None = None) -> Images:
+        """Encoded image -> (size, size, 3) uint8, which may lie in `scratch`; raises Undecodable."""
+        image = decode(encoded, self.resampling.enough_side(max(self.size, self.min_side)), scratch)
+        if min(image.shape[:2]) < self.min_side:
+            raise Undecodable(f"too small: {image.shape[1]} x {image.shape[0]}, {self.min_side} is the least")
+        return fit(image, self.size, self.resampling)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive images of a source: (n, S, S, 3) and (n, 32, 32, 3) uint8 with n keys."""
+
+    images_uint8: Images
+    crops_uint8: Images
+    keys: list[str]
+
+
+def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[Block]:
+    """Decodes items and yields them in blocks; what cannot be used goes to `rejects`."""
+    images = np.empty((BLOCK_IMAGES, rule.size, rule.size, 3), np.uint8)
+    keys: list[str] = []
+    scratch = Scratch()
+    for item in items:
+        image = decoded(item, rule, rejects, scratch)
+        if image is None:
+            continue
+        images[len(keys)] = image
+        keys.append(item.key)
+        if len(keys) == BLOCK_IMAGES:
+            yield Block(images, small_crops(images), keys)
+            keys = []
+    if keys:
+        yield Block(images[: len(keys)], small_crops(images[: len(keys)]), keys)
+
+
+def small_crops(images_uint8: Images) -> Images:
+    """images: (n, S, S, 3) -> (n, 32, 32, 3) uint8, halved by averaging as often as possible and then filtered.
+
+    Images one above the other are one tall image, and halving it never mixes two of them while S is even.
+    """
+    n, side = images_uint8.shape[:2]
+    while side % 2 == 0 and side >= 2 * CROP_SIDE:
+        side //= 2
+        tall = images_uint8.reshape(2 * n * side, 2 * side, 3)
+        images_uint8 = np.asarray(cv2.resize(tall, (side, n * side), interpolation=cv2.INTER_AREA), np.uint8)
+        images_uint8 = images_uint8.reshape(n, side, side, 3)
+    if side == CROP_SIDE:
+        return images_uint8
+    return np.stack([fit(image, CROP_SIDE, FAST) for image in images_uint8])
+
+
+def decoded(item: Encoded, rule: Rule, rejects: Rejects, scratch: Scratch | None = None) -> Images | None:
+    """The image of one item, which may lie in `scratch`; None for an item that cannot be used."""
+    try:
+        if item.content is None:
+            raise Undecodable(item.reason)
+        image = rule.apply(item.content, scratch)
+    except Undecodable as error:
+        rejects.reject(item.key, str(error))
+        return None
+    rejects.accept()
+    return image

@@ -1,0 +1,68 @@
+"""Items that cannot be used: each is counted and named, and only too many of them stop a run.
+
+`Rejects` keeps (key, reason) for a CSV and raises InputError as soon as their share of all items is certain to pass the
+allowed one. Of several shards none knows that share: `Rejects.joined` judges them together, so that whether a run goes
+on does not depend on how many there are.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from dcgan.core.files import InputError, write_csv
+
+
+class Rejects:
+    """Counts items and keeps the rejected ones.
+
+    `total` is the number of items there are (at most), `parameter` the name of the parameter that holds `max_share`.
+    """
+
+    def __init__(self, max_share: float, total: int, parameter: str) -> None:
+        self.max_share, self.total, self.parameter = max_share, total, parameter
+        self.seen = 0
+        self.rows: list[tuple[str, str]] = []
+
+    @classmethod
+    def joined(cls, tables: Iterable[Path], max_share: float, parameter: str) -> "Rejects":
+        """Those that the CSVs of several shards name; what the shards could use is still to be accepted."""
+        rows = pd.concat([pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables])
+        rejects = cls(max_share, len(rows), parameter)
+        rejects.rows = list(rows[["key", "reason"]].itertuples(index=False, name=None))
+        rejects.seen = len(rows)
+        return rejects
+
+    def accept(self, n: int = 1) -> None:
+        """Counts items that are used."""
+        self.seen += n
+
+    def reject(self, key: str, reason: str) -> None:
+        """Counts and names an item that is not; raises InputError once the limit is certain to be passed."""
+        self.seen += 1
+        self.rows.append((key, reason))
+        if len(self.rows) > self.max_share * max(self.total, self.seen):
+            raise InputError(self.describe(max(self.total, self.seen)))
+
+    def check(self) -> None:
+        """Raises InputError when the share among the items seen passes the limit; called once all are seen."""
+        if len(self.rows) > self.max_share * self.seen:
+            raise InputError(self.describe(self.seen))
+
+    def describe(self, total: int) -> str:
+        """One line for a person: how many, what share, what is allowed, the first one's reason."""
+        key, reason = self.rows[0]
+        share = len(self.rows) / total
+        return (
+            f"{len(self.rows):,} of {total:,} items ({share:.2%}) cannot be used, {self.parameter} allows "
+            f"{self.max_share:.2%}; the first: {key} ({reason})"
+        )
+
+    @contextmanager
+    def recorded(self, path: Path) -> Iterator["Rejects"]:
+        """Writes a CSV (key, reason) at the end, also where an error ends the block."""
+        try:
+            yield self
+        finally:
+            write_csv(path, pd.DataFrame(self.rows, columns=["key", "reason"]))

@@ -1,0 +1,131 @@
+"""SVHN's cropped digits (.mat) and MNIST (idx, gzipped or not); sections 5.2 and 8.1.
+
+SVHN: images (N, 32, 32, 3), where the label 10 means the digit 0; splits train, test and, where it is there, extra.
+MNIST: images (N, 28, 28, 1). Labels are the digits. Raises InputError where a file is missing or damaged.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import scipy.io
+from scipy.io.matlab import MatReadError
+
+from dcgan.core.files import InputError
+from dcgan.data.labelled import ArraySplit, LabelledSet, Split
+
+DIGITS = tuple("0123456789")
+SVHN_FILE = "{split}_32x32.mat"
+SVHN_SPLITS = ("train", "test", "extra")
+MNIST_NAMES = {"train": "train", "test": "t10k"}
+MNIST_FOLDERS = ("", "raw", "MNIST/raw")
+MNIST_SUFFIXES = ("-idx{dims}-ubyte.gz", "-idx{dims}-ubyte", ".idx{dims}-ubyte.gz", ".idx{dims}-ubyte")
+IDX_UBYTE = 0x08
+GZIP_START = b"\x1f\x8b"
+# What scipy raises for bytes that are no .mat file, whatever they are instead.
+UNREADABLE = (OSError, ValueError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError)
+
+
+def find_svhn(path: Path) -> dict[str, Path]:
+    """The .mat file of each split; raises InputError where train or test is missing."""
+    files = {split: path / SVHN_FILE.format(split=split) for split in SVHN_SPLITS}
+    for split in ("train", "test"):
+        if not files[split].is_file():
+            raise InputError(f"{files[split]}: missing; SVHN's cropped digits are train_32x32.mat and test_32x32.mat")
+    return {split: file for split, file in files.items() if file.is_file()}
+
+
+def inspect_mat(path: Path) -> None:
+    """Raises InputError where a file is no .mat with X and y; reads the names of the variables only."""
+    try:
+        names = {name for name, _, _ in scipy.io.whosmat(path)}
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not a readable .mat file ({' '.join(str(error).split())})") from error
+    missing = [name for name in ("X", "y") if name not in names]
+    if missing:
+        raise InputError(f"{path}: has no {' and no '.join(missing)}; found {', '.join(sorted(names)) or 'nothing'}")
+
+
+def open_svhn(path: Path) -> LabelledSet:
+    """Reads SVHN's splits."""
+    return LabelledSet([read_svhn_split(name, file) for name, file in find_svhn(path).items()], DIGITS)
+
+
+def read_svhn_split(name: str, path: Path) -> Split:
+    """X (32, 32, 3, N) and y (N, 1) of a .mat file."""
+    inspect_mat(path)
+    try:
+        content = scipy.io.loadmat(path, variable_names=["X", "y"])
+    except (*UNREADABLE, MemoryError) as error:
+        raise InputError(f"{path}: damaged ({' '.join(str(error).split())})") from error
+    images, labels = content["X"], content["y"].reshape(-1).astype(np.int64)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2:] != (3, len(labels)):
+        raise InputError(f"{path}: X is {images.dtype} {images.shape} for {len(labels)} labels")
+    return ArraySplit(name, images.transpose(3, 0, 1, 2), np.where(labels == 10, 0, labels), len(DIGITS))
+
+
+def find_mnist(path: Path) -> dict[str, tuple[Path, Path]]:
+    """The files of images and labels of each split; raises InputError where one is missing."""
+    found = {}
+    for split, name in MNIST_NAMES.items():
+        images, labels = find_idx(path, f"{name}-images", 3), find_idx(path, f"{name}-labels", 1)
+        if images is None or labels is None:
+            missing = f"{name}-images-idx3-ubyte" if images is None else f"{name}-labels-idx1-ubyte"
+            raise InputError(f"{path / missing}[.gz]: missing; MNIST is four such files")
+        found[split] = (images, labels)
+    return found
+
+
+def find_idx(path: Path, name: str, dims: int) -> Path | None:
+    """An idx file under any of the names it goes by."""
+    candidates = (
+        path / folder / f"{name}{suffix.format(dims=dims)}" for folder in MNIST_FOLDERS for suffix in MNIST_SUFFIXES
+    )
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def inspect_mnist(path: Path) -> None:
+    """Raises InputError where a file is missing or does not begin as an idx file does."""
+    for files in find_mnist(path).values():
+        for file, dims in zip(files, (3, 1), strict=True):
+            try:
+                with file.open("rb") as raw:
+                    zipped = raw.read(2) == GZIP_START
+                with gzip.open(file) if zipped else file.open("rb") as content:
+                    check_magic(file, content.read(4), dims)
+            except (OSError, EOFError, zlib.error) as error:
+                raise InputError(f"{file}: damaged ({error})") from error
+
+
+def check_magic(path: Path, start: bytes, dims: int) -> None:
+    """Raises InputError where the first bytes are not those of an idx file of unsigned bytes."""
+    if start[:4] != bytes([0, 0, IDX_UBYTE, dims]):
+        raise InputError(f"{path}: not an idx file of bytes with {dims} dimensions")
+
+
+def open_mnist(path: Path) -> LabelledSet:
+    """Reads MNIST's splits."""
+    splits: list[Split] = []
+    for name, (images_path, labels_path) in find_mnist(path).items():
+        images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
+        if len(images) != len(labels):
+            raise InputError(f"{images_path}: {len(images)} images, but {len(labels)} labels in {labels_path.name}")
+        splits.append(ArraySplit(name, images[..., None], labels.astype(np.int64), len(DIGITS)))
+    return LabelledSet(splits, DIGITS)
+
+
+def read_idx(path: Path, dims: int) -> npt.NDArray[np.uint8]:
+    """An idx file of unsigned bytes, gzipped or not."""
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if content[:2] == GZIP_START else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged ({error})") from error
+    start = 4 + 4 * dims
+    check_magic(path, content if len(content) >= start else b"", dims)
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", dims, 4))
+    if len(content) - start != np.prod(shape, dtype=np.int64):
+        raise InputError(f"{path}: {len(content) - start:,} bytes of pixels, its header says {shape}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,147 @@
+"""The autoencoder whose code layer tells near-duplicates apart (section 4.1.1).
+
+"3072-128-3072 de-noising dropout regularized RELU autoencoder on 32x32 downsampled center-crops." The code layer's
+activations, thresholded at zero, are the bits of a semantic hash.
+
+In:  images uint8 (N, 32, 32, 3). Out: 128 bits an image (dcgan/dedup/hash_codes.py); weights as safetensors.
+Unpublished and chosen here: Gaussian input noise, dropout on the code layer, a linear output layer with squared error,
+Adam, and, as a parameter, bringing every image to the same mean and contrast first.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.seeding import numpy_generator, torch_generator
+
+Images = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+Fetch = Callable[[Indices], Images]
+
+# An image's contrast is taken to be at least this (pixels in [0, 1]), so that an even wall is not blown up to noise.
+LEAST_CONTRAST = 0.02
+NORMALISED_CONTRAST = 0.25
+ENCODED_AT_ONCE = 512
+
+
+class Autoencoder(nn.Module):
+    """pixels -> code_size, ReLU, dropout -> pixels; noise is added to the input in training only."""
+
+    def __init__(self, image_shape: Sequence[int], code_size: int, normalise: bool) -> None:
+        super().__init__()
+        self.image_shape, self.code_size, self.normalise = tuple(image_shape), code_size, normalise
+        pixels = int(np.prod(self.image_shape))
+        self.encoder = nn.Linear(pixels, code_size)
+        self.decoder = nn.Linear(code_size, pixels)
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draws the weights: uniform with Glorot's bound; biases zero."""
+        for layer in (self.encoder, self.decoder):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    def input(self, images_uint8: Images | Tensor) -> Tensor:
+        """images_uint8: (N, H, W, C) uint8 -> (N, H*W*C) in the encoder's precision, around 0."""
+        pixels = torch.as_tensor(images_uint8, device=self.encoder.weight.device).flatten(1)
+        pixels = pixels.to(self.encoder.weight.dtype) / 255
+        if not self.normalise:
+            return pixels - 0.5
+        centred = pixels - pixels.mean(1, keepdim=True)
+        contrast = centred.square().mean(1, keepdim=True).sqrt().clamp(min=LEAST_CONTRAST)
+        return centred * (NORMALISED_CONTRAST / contrast)
+
+    def code(self, x: Tensor) -> Tensor:
+        """x: (N, H*W*C) -> (N, code_size), not below zero."""
+        return torch.relu(self.encoder(x))
+
+    def denoise(self, x: Tensor, noise: float, dropout: float, generator: torch.Generator) -> Tensor:
+        """x: (N, H*W*C) -> its reconstruction (N, H*W*C) after noise of that standard deviation was added to it."""
+        noisy = x + noise * torch.randn(x.shape, generator=generator, device=x.device)
+        code = self.code(noisy)
+        kept = torch.rand(code.shape, generator=generator, device=x.device) >= dropout
+        reconstruction: Tensor = self.decoder(code * kept / (1 - dropout))
+        return reconstruction
+
+    @torch.no_grad()
+    def encode(self, images_uint8: Images) -> Codes:
+        """images_uint8: (N, H, W, C) uint8 -> (N, code_size / 8) uint8, the first unit in the highest bit.
+
+        In double precision: sums of single precision depend on how many images are encoded at once, and a unit near
+        zero would then be on in one shard and off in another.
+        """
+        double = copy.deepcopy(self).double()
+        codes = [
+            np.packbits((double.code(double.input(block)) > 0).cpu().numpy(), axis=1)
+            for block in np.split(images_uint8, range(ENCODED_AT_ONCE, len(images_uint8), ENCODED_AT_ONCE))
+            if len(block)
+        ]
+        return np.concatenate(codes) if codes else np.empty((0, self.code_size // 8), np.uint8)
+
+    def save(self, path: Path) -> None:
+        """Writes weights and shape as safetensors; one metadata entry, because several come in no fixed order."""
+        shape = {"image_shape": self.image_shape, "code_size": self.code_size, "normalise": self.normalise}
+        weights = {name: tensor.float().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        with replace_when_done(path) as partial:
+            save_file(weights, partial, {"autoencoder": json.dumps(shape)})
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Autoencoder":
+        """Reads what `save` wrote; raises InputError for anything else."""
+        try:
+            with safe_open(path, "pt") as file:
+                shape = json.loads(file.metadata()["autoencoder"])
+                autoencoder = cls(shape["image_shape"], shape["code_size"], shape["normalise"])
+                autoencoder.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            raise InputError(f"{path}: not a readable autoencoder ({' '.join(str(error).split())})") from error
+        return autoencoder
+
+
+def passes(n_images: int, minibatches: int, batch_size: int) -> Iterator[int]:
+    """How many minibatches each pass over the images has, until there have been enough; the last may be cut short."""
+    in_a_pass = -(-n_images // batch_size)
+    for done in range(0, minibatches, in_a_pass):
+        yield min(in_a_pass, minibatches - done)
+
+
+class AutoencoderTraining:
+    """Trains an autoencoder with Adam on images that are fetched a batch at a time, so they may lie on a disk."""
+
+    def __init__(self, autoencoder: Autoencoder, noise: float, dropout: float, learning_rate: float, seed: int) -> None:
+        self.autoencoder, self.noise, self.dropout, self.seed = autoencoder, noise, dropout, seed
+        self.optimizer = torch.optim.Adam(autoencoder.parameters(), learning_rate)
+
+    def epoch(self, fetch: Fetch, indices: Indices, batch_size: int, number: int, minibatches: int) -> float:
+        """One pass over the images of the given numbers in a seeded order; returns the mean squared error.
+
+        Of a pass that has more minibatches than the given number, the first ones.
+        """
+        device = self.autoencoder.encoder.weight.device
+        order = numpy_generator(self.seed, "autoencoder", "order", number).permutation(indices)
+        order = order[: minibatches * batch_size]
+        generator = torch_generator(self.seed, "autoencoder", "noise", number, device=device)
+        total = torch.zeros((), device=device)
+        for start in range(0, len(order), batch_size):
+            x = self.autoencoder.input(fetch(order[start : start + batch_size]))
+            loss = (self.autoencoder.denoise(x, self.noise, self.dropout, generator) - x).square().mean()
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            total += loss.detach() * len(x)
+        return float(total) / len(order)
+
+    @torch.no_grad()
+    def error(self, images_uint8: Images) -> float:
+        """Mean squared error of the reconstructions of clean images."""
+        x = self.autoencoder.input(images_uint8)
+        return float((self.autoencoder.decoder(self.autoencoder.code(x)) - x).square().mean())

@@ -1,0 +1,83 @@
+"""Binary codes of images and the duplicates they tell (section 4.1.1).
+
+Codes: (N, B) uint8, B bytes an image (16 for the paper's 128 bits). Images with equal codes are duplicates of each
+other; the one that comes first in the order of the keys is kept. Equality is found by sorting, not by comparing pairs.
+With a radius above zero, codes that differ in a few bits are duplicates too: dcgan/dedup/hamming_search.py.
+
+Published: about 275,000 of 3,033,042 bedrooms removed; fewer than 1 in 100 of the pairs wrong, by eye.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from dcgan.core.files import InputError, replace_when_done
+
+Codes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+WORD_BYTES = 8
+
+
+class Duplicates(NamedTuple):
+    """For each image the image that is kept for it (itself, if it is kept) and in how many bits their codes differ."""
+
+    kept: Indices
+    distance: Indices
+
+    @property
+    def removed(self) -> Indices:
+        """Numbers of the images that are not kept, in order."""
+        return np.flatnonzero(self.kept != np.arange(len(self.kept)))
+
+    @property
+    def survivors(self) -> Indices:
+        """Numbers of the images that are kept, in order."""
+        return np.flatnonzero(self.kept == np.arange(len(self.kept)))
+
+
+def as_words(codes: Codes) -> list[Words]:
+    """codes: (N, B) uint8 -> columns (N,) uint64, eight bytes each, the last filled up with zeros."""
+    padding = -codes.shape[1] % WORD_BYTES
+    padded = np.pad(codes, ((0, 0), (0, padding))) if padding else np.ascontiguousarray(codes)
+    words = padded.view(np.uint64)
+    return [np.ascontiguousarray(words[:, column]) for column in range(words.shape[1])]
+
+
+def find_equal(codes: Codes) -> Duplicates:
+    """Groups equal codes; in each group the first image is kept."""
+    words = as_words(codes)
+    # A stable sort: among equal codes the first image comes first.
+    order = np.lexsort(words)
+    begins = np.zeros(len(codes), bool)
+    begins[:1] = True
+    for word in words:
+        in_order = word[order]
+        begins[1:] |= in_order[1:] != in_order[:-1]
+    firsts = order[begins]
+    group = np.cumsum(begins) - 1
+    kept = np.empty(len(codes), np.int64)
+    kept[order] = firsts[group]
+    return Duplicates(kept, np.zeros(len(codes), np.int64))
+
+
+def write_codes(path: Path, codes: Codes, keys: "npt.NDArray[np.object_]") -> None:
+    """Writes codes (N, B) uint8 and keys (N,) as HDF5."""
+    with replace_when_done(path) as partial, h5py.File(partial, "w", libver="v110") as file:
+        file.create_dataset("codes", data=codes)
+        file.create_dataset("keys", data=list(keys), dtype=h5py.string_dtype(), shape=(len(keys),))
+
+
+def read_codes(path: Path) -> Codes:
+    """Reads the codes (N, B) uint8; raises InputError where the file holds none."""
+    try:
+        with h5py.File(path, "r") as file:
+            codes: Codes = file["codes"][:]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a readable file of codes ({error})") from error
+    if codes.ndim != 2 or codes.dtype != np.uint8:
+        raise InputError(f"{path}: codes must be uint8 (N, B), found {codes.dtype} {codes.shape}")
+    return codes

@@ -1,0 +1,1 @@
+"""Section 6: the latent space, and what single feature maps stand for."""

@@ -1,0 +1,218 @@
+"""Judges: small classifiers, trained on real images with recorded truth, that box windows and read faces.
+
+Paper: none. Where the paper's authors looked (windows before and after, section 6.3.1; glasses, smile and pose,
+section 6.3.2), a judge counts. Its accuracy on real images that it was not trained on stands beside every such number.
+Inputs: images (N, H, W, 3) uint8 from a store, and targets from dcgan/internals/ground_truth.py.
+Outputs: `WindowJudge`: probability of a window at each position of a coarse grid, (N, G, G) float32 in [0, 1];
+`FaceJudge`: probabilities of binary attributes and the pose in degrees, one column each.
+Published number: none.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from scipy import ndimage
+from torch import Tensor, nn
+
+from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.pixels import Images
+from dcgan.core.progress import Progress
+from dcgan.internals.boxes import Box
+from dcgan.models.pixel_range import to_input
+
+PREDICTION_BATCH = 512
+TOP_SIDE = 4
+THRESHOLD = 0.5
+Floats = npt.NDArray[np.float32]
+
+
+class Judge(nn.Module, ABC):
+    """Strided 3x3 convolutions down to `side` x `side` positions, then a head; small enough for a CPU's seconds."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, image_size: int, width: int, side: int) -> None:
+        super().__init__()
+        self.image_size, self.width, self.side = image_size, width, side
+        self.maps = width
+        layers = [convolution(3, width, 2)]
+        while image_size // 2 ** len(layers) > side:
+            layers.append(convolution(self.maps, 2 * self.maps, 2))
+            self.maps *= 2
+        self.trunk = nn.Sequential(*layers, convolution(self.maps, self.maps, 1))
+
+    def initialize(self, generator: torch.Generator) -> Self:
+        """Draws all weights from the given generator (He's normal), so that a judge depends on nothing else."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments that make the same judge again."""
+        return {"image_size": self.image_size, "width": self.width}
+
+    @abstractmethod
+    def loss(self, x: Tensor, targets: Tensor) -> Tensor:
+        """x: (N, 3, H, W) float32 in [-1, 1] and the judge's targets -> a scalar to minimize."""
+
+    @torch.no_grad()
+    def predict(self, images_uint8: Images) -> Floats:
+        """images_uint8: (N, image_size, image_size, 3) -> the judge's answers, one row an image."""
+        self.train(False)
+        blocks = [images_uint8[i : i + PREDICTION_BATCH] for i in range(0, len(images_uint8), PREDICTION_BATCH)]
+        device = next(self.parameters()).device
+        answers = [self.answer(self(to_input(np.array(block), "tanh").to(device))) for block in blocks]
+        rows: Floats = torch.cat(answers).cpu().numpy()
+        return rows
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        """From the head's outputs to probabilities and degrees."""
+        return outputs.sigmoid()
+
+    def save(self, path: Path) -> None:
+        """Writes weights and settings as safetensors."""
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        with replace_when_done(path) as partial:
+            # One entry of metadata: several come in no fixed order.
+            save_file(tensors, partial, {"judge": json.dumps({"kind": self.kind, "settings": self.settings()})})
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Opens a judge's file; raises InputError where it is none, or another judge's."""
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                header = json.loads((file.metadata() or {}).get("judge", "{}"))
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
+        except (OSError, SafetensorError, ValueError) as error:
+            raise InputError(f"{path}: not a readable judge ({error})") from error
+        if header.get("kind") != cls.kind:
+            raise InputError(f"{path}: expected a judge of {cls.kind}, found {header.get('kind', 'none')}")
+        judge = cls(**header["settings"])
+        judge.load_state_dict(tensors)
+        return judge
+
+
+def convolution(maps_in: int, maps_out: int, stride: int) -> nn.Sequential:
+    """A 3x3 convolution with batch norm (PyTorch's: a judge wants running averages) and ReLU."""
+    layer = nn.Conv2d(maps_in, maps_out, 3, stride, padding=1, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(maps_out), nn.ReLU())
+
+
+class WindowJudge(Judge):
+    """Says for each of grid x grid positions whether it lies on a window: answers (N, grid, grid) in [0, 1]."""
+
+    kind = "windows"
+
+    def __init__(self, image_size: int, width: int, grid: int) -> None:
+        super().__init__(image_size, width, grid)
+        self.head = nn.Conv2d(self.maps, 1, 1)
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments that make the same judge again."""
+        return super().settings() | {"grid": self.side}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, 3, H, W) -> logits (N, grid, grid)."""
+        logits: Tensor = self.head(self.trunk(x)).squeeze(1)
+        return logits
+
+    def loss(self, x: Tensor, targets: Tensor) -> Tensor:
+        """targets: (N, grid, grid) float32, 1 on a window."""
+        return F.binary_cross_entropy_with_logits(self(x), targets)
+
+
+class FaceJudge(Judge):
+    """Reads a face: answers (N, len(attributes) + 1), probabilities of the attributes, then the pose in degrees."""
+
+    kind = "faces"
+
+    def __init__(self, image_size: int, width: int, attributes: list[str], pose_range: float) -> None:
+        super().__init__(image_size, width, TOP_SIDE)
+        self.attributes, self.pose_range = list(attributes), pose_range
+        self.head = nn.Linear(self.maps * TOP_SIDE * TOP_SIDE, len(attributes) + 1)
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments that make the same judge again."""
+        return super().settings() | {"attributes": self.attributes, "pose_range": self.pose_range}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, 3, H, W) -> (N, attributes + 1): logits, then the pose in units of `pose_range`."""
+        outputs: Tensor = self.head(self.trunk(x).flatten(1))
+        return outputs
+
+    def loss(self, x: Tensor, targets: Tensor) -> Tensor:
+        """targets: (N, len(attributes) + 1) float32, 0 or 1 each, then degrees."""
+        outputs = self(x)
+        pose_error = F.mse_loss(outputs[:, -1], targets[:, -1] / self.pose_range)
+        return F.binary_cross_entropy_with_logits(outputs[:, :-1], targets[:, :-1]) + pose_error
+
+    def answer(self, outputs: Tensor) -> Tensor:
+        """Probabilities, then degrees."""
+        return torch.cat([outputs[:, :-1].sigmoid(), outputs[:, -1:] * self.pose_range], dim=1)
+
+
+def train_judge(
+    judge: Judge,
+    images_uint8: Images,
+    targets: Floats,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    noise: float,
+    generator: torch.Generator,
+) -> None:
+    """Trains by Adam with a falling learning rate; pixel noise keeps a judge from leaning on what samples lack.
+
+    images_uint8: (N, H, W, 3); targets: one row an image; noise: standard deviation, pixels in [-1, 1].
+    """
+    x, y = to_input(images_uint8, "tanh"), torch.from_numpy(targets)
+    n_steps = epochs * (len(x) // batch_size)
+    optimizer = torch.optim.Adam(judge.parameters(), learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(n_steps, 1))
+    judge.train(True)
+    with Progress(n_steps, "judge", "steps") as progress:
+        for _ in range(epochs):
+            order = torch.randperm(len(x), generator=generator)
+            for rows in order[: len(x) // batch_size * batch_size].split(batch_size):
+                batch = x[rows] + noise * torch.randn(len(rows), *x.shape[1:], generator=generator)
+                loss = judge.loss(batch, y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                progress.update(loss=float(loss.detach()))
+
+
+def split(n: int, held_out: float, generator: np.random.Generator) -> tuple[npt.NDArray[np.int64], ...]:
+    """Numbers of the images to train on and of those held out, shuffled."""
+    order = generator.permutation(n)
+    n_held_out = round(n * held_out)
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+
+
+def boxes_of(probabilities: Floats, image_size: int) -> list[Box]:
+    """A box around each connected group of positions that the judge calls a window: (N, G, G) -> boxes in pixels."""
+    cell = image_size / probabilities.shape[1]
+    boxes = []
+    for number, said in enumerate(probabilities > THRESHOLD):
+        groups, _ = ndimage.label(said)
+        for rows, columns in ndimage.find_objects(groups):
+            height, width = (rows.stop - rows.start) * cell, (columns.stop - columns.start) * cell
+            boxes.append(Box(number, columns.start * cell, rows.start * cell, width, height))
+    return boxes
+
+
+def windowed(probabilities: Floats) -> npt.NDArray[np.bool_]:
+    """Which images have a window at any position: (N, G, G) -> (N,)."""
+    return np.asarray((probabilities > THRESHOLD).any(axis=(1, 2)))

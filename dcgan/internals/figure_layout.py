@@ -1,0 +1,107 @@
+"""What the figure stages share: images of given latents that depend on nothing else, and pictures made of pictures.
+
+Source: the paper draws samples with the statistics of the sampled batch. A batch of nearly equal latents (the 3x3
+panels of Figure 7) has no statistics of its own, so figures that compare images of single latents use estimated ones.
+Inputs: networks, latents (N, Z). Outputs: images (N, H, W, C) uint8; pictures (H, W, 3) uint8.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcgan.core.pixels import Images
+from dcgan.core.seeding import torch_generator
+from dcgan.models.batch_norm import Statistics, estimate_statistics
+from dcgan.models.networks import Discriminator, Generator
+from dcgan.models.pixel_range import to_input, to_uint8
+
+STATISTICS_BATCH = 128
+WHITE = 255
+INK = (60, 60, 60)
+
+
+def estimate_generator(generator: Generator, n_batches: int, random: torch.Generator) -> None:
+    """Fills a generator's batch-norm statistics from batches of 128 latents, as the code does for features."""
+    device = next(generator.parameters()).device
+    estimate_statistics(
+        generator, (generator.draw_latents(STATISTICS_BATCH, random).to(device) for _ in range(n_batches))
+    )
+
+
+def estimate_discriminator(discriminator: Discriminator, images_uint8: Images, n_batches: int) -> None:
+    """Fills a discriminator's batch-norm statistics from the first `n_batches` batches of 128 images."""
+    whole = images_uint8[: max(len(images_uint8) // STATISTICS_BATCH, 1) * STATISTICS_BATCH]
+    estimate_statistics(discriminator, batches(discriminator, whole[: n_batches * STATISTICS_BATCH]))
+
+
+def batches(discriminator: Discriminator, images_uint8: Images) -> Iterator[Tensor]:
+    """Batches of 128 stored images as the discriminator sees them."""
+    device = next(discriminator.parameters()).device
+    for start in range(0, len(images_uint8), STATISTICS_BATCH):
+        block = np.array(images_uint8[start : start + STATISTICS_BATCH])
+        yield to_input(block, discriminator.architecture.pixel_range).to(device)
+
+
+@torch.no_grad()
+def draw(generator: Generator, z: Tensor, statistics: Statistics) -> Images:
+    """z: (N, Z) -> (N, H, W, C) uint8; one batch with batch statistics, any number of batches with estimated ones."""
+    device = next(generator.parameters()).device
+    size = len(z) if statistics == "batch" else STATISTICS_BATCH
+    parts = [generator(part.to(device), statistics=statistics) for part in z.split(max(size, 1))]
+    return to_uint8(torch.cat(parts), generator.architecture.pixel_range)
+
+
+def looked_at(generator: Generator, n: int, n_batches: int, seed: int) -> tuple[Tensor, Images]:
+    """Samples that a judge or a person looks at, always the same: z (n, Z) and images (n, H, W, C) uint8.
+
+    It fills the generator's statistics and draws with these, so that an image depends on its own z alone.
+    """
+    estimate_generator(generator, n_batches, torch_generator(seed, "looked at", "statistics"))
+    z = generator.draw_latents(n, torch_generator(seed, "looked at", "samples"))
+    return z, draw(generator, z, "estimated")
+
+
+def resized(images_uint8: Images, size: int) -> Images:
+    """Images at another size, (N, size, size, C) uint8: what the autoencoder sees of images of any size."""
+    if images_uint8.shape[1:3] == (size, size):
+        return np.array(images_uint8)
+    method = cv2.INTER_AREA if size < images_uint8.shape[1] else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(image, (size, size), interpolation=method) for image in images_uint8]).astype(np.uint8)
+
+
+def beside(pictures: Sequence[Images], gap: int) -> Images:
+    """Pictures next to each other, (H, W, 3) uint8 each, tops aligned, white between and below."""
+    height = max(picture.shape[0] for picture in pictures)
+    parts = []
+    for picture in pictures:
+        below = height - picture.shape[0]
+        parts.append(np.pad(picture, ((0, below), (0, gap), (0, 0)), constant_values=WHITE))
+    return np.concatenate(parts, axis=1)[:, :-gap] if gap else np.concatenate(parts, axis=1)
+
+
+def above(pictures: Sequence[Images], gap: int) -> Images:
+    """Pictures under each other, left edges aligned, white between and to the right."""
+    turned = [picture.transpose(1, 0, 2) for picture in pictures]
+    return np.ascontiguousarray(beside(turned, gap).transpose(1, 0, 2))
+
+
+def sign(text: str, height: int, width: int) -> Images:
+    """A short text in the middle of a white picture: the + and = between the parts of a figure, or a row's name."""
+    canvas = np.full((height, width, 3), WHITE, np.uint8)
+    scale = 0.5 if len(text) > 1 else 0.9
+    (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    origin = ((width - text_width) // 2, (height + text_height) // 2)
+    cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, INK, 1, cv2.LINE_AA)
+    return canvas
+
+
+def title(text: str, picture: Images) -> Images:
+    """A picture with a line of text over it."""
+    height = 24
+    (text_width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    canvas = np.full((height, max(picture.shape[1], text_width + 8), 3), WHITE, np.uint8)
+    cv2.putText(canvas, text, (2, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
+    return above([canvas, picture], 0)

@@ -1,0 +1,62 @@
+"""A generator as an ONNX file, for programs that know neither PyTorch nor this project.
+
+Input of the graph: `z`, (N, latent_size) float32, and for a conditional network `labels`, (N,) int64; N is free.
+Output: `images`, (N, channels, size, size) float32 in the generator's pixel range: [-1, 1] after tanh, else [0, 1].
+With `batch` statistics, the paper's, an image depends on its N - 1 mates; with `estimated` ones it does not, but they
+have to have been estimated (dcgan/internals/figure_layout.py).
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dcgan.core.files import InputError, replace_when_done
+from dcgan.models.batch_norm import BatchNorm, Statistics
+from dcgan.models.networks import Generator
+
+EXAMPLES = 3  # an odd number of examples, so that no size of the network is taken for the size of a batch
+
+
+class WithStatistics(nn.Module):
+    """A generator whose batch-norm mode is settled, because a graph has only tensors for arguments."""
+
+    def __init__(self, generator: Generator, statistics: Statistics) -> None:
+        super().__init__()
+        self.generator, self.statistics = generator, statistics
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """z: (N, latent_size), labels: (N,) -> images: (N, channels, size, size)."""
+        return self.generator(z, labels, self.statistics)  # type: ignore[no-any-return]
+
+
+def export_generator(generator: Generator, path: Path, statistics: Statistics) -> None:
+    """Writes the graph; raises InputError where ONNX is not installed or statistics were never estimated."""
+    check_statistics(generator, statistics)
+    architecture = generator.architecture
+    names, examples = ["z"], [torch.zeros(EXAMPLES, architecture.latent_size)]
+    if architecture.classes:
+        names, examples = [*names, "labels"], [*examples, torch.arange(EXAMPLES)]
+    batch = torch.export.Dim("N", min=2)
+    try:
+        program = torch.onnx.export(
+            WithStatistics(generator, statistics).eval(),
+            tuple(examples),
+            input_names=names,
+            output_names=["images"],
+            dynamic_shapes=tuple({0: batch} for _ in names),
+            dynamo=True,
+            verbose=False,
+        )
+    except ImportError as error:
+        raise InputError(f"ONNX export: {error}; `pip install onnx onnxscript`") from error
+    assert program is not None
+    with replace_when_done(path) as partial:
+        program.save(partial)
+
+
+def check_statistics(generator: Generator, statistics: Statistics) -> None:
+    """Raises InputError where estimated statistics are wanted and there are none."""
+    norms = [module for module in generator.modules() if isinstance(module, BatchNorm)]
+    if statistics == "estimated" and any(norm.mean.isnan().any() for norm in norms):
+        raise InputError("the generator's batch-norm statistics were never estimated; export it with `batch`")

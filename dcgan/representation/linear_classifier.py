@@ -1,0 +1,170 @@
+"""Linear classifiers on feature tables: fitted for many draws and costs at once, judged on other rows.
+
+Section 5 of the paper. Inputs: rows of feature tables. Outputs: weights (models, classes, d + 1), predictions, error
+rates. Between `dcgan/representation/svm/solver.py`, which knows matrices only, and `dcgan/representation/protocol.py`,
+which knows what is drawn.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dcgan.core.files import InputError
+from dcgan.representation.features import FeatureTable, Rows
+from dcgan.representation.svm.formulations import (
+    Blocks,
+    GramSide,
+    RowSide,
+    gram_matrix,
+    gram_pays,
+    table_blocks,
+    tensor_blocks,
+    weights_of_rows,
+)
+from dcgan.representation.svm.problem import Columns
+from dcgan.representation.svm.solver import minimize
+
+FLOAT32_ROUNDING = 2.0**-24
+Errors = npt.NDArray[np.float64]
+Classes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some labelled rows of a feature table, in rising order, seen through some of its columns."""
+
+    table: FeatureTable
+    rows: Rows
+    columns: slice = field(default_factory=lambda: slice(None))
+
+    @property
+    def labels(self) -> Classes:
+        """Labels of the rows; raises InputError where the table has none."""
+        if self.table.labels is None:
+            raise InputError(f"{self.table.path}: the table has no labels")
+        return self.table.labels[self.rows]
+
+    @property
+    def width(self) -> int:
+        """The number of columns seen."""
+        return len(range(*self.columns.indices(self.table.shape[1])))
+
+    def part(self, places: Rows) -> "Split":
+        """Some of the rows, by their places in this split."""
+        return Split(self.table, self.rows[places], self.columns)
+
+    def through(self, columns: slice) -> "Split":
+        """The same rows seen through other columns."""
+        return Split(self.table, self.rows, columns)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Where and how exactly the L2-SVM is solved."""
+
+    tolerance: float  # certified relative gap of every column's objective
+    memory_bytes: int  # for rows or Gram matrices held at a time
+    device: torch.device
+
+    def number_type(self, blocks: Blocks, costs: Sequence[float]) -> Tensor:
+        """An empty tensor of the type to solve in: float32 as long as its rounding is of no account.
+
+        Products of rows u are rounded by about eps |u|^2. With w = sum b_i u_i at the optimum, b = 2 C y h, that moves
+        |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss C sum h^2.
+        """
+        _, x = next(blocks())
+        rounding = 2 * max(costs) * FLOAT32_ROUNDING * float(x.float().square().sum(1).max() + 1)
+        kind = torch.float32 if rounding <= self.tolerance else torch.float64
+        return torch.empty(0, dtype=kind, device=self.device)
+
+
+def whole(table: FeatureTable) -> Split:
+    """Every row of a table."""
+    return Split(table, np.arange(len(table)))
+
+
+def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solver: Solver) -> Iterator[Tensor]:
+    """For each draw the optimum of every cost and class: (costs, classes, d + 1) float32, the intercept last.
+
+    draws: places in the split. Draws that overlap enough share one Gram matrix of all rows that any of them takes.
+    """
+    union = np.unique(np.concatenate(draws))
+    saves = len(draws) > 1 and len(union) ** 2 <= sum(len(places) ** 2 for places in draws)
+    if not saves or 8 * len(union) ** 2 + split.table.row_bytes(split.columns) * len(union) > solver.memory_bytes:
+        for places in draws:
+            yield fit_rows(split.part(places), costs, solver)
+        return
+    pool = split.part(union)
+    x = torch.from_numpy(pool.table.read(pool.rows, pool.columns)).to(solver.device)
+    gram = gram_matrix(tensor_blocks(x), len(union), solver.number_type(tensor_blocks(x), costs))
+    for places in draws:
+        inside = torch.from_numpy(np.searchsorted(union, places)).to(solver.device)
+        side = GramSide(gram[inside][:, inside])
+        yield _fit(side, tensor_blocks(x[inside]), split.labels[places], costs, solver)
+
+
+def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Tensor:
+    """The optimum on all rows of a split for every cost and class: (costs, classes, d + 1) float32."""
+    n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
+    blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
+    like = solver.number_type(blocks, costs)
+    side: GramSide | RowSide
+    if gram_pays(n, d, columns, solver.memory_bytes):
+        side = GramSide(gram_matrix(blocks, n, like))
+    else:
+        side = RowSide(blocks, n, d, like)
+    return _fit(side, blocks, split.labels, costs, solver)
+
+
+def _fit(side: GramSide | RowSide, blocks: Blocks, labels: Classes, costs: Sequence[float], solver: Solver) -> Tensor:
+    like = side.zeros(0)
+    optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance)
+    # float64 goes on where rounding stopped float32, as it does at large costs on unscaled features.
+    if like.dtype == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
+        side, like = side.in_double(), like.double()
+        optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())
+    if float(optimum.gap.max()) > solver.tolerance:
+        worst = columns_of(labels, costs, like).costs[optimum.gap.argmax()]
+        warnings.warn(f"L2-SVM at C = {worst:g}: the gap is {optimum.gap.max():.2g} of the objective", stacklevel=3)
+    weights = optimum.weights
+    if isinstance(side, GramSide):
+        weights = weights_of_rows(blocks, weights)
+    return weights.float().view(len(costs), -1, weights.shape[1])
+
+
+def columns_of(labels: Classes, costs: Sequence[float], like: Tensor) -> Columns:
+    """One column for each cost and, within it, each class: +1 for rows of the class, -1 for all others."""
+    truth = torch.from_numpy(labels[None] == np.unique(labels)[:, None]).to(like.device)
+    signs = torch.where(truth, 1.0, -1.0).to(like).repeat(len(costs), 1)
+    return Columns(signs, torch.tensor(costs, dtype=torch.float64).repeat_interleave(len(truth)).to(like))
+
+
+def predict(split: Split, weights: Tensor) -> Classes:
+    """weights: (models, classes, d + 1) -> the place of the highest class score of each row: (models, n)."""
+    models, classes, _ = weights.shape
+    flat = weights.flatten(0, 1)
+    places = []
+    for _, x in table_blocks(split.table, split.rows, split.columns, 0, weights.device)():
+        scores = torch.addmm(flat[:, -1:], flat[:, :-1], x.to(flat).T)
+        places.append(scores.view(models, classes, -1).argmax(1).cpu().numpy())
+    return np.concatenate(places, axis=1)
+
+
+def error_rates(split: Split, weights: Tensor, classes: Classes) -> Errors:
+    """The share of wrong rows of each model: (models,). classes: the labels that were learned, rising."""
+    wrong: Errors = (classes[predict(split, weights)] != split.labels).mean(axis=1)
+    return wrong
+
+
+def confusion(split: Split, weights: Tensor, classes: Classes) -> npt.NDArray[np.int64]:
+    """Rows: truth, columns: predicted; counts over all models: (classes, classes)."""
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    truth = np.searchsorted(classes, split.labels)
+    for places in predict(split, weights):
+        np.add.at(counts, (truth, places), 1)
+    return counts

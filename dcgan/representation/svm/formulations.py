@@ -1,0 +1,257 @@
+"""The two ways to hold the rows of the L2-SVM of `dcgan/representation/svm/solver.py`, what each costs, and the choice
+between them.
+
+K columns (classes x costs), 30 to 150 products till the end, more for larger C, of fewer columns each time, u = (x, 1):
+
+    GramSide  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then 2 n^2 K
+              operations a product; memory 4 n^2 bytes. One matrix serves every cost and every class, and every draw
+              where draws overlap enough (`classifiers.fit_draws`).
+              Systems that are not solved after n / 100 products, as at large C, are solved by factorisation, n_S^3 / 3
+              operations for the n_S rows inside the margin (Chapelle, "Training a support vector machine in the
+              primal", 2007, solves all of them so, which is slower where C is small).
+    RowSide   w itself; rows come block by block from the file: 4 n d K operations a product; memory one block and
+              O((n + d) K). Nothing has to be computed beforehand.
+
+`gram_pays` counts both. At 50,000 x 28,672 the Gram matrix would be 10 GB, 7e13 operations before the first product,
+and then save almost nothing (2 n^2 against 4 n d), so the rows are streamed from the file in a few hundred MB.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from dcgan.representation.features import FeatureTable, Rows
+from dcgan.representation.svm.preconditioner import Basis, leading_directions, rank_of, sample_rows
+from dcgan.representation.svm.problem import Columns, Direction, Point
+
+PRODUCTS_EXPECTED = 100
+MAX_PRODUCTS = 400
+# A factorisation of a Gram matrix costs some products more, the more rows it has.
+LEAST_PATIENCE, ROWS_A_PRODUCT = 10, 100
+# Reading and widening the rows takes as long as products for so many columns.
+COLUMNS_OF_READING = 10
+# A block of float32 rows stays near the processor while it is multiplied twice, and holds enough rows to be worth it.
+BLOCK_BYTES, MAX_BLOCK_ROWS = 1 << 23, 1024
+# Rows that are held while all before them go by once more: where they come from a file, it is read so many times less.
+STRIP_BYTES = 1 << 28
+Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
+
+
+class GramSide:
+    """Weights as coefficients of the rows; gram: (n, n), the intercept's 1 already added to every entry."""
+
+    def __init__(self, gram: Tensor, basis: Basis | None = None) -> None:
+        self.gram = gram
+        self.patience = max(LEAST_PATIENCE, len(gram) // ROWS_A_PRODUCT)
+        self.basis = self._leading() if basis is None else basis
+
+    def _leading(self) -> Basis:
+        rank = rank_of(len(self.gram))
+        rows = sample_rows(len(self.gram), rank).to(self.gram.device)
+        coefficients = leading_directions(self.gram[rows][:, rows], rank)
+        vectors = self.gram.new_zeros(len(coefficients), len(self.gram))
+        vectors[:, rows] = coefficients
+        return Basis(vectors, (coefficients @ self.gram[rows]).T.contiguous())
+
+    def in_double(self) -> "GramSide":
+        """The same rows in float64."""
+        return GramSide(self.gram.double(), self.basis.double())
+
+    def zeros(self, k: int) -> Tensor:
+        """The start: (k, m)."""
+        return self.gram.new_zeros(k, len(self.gram))
+
+    def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+        """Margins (k, n) and gradient (k, m)."""
+        margins = weights @ self.gram
+        return margins, weights - columns.pull(margins)
+
+    def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
+        """Inner products, (k,)."""
+        return (a * b_margins).sum(1)
+
+    def project(self, vector: Tensor) -> Tensor:
+        """Inner products with the vectors of the basis: (k, r)."""
+        return vector @ self.basis.by_row
+
+    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared norm (k,) and, on the Gram side, margins (k, n)."""
+        margins = residual @ self.gram
+        return (residual * margins).sum(1), margins
+
+    def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+        """Hessian times direction, whose margins are renewed."""
+        # The product was made when the residual was measured; margins are linear.
+        direction.margins = torch.addcmul(direction.residual_margins, direction.share, direction.margins)
+        return torch.addcmul(direction.vector, curvature, direction.margins)
+
+    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
+        """By factorisation of the Gram matrix of the rows inside the margin, all named columns.
+
+        The Newton point is sum_S b_i u_i with (G_SS + I / 2 C) b = y_S.
+        """
+        for column in stuck.tolist():
+            cost, signs = columns.costs[column], columns.signs[column]
+            inside = (signs * point.margins[column] < 1).nonzero().squeeze(1)
+            matrix = self.gram[inside][:, inside].double()
+            matrix.diagonal().add_(1 / (2 * cost.double()))
+            factor = torch.linalg.cholesky(matrix)
+            solution = torch.cholesky_solve(signs[inside, None].double(), factor).squeeze(1)
+            weights = self.gram.new_zeros(len(self.gram))
+            weights[inside] = solution.to(self.gram)
+            step.weights[column] = weights - point.weights[column]
+        step.margins[stuck] = step.weights[stuck] @ self.gram
+        return stuck
+
+
+class RowSide:
+    """Weights as they are, the intercept last; `blocks()` yields (rows, x: (b, d)) over all n rows, anew each call."""
+
+    def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor, basis: Basis | None = None) -> None:
+        self.blocks, self.n, self.d, self.like = blocks, n, d, like
+        self.patience = MAX_PRODUCTS
+        self.basis = self._leading() if basis is None else basis
+
+    def _leading(self) -> Basis:
+        rank = rank_of(min(self.n, self.d + 1))
+        sample = self._rows(sample_rows(self.n, rank))
+        vectors = leading_directions(sample @ sample.T, rank) @ sample
+        by_row = self.like.new_empty(self.n, len(vectors))
+        for rows, x in self._widened():
+            by_row[rows] = torch.addmm(vectors[:, -1], x, vectors[:, :-1].T)
+        return Basis(vectors, by_row)
+
+    def _rows(self, chosen: Tensor) -> Tensor:
+        """The chosen rows, in rising order, with the intercept's 1: (s, d + 1)."""
+        found = self.like.new_ones(len(chosen), self.d + 1)
+        for rows, x in self.blocks():
+            inside = (chosen >= rows.start) & (chosen < rows.stop)
+            found[inside, :-1] = x[(chosen[inside] - rows.start).to(x.device)].to(self.like)
+        return found
+
+    def in_double(self) -> "RowSide":
+        """The same rows in float64."""
+        return RowSide(self.blocks, self.n, self.d, self.like.double(), self.basis.double())
+
+    def zeros(self, k: int) -> Tensor:
+        """The start: (k, m)."""
+        return self.like.new_zeros(k, self.d + 1)
+
+    def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+        """Margins (k, n) and gradient (k, m)."""
+        margins, pulled = self._sweep(weights, lambda rows, block: columns.pull(block, rows))
+        return margins, weights - pulled
+
+    def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
+        """Inner products, (k,)."""
+        return (a * b).sum(1)
+
+    def project(self, vector: Tensor) -> Tensor:
+        """Inner products with the vectors of the basis: (k, r)."""
+        return vector @ self.basis.vectors.T
+
+    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared norm (k,) and, on the Gram side, margins (k, n)."""
+        return residual.square().sum(1), residual.new_empty(len(residual), 0)
+
+    def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+        """Hessian times direction, whose margins are renewed."""
+        direction.margins, bent = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
+        return direction.vector + bent
+
+    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
+        """Leaves all steps as they are: the next Newton step goes on."""
+        return stuck[:0]
+
+    def _widened(self) -> Iterator[tuple[slice, Tensor]]:
+        """All blocks in the number type to solve in, each in the memory of the one before."""
+        space = self.like.new_empty(0, self.d)
+        for rows, x in self.blocks():
+            if x.dtype != space.dtype:
+                if len(space) < len(x):
+                    space = self.like.new_empty(len(x), self.d)
+                x = space[: len(x)].copy_(x)
+            yield rows, x
+
+    def _sweep(self, vector: Tensor, factors_of: Callable[[slice, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """In one pass over the rows: the vector's margins, and the sum of all rows times factors_of(rows, margins)."""
+        margins, total = self.like.new_empty(len(vector), self.n), self.zeros(len(vector))
+        for rows, x in self._widened():
+            margins[:, rows] = torch.addmm(vector[:, -1:], vector[:, :-1], x.T)
+            factors = factors_of(rows, margins[:, rows])
+            total[:, :-1].addmm_(factors, x)
+            total[:, -1] += factors.sum(1)
+        return margins, total
+
+
+def gram_pays(n: int, d: int, columns: int, memory_bytes: int) -> bool:
+    """Whether the Gram side takes fewer operations than the row side and fits into memory."""
+    gram = n * n * d + PRODUCTS_EXPECTED * 2 * n * n * columns
+    rows = PRODUCTS_EXPECTED * 4 * n * d * (columns + COLUMNS_OF_READING)
+    return gram < rows and 4 * n * n * 2 <= memory_bytes
+
+
+def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: int, device: torch.device) -> Blocks:
+    """The named rows of a table in blocks; kept in memory where they fit into it, else read anew at each call.
+
+    Blocks have the type of the table: rows stored as float16 take half the memory, and are widened block by block.
+    """
+    width = len(range(*columns.indices(table.shape[1])))
+    if table.row_bytes(columns) * len(rows) <= memory_bytes:
+        return tensor_blocks(torch.from_numpy(table.read(rows, columns)).to(device))
+
+    def read() -> Iterator[tuple[slice, Tensor]]:
+        for part in block_slices(len(rows), block_rows(width)):
+            yield part, torch.from_numpy(table.read(rows[part], columns)).to(device)
+
+    return read
+
+
+def tensor_blocks(x: Tensor) -> Blocks:
+    """Rows in memory, (n, d), in blocks."""
+    return lambda: ((part, x[part]) for part in block_slices(len(x), block_rows(x.shape[1])))
+
+
+def block_rows(width: int) -> int:
+    """Rows a block; few enough that the Gram matrix computes little of itself twice."""
+    return min(MAX_BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * width)))
+
+
+def block_slices(n: int, size: int) -> Iterator[slice]:
+    """0..n in steps of `size`."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def gram_matrix(blocks: Blocks, n: int, like: Tensor) -> Tensor:
+    """U U^T of the rows, (n, n) of the type of `like`, block by block; every pair of blocks is multiplied once."""
+    gram = like.new_empty(n, n)
+    for strip in _strips(blocks, like):
+        for others, other in blocks():
+            behind = [(rows, x) for rows, x in strip if rows.start >= others.start]
+            if not behind:
+                break
+            other = other.to(like)
+            for rows, x in behind:
+                product = x @ other.T + 1
+                gram[rows, others], gram[others, rows] = product, product.T
+    return gram
+
+
+def _strips(blocks: Blocks, like: Tensor) -> Iterator[list[tuple[slice, Tensor]]]:
+    """Neighbouring blocks of STRIP_BYTES together, in the type of `like`."""
+    strip, size = [], 0
+    for rows, x in blocks():
+        strip.append((rows, x.to(like)))
+        size += x.numel() * like.element_size()
+        if size >= STRIP_BYTES:
+            yield strip
+            strip, size = [], 0
+    if strip:
+        yield strip
+
+
+def weights_of_rows(blocks: Blocks, coefficients: Tensor) -> Tensor:
+    """Coefficients (k, n) of the rows -> weights (k, d + 1), the intercept last."""
+    weights = sum(coefficients[:, rows] @ x.to(coefficients) for rows, x in blocks())
+    return torch.cat([torch.as_tensor(weights), coefficients.sum(1, keepdim=True)], dim=1)

@@ -1,0 +1,345 @@
+"""Adversarial training: what a step changes, and that a run survives being stopped at any interval."""
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from dcgan.core.checkpoints import Checkpoints
+from dcgan.core.files import InputError
+from dcgan.core.seeding import torch_generator
+from dcgan.core.signals import Stopped
+from dcgan.data.minibatches import Batches, split_rows
+from dcgan.data.prefetch import Ahead
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.batch_norm import BatchNorm
+from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.collapse import Watch
+from dcgan.training.cuda_graph import Undo
+from dcgan.training.loop import Plan, TrainingRun
+from dcgan.training.snapshots import Keepsakes
+
+SMALLEST = replace(
+    ARCHITECTURES["demo32"],
+    name="smallest",
+    latent_size=8,
+    projection=(8, 4),
+    generator_layers=((4, 2), (4, 2), (3, 2)),
+    discriminator_layers=((4, 2), (4, 2), (8, 2)),
+)
+SETTINGS = Settings(8, 0.0002, 0.5, 0.999, 1e-5, "alternate", "float32", False, False, seed=7)
+WATCH = Watch("stop", 0.001, 3, 0.01)
+PLAN = Plan(4, 2, [1, 4], 60, 80, 3, 0.0, WATCH)
+CPU = torch.device("cpu")
+
+
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (41, 32, 32, 3), np.uint8)
+
+
+def make_run(
+    folder: Path, stop: Callable[[], bool] = lambda: False, plan: Plan = PLAN, **changes: object
+) -> TrainingRun:
+    settings = replace(SETTINGS, **changes)
+    training = AdversarialTraining(SMALLEST, settings, CPU)
+    batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, CPU)
+    state = Checkpoints(folder, "digest"), Keepsakes(folder, {})
+    return TrainingRun(training, batches, plan, *state, images()[:6], stop, lambda row: None)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    kept = (path for kind in ("samples", "frames", "kept") for path in (folder / kind).iterdir())
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in kept}
+
+
+def assert_same_end(first: TrainingRun, second: TrainingRun) -> None:
+    assert first.curves == second.curves and first.scores == second.scores
+    assert files(first.keepsakes.folder) == files(second.keepsakes.folder)
+    for name, tensor in first.training.state().items():  # bytes: statistics that were never estimated are NaN
+        assert tensor.numpy().tobytes() == second.training.state()[name].numpy().tobytes(), name
+
+
+def weights(training: AdversarialTraining) -> tuple[torch.Tensor, torch.Tensor]:
+    pair = (training.generator.convolutions[0].weight, training.discriminator.convolutions[0].weight)
+    return pair[0].detach().clone(), pair[1].detach().clone()
+
+
+def test_alternate_updates_one_network_a_minibatch_the_generator_first() -> None:
+    training = AdversarialTraining(SMALLEST, SETTINGS, CPU)
+    batch = torch.from_numpy(images()[:8])
+    start = weights(training)
+    assert set(training.step(batch, None)) == {"g_loss", "d_fake"}
+    first = weights(training)
+    assert not torch.equal(start[0], first[0]) and torch.equal(start[1], first[1])
+    assert set(training.step(batch, None)) == {"d_loss", "d_real"}
+    second = weights(training)
+    assert torch.equal(first[0], second[0]) and not torch.equal(first[1], second[1])
+
+
+def test_both_updates_both_networks_a_minibatch() -> None:
+    training = AdversarialTraining(SMALLEST, replace(SETTINGS, schedule="both"), CPU)
+    start = weights(training)
+    assert set(training.step(torch.from_numpy(images()[:8]), None)) == {"d_loss", "d_real", "g_loss", "d_fake"}
+    assert all(not torch.equal(before, after) for before, after in zip(start, weights(training), strict=True))
+
+
+def test_untrained_losses_are_those_of_a_coin() -> None:
+    """Weights of N(0, 0.02) give logits near 0: -log D(x) - log(1 - D(G(z))) = 2 log 2 and -log D(G(z)) = log 2."""
+    training = AdversarialTraining(SMALLEST, SETTINGS, CPU)
+    batch = torch.from_numpy(images()[:8])
+    z = training.latents(8, "g", 0)
+    assert float(training.update_discriminator(batch, None, z)["d_loss"]) == pytest.approx(2 * np.log(2), abs=0.1)
+    assert float(training.update_generator(None, z)["g_loss"]) == pytest.approx(np.log(2), abs=0.1)
+
+
+def test_an_epoch_shows_every_image_at_most_once_in_a_new_order() -> None:
+    data = np.arange(41, dtype=np.uint8).reshape(41, 1, 1, 1)
+    batches = Batches(data, None, np.arange(41), 8, 3, CPU)
+    assert batches.per_epoch == 5
+    epochs = [torch.cat([batches.batch(e * 5 + i)[0].flatten() for i in range(5)]).tolist() for e in range(2)]
+    assert all(len(set(epoch)) == 40 for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert epochs[1][:8] == Batches(data, None, np.arange(41), 8, 3, CPU).batch(5)[0].flatten().tolist()
+
+
+@pytest.mark.parametrize("schedule", ["alternate", "both"])
+def test_a_run_stopped_after_every_minibatch_ends_as_if_it_never_stopped(tmp_path: Path, schedule: str) -> None:
+    whole = make_run(tmp_path / "whole", schedule=schedule)
+    whole.complete("whole")
+    while True:
+        part = make_run(tmp_path / "parts", stop=lambda: True, schedule=schedule)
+        try:
+            part.complete("part")
+            break
+        except Stopped:
+            continue
+    assert_same_end(whole, part)
+    assert set(files(tmp_path / "whole")) == {
+        *(f"samples/epoch-{epoch:04d}.png" for epoch in (1, 4)),
+        *(f"frames/frame-{seen:010d}.png" for seen in (64, 120, 160)),
+        *(f"kept/{role}-{seen:010d}.safetensors" for seen in (80, 160) for role in ("generator", "discriminator")),
+    }
+    assert [row["images"] for row in whole.curves] == [24, 48, 72, 96, 120, 144, 160]
+    assert all(0 < row["spread"] < 127 for row in whole.curves)
+    assert whole.best == min(whole.scores, key=lambda score: score["sliced_wasserstein"])
+
+
+def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoints = Checkpoints(tmp_path, "digest")
+    checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+    assert Checkpoints(tmp_path, "another").load() is None
+    assert (tmp_path / "checkpoint.foreign").exists()
+    checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+    for damage in (lambda content: content[:-5], lambda content: content[:-3] + b"\x01" + content[-2:]):
+        checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+        tensors, progress = checkpoints.load() or ({}, {})
+        assert torch.equal(tensors["a"], torch.ones(3)) and progress == {"minibatches": 1}
+        checkpoints.path.write_bytes(damage(checkpoints.path.read_bytes()))
+        assert checkpoints.load() is None
+        (tmp_path / "checkpoint.corrupt").unlink()
+        assert "starting anew" in capsys.readouterr().err
+
+
+def test_a_run_that_is_killed_while_it_tidies_up_starts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beside a checkpoint belongs to it: the checkpoint goes first."""
+    checkpoints = Checkpoints(tmp_path / "run", "digest")
+    checkpoints.save({"a": torch.ones(3)}, {"minibatches": 1})
+    for name in ("frames", "kept", "samples"):
+        (tmp_path / "run" / name).mkdir()
+
+    def killed(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dcgan.core.checkpoints.shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.clear()
+    assert checkpoints.load() is None
+
+
+def test_weight_decay_shrinks_every_parameter() -> None:
+    """Gains and biases too, as in the published code: all begin at a half, and no loss pulls at them."""
+    training = AdversarialTraining(ARCHITECTURES["demo_mnist28"], replace(SETTINGS, weight_decay=0.1), CPU)
+    for network, optimizer in (
+        (training.generator, training.g_optimizer),
+        (training.discriminator, training.d_optimizer),
+    ):
+        for parameter in network.parameters():
+            parameter.data.fill_(0.5)
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        assert [name for name, parameter in network.named_parameters() if not (parameter < 0.5).all()] == []
+
+
+def spoil(run: TrainingRun, after_rows: int) -> None:
+    """Makes the discriminator's weights NaN once the run has so many rows."""
+
+    def break_weights(_: dict[str, float]) -> None:
+        if len(run.curves) == after_rows:
+            with torch.no_grad():
+                run.training.discriminator.convolutions[0].weight.fill_(torch.nan)
+
+    run.on_row = break_weights
+
+
+def test_a_diverging_run_stops_and_its_last_good_checkpoint_stays(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    spoil(run, after_rows=3)
+    with pytest.raises(InputError, match=r"after 96 images training diverged: .*newest good checkpoint: .*checkpoint"):
+        run.complete("diverging")
+    tensors, progress = run.checkpoints.load() or ({}, {})
+    assert progress["minibatches"] == 8, "the last one before the weights broke"
+    assert all(t.isfinite().all() for name, t in tensors.items() if not name.endswith((".mean", ".variance")))
+
+
+def test_a_diverging_run_goes_on_where_it_shall(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path, plan=replace(PLAN, watch=replace(WATCH, action="continue")))
+    spoil(run, after_rows=3)
+    run.complete("diverging")
+    assert run.training.minibatches == run.total and run.summary()["g_loss"] is None
+    assert capsys.readouterr().err.count("warning: after 96 images training diverged") == 1
+    assert run.best is not None and run.best["images"] == 80, "weights kept before the end of the game"
+
+
+def test_a_checkpoint_from_before_a_collapse_outlives_those_after_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with pytest.raises(InputError, match="collapsed"):
+        collapsing = make_run(tmp_path, plan=replace(PLAN, checkpoint_seconds=0.0))
+        collapsing.on_row = lambda row: row.update(spread=0.0) if row["images"] >= 72 else None
+        collapsing.complete("collapsing")
+    assert run.checkpoints.newest_good() == run.checkpoints.path
+    going_on = make_run(tmp_path / "on", plan=replace(PLAN, watch=replace(WATCH, action="continue")))
+    going_on.on_row = lambda row: row.update(spread=0.0) if row["images"] >= 72 else None
+    going_on.complete("going on")
+    kept = Checkpoints(tmp_path / "on", "digest").newest_good()
+    assert kept is not None and kept.name == "before_trouble.safetensors"
+    going_on.checkpoints.clear()
+    assert [path.name for path in (tmp_path / "on").iterdir()] == [kept.name]
+
+
+def test_a_full_disk_is_said_plainly_and_the_last_checkpoint_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: object, path: Path, *__: object) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = make_run(tmp_path)
+    run.on_row = lambda row: monkeypatch.setattr("dcgan.core.checkpoints.save_file", no_room)
+    with pytest.raises(InputError, match=r"cannot be written .*No space left on device.*last checkpoint is whole"):
+        run.complete("full")
+    monkeypatch.undo()
+    tensors, progress = run.checkpoints.load() or ({}, {})
+    assert progress["minibatches"] == 2 and tensors
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors"}, "no half file is left"
+    resumed, whole = make_run(tmp_path), make_run(tmp_path / "whole")
+    resumed.complete("with room again")
+    whole.complete("whole")
+    assert_same_end(whole, resumed)
+
+
+def test_the_learning_rate_falls_at_the_end_of_epochs_as_in_the_published_code() -> None:
+    assert [PLAN.learning_rate_share(epoch) for epoch in range(4)] == [1, 1, 1, 0.5]
+    published = replace(PLAN, epochs=200, decay_epochs=100)
+    assert [published.learning_rate_share(epoch) for epoch in (0, 100, 101, 199)] == [1, 1, 0.99, 0.01]
+    assert replace(PLAN, decay_epochs=0).learning_rate_share(3) == 1
+
+
+def test_a_run_trains_at_the_falling_rate(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    rates: list[float] = []
+    run.stop_requested = lambda: rates.append(run.training.g_optimizer.param_groups[0]["lr"]) or False  # type: ignore[func-returns-value]
+    run.complete("falling")
+    assert rates == [0.0002] * 15 + [0.0001] * 4
+
+
+def test_what_a_graphs_warm_up_does_is_undone() -> None:
+    """Recording a CUDA graph trains some rounds first; weights and Adam's moments have to be as before."""
+    training, untouched = (AdversarialTraining(SMALLEST, SETTINGS, CPU) for _ in range(2))
+    batch, before = torch.from_numpy(images()[:8]), Undo(training.state())
+    for number in range(3):
+        training.update_discriminator(batch, None, training.latents(8, "d", number))
+        training.update_generator(None, training.latents(8, "g", number))
+    before.restore(training.state())
+    for start in (training, untouched):
+        for _ in range(4):
+            start.step(batch, None)
+    for name, tensor in untouched.state().items():
+        assert tensor.numpy().tobytes() == training.state()[name].numpy().tobytes(), name
+
+
+def test_bfloat16_computes_in_less_digits_and_keeps_weights_in_full() -> None:
+    batch = torch.from_numpy(images()[:8])
+    full, half = (AdversarialTraining(SMALLEST, replace(SETTINGS, precision=p), CPU) for p in ("float32", "bfloat16"))
+    for _ in range(4):
+        figures = {id(training): training.step(batch, None) for training in (full, half)}
+    for name, value in figures[id(full)].items():
+        assert float(figures[id(half)][name]) == pytest.approx(float(value), rel=0.05)
+    assert {parameter.dtype for parameter in half.generator.parameters()} == {torch.float32}
+    assert weights(full)[0].sub(weights(half)[0]).abs().max() > 0
+
+
+def test_bfloat16_leaves_the_statistics_of_batch_norm_in_full() -> None:
+    """Values near 100 that differ by 1: a mean in eight bits would be off by up to half of that."""
+    norm = BatchNorm(4, affine=True, epsilon=1e-8)
+    with torch.autocast("cpu", torch.bfloat16):
+        x = (torch.randn(64, 4, 8, 8, generator=torch_generator(1, "x")) + 100).bfloat16()
+        y = norm(x, "batch").double()
+    wide = x.double()
+    exact = (wide - wide.mean((0, 2, 3), keepdim=True)) / wide.std((0, 2, 3), correction=0, keepdim=True)
+    assert (y - exact).abs().max() < 0.01 * exact.abs().max()
+    assert {tensor.dtype for tensor in (norm.gain, norm.mean, norm.variance)} == {torch.float32}
+
+
+def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -> None:
+    made: list[int] = []
+
+    def make(number: int) -> int:
+        if number == 2:
+            raise OSError("the disk is gone")
+        made.append(number)
+        return number * 10
+
+    ahead = Ahead(make)
+    assert [ahead(0), ahead(1), ahead(5)] == [0, 10, 50]
+    assert set(made) >= {0, 1, 5}
+    assert ahead(1) == 10
+    with pytest.raises(OSError, match="the disk is gone"):
+        ahead(2)
+
+
+def test_what_a_kill_left_half_written_is_no_output(tmp_path: Path) -> None:
+    keepsakes = Keepsakes(tmp_path / "state", {})
+    for name in ("epoch-0001.png", ".epoch-0002.png.99.partial"):
+        (tmp_path / "state/samples").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "state/samples" / name).write_bytes(b"some")
+    keepsakes.deliver("samples", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["epoch-0001.png"]
+    Checkpoints(tmp_path / "state", "digest").load()
+    assert [path.name for path in (tmp_path / "state/samples").iterdir()] == ["epoch-0001.png"]
+
+
+def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
+    row = ARCHITECTURES["demo_mnist28"]
+    data = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), np.uint8)
+    batches = Batches(data, np.arange(20) % 10, np.arange(20), 10, 0, CPU)
+    training = AdversarialTraining(row, replace(SETTINGS, batch_size=10), CPU)
+    state = Checkpoints(tmp_path, "d"), Keepsakes(tmp_path, {})
+    plan = replace(PLAN, epochs=1, decay_epochs=0)
+    run = TrainingRun(training, batches, plan, *state, data[:6], lambda: False, lambda row: None)
+    run.complete("digits")
+    assert cv2.imread(str(tmp_path / "samples/epoch-0001.png")).shape == (2 * (8 * 30 + 2), 2 * (8 * 30 + 2), 3)
+    assert run.summary()["images_seen"] == 20
+
+
+def test_held_out_rows_are_never_shown() -> None:
+    rows, held_out = split_rows(41, 9, seed=3)
+    assert sorted([*rows, *held_out]) == list(range(41)) and len(held_out) == 9
+    data = np.arange(41, dtype=np.uint8).reshape(41, 1, 1, 1)
+    batches = Batches(data, None, rows, 8, 3, CPU)
+    shown = {int(pixel) for number in range(12) for pixel in batches.batch(number)[0].flatten()}
+    assert shown == set(rows.tolist())

@@ -1,0 +1,105 @@
+"""Forgetting windows: boxes to positions, the maps that are found, and that exactly those are dropped."""
+
+import numpy as np
+import pytest
+import torch
+
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.internals.boxes import Box, positions_inside
+from dcgan.internals.figure_layout import estimate_generator
+from dcgan.internals.window_removal import change, fit_maps, images_without, layer_number, without_maps
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Generator
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    network = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(5, "network"))
+    estimate_generator(network, 2, torch_generator(5, "statistics"))
+    return network
+
+
+def test_a_position_is_inside_when_its_centre_is() -> None:
+    inside = positions_inside([Box(1, x=8, y=0, width=12, height=8)], 2, 32, 4)
+    assert not inside[0].any()
+    # Centres lie at 4, 12, 20, 28: columns 12 (of 8 to 20) and row 4 (of 0 to 8).
+    assert np.argwhere(inside[1]).tolist() == [[0, 1]]
+
+
+def test_boxes_of_an_image_add_up() -> None:
+    boxes = [Box(0, 0, 0, 16, 16), Box(0, 16, 16, 16, 16)]
+    assert positions_inside(boxes, 1, 32, 2)[0].tolist() == [[True, False], [False, True]]
+
+
+def test_positions_of_an_image_at_its_own_size_are_its_pixels() -> None:
+    inside = positions_inside([Box(0, 3, 4, 5, 6)], 1, 32, 32)[0]
+    assert inside.sum() == 30
+    assert inside[4:10, 3:8].all()
+
+
+def test_the_maps_that_fire_on_windows_are_found() -> None:
+    random = numpy_generator(1, "maps")
+    inside = np.zeros((40, 8, 8), np.bool_)
+    inside[:, 2:4, 3:6] = True
+    activations = random.normal(1, 0.3, (40, 6, 8, 8))
+    activations[:, 1][inside] += 2  # on windows
+    activations[:, 4][inside] -= 1  # everywhere but on windows
+    fitted = fit_maps(torch.from_numpy(activations), inside, 1.0, random)
+    assert fitted.n_inside == 40 * 6
+    assert fitted.weights.argmax() == 1 and fitted.weights.argmin() == 4
+    assert 1 in fitted.positive and 4 not in fitted.positive
+    assert fitted.accuracy is not None and fitted.accuracy > 0.85
+
+
+def test_random_positions_come_from_images_with_a_box_only() -> None:
+    """An image without a box differs in every map; if it were drawn from, the maps would tell it apart."""
+    random = numpy_generator(2, "maps")
+    inside = np.zeros((20, 4, 4), np.bool_)
+    inside[:10, 0, 0] = True
+    activations = torch.from_numpy(random.normal(0, 1, (20, 3, 4, 4)))
+    activations[10:] = 1e9
+    fitted = fit_maps(activations, inside, 1.0, random)
+    assert np.abs(fitted.weights).max() > 1e-6
+
+
+def test_without_boxes_nothing_is_found() -> None:
+    fitted = fit_maps(torch.ones(3, 5, 4, 4), np.zeros((3, 4, 4), np.bool_), 1.0, numpy_generator(0, "none"))
+    assert fitted.n_inside == 0 and len(fitted.positive) == 0 and fitted.accuracy is None
+
+
+def test_exactly_the_named_maps_become_zero() -> None:
+    activations = torch.rand(2, 5, 3, 3) + 1
+    dropped = without_maps(activations, np.array([1, 4]))
+    assert (dropped[:, [1, 4]] == 0).all()
+    assert torch.equal(dropped[:, [0, 2, 3]], activations[:, [0, 2, 3]])
+
+
+@pytest.mark.parametrize("layer", [-2, -3])
+def test_dropping_no_map_changes_nothing(generator: Generator, layer: int) -> None:
+    z = generator.draw_latents(4, torch_generator(1, "z"))
+    with torch.no_grad():
+        expected = generator(z, statistics="estimated")
+    assert torch.equal(images_without(generator, z, layer, np.array([], np.int64), "estimated"), expected)
+
+
+def test_dropping_all_maps_of_the_last_hidden_layer_leaves_grey(generator: Generator) -> None:
+    z = generator.draw_latents(4, torch_generator(1, "z"))
+    images = images_without(generator, z, -2, np.arange(32), "estimated")
+    assert torch.equal(images, torch.zeros_like(images))
+
+
+def test_only_hidden_layers_can_lose_maps(generator: Generator) -> None:
+    assert [layer_number(generator, layer) for layer in (-3, -2)] == [0, 1]
+    for layer in (-1, -4, 2):
+        with pytest.raises(ValueError, match="no hidden convolution layer"):
+            layer_number(generator, layer)
+
+
+def test_change_is_a_share_of_the_pixel_range() -> None:
+    before = np.zeros((1, 2, 2, 3), np.uint8)
+    after = before.copy()
+    after[0, 0, 0] = 255
+    after[0, 1, 1] = 51
+    inside = np.array([[[True, False], [False, False]]])
+    assert change(before, after, inside) == pytest.approx((1.0, 0.2 / 3))
+    assert change(before, before, np.zeros_like(inside)) == (0.0, 0.0)

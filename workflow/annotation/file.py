@@ -1,0 +1,145 @@
+"""What a person said about a generator's samples: boxes around windows, and which samples show a concept.
+
+Paper: sections 6.3.1 (52 boxes on 150 samples) and 6.3.2 (three or four samples a concept, chosen by eye).
+Input and output: one JSON file a generator under data/annotations/, which `make annotate` writes. It is work by hand,
+so it is kept in git; the stages that draw Figures 6 to 8 depend on it: `dvc.lock` has its digest and both engines run
+just these again when it has changed. `{}` means that nobody has looked yet. Inside: the seed that the samples' z follow
+from, so that they can be drawn again, and the digest of the generator, so that boxes never meet another one's samples.
+"""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from dcgan.core.files import InputError, read_json, write_json
+from dcgan.internals.boxes import Box
+from workflow.params.types import Count, CountOrZero, ImageSize, Section
+
+SUFFIX = ".json"
+MAX_BOXES = 10_000
+ROUNDING = 1e-6  # of a sum of two numbers that a browser rounded
+Concept = Annotated[str, Field(min_length=1, max_length=200)]
+Place = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Drawing(Section):
+    """Where samples come from: `dcgan.internals.figure_layout.looked_at` draws the same ones again."""
+
+    seed: CountOrZero
+    samples: Count
+    statistics_batches: Count
+
+
+class SampleBox(Section):
+    """A box on one sample, in pixels of it."""
+
+    image: CountOrZero
+    x: Place
+    y: Place
+    width: Length
+    height: Length
+
+
+class Annotations(Section):
+    """All that was said about one generator's samples."""
+
+    generator: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    image_size: ImageSize
+    drawing: Drawing
+    boxes: Annotated[list[SampleBox], Field(max_length=MAX_BOXES)]
+    concepts: dict[Concept, list[CountOrZero]]
+
+    @model_validator(mode="after")
+    def check(self) -> Self:
+        """Raises ValueError where something is said about a sample, or a place on one, that there is not."""
+        size, n = self.image_size, self.drawing.samples
+        for box in self.boxes:
+            if box.image >= n or max(box.x + box.width, box.y + box.height) > size + ROUNDING:
+                raise ValueError(f"{box} does not lie on one of {n} samples of {size} x {size} pixels")
+        for concept, numbers in self.concepts.items():
+            if len(set(numbers)) < len(numbers) or max(numbers, default=0) >= n:
+                raise ValueError(f"{concept}: {numbers} are not different numbers of {n} samples")
+        return self
+
+    def boxes_in_pixels(self) -> list[Box]:
+        """The boxes as the library has them."""
+        return [Box(box.image, box.x, box.y, box.width, box.height) for box in self.boxes]
+
+    def changed(self, **parts: Any) -> "Annotations":
+        """The same with some parts replaced, checked again; raises InputError where they do not fit."""
+        return checked({**self.model_dump(), **parts}, "annotations")
+
+    def save(self, path: Path) -> None:
+        """Writes the file, whole or not at all."""
+        write_json(path, self.model_dump())
+
+
+class OtherGenerator(InputError):
+    """Annotations that were made on the samples of another generator."""
+
+
+def checked(content: Mapping[str, Any], where: object) -> Annotations:
+    """Annotations of what a file or a browser gave; raises InputError with one line for the first thing wrong."""
+    try:
+        return Annotations.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        raise InputError(f"{where}: {key + ': ' if key else ''}{problem['msg']}") from error
+
+
+def by_hand(judge: str | Path) -> bool:
+    """Whether what a figure rests on is a person's annotations, not a judge's file."""
+    return Path(judge).suffix == SUFFIX
+
+
+def empty_annotations(generator: Path, image_size: int, drawing: Drawing) -> Annotations:
+    """Nothing said yet about these samples of a generator's file."""
+    return Annotations(generator=file_digest(generator), image_size=image_size, drawing=drawing, boxes=[], concepts={})
+
+
+def read_annotations(path: Path, nothing: Annotations) -> Annotations:
+    """What was said about the samples that `nothing` says nothing about yet: itself where nobody has looked.
+
+    Raises InputError where the file is none, OtherGenerator where it speaks of another generator's samples.
+    """
+    content = read_json(path) if path.exists() else {}
+    if not content:
+        return nothing
+    found = checked(content, path)
+    if (found.generator, found.image_size) != (nothing.generator, nothing.image_size):
+        raise OtherGenerator(f"{path}: was annotated on samples of another generator")
+    return found
+
+
+def annotations_that_fit(path: Path, generator: Path, image_size: int, drawing: Drawing) -> Annotations:
+    """The same for a stage: what was said of another generator's samples counts as nothing said, and the log says so.
+
+    So a generator that was trained again does not stop the pipeline; its figures say that they want a person.
+    """
+    nothing = empty_annotations(generator, image_size, drawing)
+    try:
+        return read_annotations(path, nothing)
+    except OtherGenerator as error:
+        print(f"note: {error}; left aside, as if nothing had been said", file=sys.stderr)
+        return nothing
+
+
+def missing_exemplars(concepts: Mapping[str, int], said: Annotations) -> list[str]:
+    """A line for each concept with too few samples: "looking left: 2 of 4"."""
+    counts = {concept: len(said.concepts.get(concept, [])) for concept in concepts}
+    return [f"{concept}: {counts[concept]} of {n}" for concept, n in concepts.items() if counts[concept] < n]
+
+
+def file_digest(path: Path) -> str:
+    """BLAKE2b of a file's bytes, 32 hexadecimal digits; raises InputError where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error

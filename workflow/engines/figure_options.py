@@ -1,0 +1,38 @@
+"""What the stages that look inside networks share: their options, and the section of params.yaml they are named by."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from dcgan.core.files import InputError
+from workflow.engines.stage import stage_parser
+
+AnySection = TypeVar("AnySection")
+INPUTS = {
+    "generator": "a generator's network file",
+    "discriminator": "a discriminator's network file",
+    "images": "image store",
+    "frames": "folder of grids of samples, frame-<images>.png",
+    "autoencoder": "the de-duplication's autoencoder",
+    "judge": "the judge that stands in for a person's eye",
+    "truth": "CSV of what is recorded about the images",
+    "detections": "CSV of detections, whose kept rows are the images in order",
+}
+OUTPUTS = {"figure": "PNG to write", "out": "network to write", "metrics": "JSON to write"}
+
+
+def figure_parser(description: str | None, *options: str) -> argparse.ArgumentParser:
+    """A parser that knows --params, --name, and a path for each of the named inputs and outputs."""
+    parser = stage_parser(description)
+    parser.add_argument("--name", required=True, help="which sub-section of params.yaml to run, e.g. bedrooms")
+    for option in options:
+        parser.add_argument(f"--{option}", type=Path, required=True, help=(INPUTS | OUTPUTS)[option])
+    return parser
+
+
+def section_named(sections: Mapping[str, AnySection], name: str, where: str) -> AnySection:
+    """One network's sub-section; raises InputError where there is none."""
+    if name not in sections:
+        raise InputError(f"{where}.{name}: no such section; there are {', '.join(sections) or 'none'}")
+    return sections[name]

@@ -1,0 +1,89 @@
+"""Makes one engine know what the other has done: `python -m workflow.engines.record snakemake|dvc`.
+
+After Snakemake: the outputs' digests go into `dvc.lock` and the outputs into DVC's cache (`dvc commit`). After DVC:
+Snakemake takes the outputs as its own (`snakemake --touch`). Either would bless a stale output as current, so both
+ask the engine that did the work first, and refuse, with exit status 2, when it names anything out of date. Snakemake
+looks at times only, which a `snakemake --touch` by hand renews, so what a stage says in its sidecar about its inputs,
+parameters and outputs is compared as well.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from dcgan.core.files import InputError
+from workflow.engines.dag import resolved_stages
+from workflow.engines.lock import hold
+from workflow.engines.provenance import differences
+from workflow.engines.stage import run_stage
+
+CURRENT = "no update"
+NAMED_AT_MOST = 5
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Hands over the outputs of the engine that is named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("engine", choices=("snakemake", "dvc"), help="the engine that ran")
+    engine = parser.parse_args(arguments).engine
+    root = Path.cwd()
+    hold(root, "workflow.engines.record")
+    {"snakemake": record_snakemake, "dvc": record_dvc}[engine](root)
+
+
+def record_snakemake(root: Path) -> None:
+    """Commits Snakemake's outputs to DVC; raises InputError where Snakemake would still make something."""
+    refuse("snakemake --cores N", stale_in_snakemake(root))
+    refuse("snakemake --cores N --forcerun RULE", altered(root))
+    run(root, "dvc", "commit", "--force", "--quiet")
+    refuse("dvc repro", stale_in_dvc(root))
+    print("recorded: DVC knows every output as current")
+
+
+def record_dvc(root: Path) -> None:
+    """Makes Snakemake take DVC's outputs as current; raises InputError where DVC would still make something."""
+    refuse("dvc repro", stale_in_dvc(root))
+    run(root, "snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all")
+    refuse("snakemake --cores N", stale_in_snakemake(root))
+    print("recorded: Snakemake knows every output as current")
+
+
+def stale_in_snakemake(root: Path) -> list[str]:
+    """Outputs that Snakemake would make anew."""
+    table = run(root, "snakemake", "--summary", "--quiet", "all").splitlines()
+    rows = csv.DictReader(table, delimiter="\t")
+    return [row["output_file"] for row in rows if row["plan"] != CURRENT]
+
+
+def altered(root: Path) -> list[str]:
+    """Outputs that are not what their stage made of what is there now, by its sidecar."""
+    return [path for stage in resolved_stages(root).values() for path in differences(root, stage)]
+
+
+def stale_in_dvc(root: Path) -> list[str]:
+    """Stages that DVC would run anew."""
+    return list(json.loads(run(root, "dvc", "status", "--json")))
+
+
+def refuse(remedy: str, stale: list[str]) -> None:
+    """Raises InputError where anything is stale."""
+    if stale:
+        others = f" and {len(stale) - NAMED_AT_MOST} others" if len(stale) > NAMED_AT_MOST else ""
+        raise InputError(f"not current: {', '.join(stale[:NAMED_AT_MOST])}{others}; run `{remedy}` first")
+
+
+def run(root: Path, tool: str, *arguments: str) -> str:
+    """Standard output of a tool of this environment; raises InputError with its last line where it fails."""
+    command = [str(Path(sys.executable).parent / tool), *arguments]
+    finished = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        lines = (finished.stderr or finished.stdout).strip().splitlines() or ["no message"]
+        raise InputError(f"{tool} {arguments[0]} failed: {lines[-1]}")
+    return finished.stdout
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,89 @@
+"""What every stage script shares: the `--params` option, exit statuses, threads and determinism.
+
+Exit statuses: 0 done; 2 the input is wrong, or the disk is full or read-only (one line on stderr says what); 1 a fault
+of the program; 75 asked to stop, with a checkpoint written: start it again and it goes on; 130 interrupted.
+"""
+
+import argparse
+import faulthandler
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from dcgan.core.files import InputError, storage_trouble
+from dcgan.core.signals import Stopped
+from workflow.engines.lock import join
+from workflow.engines.provenance import traced
+from workflow.params.load import load_params
+from workflow.params.sections import Params, Run
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Params", "fix_threads", "load_params", "prepare", "run_stage", "stage_parser"]
+INPUT_ERROR_STATUS, STOPPED_STATUS, INTERRUPTED_STATUS = 2, 75, 130
+
+
+def stage_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser whose help is the stage's docstring and which knows `--params`."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
+    return parser
+
+
+def fix_threads(run: Run) -> None:
+    """Fixes the threads of a stage that has no network and so does not import torch, which takes seconds."""
+    import cv2
+    from threadpoolctl import threadpool_limits
+
+    # Whatever the engine or the user's environment says: sums of floats depend on how many threads share them.
+    threadpool_limits(run.threads)
+    cv2.setNumThreads(run.threads)
+
+
+def prepare(run: Run) -> "torch.device":
+    """Fixes threads and deterministic algorithms, and returns the device that `run.device` names."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    fix_threads(run)
+    torch.set_num_threads(run.threads)
+    # As `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds a stage.
+    torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")
+    torch.backends.cudnn.benchmark = not run.deterministic
+    # float32 is to mean float32: by default convolutions on a GPU keep ten bits of every factor (TF32).
+    torch.backends.cudnn.allow_tf32 = False
+    if run.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
+    name = "cuda" if run.device != "cpu" and torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def run_stage(main: Callable[[], None]) -> NoReturn:
+    """Runs a stage's main, keeps its provenance, and turns what it raises into an exit status."""
+    # A memory map whose file was cut off by somebody else kills the process: at least it says where.
+    faulthandler.enable()
+    try:
+        join(Path())
+        with traced(Path()):
+            main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(INPUT_ERROR_STATUS)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(STOPPED_STATUS)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED_STATUS)
+    except Exception as error:
+        trouble, where = storage_trouble(error), getattr(error, "filename", None)
+        if trouble is None:
+            raise
+        print(f"error: {where}: {trouble}" if where else f"error: {trouble}", file=sys.stderr)
+        sys.exit(INPUT_ERROR_STATUS)
+    sys.exit(0)

@@ -1,0 +1,263 @@
+"""The schema of `params.yaml`: every key, its type and the range that makes sense.
+
+There are no defaults here: `params.yaml` is the only place where a number stands.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from workflow.params.figures import Figures
+from workflow.params.guidelines import Guidelines
+from workflow.params.types import (
+    BatchSize,
+    Beta,
+    Count,
+    CountOrZero,
+    Epochs,
+    ImageSize,
+    Name,
+    NotNegative,
+    Positive,
+    Rate,
+    ReducingGap,
+    Rising,
+    Section,
+    Shards,
+    Share,
+    Size,
+    Source,
+)
+
+
+class Run(Section):
+    seed: CountOrZero
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    device: Literal["auto", "cpu", "cuda"]
+    deterministic: bool
+    capture: bool
+    tensorboard: Source | None
+
+
+class Demo(Section):
+    sets: list[Literal["bedrooms", "faces", "digits", "objects"]]
+    bedrooms: Count
+    duplicates: CountOrZero
+    photos: Count
+    digits: Count
+    objects: Count
+
+
+class Export(Section):
+    source: Source
+    shards: Shards
+    image_size: ImageSize
+    antialias: bool
+    reducing_gap: ReducingGap
+    min_side: Size
+    max_rejects: Share
+
+
+class Autoencoder(Section):
+    code_size: Annotated[int, Field(ge=8, le=65_536, multiple_of=8)]
+    normalise: bool
+    noise: NotNegative
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Rate
+    batch_size: BatchSize
+    minibatches: Count
+    sample: Count
+
+
+class Deduplicate(Section):
+    radius: Annotated[int, Field(ge=0, le=64)]
+    filtered: Literal["images", "crops32"]
+    truth: list[Literal["bedrooms"]]
+
+
+class CropFaces(Section):
+    source: Source
+    shards: Shards
+    detector: Literal["haar", "yunet"]
+    model: Source | None
+    scale_factor: Annotated[float, Field(ge=1.01, le=2)]
+    min_neighbours: CountOrZero
+    detection_side: Size
+    min_size: Size
+    max_faces: Count
+    margin: NotNegative
+    resize: ImageSize
+    image_size: ImageSize
+    max_rejects: Share
+
+
+class PackedSet(Section):
+    source: Source
+    kind: Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
+    image_size: ImageSize
+    validation: CountOrZero
+
+
+class Pack(Section):
+    antialias: bool
+    reducing_gap: ReducingGap
+    min_side: Size
+    max_rejects: Share
+    sets: dict[Name, PackedSet]
+
+
+class WatchSection(Section):
+    action: Literal["stop", "continue"]
+    least_d_loss: NotNegative
+    intervals: Count
+    least_spread: NotNegative
+
+
+class TrainedNetwork(Section):
+    images: Source
+    network: str
+    latent: Literal["uniform", "normal"]
+    epochs: Epochs
+    held_out: CountOrZero
+    batch_size: BatchSize
+    learning_rate: Rate
+    beta1: Beta
+    beta2: Beta
+    decay_epochs: CountOrZero
+    weight_decay: NotNegative
+    schedule: Literal["alternate", "both"]
+    precision: Literal["float32", "bfloat16"]
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    synchronised_norm: bool
+    sample_epochs: list[Count]
+    frame_images: Count | None
+    keep_images: Count | None
+    curve_interval: Count
+    checkpoint_seconds: Positive
+    watch: WatchSection
+
+
+class Judge(Section):
+    images: Source
+    truth: Source
+    width: Size
+    epochs: Epochs
+    batch_size: BatchSize
+    learning_rate: Rate
+    noise: NotNegative
+    held_out: Annotated[float, Field(gt=0, lt=1)]
+
+
+class WindowJudgeSection(Judge):
+    grid: Size
+
+
+class FaceJudgeSection(Judge):
+    detections: Source
+    attributes: list[str]
+    pose_range: Positive
+    overlap: Share
+
+
+class Judges(Section):
+    windows: dict[Name, WindowJudgeSection]
+    faces: dict[Name, FaceJudgeSection]
+
+
+class Published(Section):
+    arrays: Source
+    architecture: Literal["svhn32", "imagenet32"]
+
+
+class FeatureSet(Section):
+    discriminator: Source
+    images: Source
+    batch_size: Count
+    statistics_batch: BatchSize
+    statistics_images: Count
+    dtype: Literal["float32", "float16"]
+    processes: Annotated[int, Field(ge=1, le=1024)]
+
+
+class SvmSection(Section):
+    features: Source
+    labels_per_class: Count | None
+    costs: Annotated[list[Positive], Field(min_length=1)]
+    search_draws: Count
+    draws: Count
+    validation: CountOrZero
+    learn_validation: bool
+    tolerance: Annotated[float, Field(ge=1e-9, le=0.1)]
+    memory_gb: Positive
+    published_error: Share
+    curve_labels: list[Count]
+    layer_labels: Count | None
+    curve_draws: Count
+
+
+class Neighbours(Section):
+    generator: Source
+    images: Source
+    samples: Rising
+    random_samples: Count
+    batch_size: BatchSize
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    published_error: Share
+
+
+class Kmeans(Section):
+    images: Source
+    side: Annotated[int, Field(ge=2, le=16)]
+    patches: Annotated[int, Field(ge=2, le=10_000_000)]
+    centroids: Annotated[int, Field(ge=2, le=100_000)]
+    iterations: Epochs
+    statistics_images: Annotated[int, Field(ge=2, le=1_000_000_000)]
+    batch_size: Count
+    dtype: Literal["float32", "float16"]
+
+
+class Supervised(Section):
+    images: Source
+    network: str
+    labels_per_class: Count
+    trials: Count
+    shards: list[CountOrZero]
+    epochs: Epochs
+    published_error: Share
+
+
+class OnnxSection(Section):
+    statistics: Literal["batch", "estimated"]
+    statistics_batches: Count
+
+
+class Quality(Section):
+    inception: Source | None
+
+
+class Report(Section):
+    title: str
+    max_megabytes: Positive
+
+
+class Params(Section):
+    run: Run
+    demo: Demo
+    export: Export
+    autoencoder: Autoencoder
+    deduplicate: Deduplicate
+    crop_faces: CropFaces
+    pack: Pack
+    train: dict[Name, TrainedNetwork]
+    guidelines: Guidelines
+    published: dict[Name, Published]
+    features: dict[Name, FeatureSet]
+    svm: dict[Name, SvmSection]
+    neighbours: dict[Name, Neighbours]
+    kmeans: dict[Name, Kmeans]
+    supervised: Supervised
+    judge: Judges
+    figures: Figures
+    onnx: dict[Name, OnnxSection]
+    quality: Quality
+    report: Report

@@ -1,0 +1,250 @@
+"""What a run of the DAG will take, before it is started: `make plan PRESET=paper GPU=a100 GPUS=4 CORES=64`.
+
+A line for each kind of stage: jobs, images, hours of its longest job, core-hours and GPU-hours of all its jobs (cores
+and GPUs count for as long as they are reserved), what it leaves on the disk, the memory of its largest process (without
+mapped files: the system takes their pages back), and how much that is of the time and memory that the job asks its
+scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums,
+the hours on a cluster of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster
+than that), and the rates. Work comes from params.yaml (`workflow/planning/workload.py`); rates and the sizes of raw
+sets, which are taken to be whole, from `workflow/planning/rates.yaml`.
+
+Input: a preset, or the params.yaml of the checkout. A stage that asks for a GPU uses one with `--gpu NAME`; with
+`--gpu none` everything runs on its threads.
+"""
+
+import argparse
+import heapq
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan.core.files import InputError
+from workflow.engines import dag
+from workflow.engines.stage import run_stage
+from workflow.params.load import load_params, read_yaml
+from workflow.params.sections import Params
+from workflow.planning.workload import Scale, Work, stage_work
+
+RATES = Path(__file__).with_name("rates.yaml")
+HOUR, MEGA, GIGA = 3600.0, 1e6, 1e9
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of the DAG: its work and the seconds that it is expected to take."""
+
+    stage: dag.Stage
+    work: Work
+    seconds: float
+    cores: int
+    gpus: int
+    process_mb: float = 0.0  # memory of one process
+
+    @property
+    def core_hours(self) -> float:
+        """Cores that are reserved, for as long as they are."""
+        return self.cores * self.seconds / HOUR
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPUs that are reserved, for as long as they are."""
+        return self.gpus * self.seconds / HOUR
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the plan of a preset or of the checkout's own parameters."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
+    parser.add_argument(
+        "--gpu", default="none", help="a GPU of workflow/planning/rates.yaml, or none (default: %(default)s)"
+    )
+    parser.add_argument("--gpus", type=int, default=1, help="how many of them there are (default: %(default)s)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of all nodes (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    if min(options.gpus, options.cores) < 1:
+        raise InputError("--gpus and --cores: 1 or more")
+    rates = read_yaml(RATES)
+    jobs = plan(Path(), options.params, rates, options.gpu, options.cores)
+    print(*table(jobs), sep="\n")
+    print(*totals(jobs, options.cores, options.gpus), sep="\n")
+    print(*basis(rates, options.gpu), sep="\n")
+
+
+def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str, cores: int) -> list[Job]:
+    """Every job of the DAG of root/dvc.yaml with these parameters, on machines of so many cores in all.
+
+    Raises InputError for an unknown GPU.
+    """
+    if gpu != "none" and gpu not in rates["gpus"]:
+        raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
+    params = load_params(params_path)
+    scale, memory = Scale(params, rates), rates["memory_mb"]
+    jobs = []
+    for stage in stages_with(root, params_path).values():
+        work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
+        threads = min(threads_of(stage, params), cores)
+        seconds = seconds_of(work, threads, gpus, rates, gpu)
+        process_mb = memory.get(stage.name.partition("@")[0], memory["others"]) + work.held_bytes / MEGA
+        jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
+    return jobs
+
+
+def stages_with(root: Path, params_path: Path) -> dict[str, dag.Stage]:
+    """The stages that root/dvc.yaml has with other parameters than the checkout's."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(root / "dvc.yaml", folder)
+        shutil.copy(params_path, Path(folder) / "params.yaml")
+        return dag.resolve(Path(folder))
+
+
+def threads_of(stage: dag.Stage, params: Params) -> int:
+    """How many threads a stage computes on: all that it asks for, where that is `run.threads` or more, else one."""
+    return stage.threads if stage.threads >= params.run.threads else 1
+
+
+def seconds_of(work: Work, threads: int, gpus: int, rates: Mapping[str, Any], gpu: str) -> float:
+    """Seconds of one job: what one thread does, what all threads do, what they or all GPUs compute, what is written."""
+    gflops = rates["gflops_a_thread"]
+    if gpus:
+        computing = (work.training_gflop + work.large_gflop + work.matrix_gflop) / (rates["gpus"][gpu] * gpus)
+    else:
+        parts = (
+            work.training_gflop / gflops["training"],
+            work.large_gflop / gflops["large"],
+            work.matrix_gflop / gflops["matrix"],
+        )
+        computing = sum(parts) / threads
+    alone = work.core_seconds + work.minibatches * rates["minibatch_seconds"]
+    writing = work.written_bytes / MEGA / rates["disk_megabytes_a_second"]
+    return float(alone + work.shared_core_seconds / threads + computing + writing)
+
+
+def predecessors(jobs: list[Job]) -> dict[str, list[Job]]:
+    """The jobs that each job waits for, by its name."""
+    by_output = {path: job for job in jobs for path in job.stage.outputs}
+    waits_for = {}
+    for job in jobs:
+        before = {by_output[path].stage.name: by_output[path] for path in job.stage.inputs if path in by_output}
+        waits_for[job.stage.name] = list(before.values())
+    return waits_for
+
+
+def successors(before: Mapping[str, list[Job]], jobs: list[Job]) -> dict[str, list[Job]]:
+    """The jobs that wait for each job, by its name."""
+    after: dict[str, list[Job]] = {name: [] for name in before}
+    for job in jobs:
+        for earlier in before[job.stage.name]:
+            after[earlier.stage.name].append(job)
+    return after
+
+
+def seconds_to_the_end(jobs: list[Job], after: Mapping[str, list[Job]]) -> dict[str, float]:
+    """Seconds of the longest chain that begins with each job, by its name."""
+    found: dict[str, float] = {}
+
+    def chain(job: Job) -> float:
+        if job.stage.name not in found:
+            found[job.stage.name] = job.seconds + max(map(chain, after[job.stage.name]), default=0.0)
+        return found[job.stage.name]
+
+    return {job.stage.name: chain(job) for job in jobs}
+
+
+def longest_chain(jobs: list[Job]) -> tuple[float, list[str]]:
+    """Seconds of the longest chain of jobs that wait for each other, and their names."""
+    after = successors(predecessors(jobs), jobs)
+    left = seconds_to_the_end(jobs, after)
+    names: list[str] = []
+    following = jobs
+    while following:
+        names.append(max(following, key=lambda job: left[job.stage.name]).stage.name)
+        following = after[names[-1]]
+    return left[names[0]], names
+
+
+def seconds_on(jobs: list[Job], cores: int, gpus: int) -> float:
+    """Seconds of all jobs on so many cores and GPUs: whenever some are free, the job goes first that most waits for.
+
+    A small job may overtake a large one that still waits for cores. Raises InputError where a job asks for more GPUs
+    than there are. Memory, and on which nodes the cores are, is not looked at.
+    """
+    before, by_name = predecessors(jobs), {job.stage.name: job for job in jobs}
+    for job in jobs:
+        if job.gpus > gpus:
+            raise InputError(f"{job.stage.name} asks for {job.gpus} GPUs, and there are {gpus}")
+    urgency = seconds_to_the_end(jobs, successors(before, jobs))
+    waiting, ended, now = sorted(by_name, key=lambda name: -urgency[name]), set[str](), 0.0
+    running: list[tuple[float, str]] = []
+    free_cores, free_gpus = cores, gpus
+    while waiting or running:
+        for name in [name for name in waiting if {job.stage.name for job in before[name]} <= ended]:
+            job = by_name[name]
+            if job.cores <= free_cores and job.gpus <= free_gpus:
+                free_cores, free_gpus = free_cores - job.cores, free_gpus - job.gpus
+                waiting.remove(name)
+                heapq.heappush(running, (now + job.seconds, name))
+        now = running[0][0]
+        while running and running[0][0] == now:
+            job = by_name[heapq.heappop(running)[1]]
+            free_cores, free_gpus = free_cores + job.cores, free_gpus + job.gpus
+            ended.add(job.stage.name)
+    return now
+
+
+def table(jobs: Iterable[Job]) -> list[str]:
+    """A line for each kind of stage, in the DAG's order."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.stage.name.split("@")[0], []).append(job)
+    columns = f"{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'MB':>8}"
+    head = f"{'stage':24}{columns}{'of time':>9}{'of memory':>11}"
+    return [head, *(line_of(name, group) for name, group in groups.items())]
+
+
+def line_of(name: str, jobs: list[Job]) -> str:
+    """One kind of stage in a line."""
+    longest = max(job.seconds for job in jobs) / HOUR
+    of_time = max(job.seconds / 60 / job.stage.runtime_minutes for job in jobs)
+    of_memory = max(job.process_mb * job.stage.processes / job.stage.mem_mb for job in jobs)
+    return (
+        f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
+        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}"
+        f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{max(job.process_mb for job in jobs):8,.0f}"
+        f"{of_time:9.0%}{of_memory:11.0%}"
+    )
+
+
+def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
+    """The sums, the time on a cluster of this size, and the least time that a run takes on however many machines."""
+    seconds, names = longest_chain(jobs)
+    size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.gpus for job in jobs) else "")
+    return [
+        f"sum: {len(jobs)} jobs, {sum(job.core_hours for job in jobs):,.1f} core-hours, "
+        f"{sum(job.gpu_hours for job in jobs):,.1f} GPU-hours, "
+        f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data "
+        "(under DVC twice that, for its cache)",
+        f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} that nobody else uses: "
+        f"{seconds_on(jobs, cores, gpus) / HOUR:,.2f} h; the longest chain: {seconds / HOUR:,.2f} h "
+        f"({' -> '.join(names)})",
+    ]
+
+
+def basis(rates: Mapping[str, Any], gpu: str) -> list[str]:
+    """The rates that everything rests on."""
+    gflops = rates["gflops_a_thread"]
+    lines = [
+        f"rates ({RATES.parent.name}/{RATES.name}): {gflops['training']:.0f}, {gflops['large']:.0f} and "
+        f"{gflops['matrix']:.0f} GFLOP/s a thread (small networks, large ones, matrices), "
+        f"{rates['disk_megabytes_a_second']} MB/s written"
+    ]
+    if gpu != "none":
+        lines.append(f"{gpu}: {rates['gpus'][gpu]:,} GFLOP/s, a share of its data sheet: not measured")
+    return lines
+
+
+if __name__ == "__main__":
+    run_stage(main)

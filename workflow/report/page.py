@@ -1,0 +1,47 @@
+"""What the project's pages share: templates, names of places, and that a page is written whole.
+
+Every page is one HTML file without a script and without a reference to another file, so it opens from a mail attachment
+and on a computer without a network.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from ruamel.yaml import YAML
+from ruamel.yaml.compat import StringIO
+
+from dcgan.core.files import replace_when_done
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment() -> Environment:
+    """Templates in which everything that is shown is escaped, and a missing value is an error."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def anchor(text: str) -> str:
+    """A text as the name of a place in the page."""
+    return "".join(letter.lower() if letter.isalnum() else "-" for letter in text)
+
+
+def as_yaml(value: Any) -> str:
+    """A value of params.yaml as text, without its comments."""
+    stream = StringIO()
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.dump(value, stream)
+    return str(stream.getvalue()).removesuffix("...\n").rstrip()
+
+
+def write_page(path: Path, page: str) -> None:
+    """Writes a page as UTF-8, whole or not at all."""
+    with replace_when_done(path) as partial:
+        partial.write_bytes(page.encode())

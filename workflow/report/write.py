@@ -1,0 +1,54 @@
+"""The report that people open: what the DAG's own page holds, and the run that made it.
+
+`python -m workflow.report.write` (`make report`) writes results/report.html out of the results in the checkout. The
+stage build_report does the same at the end of every run. The file is no output of the DAG: machine and times differ
+between two runs with the same results, and outputs are the same bytes wherever they are made. The stage's output is the
+same page without them, data/report.html.
+"""
+
+import argparse
+from pathlib import Path
+
+from dcgan.core.files import InputError
+from workflow.engines.dag import Stage, resolved_stages
+from workflow.engines.stage import run_stage
+from workflow.params.load import load_params
+from workflow.params.sections import Report
+from workflow.report.collect import render
+from workflow.report.page import write_page
+from workflow.report.pictures import FORMS
+from workflow.report.run_history import Account, account_of
+
+REPORT = Path("results/report.html")
+MEGABYTE = 1_000_000
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Writes the report of the checkout in the working directory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=REPORT, help="HTML file to write (default: %(default)s)")
+    args = parser.parse_args(arguments)
+    root = Path.cwd()
+    stages = resolved_stages(root)
+    section = load_params(root / "params.yaml").report
+    write_report(args.out, root, stages, section, account_of(root, stages.values()))
+
+
+def write_report(
+    path: Path, root: Path, stages: dict[str, Stage], section: Report, account: Account | None = None
+) -> None:
+    """Writes the page with the best pictures that leave it small enough; raises InputError where none do."""
+    for form in FORMS:
+        page = render(root, stages, section.title, account, form)
+        megabytes = len(page.encode()) / MEGABYTE
+        if megabytes <= section.max_megabytes:
+            write_page(path, page)
+            return
+    raise InputError(
+        f"the report has {megabytes:.1f} MB however its pictures are compressed, report.max_megabytes is "
+        f"{section.max_megabytes}"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)
