@@ -1,11 +1,11 @@
 """Adds and subtracts concepts in the latent space: smiling woman - woman + man (section 6.3.2, Figure 7).
 
-Inputs:  a generator; who chooses exemplars: the judge of faces, which also judges results, or annotations by hand
+Inputs:  a generator; who chooses exemplars: the classifier of faces, which also judges results, or annotations by hand
          (JSON, `make annotate`); `figures.arithmetic.<name>` of params.yaml.
 Outputs: a PNG, a block a sum: exemplars of the three concepts with the image of their mean z under them, the result in
-         the middle of eight neighbours, what single z give, and the same sum of pixels; a JSON. With a judge: over many
-         random triples, how often the result shows all expected attributes, for the mean of three z, for single z, for
-         pixels, and by chance. By hand: how far out sums lie, and how much the results of single z differ.
+         the middle of eight neighbours, what single z give, and the same sum of pixels; a JSON. With a classifier: over
+         many random triples, how often the result shows all expected attributes, for the mean of three z, for single z,
+         for pixels, and by chance. By hand: how far out sums lie, and how much the results of single z differ.
 Published: pictures; "experiments working on only single samples per concept were unstable".
 Differs: batch-norm statistics are estimated: a batch of nine neighbours has none of its own.
 """
@@ -22,9 +22,9 @@ from torch import Tensor
 from dcgan.core.files import write_json
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import numpy_generator, torch_generator
-from dcgan.internals.attribute_classifiers import FaceJudge
+from dcgan.internals.attribute_classifiers import FaceClassifier
 from dcgan.internals.concepts import Concept, Numbers, confidence, describe, expected, most_typical, shows
-from dcgan.internals.figure_layout import above, beside, draw, looked_at, sign, title
+from dcgan.internals.figure_layout import above, beside, draw, draw_candidates, sign, title
 from dcgan.internals.latent_space import arithmetic, neighbourhood
 from dcgan.internals.memorization import mean_distance
 from dcgan.models.networks import Generator
@@ -35,13 +35,13 @@ from workflow.params.figures import ArithmeticFigure, Sum
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "judge", "figure", "metrics").parse_args(arguments)
+    args = figure_parser(__doc__, "generator", "annotator", "figure", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.arithmetic, args.name, "figures.arithmetic")
 
     device = prepare(params.run)
     study = open_study(
-        Generator.from_file(args.generator, device), args.generator, args.judge, section, params.run.seed
+        Generator.from_file(args.generator, device), args.generator, args.annotator, section, params.run.seed
     )
     blocks: list[Images] = []
     metrics: dict[str, Any] = {"exemplars": section.exemplars, **study.about}
@@ -69,7 +69,7 @@ class Study(ABC):
 
     def __init__(self, generator: Generator, section: ArithmeticFigure, drawing: Drawing, seed: int) -> None:
         self.generator, self.section, self.seed = generator, section, seed
-        self.z, self.images = looked_at(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
+        self.z, self.images = draw_candidates(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
 
     def draw(self, z: Tensor) -> Images:
         """Images of latents, each by itself."""
@@ -118,19 +118,21 @@ class Study(ABC):
         return above([tile(means, 1), tile(singles, len(singles))], 4)
 
 
-class JudgedStudy(Study):
-    """A judge has read the samples: it chooses the most typical ones and counts successes."""
+class ClassifiedStudy(Study):
+    """A classifier has read the samples: it chooses the most typical ones and counts successes."""
 
     averaged = ("mean_success", "single_success", "pixel_success", "chance")
 
-    def __init__(self, generator: Generator, judge: FaceJudge, section: ArithmeticFigure, drawing: Drawing) -> None:
+    def __init__(
+        self, generator: Generator, classifier: FaceClassifier, section: ArithmeticFigure, drawing: Drawing
+    ) -> None:
         super().__init__(generator, section, drawing, drawing.seed)
-        self.judge, self.answers = judge, judge.predict(self.images)
-        self.about = {"judged_by": "judge", "triples": section.triples}
+        self.classifier, self.answers = classifier, classifier.predict(self.images)
+        self.about = {"annotated_by": "classifier", "triples": section.triples}
 
     def scores(self, terms: Sum) -> list[Any]:
         """How surely each sample shows each of the three concepts."""
-        return [confidence(self.answers, self.judge.attributes, term) for term in parts_of(terms)]
+        return [confidence(self.answers, self.classifier.attributes, term) for term in parts_of(terms)]
 
     def pools(self, terms: Sum) -> list[Numbers]:
         """The samples that are most typical of each concept."""
@@ -157,7 +159,7 @@ class JudgedStudy(Study):
 
     def share(self, images: Images, wanted: Concept) -> float:
         """Share of images that show all of a concept."""
-        return float(shows(self.judge.predict(images), self.judge.attributes, wanted).mean())
+        return float(shows(self.classifier.predict(images), self.classifier.attributes, wanted).mean())
 
 
 class StudyByHand(Study):
@@ -169,7 +171,7 @@ class StudyByHand(Study):
         super().__init__(generator, section, said.drawing, seed)
         self.said = said
         concepts = {describe(term): section.exemplars for terms in section.sums for term in parts_of(terms)}
-        self.about = {"judged_by": "hand", "missing": "; ".join(missing_exemplars(concepts, said))}
+        self.about = {"annotated_by": "hand", "missing": "; ".join(missing_exemplars(concepts, said))}
 
     def pools(self, terms: Sum) -> list[Numbers]:
         """The samples that a person chose for each concept."""
@@ -191,12 +193,12 @@ class StudyByHand(Study):
         }
 
 
-def open_study(generator: Generator, path: Path, judge: Path, section: ArithmeticFigure, seed: int) -> Study:
-    """The study that what `judge` names makes possible."""
+def open_study(generator: Generator, path: Path, classifier: Path, section: ArithmeticFigure, seed: int) -> Study:
+    """The study that what `classifier` names makes possible."""
     drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
-    if not by_hand(judge):
-        return JudgedStudy(generator, FaceJudge.from_file(judge), section, drawing)
-    said = annotations_that_fit(judge, path, generator.architecture.image_size, drawing)
+    if not by_hand(classifier):
+        return ClassifiedStudy(generator, FaceClassifier.from_file(classifier), section, drawing)
+    said = annotations_that_fit(classifier, path, generator.architecture.image_size, drawing)
     return StudyByHand(generator, said, section, seed)
 
 

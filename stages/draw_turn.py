@@ -1,11 +1,12 @@
 """Turns heads: moves faces along the vector from faces looking left to faces looking right (section 6.3.2, Figure 8).
 
-Inputs:  a generator; who finds the faces that look left and right: the judge of faces, which also measures poses, or
+Inputs:  a generator; who finds the faces that look left and right: the classifier of faces, which also measures poses,
+or
          annotations by hand (JSON, `make annotate`); `figures.turn.<name>` of params.yaml.
 Outputs: a PNG: the mean left face and the mean right face, and five random faces in 11 steps, the middle one as it
          was; a JSON: of how many random faces the pose grows with every step, the mean rank correlation of pose and
-         step, how far a head turns, and the same along random directions of the same length. A judge reads poses in
-         degrees. By hand a pose is how far an image has come from the mean of the pictures that look left to that of
+         step, how far a head turns, and the same along random directions of the same length. A classifier reads poses
+         in degrees. By hand a pose is how far an image has come from the mean of the pictures that look left to that of
          those that look right, 0 to 1: the person's own choice is the measure.
 Published: pictures; "we were able to reliably transform their pose".
 Differs: batch-norm statistics are estimated: the 11 steps of a face have none of their own.
@@ -21,9 +22,9 @@ from torch import Tensor
 from dcgan.core.files import write_json
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import torch_generator
-from dcgan.internals.attribute_classifiers import FaceJudge, Floats
+from dcgan.internals.attribute_classifiers import FaceClassifier, Floats
 from dcgan.internals.concepts import LEFT, RIGHT, Numbers, most_typical
-from dcgan.internals.figure_layout import above, beside, draw, looked_at, title
+from dcgan.internals.figure_layout import above, beside, draw, draw_candidates, title
 from dcgan.internals.latent_space import along, turn_vector
 from dcgan.models.networks import Generator
 from workflow.annotation.file import Annotations, Drawing, annotations_that_fit, by_hand, missing_exemplars
@@ -33,7 +34,7 @@ from workflow.params.figures import TurnFigure
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "judge", "figure", "metrics").parse_args(arguments)
+    args = figure_parser(__doc__, "generator", "annotator", "figure", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.turn, args.name, "figures.turn")
     seed = params.run.seed
@@ -41,14 +42,14 @@ def main(arguments: list[str] | None = None) -> None:
     device = prepare(params.run)
     generator = Generator.from_file(args.generator, device)
     drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
-    if by_hand(args.judge):
-        said = annotations_that_fit(args.judge, args.generator, generator.architecture.image_size, drawing)
+    if by_hand(args.annotator):
+        said = annotations_that_fit(args.annotator, args.generator, generator.architecture.image_size, drawing)
         turn: Turn = TurnByHand(generator, said, section)
     else:
-        turn = JudgedTurn(generator, FaceJudge.from_file(args.judge), drawing, section)
+        turn = ClassifiedTurn(generator, FaceClassifier.from_file(args.annotator), drawing, section)
     if turn.missing:
         write_png(args.figure, title(f"still to be chosen: {turn.missing}", tile(turn.images[:50], section.steps)))
-        write_json(args.metrics, {"judged_by": turn.judged_by, "missing": turn.missing})
+        write_json(args.metrics, {"annotated_by": turn.annotated_by, "missing": turn.missing})
         return
     turned, metrics = turn_faces(turn, section, seed)
     write_png(args.figure, picture(turn, turned, section))
@@ -58,42 +59,42 @@ def main(arguments: list[str] | None = None) -> None:
 class Turn(ABC):
     """Samples of a generator, those that look left and right among them, and who reads a pose."""
 
-    judged_by: str
+    annotated_by: str
     left: Numbers
     right: Numbers
     missing = ""
 
     def __init__(self, generator: Generator, drawing: Drawing) -> None:
         self.generator = generator
-        self.z, self.images = looked_at(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
+        self.z, self.images = draw_candidates(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
 
     @abstractmethod
     def pose(self, images: Images) -> Floats:
         """The pose of each image: (N,), more to the right being larger."""
 
 
-class JudgedTurn(Turn):
-    """A judge finds the samples that look farthest left and right, and reads poses in degrees."""
+class ClassifiedTurn(Turn):
+    """A classifier finds the samples that look farthest left and right, and reads poses in degrees."""
 
-    judged_by = "judge"
+    annotated_by = "classifier"
 
-    def __init__(self, generator: Generator, judge: FaceJudge, drawing: Drawing, section: TurnFigure) -> None:
+    def __init__(self, generator: Generator, classifier: FaceClassifier, drawing: Drawing, section: TurnFigure) -> None:
         super().__init__(generator, drawing)
-        self.judge = judge
+        self.classifier = classifier
         poses = self.pose(self.images)
         self.left, self.right = most_typical(-poses, section.exemplars), most_typical(poses, section.exemplars)
         self.tolerance, self.least_turn = section.tolerance, section.least_turn
 
     def pose(self, images: Images) -> Floats:
         """Degrees."""
-        poses: Floats = self.judge.predict(images)[:, -1]
+        poses: Floats = self.classifier.predict(images)[:, -1]
         return poses
 
 
 class TurnByHand(Turn):
     """A person has chosen samples; the way between the means of their pictures is the scale of poses."""
 
-    judged_by = "hand"
+    annotated_by = "hand"
     # Of the way. A person's scale has no error of its own to allow for.
     tolerance, least_turn = 0.0, 0.0
 
@@ -120,7 +121,7 @@ def turn_faces(turn: Turn, section: TurnFigure, seed: int) -> tuple[Images, dict
     elsewhere = torch.randn(faces.shape, generator=torch_generator(seed, "turn", "random directions"))
     elsewhere *= direction.norm() / elsewhere.norm(dim=1, keepdim=True)
     turned = draw_steps(turn.generator, faces, direction, section)
-    metrics: dict[str, Any] = {"judged_by": turn.judged_by, "faces": section.measured, "steps": section.steps}
+    metrics: dict[str, Any] = {"annotated_by": turn.annotated_by, "faces": section.measured, "steps": section.steps}
     for suffix, images in (
         ("", turned),
         ("_random_direction", draw_steps(turn.generator, faces, elsewhere, section)),
@@ -128,7 +129,7 @@ def turn_faces(turn: Turn, section: TurnFigure, seed: int) -> tuple[Images, dict
         tracks = turn.pose(images).reshape(-1, section.steps)[: section.measured]
         figures = pose_figures(tracks, turn.tolerance, turn.least_turn)
         metrics |= {f"{name}{suffix}": value for name, value in figures.items()}
-    unit = "degrees" if turn.judged_by == "judge" else "share"
+    unit = "degrees" if turn.annotated_by == "classifier" else "share"
     return turned, {name.replace("turned", f"turned_{unit}"): value for name, value in metrics.items()}
 
 

@@ -1,11 +1,11 @@
 """Makes the generator forget windows: drops the feature maps that draw them (section 6.3.1, Figure 6).
 
-Inputs:  a generator; who boxes windows: a judge's file, or annotations by hand (JSON, `make annotate`);
+Inputs:  a generator; who boxes windows: a classifier's file, or annotations by hand (JSON, `make annotate`);
          `figures.windows.<name>` of params.yaml.
 Outputs: a PNG, ten samples over the same ten with the maps dropped; a JSON: who judged, maps dropped of how many, how
          well the logistic regression tells window positions from random ones, share of samples with a window, how much
          pixels changed inside and outside the boxes (share of the pixel range), and the same after dropping as many
-         maps at random (mean of ten draws). With a judge also the share of samples that have a window afterwards.
+         maps at random (mean of ten draws). With a classifier also the share of samples that have a window afterwards.
 Published: 200 maps dropped; "the network mostly forgets to draw windows", replacing them with other objects.
 """
 
@@ -18,9 +18,9 @@ import torch
 from dcgan.core.files import write_json
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import numpy_generator
-from dcgan.internals.attribute_classifiers import WindowJudge, boxes_of, windowed
+from dcgan.internals.attribute_classifiers import WindowClassifier, boxes_of, windowed
 from dcgan.internals.boxes import Box, positions_inside
-from dcgan.internals.figure_layout import above, draw, looked_at, title
+from dcgan.internals.figure_layout import above, draw, draw_candidates, title
 from dcgan.internals.window_removal import MapWeights, change, fit_maps, images_without, layer_number
 from dcgan.models.networks import Generator
 from dcgan.models.pixel_range import to_uint8
@@ -33,7 +33,7 @@ RANDOM_DRAWS = 10
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "judge", "figure", "metrics").parse_args(arguments)
+    args = figure_parser(__doc__, "generator", "annotator", "figure", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.windows, args.name, "figures.windows")
     seed = params.run.seed
@@ -42,20 +42,27 @@ def main(arguments: list[str] | None = None) -> None:
     generator = Generator.from_file(args.generator, device)
     size = generator.architecture.image_size
     drawing = Drawing(seed=seed, samples=section.samples, statistics_batches=section.statistics_batches)
-    if by_hand(args.judge):
-        said = annotations_that_fit(args.judge, args.generator, size, drawing)
-        judge, removal, boxes = None, Removal(generator, section, said.drawing), said.boxes_in_pixels()
+    if by_hand(args.annotator):
+        said = annotations_that_fit(args.annotator, args.generator, size, drawing)
+        classifier, removal, boxes = None, Removal(generator, section, said.drawing), said.boxes_in_pixels()
     else:
-        judge, removal = WindowJudge.from_file(args.judge), Removal(generator, section, drawing)
-        boxes = boxes_of(judge.predict(removal.before), size)
+        classifier, removal = WindowClassifier.from_file(args.annotator), Removal(generator, section, drawing)
+        boxes = boxes_of(classifier.predict(removal.before), size)
     random = numpy_generator(seed, "windows", args.name)
     fitted = removal.fit(boxes, random)
     images = [removal.before, removal.without(fitted.positive)]
     images += [removal.without(maps) for maps in random_maps(fitted, random)]
     inside = positions_inside(boxes, len(images[0]), size, size)
     write_png(args.figure, picture(images[0], images[1], inside.any(axis=(1, 2)), section))
-    figures = {"judged_by": "hand" if judge is None else "judge", "samples": len(images[0]), "boxes": len(boxes)}
-    write_json(args.metrics, figures | measured(fitted, images, inside) | (seen_after(judge, images) if judge else {}))
+    figures = {
+        "annotated_by": "hand" if classifier is None else "classifier",
+        "samples": len(images[0]),
+        "boxes": len(boxes),
+    }
+    write_json(
+        args.metrics,
+        figures | measured(fitted, images, inside) | (seen_after(classifier, images) if classifier else {}),
+    )
 
 
 class Removal:
@@ -64,7 +71,7 @@ class Removal:
     def __init__(self, generator: Generator, section: WindowsFigure, drawing: Drawing) -> None:
         self.generator, self.section = generator, section
         self.size = generator.architecture.image_size
-        z, self.before = looked_at(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
+        z, self.before = draw_candidates(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
         self.z = z.to(next(generator.parameters()).device)
         if section.statistics == "batch":
             self.before = draw(generator, self.z, "batch")
@@ -106,9 +113,10 @@ def measured(fitted: MapWeights, images: list[Images], inside: npt.NDArray[np.bo
     }
 
 
-def seen_after(judge: WindowJudge, images: list[Images]) -> dict[str, float]:
-    """Where a judge still sees a window: it can look at any image, a person has looked at the samples as they were."""
-    after, *at_random = (float(windowed(judge.predict(version)).mean()) for version in images[1:])
+def seen_after(classifier: WindowClassifier, images: list[Images]) -> dict[str, float]:
+    """Where a classifier still sees a window: it can look at any image, a person has looked at the samples as they
+    were."""
+    after, *at_random = (float(windowed(classifier.predict(version)).mean()) for version in images[1:])
     return {
         "share_with_window_without_maps": after,
         "share_with_window_without_random_maps": float(np.mean(at_random)),

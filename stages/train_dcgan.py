@@ -34,8 +34,8 @@ from dcgan.models.architectures import ARCHITECTURES, Architecture
 from dcgan.training.adversarial import AdversarialTraining, Settings
 from dcgan.training.collapse import Watch
 from dcgan.training.loop import Plan, Row, TrainingRun
-from dcgan.training.snapshots import COMPARED, Keepsakes
-from dcgan.training.tensorboard import board_writer
+from dcgan.training.snapshots import COMPARED, Snapshots
+from dcgan.training.tensorboard import tensorboard_writer
 from workflow.engines.launch import start_processes
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 from workflow.engines.state import state_folder
@@ -66,8 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
         run = prepare_run(args.name, store, params, group, device, stop_requested)
         run.complete(f"train {args.name}")
     if group.is_first:
-        run.keepsakes.deliver("samples", args.samples)
-        run.keepsakes.deliver("frames", args.frames)
+        run.snapshots.deliver("samples", args.samples)
+        run.snapshots.deliver("frames", args.frames)
         write_networks(run, args.out)
         write_csv(args.curves, pd.DataFrame(run.curves))
         write_json(args.metrics, run.summary())
@@ -96,7 +96,7 @@ def prepare_run(
         batches,
         plan_of(section),
         Checkpoints(folder, digest),
-        Keepsakes(folder, {"train": section.model_dump(), "run": machine}),
+        Snapshots(folder, {"train": section.model_dump(), "run": machine}),
         np.asarray(store.images[unseen[:COMPARED]]),
         stop_requested,
         row_listener(name, run.tensorboard, group),
@@ -145,16 +145,16 @@ def row_listener(name: str, folder: str | None, group: Group) -> Callable[[Row],
     """What happens to a new row of the curves: TensorBoard's files where they are wanted."""
     if folder is None or not group.is_first:
         return lambda row: None
-    return board_writer(Path(folder) / name)
+    return tensorboard_writer(Path(folder) / name)
 
 
 def write_networks(run: TrainingRun, out: Path) -> None:
     """The last networks, those that were kept on the way, and a copy of the best of these."""
     for network in (run.training.generator, run.training.discriminator):
-        network.save(out / f"{type(network).__name__.lower()}.safetensors", run.keepsakes.metadata)
-    run.keepsakes.deliver("kept", out / "kept")
+        network.save(out / f"{type(network).__name__.lower()}.safetensors", run.snapshots.metadata)
+    run.snapshots.deliver("kept", out / "kept")
     if run.best is not None:
-        kept = run.keepsakes.kept(run.training.generator, int(run.best["images"]))
+        kept = run.snapshots.kept(run.training.generator, int(run.best["images"]))
         with replace_when_done(out / "best_generator.safetensors") as partial:
             shutil.copyfile(kept, partial)
         write_csv(out / "kept.csv", pd.DataFrame(run.scores))

@@ -37,7 +37,7 @@ from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture
 from dcgan.training.adversarial import AdversarialTraining, Settings
 from dcgan.training.collapse import Watch, not_finite
 from dcgan.training.loop import Plan, TrainingRun
-from dcgan.training.snapshots import Keepsakes
+from dcgan.training.snapshots import Snapshots
 from dcgan.training.stability import oscillation, restlessness, second_half
 from workflow.engines.figure_options import section_named
 from workflow.engines.stage import Params, load_params, prepare, run_stage, stage_parser
@@ -49,7 +49,7 @@ LEAST_INTERVALS = 6
 ONLY_FINITE = Watch("stop", least_d_loss=0.0, intervals=1, least_spread=0.0)
 
 
-class KeptSamples(Keepsakes):
+class KeptSamples(Snapshots):
     """Samples that are measured at the end of a run: kept as numbers, not as pictures."""
 
     def samples(self, epoch: int, images_uint8: Images) -> None:

@@ -1,11 +1,10 @@
-"""Judges: small classifiers, trained on real images with recorded truth, that box windows and read faces.
+"""Attribute classifiers: small networks, trained on real images with recorded truth, that box windows and read faces.
 
 Paper: none. Where the paper's authors looked (windows before and after, section 6.3.1; glasses, smile and pose,
-section 6.3.2), a judge counts. Its accuracy on real images that it was not trained on stands beside every such number.
-Inputs: images (N, H, W, 3) uint8 from a store, and targets from dcgan/internals/ground_truth.py.
-Outputs: `WindowJudge`: probability of a window at each position of a coarse grid, (N, G, G) float32 in [0, 1];
-`FaceJudge`: probabilities of binary attributes and the pose in degrees, one column each.
-Published number: none.
+section 6.3.2), a classifier counts. Its accuracy on real images that it was not trained on stands beside every such
+number. Inputs: images (N, H, W, 3) uint8 from a store, and targets from dcgan/internals/ground_truth.py. Outputs:
+`WindowClassifier`: probability of a window at each position of a coarse grid, (N, G, G) float32 in [0, 1];
+`FaceClassifier`: probabilities of binary attributes and the pose in degrees, one column each. Published number: none.
 """
 
 import json
@@ -34,7 +33,7 @@ THRESHOLD = 0.5
 Floats = npt.NDArray[np.float32]
 
 
-class Judge(nn.Module, ABC):
+class AttributeClassifier(nn.Module, ABC):
     """Strided 3x3 convolutions down to `side` x `side` positions, then a head; small enough for a CPU's seconds."""
 
     kind: ClassVar[str]
@@ -50,7 +49,7 @@ class Judge(nn.Module, ABC):
         self.trunk = nn.Sequential(*layers, convolution(self.maps, self.maps, 1))
 
     def initialize(self, generator: torch.Generator) -> Self:
-        """Draws all weights from the given generator (He's normal), so that a judge depends on nothing else."""
+        """Draws all weights from the given generator (He's normal), so that a classifier depends on nothing else."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
@@ -59,16 +58,16 @@ class Judge(nn.Module, ABC):
         return self
 
     def settings(self) -> dict[str, Any]:
-        """The arguments that make the same judge again."""
+        """The arguments that make the same classifier again."""
         return {"image_size": self.image_size, "width": self.width}
 
     @abstractmethod
     def loss(self, x: Tensor, targets: Tensor) -> Tensor:
-        """x: (N, 3, H, W) float32 in [-1, 1] and the judge's targets -> a scalar to minimize."""
+        """x: (N, 3, H, W) float32 in [-1, 1] and the classifier's targets -> a scalar to minimize."""
 
     @torch.no_grad()
     def predict(self, images_uint8: Images) -> Floats:
-        """images_uint8: (N, image_size, image_size, 3) -> the judge's answers, one row an image."""
+        """images_uint8: (N, image_size, image_size, 3) -> the classifier's answers, one row an image."""
         self.train(False)
         blocks = [images_uint8[i : i + PREDICTION_BATCH] for i in range(0, len(images_uint8), PREDICTION_BATCH)]
         device = next(self.parameters()).device
@@ -85,31 +84,31 @@ class Judge(nn.Module, ABC):
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with replace_when_done(path) as partial:
             # One entry of metadata: several come in no fixed order.
-            save_file(tensors, partial, {"judge": json.dumps({"kind": self.kind, "settings": self.settings()})})
+            save_file(tensors, partial, {"classifier": json.dumps({"kind": self.kind, "settings": self.settings()})})
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Opens a judge's file; raises InputError where it is none, or another judge's."""
+        """Opens a classifier's file; raises InputError where it is none, or another classifier's."""
         try:
             with safe_open(str(path), framework="pt") as file:
-                header = json.loads((file.metadata() or {}).get("judge", "{}"))
+                header = json.loads((file.metadata() or {}).get("classifier", "{}"))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
         except (OSError, SafetensorError, ValueError) as error:
-            raise InputError(f"{path}: not a readable judge ({error})") from error
+            raise InputError(f"{path}: not a readable classifier ({error})") from error
         if header.get("kind") != cls.kind:
-            raise InputError(f"{path}: expected a judge of {cls.kind}, found {header.get('kind', 'none')}")
-        judge = cls(**header["settings"])
-        judge.load_state_dict(tensors)
-        return judge
+            raise InputError(f"{path}: expected a classifier of {cls.kind}, found {header.get('kind', 'none')}")
+        classifier = cls(**header["settings"])
+        classifier.load_state_dict(tensors)
+        return classifier
 
 
 def convolution(maps_in: int, maps_out: int, stride: int) -> nn.Sequential:
-    """A 3x3 convolution with batch norm (PyTorch's: a judge wants running averages) and ReLU."""
+    """A 3x3 convolution with batch norm (PyTorch's: a classifier wants running averages) and ReLU."""
     layer = nn.Conv2d(maps_in, maps_out, 3, stride, padding=1, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(maps_out), nn.ReLU())
 
 
-class WindowJudge(Judge):
+class WindowClassifier(AttributeClassifier):
     """Says for each of grid x grid positions whether it lies on a window: answers (N, grid, grid) in [0, 1]."""
 
     kind = "windows"
@@ -119,7 +118,7 @@ class WindowJudge(Judge):
         self.head = nn.Conv2d(self.maps, 1, 1)
 
     def settings(self) -> dict[str, Any]:
-        """The arguments that make the same judge again."""
+        """The arguments that make the same classifier again."""
         return super().settings() | {"grid": self.side}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,7 +131,7 @@ class WindowJudge(Judge):
         return F.binary_cross_entropy_with_logits(self(x), targets)
 
 
-class FaceJudge(Judge):
+class FaceClassifier(AttributeClassifier):
     """Reads a face: answers (N, len(attributes) + 1), probabilities of the attributes, then the pose in degrees."""
 
     kind = "faces"
@@ -143,7 +142,7 @@ class FaceJudge(Judge):
         self.head = nn.Linear(self.maps * TOP_SIDE * TOP_SIDE, len(attributes) + 1)
 
     def settings(self) -> dict[str, Any]:
-        """The arguments that make the same judge again."""
+        """The arguments that make the same classifier again."""
         return super().settings() | {"attributes": self.attributes, "pose_range": self.pose_range}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -162,8 +161,8 @@ class FaceJudge(Judge):
         return torch.cat([outputs[:, :-1].sigmoid(), outputs[:, -1:] * self.pose_range], dim=1)
 
 
-def train_judge(
-    judge: Judge,
+def train_classifier(
+    classifier: AttributeClassifier,
     images_uint8: Images,
     targets: Floats,
     epochs: int,
@@ -172,21 +171,21 @@ def train_judge(
     noise: float,
     generator: torch.Generator,
 ) -> None:
-    """Trains by Adam with a falling learning rate; pixel noise keeps a judge from leaning on what samples lack.
+    """Trains by Adam with a falling learning rate; pixel noise keeps a classifier from leaning on what samples lack.
 
     images_uint8: (N, H, W, 3); targets: one row an image; noise: standard deviation, pixels in [-1, 1].
     """
     x, y = to_input(images_uint8, "tanh"), torch.from_numpy(targets)
     n_steps = epochs * (len(x) // batch_size)
-    optimizer = torch.optim.Adam(judge.parameters(), learning_rate)
+    optimizer = torch.optim.Adam(classifier.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(n_steps, 1))
-    judge.train(True)
-    with Progress(n_steps, "judge", "steps") as progress:
+    classifier.train(True)
+    with Progress(n_steps, "classifier", "steps") as progress:
         for _ in range(epochs):
             order = torch.randperm(len(x), generator=generator)
             for rows in order[: len(x) // batch_size * batch_size].split(batch_size):
                 batch = x[rows] + noise * torch.randn(len(rows), *x.shape[1:], generator=generator)
-                loss = judge.loss(batch, y[rows])
+                loss = classifier.loss(batch, y[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -202,7 +201,8 @@ def split(n: int, held_out: float, generator: np.random.Generator) -> tuple[npt.
 
 
 def boxes_of(probabilities: Floats, image_size: int) -> list[Box]:
-    """A box around each connected group of positions that the judge calls a window: (N, G, G) -> boxes in pixels."""
+    """A box around each connected group of positions that the classifier calls a window: (N, G, G) -> boxes in
+    pixels."""
     cell = image_size / probabilities.shape[1]
     boxes = []
     for number, said in enumerate(probabilities > THRESHOLD):

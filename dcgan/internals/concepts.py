@@ -1,10 +1,9 @@
 """Exemplars of a concept among samples, and whether an image shows it: for arithmetic and for the turn vector.
 
-Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples a concept, chosen by eye. Here a judge chooses; where
-there is none a person does, and a concept is a name, such as "man with glasses".
-Inputs: a judge's answers (N, attributes + 1): probabilities, then the pose in degrees. A concept is a mapping from
-attribute to 0 or 1, such as {"glasses": 1, "long_hair": 0}; attributes that it does not name are left open.
-Outputs: numbers of samples; shares.
+Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples a concept, chosen by eye. Here a classifier chooses;
+where there is none a person does, and a concept is a name, such as "man with glasses". Inputs: a classifier's answers
+(N, attributes + 1): probabilities, then the pose in degrees. A concept is a mapping from attribute to 0 or 1, such as
+{"glasses": 1, "long_hair": 0}; attributes that it does not name are left open. Outputs: numbers of samples; shares.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ def confidence(answers: Floats, attributes: Sequence[str], concept: Concept) -> 
     """How surely each image shows the concept: the least of the probabilities of its attributes, (N,)."""
     unknown = [name for name in concept if name not in attributes]
     if unknown:
-        raise InputError(f"{', '.join(unknown)}: the judge knows only {', '.join(attributes)}")
+        raise InputError(f"{', '.join(unknown)}: the classifier knows only {', '.join(attributes)}")
     probabilities = [
         answers[:, attributes.index(name)] if value else 1 - answers[:, attributes.index(name)]
         for name, value in concept.items()

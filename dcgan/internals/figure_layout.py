@@ -54,8 +54,8 @@ def draw(generator: Generator, z: Tensor, statistics: Statistics) -> Images:
     return to_uint8(torch.cat(parts), generator.architecture.pixel_range)
 
 
-def looked_at(generator: Generator, n: int, n_batches: int, seed: int) -> tuple[Tensor, Images]:
-    """Samples that a judge or a person looks at, always the same: z (n, Z) and images (n, H, W, C) uint8.
+def draw_candidates(generator: Generator, n: int, n_batches: int, seed: int) -> tuple[Tensor, Images]:
+    """Samples that a classifier or a person looks at, always the same: z (n, Z) and images (n, H, W, C) uint8.
 
     It fills the generator's statistics and draws with these, so that an image depends on its own z alone.
     """

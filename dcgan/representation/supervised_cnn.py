@@ -19,7 +19,7 @@ from dcgan.models.batch_norm import Statistics, estimate_statistics
 from dcgan.models.networks import WEIGHT_DEVIATION, Discriminator
 from dcgan.models.pixel_range import to_input
 
-JUDGED_A_BATCH = 500
+IMAGES_PER_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ def train_epoch(
 def error_rate(cnn: SupervisedCnn, judged: LabelledImages) -> float:
     """The share of wrong answers, with estimated batch-norm statistics."""
     wrong = 0
-    for start in range(0, len(judged.labels), JUDGED_A_BATCH):
-        rows = slice(start, start + JUDGED_A_BATCH)
+    for start in range(0, len(judged.labels), IMAGES_PER_BATCH):
+        rows = slice(start, start + IMAGES_PER_BATCH)
         answers = cnn(_input(cnn, judged.images_uint8[rows]), "estimated").argmax(1).cpu().numpy()
         wrong += int((answers != judged.labels[rows]).sum())
     return wrong / len(judged.labels)

@@ -25,7 +25,7 @@ from dcgan.data.minibatches import Batches
 from dcgan.models.pixel_range import to_uint8
 from dcgan.training.adversarial import FIGURES, AdversarialTraining, Interval
 from dcgan.training.collapse import Watch, is_suspicious, spread, trouble
-from dcgan.training.snapshots import Keepsakes, distance_to_real
+from dcgan.training.snapshots import Snapshots, distance_to_real
 
 SAMPLES = 64
 GROUP_CHECK_MINIBATCHES = 8  # processes of a group agree on a stop this often, because asking costs a message
@@ -64,13 +64,13 @@ class TrainingRun:
         batches: Batches,
         plan: Plan,
         checkpoints: Checkpoints,
-        keepsakes: Keepsakes,
+        snapshots: Snapshots,
         unseen: Images,
         stop_requested: Callable[[], bool],
         on_row: Callable[[Row], None],
     ) -> None:
         self.training, self.batches, self.plan, self.group = training, batches, plan, training.group
-        self.checkpoints, self.keepsakes, self.unseen = checkpoints, keepsakes, unseen
+        self.checkpoints, self.snapshots, self.unseen = checkpoints, snapshots, unseen
         self.stop_requested, self.on_row = stop_requested, on_row
         self.curves: list[Row] = []
         self.scores: list[Row] = []  # of kept weights
@@ -142,11 +142,11 @@ class TrainingRun:
         if rest == 0 and epoch in self.plan.sample_epochs:
             images = self.draw_samples()
             if self.group.is_first:
-                self.keepsakes.samples(epoch, images)
+                self.snapshots.samples(epoch, images)
         if self._passed(self.plan.frame_images):
             images = self.draw_samples()
             if self.group.is_first:
-                self.keepsakes.frame(self.images_seen, images)
+                self.snapshots.frame(self.images_seen, images)
         if self._passed(self.plan.keep_images):
             self._keep_weights()
 
@@ -154,7 +154,7 @@ class TrainingRun:
         distance = distance_to_real(self.training.generator, self.unseen, self.training.settings.seed)
         self.scores.append({"images": self.images_seen, "sliced_wasserstein": distance})
         if self.group.is_first:
-            self.keepsakes.weights(self.images_seen, self.training.generator, self.training.discriminator)
+            self.snapshots.weights(self.images_seen, self.training.generator, self.training.discriminator)
 
     def _passed(self, images: int | None) -> bool:
         """Whether the last minibatch went over a multiple of so many images, or was the last of all."""

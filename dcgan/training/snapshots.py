@@ -25,7 +25,7 @@ GRID_COLUMNS, GRID_ENLARGEMENT = 8, 2
 COMPARED, PROJECTIONS = 512, 256
 
 
-class Keepsakes:
+class Snapshots:
     """The folders `samples` (epoch-<n>.png), `frames` (frame-<images>.png) and `kept` (weights by images seen)."""
 
     def __init__(self, folder: Path, metadata: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from dcgan.core.files import InputError
 
 
-def board_writer(folder: Path) -> Callable[[Mapping[str, float]], None]:
+def tensorboard_writer(folder: Path) -> Callable[[Mapping[str, float]], None]:
     """A function that writes each row of the curves as scalars over images seen.
 
     A run that goes on from a checkpoint hides the rows that its dead predecessor wrote after it. Raises InputError

@@ -70,19 +70,19 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("train.a b", {}, "train.a b"),
         ("run.seed", -1, "run.seed: -1 is not allowed"),
         (
-            "figures.turn.faces.judge",
-            "data/judges/faces_cats.safetensors",
-            "'data/judges/faces_cats.safetensors' is not",
+            "figures.turn.faces.annotator",
+            "data/classifiers/faces_cats.safetensors",
+            "'data/classifiers/faces_cats.safetensors' is not",
         ),
         (
             "figures.arithmetic.faces.sums",
             [dict.fromkeys(("plus", "minus", "other"), "men")],
-            "a judge needs attributes",
+            "a classifier needs attributes",
         ),
         (
             "figures.arithmetic.faces.sums",
             [dict.fromkeys(("plus", "minus", "other"), {"hat": 1})],
-            "figures.arithmetic.faces.sums.hat: 'hat' is not allowed (the judge has glasses, smile, long_hair)",
+            "figures.arithmetic.faces.sums.hat: 'hat' is not allowed (the classifier has glasses, smile, long_hair)",
         ),
         ("figures.samples.bedrooms.count", 10**12, "figures.samples.bedrooms.count: 1000000000000 is not allowed"),
         ("figures.turn.faces.steps", 10**12, "figures.turn.faces.steps: 1000000000000 is not allowed"),
@@ -126,7 +126,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("export.source", "data/x $(touch run)", "export.source: 'data/x $(touch run)' is not allowed"),
         ("crop_faces.source", 'data/"; touch run; "', "crop_faces.source: 'data/\"; touch run; \"' is not allowed"),
         ("train.bedrooms.images", "data/`touch run`.h5", "train.bedrooms.images: 'data/`touch run`.h5' is not allowed"),
-        ("figures.turn.faces.judge", "a\nb.json", "figures.turn.faces.judge: 'a\\nb.json' is not allowed"),
+        ("figures.turn.faces.annotator", "a\nb.json", "figures.turn.faces.classifier: 'a\\nb.json' is not allowed"),
         ("autoencoder.dropout", 1.0, "autoencoder.dropout: 1.0 is not allowed"),
         ("deduplicate.radius", -1, "deduplicate.radius: -1 is not allowed"),
         ("pack.sets.cifar10.kind", "cifar100", "pack.sets.cifar10.kind: 'cifar100' is not allowed"),
@@ -278,7 +278,7 @@ def test_a_demo_set_that_is_left_out_is_missed(root: Path, tmp_path: Path) -> No
 
 
 def test_annotations_that_are_not_there(root: Path, tmp_path: Path) -> None:
-    folder = project(root, tmp_path, {"figures.windows.bedrooms.judge": "data/annotations/mine.json"})
+    folder = project(root, tmp_path, {"figures.windows.bedrooms.annotator": "data/annotations/mine.json"})
     with pytest.raises(InputError, match=r"mine\.json' does not exist.*make annotate"):
         check(folder)
     (folder / "data/annotations").mkdir(parents=True)

@@ -40,7 +40,7 @@ def test_real_data_comes_from_data_raw_and_needs_no_recorded_truth(root: Path, t
     outside = {path for stage in stages for path in stage.inputs if path.startswith("data/")} - outputs
     assert {path.split("/")[1] for path in outside} == {"raw", "annotations"}
     groups = {stage.name.split("@")[0] for stage in stages}
-    assert not groups & {"render_demo", "evaluate_duplicates", "fit_window_judge", "fit_face_judge"}
+    assert not groups & {"render_demo", "evaluate_duplicates", "fit_window_classifier", "fit_face_classifier"}
     # Nobody has looked at samples that nobody has drawn yet: the files are there, and empty.
     by_hand = {path for path in outside if path.startswith("data/annotations/")}
     assert by_hand == {"data/annotations/bedrooms.json", "data/annotations/faces.json"}

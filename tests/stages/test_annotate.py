@@ -40,10 +40,10 @@ def make_project(folder: Path, concepts: Sequence[str]) -> Path:
 
 
 def figures_by_hand(folder: Path, concepts: Sequence[str]) -> dict[str, Any]:
-    person = {"judge": str(folder / "faces.json"), "candidates": N_SAMPLES, "exemplars": 1}
+    person = {"classifier": str(folder / "faces.json"), "candidates": N_SAMPLES, "exemplars": 1}
     sums = [dict(zip(("plus", "minus", "other"), concepts, strict=True))]
     return {
-        "windows": {"bedrooms": {"judge": str(folder / "bedrooms.json"), "samples": N_SAMPLES}},
+        "windows": {"bedrooms": {"classifier": str(folder / "bedrooms.json"), "samples": N_SAMPLES}},
         "arithmetic": {"faces": {**person, "sums": sums}},
         "turn": {"faces": {**person, "measured": 4}},
     }
@@ -71,14 +71,14 @@ def served(project: Path) -> Iterator[str]:
 
 def draw_figure(stage: str, name: str, project: Path) -> dict[str, Any]:
     """Runs a stage on what has been annotated; its metrics, once a picture and a sentence have come of it."""
-    judge, out = project / f"{name}.json", project / stage
-    arguments = ["--params", str(project / "params.yaml"), "--name", name, "--judge", str(judge)]
+    classifier, out = project / f"{name}.json", project / stage
+    arguments = ["--params", str(project / "params.yaml"), "--name", name, "--classifier", str(classifier)]
     arguments += ["--generator", str(project / f"networks/{name}/generator.safetensors")]
     arguments += ["--figure", str(out / "figure.png"), "--metrics", str(out / "metrics.json")]
     importlib.import_module(f"stages.{stage}").main(arguments)
     assert cv2.imread(str(out / "figure.png")).std() > 5
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
-    assert metrics["judged_by"] == "hand"
+    assert metrics["annotated_by"] == "hand"
     return {**metrics, "sentence": sentence(f"{stage}@{name}", metrics)}
 
 

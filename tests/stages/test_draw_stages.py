@@ -14,7 +14,7 @@ from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import StoreWriter
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.internals.attribute_classifiers import FaceJudge, WindowJudge
+from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifier
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
 from tests.dag.tiny import tiny_params
@@ -35,7 +35,7 @@ STAGES = {
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained networks and judges, and a store of random images with recorded truth."""
+    """Untrained networks and classifiers, and a store of random images with recorded truth."""
     folder = tmp_path_factory.mktemp("inputs")
     tiny_params(folder / "params.yaml")
     architecture = ARCHITECTURES["demo32"]
@@ -44,9 +44,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     autoencoder = Autoencoder((32, 32, 3), 128, False)
     autoencoder.initialize(torch_generator(1, "a"))
     autoencoder.save(folder / "autoencoder")
-    WindowJudge(32, 4, 8).initialize(torch_generator(1, "w")).save(folder / "windows")
-    judge = FaceJudge(32, 4, ["glasses", "smile", "long_hair"], 30.0)
-    judge.initialize(torch_generator(1, "f")).save(folder / "faces")
+    WindowClassifier(32, 4, 8).initialize(torch_generator(1, "w")).save(folder / "windows")
+    classifier = FaceClassifier(32, 4, ["glasses", "smile", "long_hair"], 30.0)
+    classifier.initialize(torch_generator(1, "f")).save(folder / "faces")
     keys = [f"{number:040x}" for number in range(N_IMAGES)]
     images = numpy_generator(1, "images").integers(0, 256, (N_IMAGES, 32, 32, 3), dtype=np.uint8)
     with StoreWriter(folder / "images", (32, 32, 3), {}) as store:
@@ -75,7 +75,7 @@ def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> None:
     name, files = STAGES[stage]
-    options = {"judge" if file in {"windows", "faces"} else file: file for file in files.split()}
+    options = {"classifier" if file in {"windows", "faces"} else file: file for file in files.split()}
     metrics = run(stage, name, inputs, tmp_path, **options)
     picture = cv2.imread(str(tmp_path / "product"))
     assert picture is not None and picture.std() > 5
@@ -87,12 +87,12 @@ def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> N
 @pytest.fixture
 def by_hand(inputs: Path, tmp_path: Path) -> Path:
     """Inputs whose Figures 6 to 8 rest on a person; nobody has looked yet."""
-    judge = {"judge": "said.json"}
+    classifier = {"classifier": "said.json"}
     sums = [{"plus": "smiling woman", "minus": "woman", "other": "man"}]
     figures = {
-        "windows": {"bedrooms": judge},
-        "arithmetic": {"faces": {**judge, "sums": sums}},
-        "turn": {"faces": judge},
+        "windows": {"bedrooms": classifier},
+        "arithmetic": {"faces": {**classifier, "sums": sums}},
+        "turn": {"faces": classifier},
     }
     tiny_params(tmp_path / "params.yaml", {"figures": figures})
     (tmp_path / "generator").write_bytes((inputs / "generator").read_bytes())
@@ -113,13 +113,13 @@ def say(folder: Path) -> None:
 @pytest.mark.parametrize("stage", ["draw_windows", "draw_arithmetic", "draw_turn"])
 def test_figures_by_hand_first_say_what_is_missing_and_then_are_drawn(stage: str, by_hand: Path) -> None:
     name = STAGES[stage][0]
-    options = {"generator": "generator", "judge": "said.json"}
+    options = {"generator": "generator", "classifier": "said.json"}
     unfinished = run(stage, name, by_hand, by_hand, **options)
     assert "make annotate" in sentence(f"{stage}@{name}", unfinished)
     first = (by_hand / "product").read_bytes()
     say(by_hand)
     finished = run(stage, name, by_hand, by_hand, **options)
-    assert finished["judged_by"] == "hand" and "by hand" in sentence(f"{stage}@{name}", finished)
+    assert finished["annotated_by"] == "hand" and "by hand" in sentence(f"{stage}@{name}", finished)
     assert (by_hand / "product").read_bytes() != first
     # Trained again: what was said of the other one's samples counts for nothing, and stops nothing.
     Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(2, "g")).save(by_hand / "generator", {})
@@ -128,7 +128,7 @@ def test_figures_by_hand_first_say_what_is_missing_and_then_are_drawn(stage: str
 
 def test_what_is_measured_by_hand(by_hand: Path) -> None:
     say(by_hand)
-    options = {"generator": "generator", "judge": "said.json"}
+    options = {"generator": "generator", "classifier": "said.json"}
     windows = run("draw_windows", "bedrooms", by_hand, by_hand, **options)
     assert (windows["samples"], windows["boxes"], windows["share_with_window"]) == (30, 9, 0.3)
     assert windows["change_inside_boxes"] > 0 and "share_with_window_without_maps" not in windows
@@ -140,10 +140,10 @@ def test_what_is_measured_by_hand(by_hand: Path) -> None:
     assert turn["turned_share"] > 0.5 > abs(turn["turned_share_random_direction"])
 
 
-@pytest.mark.parametrize(("stage", "name"), [("fit_window_judge", "bedrooms"), ("fit_face_judge", "faces")])
+@pytest.mark.parametrize(("stage", "name"), [("fit_window_classifier", "bedrooms"), ("fit_face_classifier", "faces")])
 def test_a_judge_and_a_sentence(stage: str, name: str, inputs: Path, tmp_path: Path) -> None:
     files = {"truth": f"{name.replace('bedrooms', 'windows')}.csv", "images": "images"}
-    if stage == "fit_face_judge":
+    if stage == "fit_face_classifier":
         files["detections"] = "detections.csv"
     metrics = run(stage, name, inputs, tmp_path, **files)
     assert "never saw" in sentence(f"{stage}@{name}", metrics)
@@ -152,7 +152,9 @@ def test_a_judge_and_a_sentence(stage: str, name: str, inputs: Path, tmp_path: P
 def test_crops_that_do_not_fit_their_detections(inputs: Path, tmp_path: Path) -> None:
     pd.read_csv(inputs / "detections.csv").iloc[1:].to_csv(inputs / "fewer.csv", index=False)
     with pytest.raises(InputError, match="79 kept detections, but .* has 80 crops"):
-        run("fit_face_judge", "faces", inputs, tmp_path, images="images", detections="fewer.csv", truth="faces.csv")
+        run(
+            "fit_face_classifier", "faces", inputs, tmp_path, images="images", detections="fewer.csv", truth="faces.csv"
+        )
 
 
 def test_a_section_that_is_not_there(inputs: Path, tmp_path: Path) -> None:

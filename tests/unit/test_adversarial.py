@@ -22,7 +22,7 @@ from dcgan.training.adversarial import AdversarialTraining, Settings
 from dcgan.training.collapse import Watch
 from dcgan.training.cuda_graph import Undo
 from dcgan.training.loop import Plan, TrainingRun
-from dcgan.training.snapshots import Keepsakes
+from dcgan.training.snapshots import Snapshots
 
 SMALLEST = replace(
     ARCHITECTURES["demo32"],
@@ -48,7 +48,7 @@ def make_run(
     settings = replace(SETTINGS, **changes)
     training = AdversarialTraining(SMALLEST, settings, CPU)
     batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, CPU)
-    state = Checkpoints(folder, "digest"), Keepsakes(folder, {})
+    state = Checkpoints(folder, "digest"), Snapshots(folder, {})
     return TrainingRun(training, batches, plan, *state, images()[:6], stop, lambda row: None)
 
 
@@ -59,7 +59,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def assert_same_end(first: TrainingRun, second: TrainingRun) -> None:
     assert first.curves == second.curves and first.scores == second.scores
-    assert files(first.keepsakes.folder) == files(second.keepsakes.folder)
+    assert files(first.snapshots.folder) == files(second.snapshots.folder)
     for name, tensor in first.training.state().items():  # bytes: statistics that were never estimated are NaN
         assert tensor.numpy().tobytes() == second.training.state()[name].numpy().tobytes(), name
 
@@ -313,11 +313,11 @@ def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -
 
 
 def test_what_a_kill_left_half_written_is_no_output(tmp_path: Path) -> None:
-    keepsakes = Keepsakes(tmp_path / "state", {})
+    snapshots = Snapshots(tmp_path / "state", {})
     for name in ("epoch-0001.png", ".epoch-0002.png.99.partial"):
         (tmp_path / "state/samples").mkdir(parents=True, exist_ok=True)
         (tmp_path / "state/samples" / name).write_bytes(b"some")
-    keepsakes.deliver("samples", tmp_path / "out")
+    snapshots.deliver("samples", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["epoch-0001.png"]
     Checkpoints(tmp_path / "state", "digest").load()
     assert [path.name for path in (tmp_path / "state/samples").iterdir()] == ["epoch-0001.png"]
@@ -328,7 +328,7 @@ def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
     data = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), np.uint8)
     batches = Batches(data, np.arange(20) % 10, np.arange(20), 10, 0, CPU)
     training = AdversarialTraining(row, replace(SETTINGS, batch_size=10), CPU)
-    state = Checkpoints(tmp_path, "d"), Keepsakes(tmp_path, {})
+    state = Checkpoints(tmp_path, "d"), Snapshots(tmp_path, {})
     plan = replace(PLAN, epochs=1, decay_epochs=0)
     run = TrainingRun(training, batches, plan, *state, data[:6], lambda: False, lambda row: None)
     run.complete("digits")

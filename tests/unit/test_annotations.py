@@ -213,7 +213,7 @@ def test_without_figures_by_hand_or_networks_there_is_nothing_to_annotate(tmp_pa
     tiny_params(tmp_path / "params.yaml")
     with pytest.raises(InputError, match="no figure rests on a person"):
         open_desks(tmp_path / "params.yaml", tmp_path, False)
-    by_hand = {"figures": {"windows": {"bedrooms": {"judge": "data/annotations/bedrooms.json"}}}}
+    by_hand = {"figures": {"windows": {"bedrooms": {"classifier": "data/annotations/bedrooms.json"}}}}
     tiny_params(tmp_path / "params.yaml", by_hand)
     with pytest.raises(InputError, match="first train the networks"):
         open_desks(tmp_path / "params.yaml", tmp_path, False)

@@ -1,4 +1,4 @@
-"""Judges: targets from recorded truth, training on what is easily seen, files; and choosing exemplars by them."""
+"""Classifiers: targets from recorded truth, training on what is easily seen, files; and choosing exemplars by them."""
 
 from pathlib import Path
 
@@ -8,7 +8,14 @@ import pytest
 
 from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator, torch_generator
-from dcgan.internals.attribute_classifiers import FaceJudge, WindowJudge, boxes_of, split, train_judge, windowed
+from dcgan.internals.attribute_classifiers import (
+    FaceClassifier,
+    WindowClassifier,
+    boxes_of,
+    split,
+    train_classifier,
+    windowed,
+)
 from dcgan.internals.boxes import Box
 from dcgan.internals.concepts import confidence, describe, expected, most_typical, shows
 from dcgan.internals.ground_truth import face_targets, match_faces, window_targets, windows_on_crops
@@ -26,16 +33,16 @@ def bright_squares(n: int) -> tuple[np.ndarray, np.ndarray]:
     return images, targets
 
 
-def trained_window_judge(seed: int) -> WindowJudge:
+def trained_window_classifier(seed: int) -> WindowClassifier:
     images, targets = bright_squares(256)
-    judge = WindowJudge(32, 4, 8).initialize(torch_generator(seed, "weights"))
-    train_judge(judge, images, targets, 4, 32, 0.01, 0.05, torch_generator(seed, "batches"))
-    return judge
+    classifier = WindowClassifier(32, 4, 8).initialize(torch_generator(seed, "weights"))
+    train_classifier(classifier, images, targets, 4, 32, 0.01, 0.05, torch_generator(seed, "batches"))
+    return classifier
 
 
 def test_window_judge_learns_where_bright_squares_are() -> None:
     images, targets = bright_squares(320)
-    said = trained_window_judge(1).predict(images)[256:]
+    said = trained_window_classifier(1).predict(images)[256:]
     assert said.shape == (64, 8, 8)
     assert ((said > 0.5) == (targets[256:] > 0.5)).mean() > 0.98
     assert (windowed(said) == windowed(targets[256:])).mean() > 0.95
@@ -44,23 +51,23 @@ def test_window_judge_learns_where_bright_squares_are() -> None:
 def test_training_depends_on_its_generators_only() -> None:
     images, _ = bright_squares(8)
     np.random.seed(3)  # noqa: NPY002  (the global generator must have no effect)
-    assert np.array_equal(trained_window_judge(2).predict(images), trained_window_judge(2).predict(images))
+    assert np.array_equal(trained_window_classifier(2).predict(images), trained_window_classifier(2).predict(images))
 
 
 def test_a_judge_s_file_opens_as_that_judge_only(tmp_path: Path) -> None:
-    judge = WindowJudge(32, 4, 8).initialize(torch_generator(1, "weights"))
-    judge.save(tmp_path / "judge.safetensors")
+    classifier = WindowClassifier(32, 4, 8).initialize(torch_generator(1, "weights"))
+    classifier.save(tmp_path / "classifier.safetensors")
     images, _ = bright_squares(4)
-    again = WindowJudge.from_file(tmp_path / "judge.safetensors")
-    assert np.array_equal(again.predict(images), judge.predict(images))
-    first = (tmp_path / "judge.safetensors").read_bytes()
-    again.save(tmp_path / "judge.safetensors")
-    assert (tmp_path / "judge.safetensors").read_bytes() == first
-    with pytest.raises(InputError, match="expected a judge of faces, found windows"):
-        FaceJudge.from_file(tmp_path / "judge.safetensors")
+    again = WindowClassifier.from_file(tmp_path / "classifier.safetensors")
+    assert np.array_equal(again.predict(images), classifier.predict(images))
+    first = (tmp_path / "classifier.safetensors").read_bytes()
+    again.save(tmp_path / "classifier.safetensors")
+    assert (tmp_path / "classifier.safetensors").read_bytes() == first
+    with pytest.raises(InputError, match="expected a classifier of faces, found windows"):
+        FaceClassifier.from_file(tmp_path / "classifier.safetensors")
     (tmp_path / "none").write_text("nothing")
-    with pytest.raises(InputError, match="not a readable judge"):
-        WindowJudge.from_file(tmp_path / "none")
+    with pytest.raises(InputError, match="not a readable classifier"):
+        WindowClassifier.from_file(tmp_path / "none")
 
 
 def test_face_judge_reads_an_attribute_and_a_pose() -> None:
@@ -71,9 +78,9 @@ def test_face_judge_reads_an_attribute_and_a_pose() -> None:
         image[:4] = 255 if attribute else 0
         column = round(8 + pose / 30 * 6)
         image[8:, column - 1 : column + 1] = 250
-    judge = FaceJudge(16, 8, ["hat"], 30.0).initialize(torch_generator(4, "weights"))
-    train_judge(judge, images[:320], targets[:320], 12, 32, 0.01, 0.02, torch_generator(4, "batches"))
-    said = judge.predict(images[320:])
+    classifier = FaceClassifier(16, 8, ["hat"], 30.0).initialize(torch_generator(4, "weights"))
+    train_classifier(classifier, images[:320], targets[:320], 12, 32, 0.01, 0.02, torch_generator(4, "batches"))
+    said = classifier.predict(images[320:])
     assert ((said[:, 0] > 0.5) == (targets[320:, 0] > 0.5)).mean() > 0.95
     assert np.abs(said[:, 1] - targets[320:, 1]).mean() < 5
 
@@ -126,7 +133,7 @@ def test_confidence_is_that_of_the_least_sure_attribute() -> None:
     assert confidence(ANSWERS, ATTRIBUTES, concept).tolist() == pytest.approx([0.8, 0.6, 0.1])  # type: ignore[arg-type]
     assert shows(ANSWERS, ATTRIBUTES, concept).tolist() == [True, True, False]  # type: ignore[arg-type]
     assert most_typical(confidence(ANSWERS, ATTRIBUTES, {"smile": 1}), 2).tolist() == [2, 0]
-    with pytest.raises(InputError, match="hat: the judge knows only glasses, smile"):
+    with pytest.raises(InputError, match="hat: the classifier knows only glasses, smile"):
         confidence(ANSWERS, ATTRIBUTES, {"hat": 1})
 
 

@@ -30,7 +30,7 @@ from workflow.report.table_rows import compare, pairs
 from workflow.report.write import write_report
 
 WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
-WINDOWS |= {"share_with_window_without_random_maps": 0.5, "judged_by": "judge"}
+WINDOWS |= {"share_with_window_without_random_maps": 0.5, "annotated_by": "classifier"}
 PLAN = TRAINING[0]
 
 
@@ -109,16 +109,19 @@ def test_deviations_are_in_it(results: Path, stages: dict[str, Stage]) -> None:
 
 def test_the_judge_s_accuracy_stands_beside_the_figure(results: Path, stages: dict[str, Stage]) -> None:
     (results / "results/metrics/windows_bedrooms.json").write_text(json.dumps(WINDOWS))
-    (results / "results/metrics/judge.json").write_text(json.dumps({"image_accuracy": 0.987, "images": 800}))
+    (results / "results/metrics/classifier.json").write_text(json.dumps({"image_accuracy": 0.987, "images": 800}))
     stages |= {
         name: stage(name, [f"results/metrics/{file}.json"])
-        for name, file in (("draw_windows@bedrooms", "windows_bedrooms"), ("fit_window_judge@bedrooms", "judge"))
+        for name, file in (
+            ("draw_windows@bedrooms", "windows_bedrooms"),
+            ("fit_window_classifier@bedrooms", "classifier"),
+        )
     }
-    assert "The judge:" not in render(results, stages, "Test")  # a figure that rests on a person's annotations
-    by_judge = replace(stages["draw_windows@bedrooms"], dependencies=["results/metrics/judge.json"])
-    text = render(results, stages | {by_judge.name: by_judge}, "Test")
+    assert "The classifier:" not in render(results, stages, "Test")  # a figure that rests on a person's annotations
+    by_classifier = replace(stages["draw_windows@bedrooms"], dependencies=["results/metrics/classifier.json"])
+    text = render(results, stages | {by_classifier.name: by_classifier}, "Test")
     assert "60 % of samples have a window" in text
-    assert "The judge: right about a window in 98.7 % of 800 real images" in text
+    assert "The classifier: right about a window in 98.7 % of 800 real images" in text
 
 
 def test_same_results_give_the_same_bytes_anywhere(

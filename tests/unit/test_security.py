@@ -31,7 +31,7 @@ from dcgan.data.formats import open_labelled
 from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.dedup.hash_codes import read_codes
-from dcgan.internals.attribute_classifiers import FaceJudge, WindowJudge
+from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifier
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.models.published_weights import PublishedArray, read_array
 from dcgan.representation.features import FeatureTable
@@ -114,8 +114,8 @@ LOADERS: dict[str, Callable[[Path], object]] = {
     "generator": Generator.from_file,
     "discriminator": Discriminator.from_file,
     "autoencoder": Autoencoder.from_file,
-    "judge of faces": FaceJudge.from_file,
-    "judge of windows": WindowJudge.from_file,
+    "classifier of faces": FaceClassifier.from_file,
+    "classifier of windows": WindowClassifier.from_file,
     "published array": read_npy,
     "CIFAR-10's python batch": labelled("cifar10", "data_batch_1"),
     "CIFAR-10's binary batch": labelled("cifar10", "data_batch_1.bin"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dcgan.core.files import InputError
-from dcgan.training.tensorboard import board_writer
+from dcgan.training.tensorboard import tensorboard_writer
 
 ROWS = [{"images": float(n), "d_loss": 1.0 / n, "spread": 40.0 + n} for n in (100, 200, 300)]
 
@@ -18,7 +18,7 @@ def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
 def test_rows_are_scalars_over_images_seen(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
-    killed, resumed = board_writer(tmp_path), board_writer(tmp_path)
+    killed, resumed = tensorboard_writer(tmp_path), tensorboard_writer(tmp_path)
     for row in ROWS:
         killed(row | {"d_loss": 9.0})
     for row in ROWS[1:]:
@@ -30,4 +30,4 @@ def test_rows_are_scalars_over_images_seen(tmp_path: Path) -> None:
 def test_without_the_package_the_parameter_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r"run\.tensorboard: .*pip install tensorboard"):
-        board_writer(tmp_path)
+        tensorboard_writer(tmp_path)

@@ -1,9 +1,9 @@
 """Serves the page on which a person boxes windows and chooses exemplars: `make annotate`, for data without truth.
 
 Paper: sections 6.3.1 and 6.3.2, where both was done by hand.
-Input: params.yaml, whose figures name a file of annotations as their `judge`; the generators that have been trained.
-Output: these files (workflow/annotation/file.py), written at every change. The page is on the loopback interface only.
-From another machine: `ssh -L 8765:127.0.0.1:8765 HOST`, then http://127.0.0.1:8765/ in the browser.
+Input: params.yaml, whose figures name a file of annotations as their `classifier`; the generators that have been
+trained. Output: these files (workflow/annotation/file.py), written at every change. The page is on the loopback
+interface only. From another machine: `ssh -L 8765:127.0.0.1:8765 HOST`, then http://127.0.0.1:8765/ in the browser.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def open_desks(params_path: Path, networks: Path, anew: bool) -> list[Desk]:
     if not tasks:
         raise InputError(
             f"{params_path}: no figure rests on a person: none of figures.windows, figures.arithmetic and figures.turn "
-            "has a `judge` that ends in .json"
+            "has a `classifier` that ends in .json"
         )
     trained = [(task, path) for task in tasks if (path := generator_file(networks, task)).is_file()]
     for task in tasks:
@@ -87,13 +87,13 @@ def generator_file(networks: Path, task: Wanted) -> Path:
 
 def open_desk(task: Wanted, path: Path, device: "torch.device", anew: bool) -> Desk:
     """Draws the samples that are, or will be, annotated."""
-    from dcgan.internals.figure_layout import looked_at
+    from dcgan.internals.figure_layout import draw_candidates
     from dcgan.models.networks import Generator
 
     generator = Generator.from_file(path, device)
     nothing = empty_annotations(path, generator.architecture.image_size, task.drawing)
     said = fitting(task.path, nothing, anew)
-    _, images = looked_at(generator, said.drawing.samples, said.drawing.statistics_batches, said.drawing.seed)
+    _, images = draw_candidates(generator, said.drawing.samples, said.drawing.statistics_batches, said.drawing.seed)
     return Desk(task, nothing.changed(drawing=said.drawing.model_dump()), images)
 
 

@@ -28,7 +28,7 @@ Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Drawing(Section):
-    """Where samples come from: `dcgan.internals.figure_layout.looked_at` draws the same ones again."""
+    """Where samples come from: `dcgan.internals.figure_layout.draw_candidates` draws the same ones again."""
 
     seed: CountOrZero
     samples: Count
@@ -93,9 +93,9 @@ def checked(content: Mapping[str, Any], where: object) -> Annotations:
         raise InputError(f"{where}: {key + ': ' if key else ''}{problem['msg']}") from error
 
 
-def by_hand(judge: str | Path) -> bool:
-    """Whether what a figure rests on is a person's annotations, not a judge's file."""
-    return Path(judge).suffix == SUFFIX
+def by_hand(classifier: str | Path) -> bool:
+    """Whether what a figure rests on is a person's annotations, not a classifier's file."""
+    return Path(classifier).suffix == SUFFIX
 
 
 def empty_annotations(generator: Path, image_size: int, drawing: Drawing) -> Annotations:

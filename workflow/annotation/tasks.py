@@ -37,8 +37,8 @@ def wanted(params: Params) -> list[Wanted]:
     merged: dict[tuple[str, str], Wanted] = {}
     for network, section in figures_by_hand(params):
         new = wanted_by(network, section, params.run.seed)
-        old = merged.get((network, section.judge))
-        merged[network, section.judge] = merge(old, new) if old else new
+        old = merged.get((network, section.annotator))
+        merged[network, section.annotator] = merge(old, new) if old else new
     return list(merged.values())
 
 
@@ -46,7 +46,7 @@ def figures_by_hand(params: Params) -> Iterator[tuple[str, FigureByHand]]:
     """Network and section of every figure that rests on annotations."""
     for sections in (params.figures.windows, params.figures.arithmetic, params.figures.turn):
         for network, section in sections.items():
-            if by_hand(section.judge):
+            if by_hand(section.annotator):
                 yield network, section
 
 
@@ -54,7 +54,7 @@ def wanted_by(network: str, section: FigureByHand, seed: int) -> Wanted:
     """What one figure wants."""
     n_samples = section.samples if isinstance(section, WindowsFigure) else section.candidates
     drawing = Drawing(seed=seed, samples=n_samples, statistics_batches=section.statistics_batches)
-    return Wanted(network, Path(section.judge), drawing, isinstance(section, WindowsFigure), concepts_of(section))
+    return Wanted(network, Path(section.annotator), drawing, isinstance(section, WindowsFigure), concepts_of(section))
 
 
 def concepts_of(section: FigureByHand) -> dict[str, int]:

@@ -34,7 +34,7 @@ def settle_clock(root: Path, stage: Stage) -> None:
     """
     if os.environ.get(HOLDER) != "snakemake":
         return
-    for path, looked_at in newer_than(root, stage.inputs, 0):
+    for path, draw_candidates in newer_than(root, stage.inputs, 0):
         try:
             os.utime(looked_at)
         except OSError as error:
@@ -47,6 +47,6 @@ def newer_than(root: Path, paths: Iterable[str], slack_seconds: float) -> Iterat
     """Paths that were changed in the future, each with the file or folder whose time says so."""
     latest = time.time() + slack_seconds
     for path in paths:
-        for looked_at in (root / path, root / path / TIMESTAMP):
+        for draw_candidates in (root / path, root / path / TIMESTAMP):
             if looked_at.exists() and looked_at.stat().st_mtime > latest:
-                yield path, looked_at
+                yield path, draw_candidates

@@ -15,7 +15,7 @@ INPUTS = {
     "images": "image store",
     "frames": "folder of grids of samples, frame-<images>.png",
     "autoencoder": "the de-duplication's autoencoder",
-    "judge": "the judge that stands in for a person's eye",
+    "classifier": "the classifier that stands in for a person's eye",
     "truth": "CSV of what is recorded about the images",
     "detections": "CSV of detections, whose kept rows are the images in order",
 }

@@ -2,7 +2,7 @@
 
 `impossible(params)` yields one line for each: key, value and what it would have to be. What is checked: shards are
 numbered 0..n-1; a crop is not larger than what it is cut from; a network fits the images that it is trained on, as far
-as params.yaml tells their size; features, judges and figures speak of sets and networks that there are.
+as params.yaml tells their size; features, classifiers and figures speak of sets and networks that there are.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params.figures import ArithmeticFigure
-from workflow.params.sections import FaceJudgeSection, Params, TrainedNetwork
+from workflow.params.sections import FaceClassifierSection, Params, TrainedNetwork
 
 CROP32 = 32
 BY_HAND = ".json"  # a person's annotations, see workflow/annotation/file.py
@@ -91,7 +91,8 @@ def wrong_training(key: str, section: TrainedNetwork) -> Iterator[str]:
     if section.batch_size % section.processes:
         yield f"{key}.processes: {section.processes} is not allowed (has to divide batch_size, {section.batch_size})"
     if section.keep_images is not None and section.held_out < 2:
-        yield f"{key}.keep_images: {section.keep_images} is not allowed (needs held_out images to judge weights by)"
+        yield f"{key}.keep_images: {section.keep_images} is not allowed (needs held_out images to classifier weights
+        by)"
 
 
 def misfit(beginning: str, architecture: Architecture, images: str, store: ImageKind) -> Iterator[str]:
@@ -136,20 +137,21 @@ def is_made_by_the_dag(path: str) -> bool:
 
 
 def wrong_names(params: Params) -> Iterator[str]:
-    """Sections that speak of a network or a judge by name."""
+    """Sections that speak of a network or a classifier by name."""
     networks = list(params.train)
     for figure, sections in params.figures:
         yield from unknown(f"figures.{figure}", sections, networks, "train")
     yield from unknown("onnx", params.onnx, networks, "train")
-    yield from unknown("judge.windows", params.judge.windows, networks, "train")
-    yield from unknown("judge.faces", params.judge.faces, networks, "train")
-    yield from wrong_judges(params)
+    yield from unknown("classifiers.windows", params.classifiers.windows, networks, "train")
+    yield from unknown("classifiers.faces", params.classifiers.faces, networks, "train")
+    yield from wrong_annotators(params)
 
 
-def wrong_judges(params: Params) -> Iterator[str]:
-    """A figure rests on a judge that is trained, or on a person's annotations; each has its way of naming concepts."""
-    of_windows = {f"data/judges/windows_{name}.safetensors" for name in params.judge.windows}
-    of_faces = {f"data/judges/faces_{name}.safetensors" for name in params.judge.faces}
+def wrong_annotators(params: Params) -> Iterator[str]:
+    """A figure rests on a classifier that is trained, or on a person's annotations; each has its way of naming
+    concepts."""
+    of_windows = {f"data/classifiers/windows_{name}.safetensors" for name in params.classifiers.windows}
+    of_faces = {f"data/classifiers/faces_{name}.safetensors" for name in params.classifiers.faces}
     figures = params.figures
     for kind, sections, made in (
         ("windows", figures.windows, of_windows),
@@ -157,23 +159,23 @@ def wrong_judges(params: Params) -> Iterator[str]:
         ("turn", figures.turn, of_faces),
     ):
         for name, section in sections.items():
-            yield from unknown_path(f"figures.{kind}.{name}.judge", section.judge, "data/judges/", made)
+            yield from unknown_path(f"figures.{kind}.{name}.annotator", section.annotator, "data/classifiers/", made)
     for name, windows in figures.windows.items():
-        if windows.statistics == "batch" and windows.judge.endswith(BY_HAND):
+        if windows.statistics == "batch" and windows.annotator.endswith(BY_HAND):
             yield f"figures.windows.{name}.statistics: 'batch' is not allowed (boxes by hand lie on estimated samples)"
     for name, arithmetic in figures.arithmetic.items():
-        if not arithmetic.judge.endswith(BY_HAND):
-            yield from wrong_sums(f"figures.arithmetic.{name}.sums", arithmetic, params.judge.faces)
+        if not arithmetic.annotator.endswith(BY_HAND):
+            yield from wrong_sums(f"figures.arithmetic.{name}.sums", arithmetic, params.classifiers.faces)
 
 
-def wrong_sums(key: str, arithmetic: ArithmeticFigure, judges: dict[str, FaceJudgeSection]) -> Iterator[str]:
-    """A judge knows the attributes that it learns, and nothing by another name."""
-    judge = judges.get(PurePosixPath(arithmetic.judge).stem.removeprefix("faces_"))
+def wrong_sums(key: str, arithmetic: ArithmeticFigure, classifiers: dict[str, FaceClassifierSection]) -> Iterator[str]:
+    """A classifier knows the attributes that it learns, and nothing by another name."""
+    classifier = classifiers.get(PurePosixPath(arithmetic.annotator).stem.removeprefix("faces_"))
     for term in (term for one in arithmetic.sums for term in (one.plus, one.minus, one.other)):
         if isinstance(term, str):
-            yield f"{key}: {term!r} is not allowed (a judge needs attributes: {{smile: 1}})"
-        elif judge is not None:
-            yield from unknown(key, term, judge.attributes, "the judge")
+            yield f"{key}: {term!r} is not allowed (a classifier needs attributes: {{smile: 1}})"
+        elif classifier is not None:
+            yield from unknown(key, term, classifier.attributes, "the classifier")
 
 
 def wrong_features(params: Params, stores: dict[str, ImageKind]) -> Iterator[str]:

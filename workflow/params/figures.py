@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflow.params.types import Count, Enlargement, Name, NotNegative, Positive, Section, Several, Size, Source
 
-# A concept of a sum: attributes that a judge reads, or a name that a person knows.
+# A concept of a sum: attributes that a classifier reads, or a name that a person knows.
 Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -58,7 +58,7 @@ class NearestFigure(Section):
 class WindowsFigure(Section):
     """Figure 6: windows removed."""
 
-    judge: Source
+    annotator: Source
     samples: Several
     layer: Annotated[int, Field(ge=-32, le=-2)]
     strength: Positive
@@ -79,7 +79,7 @@ class Sum(Section):
 class ArithmeticFigure(Section):
     """Figure 7: arithmetic with z."""
 
-    judge: Source
+    annotator: Source
     candidates: Count
     pool: Count
     exemplars: Count
@@ -93,7 +93,7 @@ class ArithmeticFigure(Section):
 class TurnFigure(Section):
     """Figure 8: faces that turn."""
 
-    judge: Source
+    annotator: Source
     candidates: Count
     exemplars: Count
     shown: Count

@@ -137,7 +137,7 @@ class TrainedNetwork(Section):
     watch: WatchSection
 
 
-class Judge(Section):
+class ClassifierSection(Section):
     images: Source
     truth: Source
     width: Size
@@ -148,20 +148,20 @@ class Judge(Section):
     held_out: Annotated[float, Field(gt=0, lt=1)]
 
 
-class WindowJudgeSection(Judge):
+class WindowClassifierSection(ClassifierSection):
     grid: Size
 
 
-class FaceJudgeSection(Judge):
+class FaceClassifierSection(ClassifierSection):
     detections: Source
     attributes: list[str]
     pose_range: Positive
     overlap: Share
 
 
-class Judges(Section):
-    windows: dict[Name, WindowJudgeSection]
-    faces: dict[Name, FaceJudgeSection]
+class Classifiers(Section):
+    windows: dict[Name, WindowClassifierSection]
+    faces: dict[Name, FaceClassifierSection]
 
 
 class Published(Section):
@@ -256,7 +256,7 @@ class Params(Section):
     neighbours: dict[Name, Neighbours]
     kmeans: dict[Name, Kmeans]
     supervised: Supervised
-    judge: Judges
+    classifiers: Classifiers
     figures: Figures
     onnx: dict[Name, OnnxSection]
     quality: Quality

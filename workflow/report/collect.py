@@ -51,15 +51,19 @@ SECTIONS = {
         "draw_walk": "Walk through the latent space",
         "draw_nearest": "Nearest training images",
         "draw_guided": "What features answer to",
-        "fit_window_judge": "The judge of windows",
+        "fit_window_classifier": "The classifier of windows",
         "draw_windows": "Forgetting windows",
-        "fit_face_judge": "The judge of faces",
+        "fit_face_classifier": "The classifier of faces",
         "draw_arithmetic": "Vector arithmetic",
         "draw_turn": "Turning heads",
     },
 }
-# Figures that rest on a judge, and the stage whose sentence says how far it can be trusted.
-JUDGED = {"draw_windows": "fit_window_judge", "draw_arithmetic": "fit_face_judge", "draw_turn": "fit_face_judge"}
+# Figures that rest on a classifier, and the stage whose sentence says how far it can be trusted.
+CLASSIFIED_BY = {
+    "draw_windows": "fit_window_classifier",
+    "draw_arithmetic": "fit_face_classifier",
+    "draw_turn": "fit_face_classifier",
+}
 TITLES = {base: title for chapter in SECTIONS.values() for base, title in chapter.items()}
 
 
@@ -72,7 +76,7 @@ class Result:
     title: str
     caption: str
     sentence: str
-    judge: str
+    classifier: str
     pictures: list[Picture]
     charts: list[Chart]
     figures: list[tuple[str, str, str]]
@@ -117,7 +121,7 @@ def sections(root: Path, stages: Mapping[str, Stage], form: Form) -> list[Sectio
     found: dict[str, list[Result]] = {title: [] for title in (*SECTIONS, "Further results")}
     order = {base: number for number, base in enumerate(known)}
     for stage in sorted(stages.values(), key=lambda stage: order.get(base_name(stage), len(order))):
-        result = result_of(root, stage, judge_of(root, stage, stages), form)
+        result = result_of(root, stage, classifier_of(root, stage, stages), form)
         if result.pictures or result.charts or result.figures:
             found[known.get(base_name(stage), "Further results")].append(result)
     return [Section(anchor(title), title, results) for title, results in found.items() if results]
@@ -128,11 +132,11 @@ def base_name(stage: Stage) -> str:
     return stage.name.split("@")[0]
 
 
-def judge_of(root: Path, stage: Stage, stages: Mapping[str, Stage]) -> str:
-    """How often the judge that a figure rests on is right; nothing where it rests on none."""
-    judge = stages.get(f"{JUDGED.get(base_name(stage))}@{item_name(stage)}")
-    rests_on_it = judge is not None and not set(judge.outputs).isdisjoint(stage.dependencies)
-    return " ".join(sentences(root, judge)) if judge and rests_on_it else ""
+def classifier_of(root: Path, stage: Stage, stages: Mapping[str, Stage]) -> str:
+    """How often the classifier that a figure rests on is right; nothing where it rests on none."""
+    classifier = stages.get(f"{CLASSIFIED_BY.get(base_name(stage))}@{item_name(stage)}")
+    rests_on_it = classifier is not None and not set(classifier.outputs).isdisjoint(stage.dependencies)
+    return " ".join(sentences(root, classifier)) if classifier and rests_on_it else ""
 
 
 def item_name(stage: Stage) -> str:
@@ -152,7 +156,7 @@ def title_of(stage: Stage) -> str:
     return f"{title}: {item_name(stage).replace('_', ' ')}" if item_name(stage) else title
 
 
-def result_of(root: Path, stage: Stage, judge: str, form: Form) -> Result:
+def result_of(root: Path, stage: Stage, classifier: str, form: Form) -> Result:
     """What one stage has to show."""
     metrics = [read_json(root / path) for path in outputs(root, stage, ".json") if path.startswith("results/metrics/")]
     pngs, measured = outputs(root, stage, ".png"), sentences(root, stage)
@@ -162,7 +166,7 @@ def result_of(root: Path, stage: Stage, judge: str, form: Form) -> Result:
         title_of(stage),
         stage.caption,
         ". ".join(measured),
-        judge,
+        classifier,
         [picture((root / path).read_bytes(), path, alternative(stage, path, pngs, measured), form) for path in pngs],
         charts_of(root, stage),
         [pair for figures in metrics for pair in pairs(figures)],

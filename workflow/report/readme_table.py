@@ -54,32 +54,32 @@ def accuracy(m: Metrics, name: str) -> str:
     return beside_random(1 - m[name]["error"], 1 - m[name]["random_weights_error"])
 
 
-def judged_windows(m: Metrics) -> str:
-    """Figure 6, and how far its judge is to be trusted."""
+def windows_row(m: Metrics) -> str:
+    """Figure 6, and how far its classifier is to be trusted."""
     w = m["windows_bedrooms"]
     return (
         f"{percent(w['share_with_window'], 1)} / {percent(w['share_with_window_without_maps'], 1)} (as many random "
-        f"maps dropped: {percent(w['share_with_window_without_random_maps'], 1)}); the judge is right in "
-        f"{percent(m['judge_windows_bedrooms']['image_accuracy'], 1)} of real images it never saw"
+        f"maps dropped: {percent(w['share_with_window_without_random_maps'], 1)}); the classifier is right in "
+        f"{percent(m['classifier_windows_bedrooms']['image_accuracy'], 1)} of real images it never saw"
     )
 
 
-def judged_arithmetic(m: Metrics) -> str:
-    """Figure 7, and how far its judge is to be trusted."""
-    a, judge = m["arithmetic_faces"], m["judge_faces_faces"]
-    right = sorted(100 * judge[f"{attribute}_accuracy"] for attribute in ("glasses", "smile", "long_hair"))
+def arithmetic_row(m: Metrics) -> str:
+    """Figure 7, and how far its classifier is to be trusted."""
+    a, classifier = m["arithmetic_faces"], m["classifier_faces_faces"]
+    right = sorted(100 * classifier[f"{attribute}_accuracy"] for attribute in ("glasses", "smile", "long_hair"))
     return (
         f"{percent(a['mean_success'], 1)} / {percent(a['single_success'], 1)} (chance: {percent(a['chance'], 1)}); the "
-        f"judge is right in {right[0]:.1f} to {right[-1]:.1f} %"
+        f"classifier is right in {right[0]:.1f} to {right[-1]:.1f} %"
     )
 
 
-def judged_turn(m: Metrics) -> str:
-    """Figure 8, and how far its judge is to be trusted."""
+def turn_row(m: Metrics) -> str:
+    """Figure 8, and how far its classifier is to be trusted."""
     return (
         f"{percent(m['turn_faces']['monotone_share'], 1)} (along a random direction: "
-        f"{percent(m['turn_faces']['monotone_share_random_direction'], 1)}); the judge is off by "
-        f"{m['judge_faces_faces']['pose_mean_error_degrees']:.1f} degrees on average"
+        f"{percent(m['turn_faces']['monotone_share_random_direction'], 1)}); the classifier is off by "
+        f"{m['classifier_faces_faces']['pose_mean_error_degrees']:.1f} degrees on average"
     )
 
 
@@ -130,9 +130,9 @@ ROWS: tuple[tuple[str, str, Callable[[Metrics], str]], ...] = (
         f"{quoted(TABLE_3, 'GAN, fully connected')} %",
         lambda m: percent(m["neighbours_mnist_dense"]["error"], 1),
     ),
-    ("Figure 6: samples with a window, before / after", "shown", judged_windows),
-    ("Figure 7: arithmetic succeeds, mean of 3 z / single z", 'shown / "unstable"', judged_arithmetic),
-    ("Figure 8: faces that turn steadily", "shown", judged_turn),
+    ("Figure 6: samples with a window, before / after", "shown", windows_row),
+    ("Figure 7: arithmetic succeeds, mean of 3 z / single z", 'shown / "unstable"', arithmetic_row),
+    ("Figure 8: faces that turn steadily", "shown", turn_row),
     (
         "section 4.1: samples that copy a training image",
         "none seen",

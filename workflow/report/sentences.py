@@ -121,7 +121,7 @@ def nearest(m: Metrics) -> str:
 
 def windows(m: Metrics) -> str:
     """Figure 6."""
-    if m["judged_by"] == "hand":
+    if m["annotated_by"] == "hand":
         return windows_by_hand(m)
     return (
         f"{percent(m['share_with_window'])} of samples have a window, {percent(m['share_with_window_without_maps'])} "
@@ -144,7 +144,7 @@ def windows_by_hand(m: Metrics) -> str:
 
 def arithmetic(m: Metrics) -> str:
     """Figure 7."""
-    if m["judged_by"] == "hand":
+    if m["annotated_by"] == "hand":
         return arithmetic_by_hand(m)
     return (
         f"expected attributes in {percent(m['mean_success'])} of results with the mean of {m['exemplars']} z, "
@@ -165,7 +165,7 @@ def arithmetic_by_hand(m: Metrics) -> str:
 
 def turn(m: Metrics) -> str:
     """Figure 8."""
-    if m["judged_by"] == "hand":
+    if m["annotated_by"] == "hand":
         return turn_by_hand(m)
     return (
         f"{percent(m['monotone_share'])} of {m['faces']} faces turn steadily, by {m['turned_degrees']:.0f} degrees in "
@@ -185,13 +185,13 @@ def turn_by_hand(m: Metrics) -> str:
     )
 
 
-def window_judge(m: Metrics) -> str:
-    """The judge of Figure 6."""
+def window_classifier(m: Metrics) -> str:
+    """The classifier of Figure 6."""
     return f"right about a window in {percent(m['image_accuracy'], 1)} of {m['images']:,} real images it never saw"
 
 
-def face_judge(m: Metrics) -> str:
-    """The judge of Figures 7 and 8."""
+def face_classifier(m: Metrics) -> str:
+    """The classifier of Figures 7 and 8."""
     attributes = [
         f"{name.removesuffix('_accuracy').replace('_', ' ')} {percent(value, 1)}"
         for name, value in m.items()
@@ -220,8 +220,8 @@ SENTENCES: dict[str, tuple[str, Callable[[Metrics], str]]] = {
     "draw_windows": ("Figure 6, windows", windows),
     "draw_arithmetic": ("Figure 7, arithmetic", arithmetic),
     "draw_turn": ("Figure 8, turn", turn),
-    "fit_window_judge": ("judge of windows", window_judge),
-    "fit_face_judge": ("judge of faces", face_judge),
+    "fit_window_classifier": ("classifier of windows", window_classifier),
+    "fit_face_classifier": ("classifier of faces", face_classifier),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from dcgan.core.files import read_json
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
-from workflow.report.collect import base_name, judge_of, metrics_by_name, outputs
+from workflow.report.collect import base_name, classifier_of, metrics_by_name, outputs
 from workflow.report.paper_tables import TABLES
 from workflow.report.sentences import SENTENCES, sentence
 from workflow.report.table_rows import compare
@@ -49,11 +49,12 @@ def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
 
 
 def finding_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
-    """A line for each stage of `SHOWN` that has metrics, and how far its judge is to be trusted where there is one."""
+    """A line for each stage of `SHOWN` that has metrics, and how far its classifier is to be trusted where there is
+    one."""
     for stage in sorted((s for s in stages.values() if base_name(s) in SHOWN), key=lambda s: SHOWN.index(base_name(s))):
         for path in outputs(root, stage, ".json"):
-            judge = judge_of(root, stage, stages)
-            trust = f"; the judge: {judge}" if judge else ""
+            classifier = classifier_of(root, stage, stages)
+            trust = f"; the classifier: {classifier}" if classifier else ""
             yield f"{SENTENCES[base_name(stage)][0]}: {sentence(stage.name, read_json(root / path))}{trust}"
 
 

@@ -1,10 +1,10 @@
-"""Trains the judge that reads a face: glasses, smile, hair and pose, on real crops with recorded attributes.
+"""Trains the classifier that reads a face: glasses, smile, hair and pose, on real crops with recorded attributes.
 
 Paper: section 6.3.2, where exemplars of concepts were chosen, and results judged, by eye.
 Inputs:  a store of crops, uint8 (N, S, S, 3); detections.csv, whose kept rows are the crops in order; a table of
          recorded faces: photo, x, y, width, height, attributes, pose in degrees (negative: to the viewer's left);
-         `judge.faces.<name>` of params.yaml.
-Outputs: a judge (safetensors); a JSON of its accuracy on crops it was not trained on.
+         `classifiers.faces.<name>` of params.yaml.
+Outputs: a classifier (safetensors); a JSON of its accuracy on crops it was not trained on.
 Published: none.
 """
 
@@ -17,11 +17,11 @@ import pandas as pd
 from dcgan.core.files import InputError, write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
-from dcgan.internals.attribute_classifiers import FaceJudge, Floats, split, train_judge
+from dcgan.internals.attribute_classifiers import FaceClassifier, Floats, split, train_classifier
 from dcgan.internals.ground_truth import face_targets, match_faces
 from workflow.engines.figure_options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
-from workflow.params.sections import FaceJudgeSection
+from workflow.params.sections import FaceClassifierSection
 
 FRONT_DEGREES = 10.0
 
@@ -29,32 +29,32 @@ FRONT_DEGREES = 10.0
 def main(arguments: list[str] | None = None) -> None:
     args = figure_parser(__doc__, "images", "detections", "truth", "out", "metrics").parse_args(arguments)
     params = load_params(args.params)
-    section = section_named(params.judge.faces, args.name, "judge.faces")
+    section = section_named(params.classifiers.faces, args.name, "classifiers.faces")
     seed = params.run.seed
 
     prepare(params.run)
     store = ImageStore(args.images)
     crops, targets = known_faces(store, args.detections, args.truth, section)
-    trained, held_out = split(len(crops), section.held_out, numpy_generator(seed, "judge", args.name, "split"))
-    judge = FaceJudge(store.shape[1], section.width, section.attributes, section.pose_range)
-    judge.initialize(torch_generator(seed, "judge", args.name))
-    train_judge(
-        judge,
+    trained, held_out = split(len(crops), section.held_out, numpy_generator(seed, "classifier", args.name, "split"))
+    classifier = FaceClassifier(store.shape[1], section.width, section.attributes, section.pose_range)
+    classifier.initialize(torch_generator(seed, "classifier", args.name))
+    train_classifier(
+        classifier,
         store.images[crops[trained]],
         targets[trained],
         section.epochs,
         section.batch_size,
         section.learning_rate,
         section.noise,
-        torch_generator(seed, "judge", args.name, "batches"),
+        torch_generator(seed, "classifier", args.name, "batches"),
     )
-    judge.save(args.out)
-    figures = accuracy(judge.predict(store.images[crops[held_out]]), targets[held_out], section.attributes)
+    classifier.save(args.out)
+    figures = accuracy(classifier.predict(store.images[crops[held_out]]), targets[held_out], section.attributes)
     write_json(args.metrics, {"crops": len(store), "crops_with_truth": len(crops), **figures})
 
 
 def known_faces(
-    store: ImageStore, detections_path: Path, truth_path: Path, section: FaceJudgeSection
+    store: ImageStore, detections_path: Path, truth_path: Path, section: FaceClassifierSection
 ) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", Floats]:
     """Numbers of the crops that show a recorded face, and what is recorded of it."""
     detections = pd.read_csv(detections_path)
