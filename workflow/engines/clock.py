@@ -34,9 +34,9 @@ def settle_clock(root: Path, stage: Stage) -> None:
     """
     if os.environ.get(HOLDER) != "snakemake":
         return
-    for path, draw_candidates in newer_than(root, stage.inputs, 0):
+    for path, file in newer_than(root, stage.inputs, 0):
         try:
-            os.utime(looked_at)
+            os.utime(file)
         except OSError as error:
             print(f"warning: {path} is newer than what was made of it ({error.strerror})", file=sys.stderr)
         else:
@@ -47,6 +47,6 @@ def newer_than(root: Path, paths: Iterable[str], slack_seconds: float) -> Iterat
     """Paths that were changed in the future, each with the file or folder whose time says so."""
     latest = time.time() + slack_seconds
     for path in paths:
-        for draw_candidates in (root / path, root / path / TIMESTAMP):
-            if looked_at.exists() and looked_at.stat().st_mtime > latest:
-                yield path, draw_candidates
+        for file in (root / path, root / path / TIMESTAMP):
+            if file.exists() and file.stat().st_mtime > latest:
+                yield path, file

@@ -91,8 +91,7 @@ def wrong_training(key: str, section: TrainedNetwork) -> Iterator[str]:
     if section.batch_size % section.processes:
         yield f"{key}.processes: {section.processes} is not allowed (has to divide batch_size, {section.batch_size})"
     if section.keep_images is not None and section.held_out < 2:
-        yield f"{key}.keep_images: {section.keep_images} is not allowed (needs held_out images to classifier weights
-        by)"
+        yield f"{key}.keep_images: {section.keep_images} is not allowed (needs held_out images to compare weights by)"
 
 
 def misfit(beginning: str, architecture: Architecture, images: str, store: ImageKind) -> Iterator[str]:
