@@ -237,3 +237,19 @@ def test_experiments_run_at_once_each_as_a_job_of_its_own(
         assert job.returncode == 0, said
     found = experiments(plain, run)
     assert {name: found[name][KEY] for name in rates} == rates
+
+
+def test_experiments_build_on_each_other_until_one_goes_back(plain: Path, run: Run) -> None:
+    """README's "Keep experiments apart": the next one inherits what changed; the way back costs no training."""
+    run(plain, "git", "checkout", ".")
+    run(plain, "dvc", "checkout", "--with-deps", TARGET)
+    committed = digests(plain / "data/networks/svhn")
+    run(plain, "dvc", "exp", "run", "-n", "first", "-S", f"{KEY}=0.0006", TARGET)
+    run(plain, "dvc", "exp", "run", "-n", "second", "-S", "train.svhn.beta1=0.6", TARGET)
+    second = experiments(plain, run)["second"]
+    assert (second[KEY], second["train.svhn.beta1"]) == ("0.0006", "0.6")
+
+    run(plain, "git", "checkout", ".")
+    run(plain, "dvc", "checkout", "--with-deps", TARGET)  # the rest of the DAG was never made here
+    assert "Running stage" not in run(plain, "dvc", "repro", TARGET).stdout
+    assert digests(plain / "data/networks/svhn") == committed
