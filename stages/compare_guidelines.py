@@ -21,7 +21,7 @@ from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import STATISTICS_BATCH, above, beside, draw, sign
 from dcgan.models.networks import Generator
-from workflow.engines.figure_options import figure_parser
+from workflow.engines.options import figure_parser
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.guidelines import Guidelines
 

@@ -15,12 +15,12 @@ from collections.abc import Callable
 import numpy as np
 
 from dcgan.core.files import InputError, write_json
-from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.pixels import Images, enlarge, resized, tile, write_png
 from dcgan.core.seeding import derived_seed
+from dcgan.core.splits import training_rows
 from dcgan.data.image_store import ImageStore
-from dcgan.data.minibatches import split_rows
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.internals.figure_layout import beside, resized, title
+from dcgan.internals.figure_layout import beside, title
 from dcgan.internals.memorization import (
     CHANCE,
     Bytes,
@@ -33,7 +33,7 @@ from dcgan.internals.memorization import (
     pixel_distances,
 )
 from dcgan.models.networks import Generator
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import NearestFigure
 
@@ -48,7 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     device = prepare(params.run)
     store = ImageStore(args.images)
-    training, held_out = split_rows(len(store), params.train[args.name].held_out, seed)
+    count = section_named(params.train, args.name, "train").held_out
+    training, held_out = training_rows(len(store), count, seed)
     if len(held_out) == 0:
         raise InputError(f"train.{args.name}.held_out is 0: nothing to compare the distances of samples with")
     samples = Generator.from_file(args.generator, device).sample(section.samples, derived_seed(seed, "nearest"))

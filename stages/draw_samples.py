@@ -16,7 +16,7 @@ from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import above, title
 from dcgan.internals.memorization import mean_distance
 from dcgan.models.networks import Generator
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 
 

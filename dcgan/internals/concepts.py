@@ -1,7 +1,7 @@
 """Exemplars of a concept among samples, and whether an image shows it: for arithmetic and for the turn vector.
 
 Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples a concept, chosen by eye. Here a classifier chooses;
-where there is none a person does, and a concept is a name, such as "man with glasses". Inputs: a classifier's answers
+without one a person does, and a concept is a name, such as "man with glasses". Inputs: a classifier's answers
 (N, attributes + 1): probabilities, then the pose in degrees. A concept is a mapping from attribute to 0 or 1, such as
 {"glasses": 1, "long_hair": 0}; attributes that it does not name are left open. Outputs: numbers of samples; shares.
 """
@@ -37,6 +37,13 @@ def shows(answers: Floats, attributes: Sequence[str], concept: Concept) -> npt.N
     """Which images show all the concept's attributes: (N,)."""
     shown: npt.NDArray[np.bool_] = confidence(answers, attributes, concept) > THRESHOLD
     return shown
+
+
+def as_attributes(concept: Concept | str) -> Concept:
+    """The attributes of a concept; raises InputError for a name, which means nothing to a classifier."""
+    if isinstance(concept, str):
+        raise InputError(f"{concept!r} is a name; a classifier needs attributes such as {{smile: 1}}")
+    return concept
 
 
 def most_typical(score: Floats, n: int) -> Numbers:

@@ -38,7 +38,7 @@ def inception_scores(samples: Images, real: Images, weights: Path, seed: int, cu
     Raises InputError where the weights or torch-fidelity are missing, or images are not of three channels.
     """
     if samples.shape[3] != 3:
-        raise InputError(f"quality.inception: images of {samples.shape[3]} channel have no KID and FID; set it to null")
+        raise InputError(f"images of {samples.shape[3]} channel have no KID and FID")
     check_weights(weights)
     metrics: dict[str, Any] = fidelity().calculate_metrics(
         input1=AsFidelityWants(samples),
@@ -64,10 +64,10 @@ def check_weights(weights: Path) -> None:
     try:
         torch.load(weights, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        advice = "get torch-fidelity's weights-inception-2015-12-05-6726825d.pth, or set it to null"
-        raise InputError(f"quality.inception: {weights}: no such file; {advice}") from error
+        advice = "get torch-fidelity's weights-inception-2015-12-05-6726825d.pth"
+        raise InputError(f"{weights}: no such file; {advice}") from error
     except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
-        raise InputError(f"quality.inception: {weights}: no file of weights ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{weights}: no file of weights ({str(error).splitlines()[0]})") from error
 
 
 def fidelity() -> Any:
@@ -75,5 +75,5 @@ def fidelity() -> Any:
     try:
         import torch_fidelity
     except ImportError as error:
-        raise InputError(f"quality.inception: {error}; `pip install torch-fidelity`, or set it to null") from error
+        raise InputError(f"{error}; `pip install torch-fidelity`") from error
     return torch_fidelity

@@ -34,9 +34,9 @@ AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 FIGURES = ("d_loss", "g_loss", "d_real", "d_fake")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to train; each number's source stands in params.yaml."""
+    """How to train."""
 
     batch_size: int
     learning_rate: float

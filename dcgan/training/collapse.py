@@ -14,7 +14,7 @@ import numpy as np
 from dcgan.core.pixels import Images
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Watch:
     """What counts as the end of the game, and what happens then."""
 

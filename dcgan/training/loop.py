@@ -33,7 +33,7 @@ GO_ON, SAVE, STOP = range(3)
 Row = dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """How long a run is and what it keeps. `curve_interval` counts minibatches."""
 
@@ -229,7 +229,9 @@ class TrainingRun:
             self.group.wait()
         number, device = progress["minibatches"], self.training.device
         if not self.group.largest(number) == number == -self.group.largest(-number):
-            raise InputError("the processes see different checkpoints: DCGAN_STATE has to name a folder they share")
+            raise InputError(
+                f"the processes see different checkpoints: {self.checkpoints.folder} has to be a folder that all share"
+            )
         if not tensors:
             return
         self.training.load_state(tensors, number)

@@ -43,10 +43,10 @@ class Snapshots:
     def weights(self, images_seen: int, generator: Generator, discriminator: Discriminator) -> None:
         """Writes both networks as they are now."""
         for network in (generator, discriminator):
-            network.save(self.kept(network, images_seen), self.metadata)
+            network.save(self.weights_file(network, images_seen), self.metadata)
 
-    def kept(self, network: Generator | Discriminator, images_seen: int) -> Path:
-        """Where a network is kept as it was after so many images."""
+    def weights_file(self, network: Generator | Discriminator, images_seen: int) -> Path:
+        """Where `weights` writes a network as it was after so many images."""
         return self.folder / "kept" / f"{type(network).__name__.lower()}-{images_seen:010d}.safetensors"
 
     def deliver(self, kind: str, folder: Path) -> None:

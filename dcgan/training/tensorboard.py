@@ -15,7 +15,7 @@ def tensorboard_writer(folder: Path) -> Callable[[Mapping[str, float]], None]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise InputError(f"run.tensorboard: {error}; `pip install tensorboard`, or set it to null") from error
+        raise InputError(f"{error}; `pip install tensorboard`") from error
     writers: list[SummaryWriter] = []
 
     def write(row: Mapping[str, float]) -> None:
