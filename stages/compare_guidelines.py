@@ -56,11 +56,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def row_of(runs: Path, variant: str, guidelines: Guidelines) -> dict[str, Any]:
-    """One row of the table: means over seeds and their spread; empty where every run diverged."""
+    """One row of the table: means over seeds and their spread; empty if every run diverged."""
     found = [read_json(runs / variant / str(seed) / "figures.json") for seed in guidelines.seeds]
     finite = pd.DataFrame([figures for figures in found if not figures["diverged"]], columns=FIGURES, dtype=float)
     changes = guidelines.variants[variant].changes()
-    row = {"variant": variant, "change": ", ".join(f"{key}={value}" for key, value in changes.items())}
+    row: dict[str, Any] = {"variant": variant, "change": ", ".join(f"{key}={value}" for key, value in changes.items())}
     row |= {"runs": len(found), "diverged": len(found) - len(finite)}
     for name in FIGURES:
         row |= {name: finite[name].mean(), f"{name}_spread": finite[name].std()}
@@ -68,7 +68,7 @@ def row_of(runs: Path, variant: str, guidelines: Guidelines) -> dict[str, Any]:
 
 
 def metrics_of(table: pd.DataFrame, guidelines: Guidelines) -> dict[str, Any]:
-    """The table as a flat mapping, null where there is nothing, behind the verdict by sliced Wasserstein distance.
+    """The table as a flat mapping, null for what is missing, after the verdict by sliced Wasserstein distance.
 
     By that figure because it needs no neighbours: an even grey lies among the codes of many images and covers them.
     """
@@ -76,7 +76,7 @@ def metrics_of(table: pd.DataFrame, guidelines: Guidelines) -> dict[str, Any]:
     farther = table.sliced_wasserstein - published.sliced_wasserstein
     # A figure of one seed has no spread; nothing is clear then.
     clear = farther.abs() > table.sliced_wasserstein_spread + published.sliced_wasserstein_spread
-    verdict = {"variants": len(table) - 1, "seeds": len(guidelines.seeds)}
+    verdict: dict[str, Any] = {"variants": len(table) - 1, "seeds": len(guidelines.seeds)}
     verdict |= {"clearly_worse": int((clear & (farther > 0)).sum() + table.sliced_wasserstein.isna().sum())}
     verdict |= {"clearly_better": int((clear & (farther < 0)).sum())}
     verdict |= {"sliced_wasserstein": value_of(published.sliced_wasserstein)}

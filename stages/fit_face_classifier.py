@@ -18,9 +18,9 @@ from dcgan.core.files import InputError, write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.core.splits import hold_out
 from dcgan.data.image_store import ImageStore
-from dcgan.internals.attribute_classifiers import FaceClassifier, Floats, Settings, train_classifier
+from dcgan.internals.attribute_classifiers import FaceClassifier, Settings, train_classifier
 from dcgan.internals.classifier_accuracy import face_accuracy
-from dcgan.internals.ground_truth import faces_with_truth
+from dcgan.internals.ground_truth import Floats, faces_with_truth
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.sections import FaceClassifierSection

@@ -26,12 +26,11 @@ from dcgan.core.files import InputError, replace_when_done
 from dcgan.core.pixels import Images
 from dcgan.core.progress import Progress
 from dcgan.internals.boxes import Box
+from dcgan.internals.concepts import THRESHOLD, Floats
 from dcgan.models.pixel_range import to_input
 
 PREDICTION_BATCH = 512
 TOP_SIDE = 4
-THRESHOLD = 0.5
-Floats = npt.NDArray[np.float32]
 
 
 class AttributeClassifier(nn.Module, ABC):

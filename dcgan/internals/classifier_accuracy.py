@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dcgan.internals.attribute_classifiers import THRESHOLD, Floats, windowed
+from dcgan.internals.attribute_classifiers import windowed
+from dcgan.internals.concepts import THRESHOLD, Floats
 
 FRONT_DEGREES = 10.0  # a pose of less looks to the front
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError
-from dcgan.internals.attribute_classifiers import THRESHOLD, Floats
 
+THRESHOLD = 0.5  # an attribute of a higher probability counts as shown
+Floats = npt.NDArray[np.float32]
 Concept = Mapping[str, Literal[0, 1]]
 Numbers = npt.NDArray[np.int64]
 LEFT, RIGHT = "looking left", "looking right"  # what a person calls the two ends of the turn vector

@@ -101,6 +101,18 @@ def closer_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
     return float(suspicious(distance_ratio(samples), distance_ratio(reals), quantile).mean())
 
 
+def nearness_figures(samples: Nearest, reals: Nearest, quantile: float) -> dict[str, float]:
+    """How near samples are to training images, beside how near held-out real images are."""
+    return {
+        "median_distance": float(np.median(samples.distances[:, 0])),
+        "median_distance_real": float(np.median(reals.distances[:, 0])),
+        "copied_share": copied_share(samples, reals, quantile),
+        "copied_share_real": copied_share(reals, reals, quantile),
+        "closer_share": closer_share(samples, reals, quantile),
+        "closer_share_real": closer_share(reals, reals, quantile),
+    }
+
+
 def suspicious(values: npt.NDArray[Any], reals: npt.NDArray[Any], quantile: float) -> npt.NDArray[np.bool_]:
     """Which values are below the real images' quantile, or 0, which an exact copy has wherever that lies."""
     found: npt.NDArray[np.bool_] = (values < np.quantile(reals, quantile)) | (values == 0)

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from dcgan.core.pixels import Images, enlarge, tile
 from dcgan.core.seeding import torch_generator
-from dcgan.internals.attribute_classifiers import FaceClassifier, Floats
-from dcgan.internals.concepts import LEFT, RIGHT, Numbers, most_typical
+from dcgan.internals.attribute_classifiers import FaceClassifier
+from dcgan.internals.concepts import LEFT, RIGHT, Floats, Numbers, most_typical
 from dcgan.internals.figure_layout import Candidates, above, beside, draw, title
 from dcgan.internals.latent_space import along, turn_vector
 from dcgan.models.networks import Generator

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from dcgan.core.pixels import Images, enlarge, tile
 from dcgan.core.seeding import numpy_generator, torch_generator
-from dcgan.internals.attribute_classifiers import FaceClassifier, Floats
+from dcgan.internals.attribute_classifiers import FaceClassifier
 from dcgan.internals.concepts import (
     Concept,
+    Floats,
     Numbers,
     as_attributes,
     confidence,

@@ -35,7 +35,7 @@ class Residual:
 
 @dataclass(frozen=True)
 class Goals:
-    """A system is solved once its residual outside the basis is `forcing` of the first, or its square `allowed` (k,)."""
+    """A system is solved once its residual outside the basis is `forcing` of the first or its square `allowed` (k,)."""
 
     forcing: float
     allowed: Tensor
