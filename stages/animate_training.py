@@ -44,7 +44,7 @@ def changes(frames: list[Image.Image]) -> list[float]:
 
 
 def read_frames(folder: Path) -> list[Image.Image]:
-    """The grids in the order of images seen; raises InputError where there is none or one is broken."""
+    """The grids in the order of images seen; raises InputError if there is none or one is broken."""
     paths = sorted(folder.glob("frame-*.png"))
     if not paths:
         raise InputError(f"{folder}: no frame-*.png in it; is train.<name>.frame_images null?")

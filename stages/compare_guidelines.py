@@ -2,10 +2,10 @@
 
 Inputs:  a folder of runs, <variant>/<seed>/{generator.safetensors, figures.json}; the image store they were trained on;
          `guidelines` of params.yaml.
-Outputs: a CSV, one row a variant: variant, change, runs, diverged, and of every figure the mean over the seeds that did
-         not diverge and the standard deviation between them, `<figure>_spread`; a JSON of the same,
+Outputs: a CSV, one row per variant: variant, change, runs, diverged, and of every figure the mean over the seeds that
+         did not diverge and the standard deviation between them, `<figure>_spread`; a JSON of the same,
          `<variant>_<figure>`, with how many variants are clearly worse or better than the published rules; a PNG, one
-         row a variant: samples of the same z, of the first seed, with their batch's statistics; real images on top.
+         row per variant: samples of the same z, of the first seed, with their batch's statistics; real images on top.
 Published: no numbers; section 3 says in words what happened.
 """
 

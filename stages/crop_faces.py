@@ -3,8 +3,8 @@
 In:  photos: a folder, an uncompressed tar or an LMDB of encoded images; params crop_faces.*.
 Out: a folder with
      crops.h5        image store (M, S, S, 3) uint8, S = crop_faces.image_size; keys `<photo>#<number of the face>`
-     detections.csv  key (of the photo), x, y, width, height (pixels of the photo), score, kept, reason: a row a face,
-                     and a row for each photo without any; the rows that are kept are the crops, in order
+     detections.csv  key (of the photo), x, y, width, height (pixels of the photo), score, kept, reason: a row per face,
+                     and a row for each photo without any; the kept rows are the crops, in order
      rejects.csv     key, reason of photos that could not be read
 Published: about 350,000 boxes out of 3 million photos.
 """

@@ -3,9 +3,10 @@
 Inputs:  a generator; what boxes windows: an attribute classifier's file, or annotations by hand (JSON,
          `make annotate`); `figures.windows.<name>` of params.yaml.
 Outputs: a PNG, ten samples over the same ten with the maps dropped; a JSON: what boxed the windows, maps dropped of how
-         many, how well the logistic regression tells window positions from random ones, share of samples with a window,
-         how much pixels changed inside and outside the boxes (share of the pixel range), and the same after dropping as
-         many maps at random (mean of ten draws). With a classifier also the share of samples with a window afterwards.
+         many, how well the logistic regression separates window positions from random ones, share of samples with a
+         window, how much pixels changed inside and outside the boxes (share of the pixel range), and the same after
+         dropping as many maps at random (mean of ten draws). With a classifier also the share of samples with a window
+         afterwards.
 Published: 200 maps dropped; "the network mostly forgets to draw windows", replacing them with other objects.
 """
 

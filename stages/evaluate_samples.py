@@ -3,7 +3,7 @@
 Inputs:  a generator; the store it was trained on, of which `train.<name>.held_out` rows were not trained on; the
          de-duplication's autoencoder, whose 128 code units are the feature space.
 Outputs: a JSON of precision, recall, density, coverage (in the feature space), sliced_wasserstein (of pixels in [0, 1])
-         and, where `quality.inception` names weights, fid and kid; each also for other real images in the place of
+         and, if `quality.inception` names weights, fid and kid; each also for other real images in the place of
          samples (`..._real`): what a perfect generator gets.
 Published: none; the paper judges samples by eye and networks by their features. Experiments need a number.
 """

@@ -5,7 +5,7 @@ Inputs:  a discriminator (trained or imported), a folder of image stores train.h
 Outputs: <out>/discriminator.safetensors, the network with its batch-norm statistics estimated on the training split;
          <out>/trained/<split>.h5, features (N, D) float32 or float16, labels (N,) int64, keys (N,) str; the same under
          <out>/random/ for the same architecture with untrained weights, which any claim has to beat.
-         D is 28,672 for imagenet32 and 7,168 for svhn32. A killed run goes on where it was.
+         D is 28,672 for imagenet32 and 7,168 for svhn32. A killed run resumes.
 `features.<set>.processes` above 1: as many processes share the images, started by torchrun; the result is the same.
 """
 

@@ -1,12 +1,12 @@
 """A labelled set as image stores; sections 4.3, 5.1, 5.2 and 8.1.
 
-In:  params pack.*; the source as pack.sets.<set>.kind says: class folders or any folder, CIFAR-10's batches or class
-     folders, SVHN's .mat files, MNIST's idx files, aligned CelebA.
+In:  params pack.*; the source, of the kind that pack.sets.<set>.kind names: class folders or any folder, CIFAR-10's
+     batches or class folders, SVHN's .mat files, MNIST's idx files, aligned CelebA.
 Out: a folder with
-     <split>.h5      image store (N, S, S, C) uint8 with labels where there are any: train, test where there is one,
+     <split>.h5      image store (N, S, S, C) uint8 with labels, if any: train, test if there is one,
                      extra (SVHN), validation (SVHN: `validation` images drawn out of train by the run's seed)
      rejects.csv     key, reason of what could not be used
-     attributes.csv  CelebA's attributes, where their list is there
+     attributes.csv  CelebA's attributes, if their list is there
 Published: CIFAR-10 50,000 and 10,000; SVHN 73,257 (10,000 of them for validation) and 26,032; MNIST 60,000 and 10,000;
 ImageNet-1k.
 """
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def with_validation(labelled: LabelledSet, name: str, params: Params) -> list[Split]:
-    """The splits, with as many images as the parameter says taken out of train for validation."""
+    """The splits, with as many images as `validation` names drawn out of train for validation."""
     count = params.pack.sets[name].validation
     if count == 0:
         return labelled.splits

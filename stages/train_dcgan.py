@@ -3,8 +3,8 @@
 Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, of which `held_out` random
          rows are not trained on; `train.<name>` of params.yaml.
 Outputs: <out>/generator.safetensors and discriminator.safetensors; <out>/kept/<network>-<images>.safetensors every
-         `keep_images` images, and <out>/best_generator.safetensors, the kept one whose samples are nearest to the
-         held-out images (dcgan/training/snapshots.py says how that is measured); <samples>/epoch-<n>.png, 64 samples of
+         `keep_images` images, and <out>/best_generator.safetensors, the one of these whose samples are nearest to the
+         held-out images (measured by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64 samples of
          the same z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same every
          `frame_images` images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval;
          spread: how much the 64 samples differ, in grey levels); a JSON of the last interval's figures.

@@ -6,7 +6,7 @@ Inputs:  an image store, of which `train.<name>.held_out` random rows are not tr
 Outputs: <out>/generator.safetensors; <out>/curves.csv (images, epoch, d_loss, g_loss, d_real, d_fake: means over an
          interval); <out>/figures.json: precision, recall, density, coverage, sliced_wasserstein of samples against the
          held-out images; early_wasserstein, of 64 samples after a quarter of the run; d_loss and g_loss, means of the
-         second half, with their oscillation; restlessness of samples; diverged, with nothing else where it is true.
+         second half, with their oscillation; restlessness of samples; diverged, with nothing else if it is true.
 All variants and seeds have the same number of minibatches, the same held-out images and z of the same distribution.
 Stops safely at SIGINT, SIGTERM and SIGUSR1 with exit status 75, and goes on from there when it is started again.
 Published: no numbers; section 3 says in words what happened.

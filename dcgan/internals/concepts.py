@@ -18,7 +18,7 @@ THRESHOLD = 0.5  # an attribute of a higher probability counts as shown
 Floats = npt.NDArray[np.float32]
 Concept = Mapping[str, Literal[0, 1]]
 Numbers = npt.NDArray[np.int64]
-LEFT, RIGHT = "looking left", "looking right"  # what a person calls the two ends of the turn vector
+LEFT, RIGHT = "looking left", "looking right"  # names of the two ends of the turn vector, for exemplars by hand
 
 
 def confidence(answers: Floats, attributes: Sequence[str], concept: Concept) -> Floats:
@@ -53,7 +53,7 @@ def most_typical(score: Floats, n: int) -> Numbers:
 
 
 def expected(plus: Concept, minus: Concept, other: Concept) -> dict[str, Literal[0, 1]]:
-    """What plus - minus + other should show; raises InputError where that is neither 0 nor 1 for an attribute."""
+    """What plus - minus + other should show; raises InputError if that is neither 0 nor 1 for an attribute."""
     result: dict[str, Literal[0, 1]] = {}
     for name in plus:
         if name not in minus or name not in other:

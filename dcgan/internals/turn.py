@@ -98,7 +98,7 @@ class Turn(ABC):
         return above([beside(means, 24), enlarge(tile(rows, self.settings.steps), k)], 12)
 
     def unfinished(self, missing: str) -> Images:
-        """A picture that says which exemplars have still to be chosen, over samples to choose from."""
+        """The names of exemplars that have still to be chosen, over samples to choose from."""
         return title(f"still to be chosen: {missing}", tile(self.images[:50], self.settings.steps))
 
 

@@ -1,8 +1,8 @@
 """Arithmetic with concepts: smiling woman - woman + man, in the latent space and, beside it, in pixels.
 
 Paper: section 6.3.2, Figure 7: "experiments working on only single samples per concept were unstable", so z is averaged
-over three exemplars. Inputs: samples of a generator, and what tells which of them show a concept: an attribute
-classifier, or exemplars chosen by hand. Outputs: pictures (H, W, 3) uint8, figures by name. Published: pictures.
+over three exemplars. Inputs: samples of a generator, and an attribute classifier that reads which of them show a
+concept, or exemplars chosen by hand. Outputs: pictures (H, W, 3) uint8, figures by name. Published: pictures.
 Differs: batch-norm statistics are estimated: a batch of nine neighbours has none of its own.
 """
 

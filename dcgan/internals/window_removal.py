@@ -1,7 +1,7 @@
 """Forgetting to draw windows: which feature maps of the generator draw them, and images without those maps.
 
 Paper: section 6.3.1, Figure 6. On 150 samples, window boxes (52 by hand) tell which positions of the second-highest
-convolution layer lie on a window; a logistic regression tells them from random positions of the same images; every
+convolution layer lie on a window; a logistic regression separates them from random positions of these images; every
 feature map with a weight greater than zero (200 in all) is dropped at all positions; the same z is drawn with and
 without.
 Inputs: activations (N, C, H, W) of a generator layer; boxes as a table (image, x, y, width, height) in image pixels.
@@ -116,7 +116,7 @@ class Removal:
 
     @torch.no_grad()
     def fit(self, boxes: Sequence[Box], strength: float, random: np.random.Generator) -> MapWeights:
-        """Which maps of the layer tell the boxes from the rest of the samples."""
+        """Which maps of the layer separate the boxes from the rest of the samples."""
         number = layer_number(self.generator, self.layer)
         activations = self.generator.until(self.z, number, statistics=self.statistics)
         image_size = self.generator.architecture.image_size

@@ -2,7 +2,7 @@
 
 Distances between samples and held-out real images: the sliced Wasserstein distance of pixels, and precision, recall
 (Kynkaanniemi et al., 2019), density and coverage (Naeem et al., 2020) of samples in a feature space, here that of the
-de-duplication autoencoder. The paper has no such figure; it shows pictures and uses features (section 5) instead.
+de-duplication autoencoder. The paper has no such number; it shows pictures and uses features (section 5) instead.
 """
 
 import numpy as np

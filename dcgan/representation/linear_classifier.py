@@ -78,7 +78,7 @@ class Solver:
     device: torch.device
 
     def number_type(self, blocks: Blocks, costs: Sequence[float]) -> Tensor:
-        """An empty tensor of the type to solve in: float32 as long as its rounding is of no account.
+        """An empty tensor of the type to solve in: float32 as long as its rounding is negligible.
 
         Products of rows u are rounded by about eps |u|^2. With w = sum b_i u_i at the optimum, b = 2 C y h, that moves
         |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss C sum h^2.
@@ -136,7 +136,7 @@ def _fit(
 ) -> Tensor:
     like = formulation.zeros(0)
     optimum = minimize(formulation, columns_of(labels, costs, like), solver.tolerance)
-    # float64 goes on where rounding stopped float32, as it does at large costs on unscaled features.
+    # float64 goes on if rounding stopped float32, as it does at large costs on unscaled features.
     if like.dtype == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
         formulation, like = formulation.in_double(), like.double()
         optimum = minimize(formulation, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())

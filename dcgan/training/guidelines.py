@@ -20,7 +20,7 @@ from dcgan.training.snapshots import Snapshots
 from dcgan.training.stability import oscillation, restlessness, second_half
 
 LOSSES = ("d_loss", "g_loss")
-# A lost game or equal samples are results of the sweep; only NaN and infinity end a run.
+# A discriminator that has won, or equal samples, are results of the sweep; only NaN and infinity end a run.
 ONLY_FINITE = Watch(action="stop", least_d_loss=0.0, intervals=1, least_spread=0.0)
 
 

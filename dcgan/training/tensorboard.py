@@ -10,7 +10,7 @@ def tensorboard_writer(folder: Path) -> Callable[[Mapping[str, float]], None]:
     """A function that writes each row of the curves as scalars over images seen.
 
     A run that goes on from a checkpoint hides the rows that its dead predecessor wrote after it. Raises InputError
-    where the package tensorboard is not installed.
+    if the package tensorboard is not installed.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter
