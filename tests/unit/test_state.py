@@ -1,5 +1,6 @@
 """What a run's state depends on: each thing that determines the result changes its digest, and nothing else does."""
 
+import ast
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,14 @@ from typing import Any
 import pytest
 import torch
 
+from dcgan.models.architectures import ARCHITECTURES
+from stages.train_dcgan import state_of_run
+from tests.dag.tiny import tiny_params
 from workflow.engines.state import State, state_of
+from workflow.params.load import load_params
 from workflow.params.sections import Run
 
+ROOT = Path(__file__).parents[2]
 RUN = Run(seed=1, threads=2, device="cpu", deterministic=True, capture=True, tensorboard=None)
 Change = Callable[[dict[str, Any]], None]
 
@@ -94,3 +100,29 @@ def test_the_folder_is_that_of_the_environment(given: dict[str, Any], monkeypatc
     assert state.folder.parent.name == "state" and state.folder.name == f"train-bedrooms-{state.digest}"
     monkeypatch.delenv("DCGAN_STATE")
     assert made(given).folder == Path(".state") / f"train-bedrooms-{state.digest}"
+
+
+RESUMABLE = ("train_dcgan", "train_guideline", "extract_features", "fit_kmeans", "search_supervised_cnn")
+
+
+def test_every_resumable_stage_takes_this_state_and_makes_no_digest_of_its_own() -> None:
+    for path in (ROOT / "stages").glob("*.py"):
+        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        assert ("state_of" in names) is (path.stem in RESUMABLE), path
+        assert "digest_of" not in names, path
+
+
+def test_training_counts_cuda_graphs_on_a_cuda_device_alone(tmp_path: Path) -> None:
+    tiny_params(tmp_path / "params.yaml")
+    (tmp_path / "images.h5").write_bytes(b"images")
+    params = load_params(tmp_path / "params.yaml")
+    run = params.run.model_copy(update={"capture": not params.run.capture})
+    states = {
+        (device, of.run.capture): state_of_run(
+            "bedrooms", of, ARCHITECTURES["demo32"], tmp_path / "images.h5", torch.device(device)
+        )
+        for device in ("cpu", "cuda")
+        for of in (params, params.model_copy(update={"run": run}))
+    }
+    assert states["cpu", True] == states["cpu", False]
+    assert states["cuda", True] != states["cuda", False]
