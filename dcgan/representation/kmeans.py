@@ -5,7 +5,10 @@ analysis of single-layer networks in unsupervised feature learning" (2011): rand
 over its deviation, ZCA-whitened; centroids by K-means; at every position of an image the "triangle" activation
 max(0, mean distance - distance) to each centroid; sums over the 4 quadrants of the image; each feature standardised.
 Inputs: images (N, H, W, 3) uint8. Outputs: (N, 4 K) float32. Published: 80.6 % on CIFAR-10 (63.7 +- 0.7 % with 400
-labels a class), 4,800 centroids.
+labels per class), 4,800 centroids.
+
+Own code because a GPU has to run it too, and because blocks that stay in the cache made the features of an image 1.4
+times as fast: 21 ms of one core (docs/performance.md).
 """
 
 from collections.abc import Iterable
