@@ -143,7 +143,11 @@ class Planted:
     def export(self, params: Params) -> tuple[Pixels, Pixels]:
         """All of them through the export's own code: 32 x 32 crops, and the stored images."""
         section = params.export
-        rule = Rule(64, Resampling(section.antialias, section.reducing_gap), section.min_side)
+        rule = Rule(
+            size=64,
+            resampling=Resampling(antialias=section.antialias, reducing_gap=section.reducing_gap),
+            min_side=section.min_side,
+        )
         items = (Encoded(str(number), value) for number, value in enumerate(self.encoded))
         blocks = [
             (block.crops_uint8.copy(), block.images_uint8.copy())

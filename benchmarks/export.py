@@ -115,7 +115,9 @@ def export(source_path: Path, out: Path, resampling: Resampling) -> None:
         StoreWriter(out / "images.h5", (SIZE, SIZE, 3), {}) as images,
         StoreWriter(out / "crops32.h5", (32, 32, 3), {}) as crops,
     ):
-        for block in export_images(source.items(0, 1), Rule(SIZE, resampling, MIN_SIDE), rejects):
+        for block in export_images(
+            source.items(0, 1), Rule(size=SIZE, resampling=resampling, min_side=MIN_SIDE), rejects
+        ):
             images.append(block.images_uint8, block.keys)
             crops.append(block.crops_uint8, block.keys)
 

@@ -85,7 +85,12 @@ def measure(name: str, section: CropFaces, photos: Sequence[bytes]) -> list[Imag
     """Prints one row; returns the crops that are not of the face in the middle."""
     detector = open_detector(section.detector, section.model, section.scale_factor, section.min_neighbours)
     rule = FaceRule(
-        section.detection_side, section.min_size, section.max_faces, section.margin, section.resize, section.image_size
+        detection_side=section.detection_side,
+        min_size=section.min_size,
+        max_faces=section.max_faces,
+        margin=section.margin,
+        resize=section.resize,
+        size=section.image_size,
     )
     started = time.process_time()
     found = [find(encoded, rule, detector) for encoded in photos]

@@ -24,7 +24,8 @@ from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator
 from dcgan.models.pixel_range import to_input
-from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images, extract_features
+from dcgan.representation.extraction import extract_features
+from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
 
 BATCH = 128
 

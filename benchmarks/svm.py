@@ -30,7 +30,7 @@ import torch
 from sklearn.linear_model import SGDClassifier
 from sklearn.svm import LinearSVC
 
-from dcgan.representation.features import FeatureTable
+from dcgan.representation.feature_tables import FeatureTable
 from dcgan.representation.linear_classifier import Solver, fit_draws, fit_rows, predict, whole
 from dcgan.representation.protocol import draw_rows
 
@@ -91,7 +91,11 @@ def measure(solver: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     train = whole(table).part(np.sort(np.random.default_rng(0).permutation(len(table))[:n]))
     if solver == "ours":
         started = time.process_time()
-        weights = fit_rows(train, options.costs, Solver(1e-4, 8 << 30, torch.device("cpu"))).double().numpy()
+        weights = (
+            fit_rows(train, options.costs, Solver(tolerance=1e-4, memory_bytes=8 << 30, device=torch.device("cpu")))
+            .double()
+            .numpy()
+        )
         seconds = [time.process_time() - started] + [0.0] * (len(options.costs) - 1)
     else:
         fits = []
@@ -168,7 +172,7 @@ def compare_protocol(options: argparse.Namespace) -> None:
     split = whole(FeatureTable(options.train))
     random = np.random.default_rng(0)
     draws = [draw_rows(split.labels, 100, random) for _ in range(10 + options.draws)]
-    solver = Solver(1e-4, 4 << 30, torch.device("cpu"))
+    solver = Solver(tolerance=1e-4, memory_bytes=4 << 30, device=torch.device("cpu"))
     started = time.process_time()
     grid = list(fit_draws(split, draws[:10], SVHN_GRID, solver))
     final = list(fit_draws(split, draws[10:], [SVHN_GRID[2]], solver))

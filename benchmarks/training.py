@@ -215,7 +215,16 @@ def main() -> None:
         seconds = {"peer": peer_seconds(a, peer_set, args.batch_size, args.steps, device)}
         for schedule in ("both", "alternate"):
             settings = Settings(
-                args.batch_size, 2e-4, 0.5, 0.999, 0.0, schedule, args.precision, False, args.capture, seed=1
+                batch_size=args.batch_size,
+                learning_rate=2e-4,
+                beta1=0.5,
+                beta2=0.999,
+                weight_decay=0.0,
+                schedule=schedule,
+                precision=args.precision,
+                synchronised_norm=False,
+                capture=args.capture,
+                seed=1,
             )
             seconds[schedule] = our_seconds(a, images, args.batch_size, args.steps, device, settings)
         for name, value in seconds.items():

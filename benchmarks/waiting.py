@@ -63,7 +63,18 @@ def steps_a_second(architecture: str, threads: int, steps: int) -> float:
 
     torch.set_num_threads(threads)
     a = ARCHITECTURES[architecture]
-    settings = Settings(BATCH, 2e-4, 0.5, 0.999, 0.0, "alternate", "float32", False, capture=False, seed=1)
+    settings = Settings(
+        batch_size=BATCH,
+        learning_rate=2e-4,
+        beta1=0.5,
+        beta2=0.999,
+        weight_decay=0.0,
+        schedule="alternate",
+        precision="float32",
+        synchronised_norm=False,
+        capture=False,
+        seed=1,
+    )
     training = AdversarialTraining(a, settings, torch.device("cpu"))
     images = torch.randint(0, 256, (BATCH, a.image_size, a.image_size, a.channels), dtype=torch.uint8)
     labels = torch.arange(BATCH) % a.classes if a.classes else None

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dcgan.core.files import InputError, replace_when_done, write_json
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, run_stage
 
 GRID_ROWS, GRID_PADDING = 8, 2  # of what train_dcgan draws: 64 samples, two pixels of white around each
@@ -44,7 +44,7 @@ def changes(frames: list[Image.Image]) -> list[float]:
 
 
 def read_frames(folder: Path) -> list[Image.Image]:
-    """The grids in the order of images seen; raises InputError where there is none or one is broken."""
+    """The grids in the order of images seen; raises InputError if there is none or one is broken."""
     paths = sorted(folder.glob("frame-*.png"))
     if not paths:
         raise InputError(f"{folder}: no frame-*.png in it; is train.<name>.frame_images null?")

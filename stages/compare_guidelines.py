@@ -2,10 +2,10 @@
 
 Inputs:  a folder of runs, <variant>/<seed>/{generator.safetensors, figures.json}; the image store they were trained on;
          `guidelines` of params.yaml.
-Outputs: a CSV, one row a variant: variant, change, runs, diverged, and of every figure the mean over the seeds that did
-         not diverge and the standard deviation between them, `<figure>_spread`; a JSON of the same,
+Outputs: a CSV, one row per variant: variant, change, runs, diverged, and of every figure the mean over the seeds that
+         did not diverge and the standard deviation between them, `<figure>_spread`; a JSON of the same,
          `<variant>_<figure>`, with how many variants are clearly worse or better than the published rules; a PNG, one
-         row a variant: samples of the same z, of the first seed, with their batch's statistics; real images on top.
+         row per variant: samples of the same z, of the first seed, with their batch's statistics; real images on top.
 Published: no numbers; section 3 says in words what happened.
 """
 
@@ -21,7 +21,7 @@ from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import STATISTICS_BATCH, above, beside, draw, sign
 from dcgan.models.networks import Generator
-from workflow.engines.figure_options import figure_parser
+from workflow.engines.options import figure_parser
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.guidelines import Guidelines
 
@@ -56,11 +56,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def row_of(runs: Path, variant: str, guidelines: Guidelines) -> dict[str, Any]:
-    """One row of the table: means over seeds and their spread; empty where every run diverged."""
+    """One row of the table: means over seeds and their spread; empty if every run diverged."""
     found = [read_json(runs / variant / str(seed) / "figures.json") for seed in guidelines.seeds]
     finite = pd.DataFrame([figures for figures in found if not figures["diverged"]], columns=FIGURES, dtype=float)
     changes = guidelines.variants[variant].changes()
-    row = {"variant": variant, "change": ", ".join(f"{key}={value}" for key, value in changes.items())}
+    row: dict[str, Any] = {"variant": variant, "change": ", ".join(f"{key}={value}" for key, value in changes.items())}
     row |= {"runs": len(found), "diverged": len(found) - len(finite)}
     for name in FIGURES:
         row |= {name: finite[name].mean(), f"{name}_spread": finite[name].std()}
@@ -68,7 +68,7 @@ def row_of(runs: Path, variant: str, guidelines: Guidelines) -> dict[str, Any]:
 
 
 def metrics_of(table: pd.DataFrame, guidelines: Guidelines) -> dict[str, Any]:
-    """The table as a flat mapping, null where there is nothing, behind the verdict by sliced Wasserstein distance.
+    """The table as a flat mapping, null for what is missing, after the verdict by sliced Wasserstein distance.
 
     By that figure because it needs no neighbours: an even grey lies among the codes of many images and covers them.
     """
@@ -76,7 +76,7 @@ def metrics_of(table: pd.DataFrame, guidelines: Guidelines) -> dict[str, Any]:
     farther = table.sliced_wasserstein - published.sliced_wasserstein
     # A figure of one seed has no spread; nothing is clear then.
     clear = farther.abs() > table.sliced_wasserstein_spread + published.sliced_wasserstein_spread
-    verdict = {"variants": len(table) - 1, "seeds": len(guidelines.seeds)}
+    verdict: dict[str, Any] = {"variants": len(table) - 1, "seeds": len(guidelines.seeds)}
     verdict |= {"clearly_worse": int((clear & (farther > 0)).sum() + table.sliced_wasserstein.isna().sum())}
     verdict |= {"clearly_better": int((clear & (farther < 0)).sum())}
     verdict |= {"sliced_wasserstein": value_of(published.sliced_wasserstein)}

@@ -3,8 +3,8 @@
 In:  photos: a folder, an uncompressed tar or an LMDB of encoded images; params crop_faces.*.
 Out: a folder with
      crops.h5        image store (M, S, S, 3) uint8, S = crop_faces.image_size; keys `<photo>#<number of the face>`
-     detections.csv  key (of the photo), x, y, width, height (pixels of the photo), score, kept, reason: a row a face,
-                     and a row for each photo without any; the rows that are kept are the crops, in order
+     detections.csv  key (of the photo), x, y, width, height (pixels of the photo), score, kept, reason: a row per face,
+                     and a row for each photo without any; the kept rows are the crops, in order
      rejects.csv     key, reason of photos that could not be read
 Published: about 350,000 boxes out of 3 million photos.
 """
@@ -26,6 +26,7 @@ from dcgan.data.image_store import StoreWriter
 from dcgan.data.prefetch import in_order
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
+from workflow.engines.options import naming
 from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 from workflow.params.sections import CropFaces
 
@@ -81,12 +82,12 @@ class Search:
     def __init__(self, section: CropFaces) -> None:
         self.section, self.threads = section, threading.local()
         self.rule = FaceRule(
-            section.detection_side,
-            section.min_size,
-            section.max_faces,
-            section.margin,
-            section.resize,
-            section.image_size,
+            detection_side=section.detection_side,
+            min_size=section.min_size,
+            max_faces=section.max_faces,
+            margin=section.margin,
+            resize=section.resize,
+            size=section.image_size,
         )
         self.detector()  # a missing file is told before the first photo
 
@@ -94,14 +95,19 @@ class Search:
         """The detector of this thread."""
         if not hasattr(self.threads, "detector"):
             section = self.section
-            self.threads.detector = open_detector(
-                section.detector, section.model, section.scale_factor, section.min_neighbours
-            )
+            key = "crop_faces.model" if section.detector == "yunet" else "crop_faces.detector"
+            with naming(key):
+                self.threads.detector = open_detector(
+                    section.detector,
+                    section.model,
+                    scale_factor=section.scale_factor,
+                    min_neighbours=section.min_neighbours,
+                )
         detector: Detector = self.threads.detector
         return detector
 
     def __call__(self, item: Encoded) -> tuple[str, list[Finding], str]:
-        """Looks at one photo."""
+        """Searches one photo."""
         if item.content is None:
             return item.key, [], item.reason or "cannot be read"
         try:

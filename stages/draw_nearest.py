@@ -2,7 +2,7 @@
 
 Inputs:  a generator; the image store it was trained on; the de-duplication's autoencoder; `figures.nearest.<name>` of
          params.yaml.
-Outputs: a PNG, a row a sample: the sample, its nearest training images in pixels, then those by binary code; a JSON
+Outputs: a PNG, a row per sample: the sample, its nearest training images in pixels, then those by binary code; a JSON
          with the distances of samples, and of real images held out of training, to their nearest training image,
          medians, the shares of samples and of real images that are suspiciously near (copied), and so near one
          alone (closer), and the verdict `memorized`: more samples of the latter kind than chance allows, in pixels or
@@ -15,25 +15,24 @@ from collections.abc import Callable
 import numpy as np
 
 from dcgan.core.files import InputError, write_json
-from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.pixels import Images, enlarge, resized, tile, write_png
 from dcgan.core.seeding import derived_seed
+from dcgan.core.splits import training_rows
 from dcgan.data.image_store import ImageStore
-from dcgan.data.minibatches import split_rows
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.internals.figure_layout import beside, resized, title
+from dcgan.internals.figure_layout import beside, title
 from dcgan.internals.memorization import (
     CHANCE,
     Bytes,
     Nearest,
-    closer_share,
     code_distances,
-    copied_share,
     memorized,
     nearest,
+    nearness_figures,
     pixel_distances,
 )
 from dcgan.models.networks import Generator
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import NearestFigure
 
@@ -48,24 +47,25 @@ def main(arguments: list[str] | None = None) -> None:
 
     device = prepare(params.run)
     store = ImageStore(args.images)
-    training, held_out = split_rows(len(store), params.train[args.name].held_out, seed)
+    n_held_out = section_named(params.train, args.name, "train").held_out
+    training, held_out = training_rows(len(store), n_held_out, seed)
     if len(held_out) == 0:
         raise InputError(f"train.{args.name}.held_out is 0: nothing to compare the distances of samples with")
     samples = Generator.from_file(args.generator, device).sample(section.samples, derived_seed(seed, "nearest"))
     real = store.images[held_out]
     encode = encoder(Autoencoder.from_file(args.autoencoder))
-    codes = encode(store.images)
-    k = section.neighbours
+    codes, k = encode(store.images), section.neighbours
     in_pixels = [nearest(queries, store.images, training, k, pixel_distances) for queries in (samples, real)]
     in_codes = [nearest(encode(queries), codes, training, k, code_distances) for queries in (samples, real)]
     write_png(args.figure, picture(samples, store.images, [in_pixels[0], in_codes[0]], section))
-    write_json(
-        args.metrics,
-        {"memorized": any(memorized(*space, section.quantile, CHANCE / 2) for space in (in_pixels, in_codes))}
-        | {"samples": len(samples), "held_out_images": len(real), "training_images": len(training)}
-        | figures("pixels", in_pixels[0], in_pixels[1], section.quantile)
-        | figures("codes", in_codes[0], in_codes[1], section.quantile),
-    )
+    verdicts: list[bool] = []
+    figures: dict[str, float] = {}
+    for name, (of_samples, of_real) in (("pixels", in_pixels), ("codes", in_codes)):
+        verdicts.append(memorized(of_samples, of_real, section.quantile, CHANCE / 2))
+        found = nearness_figures(of_samples, of_real, section.quantile)
+        figures |= {f"{name}_{key}": value for key, value in found.items()}
+    counts = {"samples": len(samples), "held_out_images": len(real), "training_images": len(training)}
+    write_json(args.metrics, {"memorized": any(verdicts)} | counts | figures)
 
 
 def encoder(autoencoder: Autoencoder) -> Callable[[Images], Bytes]:
@@ -80,20 +80,8 @@ def encoder(autoencoder: Autoencoder) -> Callable[[Images], Bytes]:
     return encode
 
 
-def figures(space: str, samples: Nearest, real: Nearest, quantile: float) -> dict[str, float]:
-    """What a JSON says about one space."""
-    return {
-        f"{space}_median_distance": float(np.median(samples.distances[:, 0])),
-        f"{space}_median_distance_real": float(np.median(real.distances[:, 0])),
-        f"{space}_copied_share": copied_share(samples, real, quantile),
-        f"{space}_copied_share_real": copied_share(real, real, quantile),
-        f"{space}_closer_share": closer_share(samples, real, quantile),
-        f"{space}_closer_share_real": closer_share(real, real, quantile),
-    }
-
-
 def picture(samples: Images, training: Images, found: list[Nearest], section: NearestFigure) -> Images:
-    """A row a sample: itself, its nearest in pixels, its nearest by code."""
+    """A row per sample: itself, its nearest in pixels, its nearest by code."""
     columns = [("sample", samples[: section.shown], 1)]
     for name, space in zip(("nearest in pixels", "nearest by code"), found, strict=True):
         rows = space.numbers[: section.shown].reshape(-1)

@@ -1,7 +1,7 @@
 """Draws samples of a generator, with the statistics of the sampled batch (Figures 2 and 3 of the paper).
 
 Inputs:  a generator; the image store it was trained on, for comparison; `figures.samples.<name>` of params.yaml.
-Outputs: a PNG, samples over as many real images; a JSON that says how varied samples are: the mean distance between two
+Outputs: a PNG, samples over as many real images; a JSON of sample diversity: the mean distance between two
          of them beside that between two real images, RMS of pixels, 0 to 255. A collapsed generator has a low ratio.
 Published: pictures only.
 """
@@ -16,7 +16,7 @@ from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import above, title
 from dcgan.internals.memorization import mean_distance
 from dcgan.models.networks import Generator
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 
 
@@ -40,14 +40,14 @@ def main(arguments: list[str] | None = None) -> None:
         for text, images in (("samples", samples), ("real images", real))
     ]
     write_png(args.figure, above(grids, 8))
-    variety, real_variety = mean_distance(samples), mean_distance(real)
+    diversity, real_diversity = mean_distance(samples), mean_distance(real)
     write_json(
         args.metrics,
         {
             "samples": section.count,
-            "mean_distance": variety,
-            "mean_distance_real": real_variety,
-            "variety": variety / real_variety if real_variety else None,
+            "mean_distance": diversity,
+            "mean_distance_real": real_diversity,
+            "variety": diversity / real_diversity if real_diversity else None,
         },
     )
 

@@ -9,18 +9,18 @@ Published: the picture only.
 """
 
 import numpy as np
-import torch
 
 from dcgan.core.files import write_json
-from dcgan.core.pixels import Images, enlarge, tile, write_png
+from dcgan.core.pixels import enlarge, tile, write_png
 from dcgan.core.seeding import torch_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.internals.figure_layout import draw, resized
+from dcgan.internals.figure_layout import draw
 from dcgan.internals.latent_space import roughness, step_lengths, walk
-from dcgan.internals.memorization import Floats, nearest, pixel_distances
+from dcgan.internals.memorization import nearest, pixel_distances
+from dcgan.metrics.sample_quality import code_units
 from dcgan.models.networks import Generator
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 
 
@@ -42,8 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     found = [nearest(images, store.images, rows, 1, pixel_distances).numbers[:, 0] for images in walks]
     memorized = [store.images[numbers] for numbers in found]
     write_png(args.figure, enlarge(tile(walks[0], section.columns), section.enlargement))
-    features = [code_features(autoencoder, images) for images in walks]
-    memorized_features = [code_features(autoencoder, images) for images in memorized]
+    features = [code_units(images, autoencoder).numpy() for images in walks]
+    memorized_features = [code_units(images, autoencoder).numpy() for images in memorized]
     rests = [float((step_lengths(walked) == 0).mean()) for walked in memorized_features]
     write_json(
         args.metrics,
@@ -55,13 +55,6 @@ def main(arguments: list[str] | None = None) -> None:
             "resting_share_if_memorized": float(np.mean(rests)),
         },
     )
-
-
-@torch.no_grad()
-def code_features(autoencoder: Autoencoder, images_uint8: Images) -> Floats:
-    """The autoencoder's code layer before it is made binary: (N, code_size) float32."""
-    features: Floats = autoencoder.code(autoencoder.input(resized(images_uint8, autoencoder.image_shape[0]))).numpy()
-    return features
 
 
 if __name__ == "__main__":

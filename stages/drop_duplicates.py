@@ -3,8 +3,8 @@
 In:  the shards' stores and lists of rejects; codes/<shard>.h5, (N, 16) uint8; params deduplicate.*, export.shards,
      export.max_rejects.
 Out: unique.h5       image store without the duplicates, in key order
-     duplicates.csv  key, kept, distance: a row a removed image, which image stays for it, how many bits differ
-     a contact sheet of 100 pairs (kept left, removed right), spread evenly over all of them, for the eye
+     duplicates.csv  key, kept, distance: a row per removed image, which image stays for it, how many bits differ
+     a contact sheet of 100 pairs (kept left, removed right), spread evenly over all of them
      a JSON of counts
 Published: about 275,000 of 3,033,042 removed, a share of 0.0907.
 """
@@ -30,8 +30,8 @@ SHEET_PAIRS, SHEET_COLUMNS = 100, 10
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
-    parser.add_argument("--shards", type=Path, required=True, help="folder with a folder of stores a shard")
-    parser.add_argument("--codes", type=Path, required=True, help="folder with an HDF5 of codes a shard")
+    parser.add_argument("--shards", type=Path, required=True, help="folder with a folder of stores per shard")
+    parser.add_argument("--codes", type=Path, required=True, help="folder with an HDF5 of codes per shard")
     parser.add_argument("--out", type=Path, required=True, help="store of the images that stay")
     parser.add_argument("--duplicates", type=Path, required=True, help="CSV of the images that go")
     parser.add_argument("--figure", type=Path, required=True, help="PNG of pairs")
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def load_codes(params: Params, folder: Path, shards: Shards) -> Codes:
-    """All shards' codes, one under the other; raises InputError where they are not those of the images."""
+    """All shards' codes, one under the other; raises InputError if they are not those of the images."""
     codes = [read_codes(folder / f"{shard}.h5") for shard in params.export.shards]
     for shard, part, store in zip(params.export.shards, codes, shards.stores, strict=True):
         if len(part) != len(store):
@@ -73,7 +73,7 @@ def load_codes(params: Params, folder: Path, shards: Shards) -> Codes:
 
 
 def describe(duplicates: Duplicates, shards: Shards) -> pd.DataFrame:
-    """A row a removed image."""
+    """A row per removed image."""
     removed = duplicates.removed
     return pd.DataFrame(
         {
@@ -85,7 +85,7 @@ def describe(duplicates: Duplicates, shards: Shards) -> pd.DataFrame:
 
 
 def contact_sheet(duplicates: Duplicates, shards: Shards) -> Images:
-    """Pairs side by side; one empty pair where there are none."""
+    """Pairs side by side; one empty pair if there are none."""
     removed = duplicates.removed
     if len(removed) == 0:
         height, width, channels = shards.image_shape

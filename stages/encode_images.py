@@ -1,7 +1,7 @@
 """One shard's images as binary codes; section 4.1.1.
 
 In:  crops32.h5 of a shard, (N, 32, 32, 3) uint8; the autoencoder.
-Out: HDF5: codes (N, 16) uint8, 128 bits an image (a unit above zero is 1, the first unit in the highest bit of the
+Out: HDF5: codes (N, 16) uint8, 128 bits per image (a unit above zero is 1, the first unit in the highest bit of the
      first byte), keys (N,). The codes depend neither on the shard nor on how many images are encoded at once.
 """
 

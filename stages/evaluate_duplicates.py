@@ -1,6 +1,6 @@
-"""What de-duplication found of planted duplicates whose truth is known; section 4.1.1.
+"""How many of the planted duplicates de-duplication found; section 4.1.1.
 
-In:  duplicates.csv (key, kept, distance); truth.csv (key, duplicate_of, kind): a row a planted duplicate.
+In:  duplicates.csv (key, kept, distance); truth.csv (key, duplicate_of, kind): a row per planted duplicate.
 Out: a JSON: found share of all planted duplicates and of each kind (recall), how many removed images are no duplicate
      of the one kept for them, precision.
 Published: fewer than 1 in 100 false positives, estimated by eye: precision above 0.99.
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Reads a CSV of text; raises InputError where it lacks a column."""
+    """Reads a CSV of text; raises InputError if it lacks a column."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:

@@ -36,7 +36,11 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
     section, shards = params.export, len(params.export.shards)
     source = open_source(source_path)
     size = section.image_size
-    rule = Rule(size, Resampling(section.antialias, section.reducing_gap), section.min_side)
+    rule = Rule(
+        size=size,
+        resampling=Resampling(antialias=section.antialias, reducing_gap=section.reducing_gap),
+        min_side=section.min_side,
+    )
     rejects = Rejects(section.max_rejects, source.count, "export.max_rejects")
     attributes = {
         "source": printable(source_path.name),

@@ -11,7 +11,7 @@ from dcgan.core.seeding import torch_generator
 from dcgan.internals.figure_layout import estimate_generator
 from dcgan.models.networks import Generator
 from dcgan.models.onnx import export_generator
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 
 

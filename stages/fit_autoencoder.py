@@ -2,8 +2,8 @@
 
 In:  crops32.h5 of every shard, (N, 32, 32, 3) uint8; params autoencoder.*, a seeded sample of at most
      autoencoder.sample images, a tenth of it (at most 10,000 images) held out.
-Out: autoencoder.safetensors; a CSV with a row a pass over the images: epoch, loss (training, noisy input),
-     held_out_error (clean input); both mean squared errors of pixels, in [0, 1] or of contrast 0.25 where
+Out: autoencoder.safetensors; a CSV with a row per pass over the images: epoch, loss (training, noisy input),
+     held_out_error (clean input); both mean squared errors of pixels, in [0, 1] or of contrast 0.25 if
      autoencoder.normalise is on.
 Published: 3072-128-3072, ReLU, de-noising, dropout; everything else is unpublished.
 """
@@ -24,7 +24,7 @@ HELD_OUT_SHARE, HELD_OUT_AT_MOST = 0.1, 10_000
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
-    parser.add_argument("--shards", type=Path, required=True, help="folder with a folder of stores a shard")
+    parser.add_argument("--shards", type=Path, required=True, help="folder with a folder of stores per shard")
     parser.add_argument("--out", type=Path, required=True, help="where to write the autoencoder")
     parser.add_argument("--curve", type=Path, required=True, help="CSV of the errors by epoch")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Trains the classifier that says where in a bedroom there is a window, on real images with recorded windows.
+"""Trains the classifier that finds windows in bedrooms, on real images with recorded windows.
 
 Paper: section 6.3.1, where boxes were drawn by hand on 150 samples.
 Inputs:  an image store, uint8 (N, S, S, 3); a table of windows: key, x, y, width, height, image_width, image_height in
@@ -7,17 +7,16 @@ Outputs: a classifier (safetensors); a JSON of its accuracy on images it was not
 Published: none.
 """
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
 from dcgan.core.files import write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.core.splits import hold_out
 from dcgan.data.image_store import ImageStore
-from dcgan.internals.attribute_classifiers import THRESHOLD, Floats, WindowClassifier, split, train_classifier, windowed
+from dcgan.internals.attribute_classifiers import Settings, WindowClassifier, train_classifier
+from dcgan.internals.classifier_accuracy import window_accuracy
 from dcgan.internals.ground_truth import window_targets, windows_on_crops
-from workflow.engines.figure_options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 
 
@@ -32,37 +31,20 @@ def main(arguments: list[str] | None = None) -> None:
     size = store.shape[1]
     boxes = windows_on_crops(pd.read_csv(args.truth), list(store.keys), size)
     targets = window_targets(boxes, len(store), size, section.grid)
-    trained, held_out = split(len(store), section.held_out, numpy_generator(seed, "classifier", args.name, "split"))
+    count = round(len(store) * section.held_out)
+    trained, held_out = hold_out(len(store), count, numpy_generator(seed, "classifier", args.name, "split"))
     classifier = WindowClassifier(size, section.width, section.grid)
     classifier.initialize(torch_generator(seed, "classifier", args.name))
-    train_classifier(
-        classifier,
-        store.images[trained],
-        targets[trained],
-        section.epochs,
-        section.batch_size,
-        section.learning_rate,
-        section.noise,
-        torch_generator(seed, "classifier", args.name, "batches"),
+    settings = Settings(
+        epochs=section.epochs,
+        batch_size=section.batch_size,
+        learning_rate=section.learning_rate,
+        noise=section.noise,
     )
+    random = torch_generator(seed, "classifier", args.name, "batches")
+    train_classifier(classifier, store.images[trained], targets[trained], settings, random)
     classifier.save(args.out)
-    write_json(args.metrics, accuracy(classifier.predict(store.images[held_out]), targets[held_out]))
-
-
-def accuracy(probabilities: Floats, targets: Floats) -> dict[str, Any]:
-    """How often the classifier is right, at a position and about a whole image, beside what "no window" always
-    gives."""
-    said, true = probabilities > THRESHOLD, targets > THRESHOLD
-    said_image, true_image = windowed(probabilities), windowed(targets)
-    return {
-        "images": len(targets),
-        "position_accuracy": float((said == true).mean()),
-        "position_share_without": float(1 - true.mean()),
-        "image_accuracy": float((said_image == true_image).mean()),
-        "image_share_with": float(true_image.mean()),
-        "found_share": float(said_image[true_image].mean()) if true_image.any() else None,
-        "false_share": float(said_image[~true_image].mean()) if not np.all(true_image) else None,
-    }
+    write_json(args.metrics, window_accuracy(classifier.predict(store.images[held_out]), targets[held_out]))
 
 
 if __name__ == "__main__":

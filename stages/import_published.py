@@ -3,8 +3,8 @@
 Inputs:  a folder of their .npy arrays (`200_discrim_params.jl_01.npy`, ...); the joblib index beside them is not read,
          nothing is unpickled. --architecture names what the arrays must be: svhn32 or imagenet32.
 Outputs: <out>/arrays.csv: network, number, tensor, shape, present; <out>/discriminator.safetensors; and
-         <out>/generator.safetensors and samples.png, 128 samples of it, where all its arrays are there. Where arrays of
-         the discriminator are missing, the file holds its leading whole layers: their features are right, it has no
+         <out>/generator.safetensors and samples.png, 128 samples of it, if all its arrays are there. If arrays of the
+         discriminator are missing, the file holds its leading whole layers: their features are right, it has no
          logits.
 In the DAG, one node an entry of `published` in params.yaml; name its result under `features.<set>.discriminator`.
 Published: svhn32 22.48 % error on SVHN with 1,000 labels, imagenet32 82.8 % accuracy on CIFAR-10.
@@ -54,12 +54,12 @@ def missing(arrays: list[PublishedArray]) -> list[PublishedArray]:
 
 
 def names(arrays: list[PublishedArray]) -> list[str]:
-    """As people find them in the authors' repository and in the network."""
+    """Names of arrays in the authors' repository and in the network."""
     return [f"{array.role} array {array.number:02d} ({array.tensor})" for array in arrays]
 
 
 def table_of(arrays: list[PublishedArray]) -> pd.DataFrame:
-    """One row an array."""
+    """One row per array."""
     rows = [(a.role, a.number, a.tensor, "x".join(map(str, a.shape)), a.path is not None) for a in arrays]
     return pd.DataFrame(rows, columns=["network", "number", "tensor", "shape", "present"])
 

@@ -20,13 +20,13 @@ from workflow.engines.stage import fix_threads, load_params, run_stage, stage_pa
 
 PUBLISHED_BOXES = 350_000
 SHEET_CROPS, SHEET_COLUMNS = 64, 16
-# Whole numbers, but empty where a photo has no face.
+# Whole numbers, but empty if a photo has no face.
 BOX_TYPES = dict.fromkeys(["x", "y", "width", "height"], "Int64")
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
-    parser.add_argument("--shards", type=Path, required=True, help="folder with a folder of crops a shard")
+    parser.add_argument("--shards", type=Path, required=True, help="folder with a folder of crops per shard")
     parser.add_argument("--out", type=Path, required=True, help="store of all crops")
     parser.add_argument("--detections", type=Path, required=True, help="CSV of all detections")
     parser.add_argument("--figure", type=Path, required=True, help="PNG of crops")
@@ -70,7 +70,7 @@ def write_store(path: Path, shards: Shards) -> None:
 
 
 def contact_sheet(shards: Shards) -> Images:
-    """Crops spread evenly over the set; an empty sheet where there are none."""
+    """Crops spread evenly over the set; an empty sheet if there are none."""
     if len(shards) == 0:
         return tile(np.full((1, *shards.image_shape), 255, np.uint8), 1)
     shown = np.linspace(0, len(shards) - 1, min(SHEET_CROPS, len(shards))).round().astype(np.int64)

@@ -1,8 +1,8 @@
 """Random search for the supervised CNN of the discriminator's architecture (Table 2), one shard of the trials.
 
 Inputs:  a folder of labelled image stores train.h5, validation.h5, test.h5; `supervised` of params.yaml.
-Outputs: a CSV, one row a trial: trial, learning_rate, beta1, weight_decay, dropout, batch_size, epoch (the best on the
-         validation images), validation_error, test_error. Shard k of n runs trials k, k + n, k + 2 n, ...; a killed
+Outputs: a CSV, one row per trial: trial, learning_rate, beta1, weight_decay, dropout, batch_size, epoch (the best on
+         the validation images), validation_error, test_error. Shard k of n runs trials k, k + n, k + 2 n, ...; a killed
          shard goes on behind its last finished trial.
 Published: 28.87 % validation error, best of 64 trials on 1,000 labels of SVHN.
 """
@@ -15,19 +15,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcgan.core.checkpoints import digest_of
 from dcgan.core.files import InputError, read_json, write_csv, write_json
 from dcgan.core.progress import track
 from dcgan.core.seeding import numpy_generator, torch_generator
-from dcgan.data.image_store import ImageStore
+from dcgan.data.packed_sets import SPLITS, labelled_store
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.representation.protocol import draw_rows
 from dcgan.representation.supervised_cnn import LabelledImages, LabelledSets, draw_trial, run_trial
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
-from workflow.engines.state import state_folder
+from workflow.engines.state import state_of
 from workflow.params.sections import Supervised
-
-SPLITS = ("train", "validation", "test")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,10 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     device = prepare(params.run)
     sets = labelled_sets(args.images, section, params.run.seed)
     stores = [args.images / f"{name}.h5" for name in SPLITS]
-    shared = section.model_dump(exclude={"shards", "trials"})
-    row = ARCHITECTURES[section.network].description
-    digest = digest_of(shared, row, params.run.model_dump(), device.type, torch.__version__, *stores)
-    folder = state_folder("search_supervised_cnn", digest)
+    folder = state_of("search_supervised_cnn", determining_of(section), stores, params.run, device.type).folder
     trials = range(args.shard, section.trials, len(section.shards))
     rows = []
     for number in track(trials, len(trials), f"shard {args.shard}", "trials"):
@@ -60,12 +54,15 @@ def main(arguments: list[str] | None = None) -> None:
         (folder / f"{number}.json").unlink()
 
 
+def determining_of(section: Supervised) -> dict[str, Any]:
+    """The parameters that a trial depends on."""
+    architecture = ARCHITECTURES[section.network].description
+    return {"architecture": architecture, **section.model_dump(include={"labels_per_class", "epochs"})}
+
+
 def labelled_sets(folder: Path, section: Supervised, seed: int) -> LabelledSets:
     """The labels that may be used, and all validation and test images."""
-    stores = [ImageStore(folder / f"{name}.h5") for name in SPLITS]
-    for store in stores:
-        if store.labels is None:
-            raise InputError(f"{store.path}: the images have no labels")
+    stores = [labelled_store(folder / f"{name}.h5") for name in SPLITS]
     train, validation, test = (LabelledImages(store.images, np.asarray(store.labels)) for store in stores)
     rows = draw_rows(train.labels, section.labels_per_class, numpy_generator(seed, "supervised"))
     return LabelledSets(LabelledImages(np.asarray(train.images_uint8[rows]), train.labels[rows]), validation, test)

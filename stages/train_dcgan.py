@@ -3,8 +3,8 @@
 Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, of which `held_out` random
          rows are not trained on; `train.<name>` of params.yaml.
 Outputs: <out>/generator.safetensors and discriminator.safetensors; <out>/kept/<network>-<images>.safetensors every
-         `keep_images` images, and <out>/best_generator.safetensors, the kept one whose samples are nearest to the
-         held-out images (dcgan/training/snapshots.py says how that is measured); <samples>/epoch-<n>.png, 64 samples of
+         `keep_images` images, and <out>/best_generator.safetensors, the one of these whose samples are nearest to the
+         held-out images (measured by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64 samples of
          the same z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same every
          `frame_images` images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval;
          spread: how much the 64 samples differ, in grey levels); a JSON of the last interval's figures.
@@ -13,7 +13,6 @@ Stops safely at SIGINT, SIGTERM and SIGUSR1 with exit status 75, and goes on fro
 Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedrooms at 64 x 64.
 """
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -24,21 +23,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcgan.core.checkpoints import Checkpoints, digest_of
+from dcgan.core.checkpoints import Checkpoints
 from dcgan.core.distributed import Group, join_group, leave_group
 from dcgan.core.files import InputError, replace_when_done, write_csv, write_json
 from dcgan.core.signals import StopSignals
+from dcgan.core.splits import training_rows
 from dcgan.data.image_store import ImageStore
-from dcgan.data.minibatches import Batches, split_rows
+from dcgan.data.minibatches import Batches
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from dcgan.training.adversarial import AdversarialTraining, Settings
 from dcgan.training.collapse import Watch
 from dcgan.training.loop import Plan, Row, TrainingRun
 from dcgan.training.snapshots import COMPARED, Snapshots
 from dcgan.training.tensorboard import tensorboard_writer
-from workflow.engines.launch import start_processes
+from workflow.engines.launch import share_work
+from workflow.engines.options import naming, section_named
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
-from workflow.engines.state import state_folder
+from workflow.engines.state import State, state_of
 from workflow.params.sections import Params, TrainedNetwork
 
 
@@ -53,15 +54,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of the last interval's figures")
     args = parser.parse_args(arguments)
     params = load_params(args.params)
-    section = params.train.get(args.name)
-    if section is None:
-        raise InputError(f"train.{args.name}: no such section; there are {', '.join(params.train)}")
+    section = section_named(params.train, args.name, "train")
     store = ImageStore(args.images)
     check_fit(store, ARCHITECTURES[section.network], section)
-    if section.processes > 1 and "WORLD_SIZE" not in os.environ:
-        start_processes("stages.train_dcgan", section.processes, arguments)
 
-    group, device = join_group(section.processes, prepare(params.run))
+    size, local_rank = share_work("stages.train_dcgan", section.processes, arguments)
+    group, device = join_group(size, local_rank, prepare(params.run))
     with StopSignals() as stop_requested:
         run = prepare_run(args.name, store, params, group, device, stop_requested)
         run.complete(f"train {args.name}")
@@ -81,30 +79,34 @@ def prepare_run(
     """The run that the parameters describe, over the images of the store."""
     section, run = params.train[name], params.run
     architecture = replace(ARCHITECTURES[section.network], latent=section.latent)
-    settings = settings_of(section, run.seed, run.capture)
-    rows, unseen = split_rows(len(store), section.held_out, run.seed)
+    rows, unseen = training_rows(len(store), section.held_out, run.seed)
     labels = store.labels if architecture.classes else None
-    batches = Batches(store.images, labels, rows, section.batch_size, run.seed, device, group)
-    machine = run.model_dump(exclude={"tensorboard"})
-    determining = section.model_dump(exclude={"images", "checkpoint_seconds"})
-    digest = digest_of(name, determining, architecture.description, machine, device.type, torch.__version__, store.path)
-    folder = state_folder(f"train_dcgan-{name}", digest)
+    state = state_of_run(name, params, architecture, store.path, device)
     if group.is_first:
-        say_which_are_not_used(folder, name)
+        name_other_checkpoints(state.folder, name)
+    metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
     return TrainingRun(
-        AdversarialTraining(architecture, settings, device, group),
-        batches,
+        AdversarialTraining(architecture, settings_of(section, run.seed, run.capture), device, group),
+        Batches(store.images, labels, rows, section.batch_size, run.seed, device, group),
         plan_of(section),
-        Checkpoints(folder, digest),
-        Snapshots(folder, {"train": section.model_dump(), "run": machine}),
+        Checkpoints(*state),
+        Snapshots(state.folder, metadata),
         np.asarray(store.images[unseen[:COMPARED]]),
         stop_requested,
-        row_listener(name, run.tensorboard, group),
+        on_row=row_listener(name, run.tensorboard, group),
     )
 
 
-def say_which_are_not_used(folder: Path, name: str) -> None:
-    """Names the checkpoints of a network whose parameters, data, device or PyTorch are others by now."""
+def state_of_run(name: str, params: Params, architecture: Architecture, images: Path, device: torch.device) -> State:
+    """Where the run's checkpoints lie."""
+    determining = params.train[name].model_dump(exclude={"images"})
+    determining |= {"architecture": architecture.description}
+    determining |= {"capture": params.run.capture and device.type == "cuda"}
+    return state_of(f"train_dcgan-{name}", determining, [images], params.run, device.type)
+
+
+def name_other_checkpoints(folder: Path, name: str) -> None:
+    """Prints the checkpoints of a network that belong to other parameters, data, devices or versions of PyTorch."""
     for other in sorted(folder.parent.glob(f"train_dcgan-{name}-*/checkpoint.safetensors")):
         if other.parent != folder:
             print(f"{other} not used: it belongs to other parameters, data or another machine", file=sys.stderr)
@@ -113,55 +115,61 @@ def say_which_are_not_used(folder: Path, name: str) -> None:
 def settings_of(section: TrainedNetwork, seed: int, capture: bool) -> Settings:
     """How to train."""
     return Settings(
-        section.batch_size,
-        section.learning_rate,
-        section.beta1,
-        section.beta2,
-        section.weight_decay,
-        section.schedule,
-        section.precision,
-        section.synchronised_norm,
-        capture,
-        seed,
+        batch_size=section.batch_size,
+        learning_rate=section.learning_rate,
+        beta1=section.beta1,
+        beta2=section.beta2,
+        weight_decay=section.weight_decay,
+        schedule=section.schedule,
+        precision=section.precision,
+        synchronised_norm=section.synchronised_norm,
+        capture=capture,
+        seed=seed,
     )
 
 
 def plan_of(section: TrainedNetwork) -> Plan:
-    """How long, and what is kept."""
+    """How long to train, and what to store on the way."""
     watch = section.watch
     return Plan(
-        section.epochs,
-        section.decay_epochs,
-        section.sample_epochs,
-        section.frame_images,
-        section.keep_images,
-        section.curve_interval,
-        section.checkpoint_seconds,
-        Watch(watch.action, watch.least_d_loss, watch.intervals, watch.least_spread),
+        epochs=section.epochs,
+        decay_epochs=section.decay_epochs,
+        sample_epochs=section.sample_epochs,
+        frame_images=section.frame_images,
+        keep_images=section.keep_images,
+        curve_interval=section.curve_interval,
+        checkpoint_seconds=section.checkpoint_seconds,
+        watch=Watch(
+            action=watch.action,
+            least_d_loss=watch.least_d_loss,
+            intervals=watch.intervals,
+            least_spread=watch.least_spread,
+        ),
     )
 
 
 def row_listener(name: str, folder: str | None, group: Group) -> Callable[[Row], None]:
-    """What happens to a new row of the curves: TensorBoard's files where they are wanted."""
+    """What happens to a new row of the curves: TensorBoard's files, if they are asked for."""
     if folder is None or not group.is_first:
         return lambda row: None
-    return tensorboard_writer(Path(folder) / name)
+    with naming("run.tensorboard", advice="set it to null"):
+        return tensorboard_writer(Path(folder) / name)
 
 
 def write_networks(run: TrainingRun, out: Path) -> None:
-    """The last networks, those that were kept on the way, and a copy of the best of these."""
+    """The last networks, the snapshots of weights, and a copy of the best generator among these."""
     for network in (run.training.generator, run.training.discriminator):
         network.save(out / f"{type(network).__name__.lower()}.safetensors", run.snapshots.metadata)
     run.snapshots.deliver("kept", out / "kept")
     if run.best is not None:
-        kept = run.snapshots.kept(run.training.generator, int(run.best["images"]))
+        best = run.snapshots.weights_file(run.training.generator, int(run.best["images"]))
         with replace_when_done(out / "best_generator.safetensors") as partial:
-            shutil.copyfile(kept, partial)
+            shutil.copyfile(best, partial)
         write_csv(out / "kept.csv", pd.DataFrame(run.scores))
 
 
 def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNetwork) -> None:
-    """Raises InputError where store and network cannot work together."""
+    """Raises InputError if store and network cannot work together."""
     expected = (architecture.image_size, architecture.image_size, architecture.channels)
     if store.shape[1:] != expected:
         raise InputError(f"{store.path}: images are {store.shape[1:]}, network {architecture.name} needs {expected}")

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from dcgan.representation.features import FeatureTable
+from dcgan.representation.feature_tables import FeatureTable
 
 
 def table_of(path: Path, x: npt.NDArray[np.float32], y: npt.NDArray[np.int64]) -> FeatureTable:

@@ -6,7 +6,6 @@ of them hold the same weights. Batch-norm statistics are those of a process's ow
 process (section 3 of the paper knows one GPU, and so one batch).
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,8 +14,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-
-from dcgan.core.files import InputError
 
 
 @dataclass(frozen=True)
@@ -78,19 +75,18 @@ class Group:
 ALONE = Group(0, 1)
 
 
-def join_group(expected: int, device: torch.device, patience: timedelta | None = None) -> tuple[Group, torch.device]:
-    """The group that torchrun started this process in, and this process's device; `ALONE` without torchrun.
+def join_group(
+    size: int, local_rank: int, device: torch.device, patience: timedelta | None = None
+) -> tuple[Group, torch.device]:
+    """The group of the `size` processes that torchrun started, and this process's device; `ALONE` for one process.
 
-    patience: how long one process may wait for another (None: torch's own, minutes). Raises InputError where torchrun
-    started another number of processes than `expected`.
+    local_rank: this process's number on its machine, which is also that of its CUDA device. patience: how long one
+    process may wait for another (None: torch's own, minutes).
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size != expected:
-        raise InputError(f"the parameters ask for {expected} processes, torchrun started {size}")
     if size == 1:
         return ALONE, device
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     # Numbers that the processes agree on stay on the CPU.
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=patience)

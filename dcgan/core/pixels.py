@@ -28,6 +28,14 @@ def tile(images_uint8: Images, columns: int, padding: int = 2, background: int =
     return sheet
 
 
+def resized(images_uint8: Images, size: int) -> Images:
+    """Images at another size, (N, size, size, C) uint8: what the autoencoder sees of images of any size."""
+    if images_uint8.shape[1:3] == (size, size):
+        return np.array(images_uint8)
+    method = cv2.INTER_AREA if size < images_uint8.shape[1] else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(image, (size, size), interpolation=method) for image in images_uint8]).astype(np.uint8)
+
+
 def enlarge(image_uint8: Images, factor: int) -> Images:
     """Enlarges a picture by a whole factor without smoothing, so that every generated pixel stays visible."""
     return np.repeat(np.repeat(image_uint8, factor, axis=0), factor, axis=1)

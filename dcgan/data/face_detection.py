@@ -81,15 +81,15 @@ class YuNetDetector:
     def __init__(self, model: Path | None) -> None:
         if model is None or not Path(model).is_file():
             raise InputError(
-                f"crop_faces.model: {model}: the detector yunet needs its ONNX file; download "
-                f"face_detection_yunet_2023mar.onnx from {YUNET_HOME} and put its path here"
+                f"{model}: the detector yunet needs its ONNX file; download "
+                f"face_detection_yunet_2023mar.onnx from {YUNET_HOME} and give its path"
             )
         try:
             self.network = cv2.FaceDetectorYN.create(
                 str(model), "", (320, 320), YUNET_SCORE, YUNET_OVERLAP, YUNET_BOXES
             )
         except cv2.error as error:
-            raise InputError(f"crop_faces.model: {model}: not a YuNet model ({error.err})") from error
+            raise InputError(f"{model}: not a YuNet model ({error.err})") from error
 
     def detect(self, photo_uint8: Images, least_side: float) -> list[Face]:
         """The score of a box is its probability; small boxes cost nothing and are reported too."""
@@ -121,7 +121,7 @@ def open_detector(
     return HaarDetector(scale_factor, min_neighbours)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FaceRule:
     """Which faces are kept and how they are cut.
 

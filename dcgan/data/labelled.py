@@ -94,10 +94,3 @@ class ArraySplit:
             if images.shape[1:3] != (rule.size, rule.size):
                 images = np.stack([fit(image, rule.size, rule.resampling) for image in images])
             yield LabelledBlock(np.ascontiguousarray(images), [keys[int(number)] for number in usable], labels[usable])
-
-
-def hold_out(split: Split, name: str, count: int, generator: np.random.Generator) -> tuple[Split, Split]:
-    """Draws `count` items of a split as a split of their own; returns what is left and those, both in their order."""
-    drawn = np.sort(generator.permutation(len(split))[:count])
-    left = np.setdiff1d(np.arange(len(split)), drawn)
-    return split.select(split.name, left), split.select(name, drawn)

@@ -16,15 +16,6 @@ from dcgan.data.prefetch import Ahead
 Rows = npt.NDArray[np.int64]
 
 
-def split_rows(n: int, held_out: int, seed: int) -> tuple[Rows, Rows]:
-    """Rows to train on and rows never trained on, each ascending; the second are a random, seeded `held_out` of n.
-
-    Quality and memorization are measured against the second. Differs: the paper trains on all images.
-    """
-    order = numpy_generator(seed, "held out").permutation(n)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
-
-
 class Batches:
     """Minibatches of the given rows of a set, in a new, seeded order every epoch; a rest is left out.
 

@@ -21,7 +21,7 @@ CROP_SIDE = 32
 BLOCK_IMAGES = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """How an encoded image becomes a square of `size` pixels; a shorter side below `min_side` is rejected."""
 

@@ -23,7 +23,7 @@ from PIL import Image
 Images = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Resampling:
     """Bilinear with or without antialiasing; reducing_gap: None to filter every pixel, or at least 1.
 

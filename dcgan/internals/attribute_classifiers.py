@@ -1,7 +1,7 @@
 """Attribute classifiers: small networks, trained on real images with recorded truth, that box windows and read faces.
 
-Paper: none. Where the paper's authors looked (windows before and after, section 6.3.1; glasses, smile and pose,
-section 6.3.2), a classifier counts. Its accuracy on real images that it was not trained on stands beside every such
+Paper: none. The authors judged by eye (windows before and after, section 6.3.1; glasses, smile and pose, section
+6.3.2); here a classifier counts. Its accuracy on real images that it was not trained on stands beside every such
 number. Inputs: images (N, H, W, 3) uint8 from a store, and targets from dcgan/internals/ground_truth.py. Outputs:
 `WindowClassifier`: probability of a window at each position of a coarse grid, (N, G, G) float32 in [0, 1];
 `FaceClassifier`: probabilities of binary attributes and the pose in degrees, one column each. Published number: none.
@@ -9,6 +9,7 @@ number. Inputs: images (N, H, W, 3) uint8 from a store, and targets from dcgan/i
 
 import json
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,12 +26,11 @@ from dcgan.core.files import InputError, replace_when_done
 from dcgan.core.pixels import Images
 from dcgan.core.progress import Progress
 from dcgan.internals.boxes import Box
+from dcgan.internals.concepts import THRESHOLD, Floats
 from dcgan.models.pixel_range import to_input
 
 PREDICTION_BATCH = 512
 TOP_SIDE = 4
-THRESHOLD = 0.5
-Floats = npt.NDArray[np.float32]
 
 
 class AttributeClassifier(nn.Module, ABC):
@@ -67,7 +67,7 @@ class AttributeClassifier(nn.Module, ABC):
 
     @torch.no_grad()
     def predict(self, images_uint8: Images) -> Floats:
-        """images_uint8: (N, image_size, image_size, 3) -> the classifier's answers, one row an image."""
+        """images_uint8: (N, image_size, image_size, 3) -> the classifier's answers, one row per image."""
         self.train(False)
         blocks = [images_uint8[i : i + PREDICTION_BATCH] for i in range(0, len(images_uint8), PREDICTION_BATCH)]
         device = next(self.parameters()).device
@@ -88,7 +88,7 @@ class AttributeClassifier(nn.Module, ABC):
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Opens a classifier's file; raises InputError where it is none, or another classifier's."""
+        """Opens a classifier's file; raises InputError if it is not one, or another kind of classifier."""
         try:
             with safe_open(str(path), framework="pt") as file:
                 header = json.loads((file.metadata() or {}).get("classifier", "{}"))
@@ -109,7 +109,7 @@ def convolution(maps_in: int, maps_out: int, stride: int) -> nn.Sequential:
 
 
 class WindowClassifier(AttributeClassifier):
-    """Says for each of grid x grid positions whether it lies on a window: answers (N, grid, grid) in [0, 1]."""
+    """Whether each of grid x grid positions lies on a window: answers (N, grid, grid) in [0, 1]."""
 
     kind = "windows"
 
@@ -161,20 +161,28 @@ class FaceClassifier(AttributeClassifier):
         return torch.cat([outputs[:, :-1].sigmoid(), outputs[:, -1:] * self.pose_range], dim=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a classifier is trained."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float  # the highest, from which it falls
+    noise: float  # standard deviation, pixels in [-1, 1]
+
+
 def train_classifier(
     classifier: AttributeClassifier,
     images_uint8: Images,
     targets: Floats,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    noise: float,
+    settings: Settings,
     generator: torch.Generator,
 ) -> None:
-    """Trains by Adam with a falling learning rate; pixel noise keeps a classifier from leaning on what samples lack.
+    """Trains by Adam with a falling learning rate; pixel noise keeps a classifier from relying on what samples lack.
 
-    images_uint8: (N, H, W, 3); targets: one row an image; noise: standard deviation, pixels in [-1, 1].
+    images_uint8: (N, H, W, 3); targets: one row per image.
     """
+    epochs, batch_size, learning_rate = settings.epochs, settings.batch_size, settings.learning_rate
     x, y = to_input(images_uint8, "tanh"), torch.from_numpy(targets)
     n_steps = epochs * (len(x) // batch_size)
     optimizer = torch.optim.Adam(classifier.parameters(), learning_rate)
@@ -184,7 +192,7 @@ def train_classifier(
         for _ in range(epochs):
             order = torch.randperm(len(x), generator=generator)
             for rows in order[: len(x) // batch_size * batch_size].split(batch_size):
-                batch = x[rows] + noise * torch.randn(len(rows), *x.shape[1:], generator=generator)
+                batch = x[rows] + settings.noise * torch.randn(len(rows), *x.shape[1:], generator=generator)
                 loss = classifier.loss(batch, y[rows])
                 optimizer.zero_grad()
                 loss.backward()
@@ -193,20 +201,12 @@ def train_classifier(
                 progress.update(loss=float(loss.detach()))
 
 
-def split(n: int, held_out: float, generator: np.random.Generator) -> tuple[npt.NDArray[np.int64], ...]:
-    """Numbers of the images to train on and of those held out, shuffled."""
-    order = generator.permutation(n)
-    n_held_out = round(n * held_out)
-    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
-
-
 def boxes_of(probabilities: Floats, image_size: int) -> list[Box]:
-    """A box around each connected group of positions that the classifier calls a window: (N, G, G) -> boxes in
-    pixels."""
+    """A box around each connected group of positions that lie on a window: (N, G, G) -> boxes in pixels."""
     cell = image_size / probabilities.shape[1]
     boxes = []
-    for number, said in enumerate(probabilities > THRESHOLD):
-        groups, _ = ndimage.label(said)
+    for number, on_window in enumerate(probabilities > THRESHOLD):
+        groups, _ = ndimage.label(on_window)
         for rows, columns in ndimage.find_objects(groups):
             height, width = (rows.stop - rows.start) * cell, (columns.stop - columns.start) * cell
             boxes.append(Box(number, columns.start * cell, rows.start * cell, width, height))

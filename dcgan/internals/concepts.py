@@ -1,7 +1,7 @@
 """Exemplars of a concept among samples, and whether an image shows it: for arithmetic and for the turn vector.
 
 Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples a concept, chosen by eye. Here a classifier chooses;
-where there is none a person does, and a concept is a name, such as "man with glasses". Inputs: a classifier's answers
+without one a person does, and a concept is a name, such as "man with glasses". Inputs: a classifier's answers
 (N, attributes + 1): probabilities, then the pose in degrees. A concept is a mapping from attribute to 0 or 1, such as
 {"glasses": 1, "long_hair": 0}; attributes that it does not name are left open. Outputs: numbers of samples; shares.
 """
@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError
-from dcgan.internals.attribute_classifiers import THRESHOLD, Floats
 
+THRESHOLD = 0.5  # an attribute of a higher probability counts as shown
+Floats = npt.NDArray[np.float32]
 Concept = Mapping[str, Literal[0, 1]]
 Numbers = npt.NDArray[np.int64]
-LEFT, RIGHT = "looking left", "looking right"  # what a person calls the two ends of the turn vector
+LEFT, RIGHT = "looking left", "looking right"  # names of the two ends of the turn vector, for exemplars by hand
 
 
 def confidence(answers: Floats, attributes: Sequence[str], concept: Concept) -> Floats:
@@ -39,13 +40,20 @@ def shows(answers: Floats, attributes: Sequence[str], concept: Concept) -> npt.N
     return shown
 
 
+def as_attributes(concept: Concept | str) -> Concept:
+    """The attributes of a concept; raises InputError for a name, which means nothing to a classifier."""
+    if isinstance(concept, str):
+        raise InputError(f"{concept!r} is a name; a classifier needs attributes such as {{smile: 1}}")
+    return concept
+
+
 def most_typical(score: Floats, n: int) -> Numbers:
     """The n images with the highest score, highest first; ties go to the lower number."""
     return np.argsort(-score, kind="stable")[:n]
 
 
 def expected(plus: Concept, minus: Concept, other: Concept) -> dict[str, Literal[0, 1]]:
-    """What plus - minus + other should show; raises InputError where that is neither 0 nor 1 for an attribute."""
+    """What plus - minus + other should show; raises InputError if that is neither 0 nor 1 for an attribute."""
     result: dict[str, Literal[0, 1]] = {}
     for name in plus:
         if name not in minus or name not in other:

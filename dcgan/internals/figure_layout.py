@@ -1,4 +1,4 @@
-"""What the figure stages share: images of given latents that depend on nothing else, and pictures made of pictures.
+"""What the figures of section 6 share: images of given latents alone, and pictures made of pictures.
 
 Source: the paper draws samples with the statistics of the sampled batch. A batch of nearly equal latents (the 3x3
 panels of Figure 7) has no statistics of its own, so figures that compare images of single latents use estimated ones.
@@ -6,6 +6,7 @@ Inputs: networks, latents (N, Z). Outputs: images (N, H, W, C) uint8; pictures (
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -54,22 +55,22 @@ def draw(generator: Generator, z: Tensor, statistics: Statistics) -> Images:
     return to_uint8(torch.cat(parts), generator.architecture.pixel_range)
 
 
-def draw_candidates(generator: Generator, n: int, n_batches: int, seed: int) -> tuple[Tensor, Images]:
-    """Samples that a classifier or a person looks at, always the same: z (n, Z) and images (n, H, W, C) uint8.
+class Candidates(NamedTuple):
+    """Samples among which a classifier or a person finds exemplars: z (N, Z) and images (N, H, W, C) uint8."""
+
+    z: Tensor
+    images: Images
+
+
+def draw_candidates(generator: Generator, samples: int, statistics_batches: int, seed: int) -> Candidates:
+    """The same samples every time.
 
     It fills the generator's statistics and draws with these, so that an image depends on its own z alone.
     """
-    estimate_generator(generator, n_batches, torch_generator(seed, "looked at", "statistics"))
-    z = generator.draw_latents(n, torch_generator(seed, "looked at", "samples"))
-    return z, draw(generator, z, "estimated")
-
-
-def resized(images_uint8: Images, size: int) -> Images:
-    """Images at another size, (N, size, size, C) uint8: what the autoencoder sees of images of any size."""
-    if images_uint8.shape[1:3] == (size, size):
-        return np.array(images_uint8)
-    method = cv2.INTER_AREA if size < images_uint8.shape[1] else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(image, (size, size), interpolation=method) for image in images_uint8]).astype(np.uint8)
+    # The names of the generators are older than those of the functions; other names would be other samples.
+    estimate_generator(generator, statistics_batches, torch_generator(seed, "looked at", "statistics"))
+    z = generator.draw_latents(samples, torch_generator(seed, "looked at", "samples"))
+    return Candidates(z, draw(generator, z, "estimated"))
 
 
 def beside(pictures: Sequence[Images], gap: int) -> Images:

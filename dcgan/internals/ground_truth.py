@@ -1,4 +1,4 @@
-"""Recorded truth of real images, brought to the pixels of a store: window boxes, face attributes.
+"""Ground truth of real images, brought to the pixels of a store: window boxes, face attributes.
 
 Paper: none; boxes and exemplars were chosen by hand (sections 6.3.1 and 6.3.2).
 Inputs: tables. Windows: key, x, y, width, height, image_width, image_height, in pixels of the source image. Faces: key
@@ -70,6 +70,15 @@ def intersection_over_union(box: npt.NDArray[np.float64], others: npt.NDArray[np
     return share
 
 
+def faces_with_truth(
+    detections: pd.DataFrame, faces: pd.DataFrame, attributes: Sequence[str], overlap: float
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Numbers of the detections that show a face of known attributes, and the targets of these: (M,), (M, A + 1)."""
+    matches = match_faces(detections, faces, overlap)
+    numbers = np.flatnonzero(matches >= 0)
+    return numbers, face_targets(faces.iloc[matches[numbers]], attributes)
+
+
 def face_targets(faces: pd.DataFrame, attributes: Sequence[str]) -> Floats:
     """The attributes as 0 or 1 and the pose in degrees: (N, attributes + 1) float32."""
     require(faces, [*attributes, "pose"], "faces")
@@ -78,7 +87,7 @@ def face_targets(faces: pd.DataFrame, attributes: Sequence[str]) -> Floats:
 
 
 def require(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
-    """Raises InputError where a table of truth lacks a column."""
+    """Raises InputError if a table of truth lacks a column."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise InputError(f"table of {name}: no column {', '.join(missing)}; there are {', '.join(table.columns)}")

@@ -23,12 +23,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dcgan.core.pixels import Images
+from dcgan.core.pixels import Images, enlarge, tile
+from dcgan.internals.figure_layout import above, batches, estimate_discriminator
 from dcgan.models.batch_norm import Statistics
 from dcgan.models.networks import Discriminator
+from dcgan.models.pixel_range import PixelRange, to_input
 
 RectifierRule = Literal["relu", "leaky", "plain"]
 SURROUNDINGS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Which features are shown, and how gradients go through rectifiers."""
+
+    layer: int
+    features: int  # the first ones of the layer
+    strongest: int  # responses per feature
+    rectifier: RectifierRule
+    statistics_batches: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class Responses:
 def strongest_responses(
     discriminator: Discriminator, batches: Iterable[Tensor], layer: int, n_features: int, n_strongest: int
 ) -> Responses:
-    """The images with the strongest responses of the first features of a layer, an image at most once a feature.
+    """The images with the strongest responses of the first features of a layer, an image at most once per feature.
 
     batches: (N, C, H, W) each. Statistics are the estimated ones, so that a response does not depend on batch mates.
     """
@@ -67,7 +80,7 @@ def strongest_responses(
 def guided_gradients(
     discriminator: Discriminator, x: Tensor, units: Tensor, layer: int, rule: RectifierRule, statistics: Statistics
 ) -> Tensor:
-    """Input gradients of one unit an image: x (N, C, H, W), units (N, 3) as feature, row, column -> (N, C, H, W)."""
+    """Input gradients of one unit per image: x (N, C, H, W), units (N, 3) as feature, row, column -> (N, C, H, W)."""
     x = x.detach().requires_grad_(True)
     layers = discriminator.activations(x, statistics)
     top = layers[layer]
@@ -88,8 +101,8 @@ def apply_rule(activation: Tensor, rule: RectifierRule) -> None:
     if rule == "plain":
         return
     active = (activation.detach() > 0).to(activation.dtype)
-    keep_inactive = rule == "leaky"
-    activation.register_hook(lambda g: g.clamp(min=0) if keep_inactive else g.clamp(min=0) * active)
+    through_inactive = rule == "leaky"
+    activation.register_hook(lambda g: g.clamp(min=0) if through_inactive else g.clamp(min=0) * active)
 
 
 def as_pictures(gradients: Tensor) -> Images:
@@ -113,3 +126,43 @@ def likeness(gradients: Tensor, images: Tensor) -> float:
     detail, signal = (x - x.mean(1, keepdim=True) for x in (detail, signal))
     lengths = (detail.norm(dim=1) * signal.norm(dim=1)).clamp(min=1e-12)
     return float(((detail * signal).sum(1) / lengths).mean())
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What some features answer to: their strongest images, (F, K, H, W, C) uint8, and guided gradients, F x K."""
+
+    images: Images
+    gradients: Tensor  # (F, K, C, H, W)
+
+    def likeness(self, pixel_range: PixelRange) -> float:
+        """How much the gradients look like the images."""
+        x = to_input(self.images.reshape(-1, *self.images.shape[2:]), pixel_range)
+        return likeness(self.gradients.flatten(0, 1), x)
+
+    def picture(self, enlargement: int) -> Images:
+        """A pair of rows per feature: guided gradients, and under them the images that they belong to."""
+        rows = [
+            above([tile(as_pictures(gradients), len(images), 1), tile(images, len(images), 1)], 0)
+            for images, gradients in zip(self.images, self.gradients, strict=True)
+        ]
+        return enlarge(above(rows, 4), enlargement)
+
+
+def answers(network: Discriminator, images_uint8: Images, settings: Settings) -> Answers:
+    """The strongest images of each feature among all images, and their guided gradients.
+
+    It fills the network's batch-norm statistics from the first of the images.
+    """
+    estimate_discriminator(network, images_uint8, settings.statistics_batches)
+    found = strongest_responses(
+        network, batches(network, images_uint8), settings.layer, settings.features, settings.strongest
+    )
+    shape = found.images.shape
+    features = np.repeat(np.arange(shape[0]), shape[1])
+    units = torch.from_numpy(np.stack([features, found.rows.ravel(), found.columns.ravel()], axis=1))
+    strongest = images_uint8[found.images.ravel()]
+    device = next(network.parameters()).device
+    x = to_input(strongest, network.architecture.pixel_range).to(device)
+    gradients = guided_gradients(network, x, units.to(device), settings.layer, settings.rectifier, "estimated")
+    return Answers(strongest.reshape(*shape, *strongest.shape[1:]), gradients.reshape(*shape, *x.shape[1:]).cpu())

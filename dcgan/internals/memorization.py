@@ -22,7 +22,6 @@ Rows = npt.NDArray[np.int64]
 BlockDistance = Callable[[Bytes, Bytes], Floats]
 BLOCK_ROWS = 4096
 CHANCE = 0.001  # at most, of the verdict `memorized` for a generator whose samples lie like real images
-BITS_IN_BYTE = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def code_distances(queries: Bytes, references: Bytes) -> Floats:
     """Number of bits that differ: (N, B) and (M, B) uint8 codes -> (N, M) float32."""
     bits = np.zeros((len(queries), len(references)), np.int32)
     for column in range(queries.shape[1]):
-        bits += BITS_IN_BYTE[queries[:, column, None] ^ references[None, :, column]]
+        bits += np.bitwise_count(queries[:, column, None] ^ references[None, :, column])
     return bits.astype(np.float32)
 
 
@@ -81,24 +80,37 @@ def nearest(queries: Bytes, references: Bytes, rows: Rows, k: int, distance: Blo
 def copied_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
     """Share of samples that are nearer to a training image than nearly all held-out real images are.
 
-    `quantile` of the real images are as near by chance, so a share like it speaks for no copying, and 1 for a copier.
+    `quantile` of the real images are as near by chance, so such a share is no sign of copying. A generator that only
+    copies has a share of 1.
     """
     return float(suspicious(samples.distances[:, 0], reals.distances[:, 0], quantile).mean())
 
 
-def loneliness(found: Nearest) -> npt.NDArray[np.float64]:
-    """Distance to the nearest over distance to the second nearest: near 1 in a crowd, near 0 for a copy.
+def distance_ratio(found: Nearest) -> npt.NDArray[np.float64]:
+    """The nearest-neighbour distance ratio, of the nearest to the second nearest: (N,), 0 for a copy.
 
-    Unlike the distance, this does not fall because an image is blurred, and so nearer to everything. An exact copy is
-    at 0 even where the training images hold the same one twice.
+    It is near 1 if many images are equally near. Unlike the distance, it does not fall because an image is blurred, and
+    so nearer to everything. An exact copy has 0 even if the training images hold the same one twice.
     """
     first, second = found.distances[:, 0].astype(np.float64), found.distances[:, 1].astype(np.float64)
     return np.divide(first, second, out=np.zeros_like(first), where=first > 0)
 
 
 def closer_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
-    """Like `copied_share`, by `loneliness` in place of the distance."""
-    return float(suspicious(loneliness(samples), loneliness(reals), quantile).mean())
+    """Like `copied_share`, by `distance_ratio` in place of the distance."""
+    return float(suspicious(distance_ratio(samples), distance_ratio(reals), quantile).mean())
+
+
+def nearness_figures(samples: Nearest, reals: Nearest, quantile: float) -> dict[str, float]:
+    """How near samples are to training images, beside how near held-out real images are."""
+    return {
+        "median_distance": float(np.median(samples.distances[:, 0])),
+        "median_distance_real": float(np.median(reals.distances[:, 0])),
+        "copied_share": copied_share(samples, reals, quantile),
+        "copied_share_real": copied_share(reals, reals, quantile),
+        "closer_share": closer_share(samples, reals, quantile),
+        "closer_share_real": closer_share(reals, reals, quantile),
+    }
 
 
 def suspicious(values: npt.NDArray[Any], reals: npt.NDArray[Any], quantile: float) -> npt.NDArray[np.bool_]:
@@ -108,14 +120,14 @@ def suspicious(values: npt.NDArray[Any], reals: npt.NDArray[Any], quantile: floa
 
 
 def memorized(samples: Nearest, reals: Nearest, quantile: float, chance: float = CHANCE) -> bool:
-    """Whether more samples than chance allows are as lonely beside a training image as copies are: the verdict.
+    """The verdict: whether more samples than chance allows have a `distance_ratio` as low as that of copies.
 
     By Fisher's exact test, one-sided, of how many samples and how many held-out real images are below the real images'
-    `quantile` of `loneliness`. That these set the mark themselves does no harm: how many samples lie below a rank of
-    theirs has the same hypergeometric law if both were drawn alike. Few copies among few samples are not noticed: of
-    500, beside 500 real images of which 5 are below, 22 have to be.
+    `quantile`. That these set the threshold themselves does no harm: how many samples lie below a rank of theirs has
+    the same hypergeometric law if both were drawn alike. Few copies among few samples are not noticed: of 500, beside
+    500 real images of which 5 are below, 22 have to be.
     """
-    marks = loneliness(reals)
-    found = [suspicious(loneliness(of), marks, quantile) for of in (samples, reals)]
+    thresholds = distance_ratio(reals)
+    found = [suspicious(distance_ratio(of), thresholds, quantile) for of in (samples, reals)]
     table = [[int(one.sum()) for one in found], [int((~one).sum()) for one in found]]
     return bool(fisher_exact(table, alternative="greater").pvalue < chance)

@@ -19,8 +19,8 @@ LARGEST_SUBSET = 1000  # of KID, torch-fidelity's own
 SUBSETS = 100
 
 
-class AsFidelityWants(Dataset[torch.Tensor]):
-    """Images one by one, (3, H, W) uint8."""
+class FidelityDataset(Dataset[torch.Tensor]):
+    """Images one by one, (3, H, W) uint8, as torch-fidelity reads them."""
 
     def __init__(self, images_uint8: Images) -> None:
         self.images = images_uint8
@@ -35,14 +35,14 @@ class AsFidelityWants(Dataset[torch.Tensor]):
 def inception_scores(samples: Images, real: Images, weights: Path, seed: int, cuda: bool) -> dict[str, float]:
     """`fid` and `kid` (mean over subsets) of samples against real images.
 
-    Raises InputError where the weights or torch-fidelity are missing, or images are not of three channels.
+    Raises InputError if the weights or torch-fidelity are missing, or images are not of three channels.
     """
     if samples.shape[3] != 3:
-        raise InputError(f"quality.inception: images of {samples.shape[3]} channel have no KID and FID; set it to null")
+        raise InputError(f"images of {samples.shape[3]} channel have no KID and FID")
     check_weights(weights)
     metrics: dict[str, Any] = fidelity().calculate_metrics(
-        input1=AsFidelityWants(samples),
-        input2=AsFidelityWants(real),
+        input1=FidelityDataset(samples),
+        input2=FidelityDataset(real),
         fid=True,
         kid=True,
         kid_subset_size=min(LARGEST_SUBSET, len(samples), len(real)),
@@ -60,20 +60,20 @@ def inception_scores(samples: Images, real: Images, weights: Path, seed: int, cu
 
 
 def check_weights(weights: Path) -> None:
-    """Raises InputError where the file is missing or holds anything but tensors: the package would unpickle it."""
+    """Raises InputError if the file is missing or holds anything but tensors: the package would unpickle it."""
     try:
         torch.load(weights, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        advice = "get torch-fidelity's weights-inception-2015-12-05-6726825d.pth, or set it to null"
-        raise InputError(f"quality.inception: {weights}: no such file; {advice}") from error
+        advice = "get torch-fidelity's weights-inception-2015-12-05-6726825d.pth"
+        raise InputError(f"{weights}: no such file; {advice}") from error
     except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
-        raise InputError(f"quality.inception: {weights}: no file of weights ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{weights}: no file of weights ({str(error).splitlines()[0]})") from error
 
 
 def fidelity() -> Any:
-    """The package; raises InputError where it is not installed."""
+    """The package; raises InputError if it is not installed."""
     try:
         import torch_fidelity
     except ImportError as error:
-        raise InputError(f"quality.inception: {error}; `pip install torch-fidelity`, or set it to null") from error
+        raise InputError(f"{error}; `pip install torch-fidelity`") from error
     return torch_fidelity

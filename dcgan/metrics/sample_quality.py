@@ -2,17 +2,16 @@
 
 Distances between samples and held-out real images: the sliced Wasserstein distance of pixels, and precision, recall
 (Kynkaanniemi et al., 2019), density and coverage (Naeem et al., 2020) of samples in a feature space, here that of the
-de-duplication autoencoder. The paper has no such figure; it shows pictures and uses features (section 5) instead.
+de-duplication autoencoder. The paper has no such number; it shows pictures and uses features (section 5) instead.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan.core.pixels import Images
+from dcgan.core.pixels import Images, resized
 from dcgan.core.seeding import torch_generator
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.internals.figure_layout import resized
 
 NEIGHBOURS = 5  # the k of precision, recall, density and coverage; 5 as in Naeem et al.
 PROJECTIONS, PROJECTIONS_AT_ONCE = 512, 64
@@ -65,13 +64,13 @@ def ball_radii(points: Tensor) -> Tensor:
 
 def compare(real: Images, fake: Images, autoencoder: Autoencoder, seed: int) -> dict[str, float]:
     """All figures of `fake` against `real`, (N, H, W, C) uint8 each."""
-    scores = manifold_scores(features(real, autoencoder), features(fake, autoencoder))
+    scores = manifold_scores(code_units(real, autoencoder), code_units(fake, autoencoder))
     distance = sliced_wasserstein(as_rows(real), as_rows(fake), PROJECTIONS, torch_generator(seed, "projections"))
     return scores | {"sliced_wasserstein": distance}
 
 
 @torch.no_grad()
-def features(images_uint8: Images, autoencoder: Autoencoder) -> Tensor:
+def code_units(images_uint8: Images, autoencoder: Autoencoder) -> Tensor:
     """images_uint8: (N, H, W, 3) of any size -> code units before the threshold, (N, 128) float32."""
     small = resized(images_uint8, autoencoder.image_shape[0])
     return autoencoder.code(autoencoder.input(torch.from_numpy(small)))

@@ -5,19 +5,25 @@ analysis of single-layer networks in unsupervised feature learning" (2011): rand
 over its deviation, ZCA-whitened; centroids by K-means; at every position of an image the "triangle" activation
 max(0, mean distance - distance) to each centroid; sums over the 4 quadrants of the image; each feature standardised.
 Inputs: images (N, H, W, 3) uint8. Outputs: (N, 4 K) float32. Published: 80.6 % on CIFAR-10 (63.7 +- 0.7 % with 400
-labels a class), 4,800 centroids.
+labels per class), 4,800 centroids.
+
+Own code because a GPU has to run it too, and because blocks that stay in the cache made the features of an image 1.4
+times as fast: 21 ms of one core (docs/performance.md).
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from dcgan.core.pixels import Images
 from dcgan.core.progress import track
+from dcgan.core.seeding import numpy_generator
 
 CONTRAST_FLOOR = 10.0  # added to a patch's variance, pixels in [0, 255]: flat patches stay flat [paper]
 WHITENING_FLOOR = 0.1  # added to the eigenvalues of the patches' covariance [paper]
@@ -25,18 +31,16 @@ VARIANCE_FLOOR = 0.01  # added to a feature's variance when it is standardised [
 QUADRANTS = 4
 MIDDLE_GREY = 127.5
 # Distances at a time, each of which is gone through several times: a CPU's cache holds them, a GPU wants more.
-DISTANCES_A_BLOCK = {"cpu": 2**20, "cuda": 2**27}
+DISTANCES_PER_BLOCK = {"cpu": 2**20, "cuda": 2**27}
 Patches = npt.NDArray[np.float32]
 
 
 def draw_patches(images_uint8: Images, count: int, side: int, random: np.random.Generator) -> Patches:
     """`count` patches at random places of random images: (count, side * side * C), pixels in [0, 255]."""
-    n, height, width, _ = images_uint8.shape
-    rows = np.sort(random.integers(0, n, count))
-    tops, lefts = random.integers(0, height - side + 1, count), random.integers(0, width - side + 1, count)
-    patches = [images_uint8[row, y : y + side, x : x + side] for row, y, x in zip(rows, tops, lefts, strict=True)]
-    # Channels first, as `unfold` orders them.
-    return np.stack(patches).transpose(0, 3, 1, 2).reshape(count, -1).astype(np.float32)
+    windows = sliding_window_view(images_uint8, (side, side), axis=(1, 2))  # channels before the window's own axes
+    rows = np.sort(random.integers(0, windows.shape[0], count))
+    tops, lefts = random.integers(0, windows.shape[1], count), random.integers(0, windows.shape[2], count)
+    return windows[rows, tops, lefts].reshape(count, -1).astype(np.float32)
 
 
 def normalize(patches: Tensor) -> Tensor:
@@ -53,9 +57,9 @@ def whitening(patches: Tensor) -> tuple[Tensor, Tensor]:
     return mean, matrix.to(patches)
 
 
-def at_once(device: torch.device, distances_a_row: int) -> int:
-    """How many rows of so many distances each are looked at together."""
-    return max(1, DISTANCES_A_BLOCK[device.type] // max(1, distances_a_row))
+def at_once(device: torch.device, distances_per_row: int) -> int:
+    """How many rows of so many distances each are computed together."""
+    return max(1, DISTANCES_PER_BLOCK[device.type] // max(1, distances_per_row))
 
 
 def nearest_centroid(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,6 +87,19 @@ def fit_centroids(points: Tensor, count: int, iterations: int) -> Tensor:
         centroids = sums / sizes.clamp(min=1)[:, None]
         centroids[empty] = points[squares.argsort(descending=True, stable=True)[: len(empty)]]
     return centroids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How centroids are fitted, and features scaled."""
+
+    side: int  # of a patch, pixels
+    patches: int
+    centroids: int
+    iterations: int
+    statistics_images: int  # that features are standardised on
+    batch_size: int
+    seed: int
 
 
 class KmeansFeatures:
@@ -115,7 +132,7 @@ class KmeansFeatures:
         """The whitened patch at every position, still with the mean of all patches: (N, H, W, C) -> (N, H', W', P).
 
         Whitening and taking out a patch's mean are linear, so they are one convolution, to be divided by each patch's
-        deviation: the same as normalising every patch, without laying 729 overlapping patches an image out.
+        deviation: the same as normalising every patch, without laying out 729 overlapping patches per image.
         """
         pixels = (images_uint8.float() - MIDDLE_GREY).permute(0, 3, 1, 2)  # channels last in memory
         kernels = (self.matrix - self.matrix.mean(0)).T.reshape(-1, pixels.shape[1], self.side, self.side)
@@ -160,3 +177,30 @@ def quadrants(values: Tensor) -> list[Tensor]:
     middle_y, middle_x = values.shape[1] // 2, values.shape[2] // 2
     halves = (values[:, :middle_y], values[:, middle_y:])
     return [part for half in halves for part in (half[:, :, :middle_x], half[:, :, middle_x:])]
+
+
+def fit_features(images_uint8: Images, settings: Settings, device: torch.device) -> dict[str, KmeansFeatures]:
+    """Features with fitted centroids ("trained") and with random patches as centroids ("random"), both standardised.
+
+    images_uint8: (N, H, W, C), of the training split.
+    """
+    seed = settings.seed
+    random = numpy_generator(seed, "kmeans", "patches")
+    patches = normalize(torch.from_numpy(draw_patches(images_uint8, settings.patches, settings.side, random)))
+    mean, matrix = whitening(patches)
+    # Patches were drawn in the order of their images.
+    order = torch.from_numpy(numpy_generator(seed, "kmeans", "order").permutation(len(patches)))
+    points = ((patches - mean) @ matrix)[order].to(device)
+    centroids = {
+        "trained": fit_centroids(points, settings.centroids, settings.iterations),
+        "random": points[: settings.centroids],
+    }
+    # Drawn, because a store may hold its classes one after the other.
+    statistics = numpy_generator(seed, "kmeans", "statistics").permutation(len(images_uint8))
+    drawn = statistics[: settings.statistics_images]
+    batches = [drawn[start : start + settings.batch_size] for start in range(0, len(drawn), settings.batch_size)]
+    made = {}
+    for kind, chosen in centroids.items():
+        made[kind] = KmeansFeatures(mean.to(device), matrix.to(device), chosen, settings.side)
+        made[kind].fit_scale(images_uint8[rows] for rows in batches)
+    return made

@@ -1,4 +1,4 @@
-"""Linear classifiers on feature tables: fitted for many draws and costs at once, judged on other rows.
+"""Linear classifiers on feature tables: fitted for many draws and costs at once, evaluated on other rows.
 
 Section 5 of the paper. Inputs: rows of feature tables. Outputs: weights (models, classes, d + 1), predictions, error
 rates. Between `dcgan/representation/svm/solver.py`, which knows matrices only, and `dcgan/representation/protocol.py`,
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from dcgan.core.files import InputError
-from dcgan.representation.features import FeatureTable, Rows
+from dcgan.representation.feature_tables import FeatureTable, Rows
 from dcgan.representation.svm.formulations import (
     Blocks,
-    GramSide,
-    RowSide,
+    KernelFormulation,
+    PrimalFormulation,
     gram_matrix,
-    gram_pays,
+    kernel_pays,
     table_blocks,
     tensor_blocks,
     weights_of_rows,
@@ -44,10 +44,16 @@ class Split:
 
     @property
     def labels(self) -> Classes:
-        """Labels of the rows; raises InputError where the table has none."""
+        """Labels of the rows; raises InputError if the table has none."""
         if self.table.labels is None:
             raise InputError(f"{self.table.path}: the table has no labels")
         return self.table.labels[self.rows]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes that occur, or their numbers if the table has no names."""
+        names = self.table.classes
+        return [names[label] if names else str(label) for label in np.unique(self.labels)]
 
     @property
     def width(self) -> int:
@@ -63,7 +69,7 @@ class Split:
         return Split(self.table, self.rows, columns)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Solver:
     """Where and how exactly the L2-SVM is solved."""
 
@@ -72,7 +78,7 @@ class Solver:
     device: torch.device
 
     def number_type(self, blocks: Blocks, costs: Sequence[float]) -> Tensor:
-        """An empty tensor of the type to solve in: float32 as long as its rounding is of no account.
+        """An empty tensor of the type to solve in: float32 as long as its rounding is negligible.
 
         Products of rows u are rounded by about eps |u|^2. With w = sum b_i u_i at the optimum, b = 2 C y h, that moves
         |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss C sum h^2.
@@ -104,8 +110,8 @@ def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solve
     gram = gram_matrix(tensor_blocks(x), len(union), solver.number_type(tensor_blocks(x), costs))
     for places in draws:
         inside = torch.from_numpy(np.searchsorted(union, places)).to(solver.device)
-        side = GramSide(gram[inside][:, inside])
-        yield _fit(side, tensor_blocks(x[inside]), split.labels[places], costs, solver)
+        formulation = KernelFormulation(gram[inside][:, inside])
+        yield _fit(formulation, tensor_blocks(x[inside]), split.labels[places], costs, solver)
 
 
 def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Tensor:
@@ -113,26 +119,32 @@ def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Tensor:
     n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
     blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
     like = solver.number_type(blocks, costs)
-    side: GramSide | RowSide
-    if gram_pays(n, d, columns, solver.memory_bytes):
-        side = GramSide(gram_matrix(blocks, n, like))
+    formulation: KernelFormulation | PrimalFormulation
+    if kernel_pays(n, d, columns, solver.memory_bytes):
+        formulation = KernelFormulation(gram_matrix(blocks, n, like))
     else:
-        side = RowSide(blocks, n, d, like)
-    return _fit(side, blocks, split.labels, costs, solver)
+        formulation = PrimalFormulation(blocks, n, d, like)
+    return _fit(formulation, blocks, split.labels, costs, solver)
 
 
-def _fit(side: GramSide | RowSide, blocks: Blocks, labels: Classes, costs: Sequence[float], solver: Solver) -> Tensor:
-    like = side.zeros(0)
-    optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance)
-    # float64 goes on where rounding stopped float32, as it does at large costs on unscaled features.
+def _fit(
+    formulation: KernelFormulation | PrimalFormulation,
+    blocks: Blocks,
+    labels: Classes,
+    costs: Sequence[float],
+    solver: Solver,
+) -> Tensor:
+    like = formulation.zeros(0)
+    optimum = minimize(formulation, columns_of(labels, costs, like), solver.tolerance)
+    # float64 goes on if rounding stopped float32, as it does at large costs on unscaled features.
     if like.dtype == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
-        side, like = side.in_double(), like.double()
-        optimum = minimize(side, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())
+        formulation, like = formulation.in_double(), like.double()
+        optimum = minimize(formulation, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())
     if float(optimum.gap.max()) > solver.tolerance:
         worst = columns_of(labels, costs, like).costs[optimum.gap.argmax()]
         warnings.warn(f"L2-SVM at C = {worst:g}: the gap is {optimum.gap.max():.2g} of the objective", stacklevel=3)
     weights = optimum.weights
-    if isinstance(side, GramSide):
+    if isinstance(formulation, KernelFormulation):
         weights = weights_of_rows(blocks, weights)
     return weights.float().view(len(costs), -1, weights.shape[1])
 

@@ -1,7 +1,7 @@
 """Pictures of a classifier's errors: against C, labels a class and layers, and the confusion matrix.
 
-Section 5 of the paper prints single numbers; these show what they hang on. Inputs: the table of curves that
-`stages/evaluate_svm.py` writes and a confusion matrix. Output: one PNG, the same bytes for the same numbers.
+Section 5 of the paper prints single numbers; these show what they depend on. Inputs: the table of
+`dcgan/representation/error_curves.py` and a confusion matrix. Output: one PNG, the same bytes for the same numbers.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines of accuracy: the kinds of curve they come from and the column that tells them apart."""
+    """Lines of accuracy: the kinds of curve they come from and the column that distinguishes them."""
 
     kinds: tuple[str, ...]
     lines: str

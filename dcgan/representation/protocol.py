@@ -1,7 +1,7 @@
-"""How a classifier on features is judged: draws of labelled rows, the choice of C, the error with its interval.
+"""How a classifier on features is evaluated: draws of labelled rows, the choice of C, the error with its interval.
 
 Sections 5.1 and 5.2 of the paper and `svhn/svhn_semisup_analysis.py`: the cost C with the least mean validation error
-over some draws of labelled rows is taken, then so many fresh draws at that C are judged on the test split; mean and
+over some draws of labelled rows is taken, then so many fresh draws at that C are evaluated on the test split; mean and
 1.96 standard deviations over the draws. "All labels" is the one draw that takes every row.
 Inputs: splits of feature tables. Outputs: errors (shares), confusion matrices. Published: 22.48 % error (SVHN, 1,000
 labels), 82.8 % and 73.8 +- 0.4 % accuracy (CIFAR-10, all labels and 400 a class).
@@ -16,7 +16,8 @@ import torch
 
 from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator
-from dcgan.representation.features import Rows
+from dcgan.core.splits import hold_out
+from dcgan.representation.feature_tables import Rows
 from dcgan.representation.linear_classifier import Classes, Errors, Solver, Split, confusion, error_rates, fit_draws
 
 NORMAL_95 = 1.96
@@ -26,7 +27,7 @@ NORMAL_95 = 1.96
 class Splits:
     """What is learned from, what C is chosen on, what the error is measured on.
 
-    Raises InputError where rows to be judged are of a class that is not learned. The other way round is no mistake: few
+    Raises InputError if rows to be classified are of a class that is not learned. The reverse is no mistake: few
     held-out rows may lack a rare class.
     """
 
@@ -39,7 +40,7 @@ class Splits:
             unknown = np.setdiff1d(split.labels, self.classes)
             if len(unknown):
                 raise InputError(
-                    f"{split.table.path}: class {unknown[0]} is to be judged, but none of its rows is learned"
+                    f"{split.table.path}: class {unknown[0]} is to be recognised, but none of its rows is learned"
                 )
 
     @property
@@ -52,7 +53,7 @@ class Splits:
         return Splits(*(split.through(columns) for split in (self.train, self.validation, self.test)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """labels_per_class: None takes every row, and then every draw is the same one."""
 
@@ -65,7 +66,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Evaluation:
     """validation_errors: (search_draws, costs); test_errors: (draws,); counts: (truth, predicted)."""
 
     validation_errors: Errors
@@ -77,7 +78,7 @@ class Verdict:
 def draw_rows(labels: Classes, per_class: int | None, generator: np.random.Generator) -> Rows:
     """Places of `per_class` rows of every class, rising; all places for None.
 
-    Raises InputError where a class has fewer rows.
+    Raises InputError if a class has fewer rows.
     """
     if per_class is None:
         return np.arange(len(labels))
@@ -98,15 +99,15 @@ def draws_of(split: Split, protocol: Protocol, purpose: str, count: int) -> list
     ]
 
 
-def hold_out(split: Split, count: int, seed: int) -> tuple[Split, Split]:
+def hold_out_validation(split: Split, count: int, seed: int) -> tuple[Split, Split]:
     """Splits off `count` random rows, for sets that come without a validation split; returns (the others, these)."""
     if not 0 < count < len(split.rows):
         raise InputError(f"{split.table.path}: {count} validation rows cannot be held out of {len(split.rows)}")
-    order = numpy_generator(seed, "validation").permutation(len(split.rows))
-    return split.part(np.sort(order[count:])), split.part(np.sort(order[:count]))
+    rest, drawn = hold_out(len(split.rows), count, numpy_generator(seed, "validation"))
+    return split.part(rest), split.part(drawn)
 
 
-def judge(splits: Splits, protocol: Protocol, solver: Solver) -> Verdict:
+def evaluate(splits: Splits, protocol: Protocol, solver: Solver) -> Evaluation:
     """The whole protocol: C by validation, then the error on the test split."""
     search = draws_of(splits.train, protocol, "search", protocol.search_draws)
     validation_errors = grid_errors(splits, [splits.validation], search, protocol.costs, solver)[0]
@@ -115,11 +116,11 @@ def judge(splits: Splits, protocol: Protocol, solver: Solver) -> Verdict:
     final = draws_of(learned, protocol, "test", protocol.draws)
     weights = torch.cat(list(fit_draws(learned, final, [cost], solver)))
     errors = error_rates(splits.test, weights, splits.classes)
-    return Verdict(validation_errors, cost, errors, confusion(splits.test, weights, splits.classes))
+    return Evaluation(validation_errors, cost, errors, confusion(splits.test, weights, splits.classes))
 
 
 def joined(train: Split, validation: Split) -> Split:
-    """Both splits as one; raises InputError where they are different tables."""
+    """Both splits as one; raises InputError if they are different tables."""
     if train.table is not validation.table:
         raise InputError(f"{validation.table.path}: to be learned from, validation rows must be held out of train")
     return Split(train.table, np.sort(np.concatenate([train.rows, validation.rows])), train.columns)
@@ -134,12 +135,12 @@ def curve_point(splits: Splits, protocol: Protocol, solver: Solver) -> tuple[flo
 
 
 def grid_errors(
-    splits: Splits, judged: Sequence[Split], draws: Sequence[Rows], costs: Sequence[float], solver: Solver
+    splits: Splits, evaluated: Sequence[Split], draws: Sequence[Rows], costs: Sequence[float], solver: Solver
 ) -> Errors:
-    """The error of every draw of train at every cost on each of the judged splits: (splits, draws, costs)."""
+    """The error of every draw of train at every cost on each of the evaluated splits: (splits, draws, costs)."""
     weights = torch.cat(list(fit_draws(splits.train, draws, costs, solver)))
-    rates = [error_rates(split, weights, splits.classes) for split in judged]
-    return np.stack(rates).reshape(len(judged), len(draws), len(costs))
+    rates = [error_rates(split, weights, splits.classes) for split in evaluated]
+    return np.stack(rates).reshape(len(evaluated), len(draws), len(costs))
 
 
 def best_cost(validation_errors: Errors) -> int:

@@ -2,7 +2,7 @@
 
 Section 5.2 of the paper: "a purely supervised CNN with the same architecture on the same data", optimised "via random
 search over 64 hyperparameter trials", 28.87 % validation error; the space that was searched is unpublished.
-Inputs: labelled images (N, H, W, C) uint8. Outputs: one row a trial: hyper-parameters, validation error, test error.
+Inputs: labelled images (N, H, W, C) uint8. Outputs: one row per trial: hyper-parameters, validation error, test error.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from dcgan.models.pixel_range import to_input
 IMAGES_PER_BATCH = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
     """One draw of hyper-parameters."""
 
@@ -52,7 +52,7 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class LabelledSets:
-    """What is trained on, what the best epoch and trial are chosen on, and what they are judged on."""
+    """What is trained on, what the best epoch and trial are chosen on, and what the error is measured on."""
 
     train: LabelledImages
     validation: LabelledImages
@@ -85,7 +85,7 @@ class SupervisedCnn(nn.Module):
             self.head.bias.zero_()
 
     def forward(self, x: Tensor, statistics: Statistics = "batch", random: torch.Generator | None = None) -> Tensor:
-        """x: (N, C, H, W) -> scores (N, classes); dropout only where a generator for it is given."""
+        """x: (N, C, H, W) -> scores (N, classes); dropout only if a generator for it is given."""
         x = self.body.top(self.body.activations(x, statistics)[-1])
         if random is not None and self.dropout > 0:
             x = x * (torch.rand(x.shape, generator=random) >= self.dropout).to(x) / (1 - self.dropout)
@@ -100,7 +100,7 @@ def run_trial(
     random: torch.Generator,
     device: torch.device,
 ) -> Outcome:
-    """Trains for `epochs`; the epoch that validates best is judged on the test images."""
+    """Trains for `epochs`; the epoch that validates best is evaluated on the test images."""
     cnn = SupervisedCnn(architecture, int(sets.train.labels.max()) + 1, trial.dropout, random).to(device)
     optimizer = torch.optim.Adam(
         cnn.parameters(), trial.learning_rate, (trial.beta1, 0.999), weight_decay=trial.weight_decay
@@ -135,14 +135,14 @@ def train_epoch(
 
 
 @torch.no_grad()
-def error_rate(cnn: SupervisedCnn, judged: LabelledImages) -> float:
+def error_rate(cnn: SupervisedCnn, images: LabelledImages) -> float:
     """The share of wrong answers, with estimated batch-norm statistics."""
     wrong = 0
-    for start in range(0, len(judged.labels), IMAGES_PER_BATCH):
+    for start in range(0, len(images.labels), IMAGES_PER_BATCH):
         rows = slice(start, start + IMAGES_PER_BATCH)
-        answers = cnn(_input(cnn, judged.images_uint8[rows]), "estimated").argmax(1).cpu().numpy()
-        wrong += int((answers != judged.labels[rows]).sum())
-    return wrong / len(judged.labels)
+        answers = cnn(_input(cnn, images.images_uint8[rows]), "estimated").argmax(1).cpu().numpy()
+        wrong += int((answers != images.labels[rows]).sum())
+    return wrong / len(images.labels)
 
 
 def _estimate(cnn: SupervisedCnn, train: LabelledImages) -> None:

@@ -6,8 +6,8 @@ and z is fresh for every minibatch. `alternate`, as published: a minibatch updat
 an epoch gives each half its minibatches. `both`, as most ports do: every minibatch updates the discriminator, then the
 generator on the same samples.
 
-Nothing random is kept between steps: the order of an epoch and the z of a step follow from the seed and their number.
-So the state of a run is its weights, Adam's moments and one counter, and a run that goes on from it ends with the same
+No random state lasts from step to step: the order of an epoch and the z of a step follow from the seed and their
+number. So the state of a run is its weights, Adam's moments and one counter, and a run that resumes ends with the same
 bytes as one that never stopped. Several processes may share a batch (see dcgan/core/distributed.py), and on a CUDA
 device an update may be one graph (see dcgan/training/cuda_graph.py).
 """
@@ -34,9 +34,9 @@ AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 FIGURES = ("d_loss", "g_loss", "d_real", "d_fake")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to train; each number's source stands in params.yaml."""
+    """How to train."""
 
     batch_size: int
     learning_rate: float
@@ -202,7 +202,7 @@ class AdversarialTraining:
                     yield f"{role}.adam.{name}.{moment}", tensor
 
     def load_state(self, tensors: dict[str, Tensor], minibatches: int) -> None:
-        """Takes up a state that `state` returned after `minibatches`; raises KeyError where a name is missing."""
+        """Takes up a state that `state` returned after `minibatches`; raises KeyError if a name is missing."""
         self.minibatches = minibatches
         for role, network, optimizer in self._parts():
             network.load_state_dict({name: tensors[f"{role}.{name}"] for name in network.state_dict()})

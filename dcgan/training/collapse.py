@@ -1,5 +1,5 @@
-"""Notices when the game between the two networks is over: numbers that are none, a discriminator that has won for good,
-or samples that are all alike.
+"""Notices when adversarial training has failed: losses that are not finite, a discriminator that has won for good, or
+samples that are all alike.
 
 Paper: section 4 and the guidelines of section 3 are about avoiding just this; it names no thresholds. Users of other
 implementations report it as "D loss 0" and as grids of one image over and over.
@@ -14,20 +14,20 @@ import numpy as np
 from dcgan.core.pixels import Images
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What counts as the end of the game, and what happens then."""
+    """What counts as failed training, and what happens then."""
 
     action: Literal["stop", "continue"]
     least_d_loss: float  # a mean of an interval below it ...
-    intervals: int  # ... in so many intervals one after the other is a lost game
+    intervals: int  # ... in so many intervals one after the other means that the discriminator has won
     least_spread: float  # grey levels; below it samples count as equal
 
 
 def spread(images_uint8: Images, classes: int = 1) -> float:
     """How much samples differ: the standard deviation of a pixel over the samples, RMS over pixels, 0 to 127.5.
 
-    images_uint8: (N, H, W, C), of several classes in turn. 0 where all of a class are equal; real photographs have
+    images_uint8: (N, H, W, C), of several classes in turn. 0 if all of a class are equal; real photographs have
     some 60.
     """
     kinds = [images_uint8[label::classes].astype(np.float64) for label in range(classes)]
@@ -45,7 +45,7 @@ def not_finite(row: Mapping[str, float]) -> bool:
 
 
 def trouble(curves: Sequence[Mapping[str, float]], watch: Watch) -> str | None:
-    """What is wrong with a run whose rows so far are `curves`, in words; None where nothing is."""
+    """What is wrong with a run whose rows so far are `curves`, in words; None if nothing is."""
     last = curves[-1]
     if not_finite(last):
         wrong = ", ".join(f"{name} {value}" for name, value in last.items() if not np.isfinite(value))

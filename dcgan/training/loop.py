@@ -33,9 +33,9 @@ GO_ON, SAVE, STOP = range(3)
 Row = dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long a run is and what it keeps. `curve_interval` counts minibatches."""
+    """How long a run is and what it stores on the way. `curve_interval` counts minibatches."""
 
     epochs: int
     decay_epochs: int  # the last ones, over which the learning rate falls towards 0
@@ -54,8 +54,8 @@ class Plan:
 class TrainingRun:
     """Drives `AdversarialTraining` over `Batches` by a `Plan`.
 
-    unseen: real images that are not trained on, (N, H, W, C) uint8, which kept weights are judged by.
-    on_row: is told every new row of the curves.
+    unseen: real images that are not trained on, (N, H, W, C) uint8, which snapshots of weights are compared with.
+    on_row: called with every new row of the curves.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class TrainingRun:
         self.checkpoints, self.snapshots, self.unseen = checkpoints, snapshots, unseen
         self.stop_requested, self.on_row = stop_requested, on_row
         self.curves: list[Row] = []
-        self.scores: list[Row] = []  # of kept weights
+        self.scores: list[Row] = []  # of the snapshots of weights
         self.total = plan.epochs * batches.per_epoch
         self._interval = Interval()
         self._rate_share, self._warned = 1.0, False
@@ -85,9 +85,9 @@ class TrainingRun:
         return self.training.minibatches * self.batches.batch_size
 
     def complete(self, label: str) -> None:
-        """Trains to the end, from a checkpoint where there is one.
+        """Trains to the end, from a checkpoint if there is one.
 
-        Raises Stopped when asked to stop, and InputError when the game is over and the watch says to stop then, or
+        Raises Stopped when asked to stop, and InputError when training has failed and the watch is set to stop then, or
         when the disk is full.
         """
         self._resume()
@@ -97,8 +97,8 @@ class TrainingRun:
                 before = self.images_seen
                 self._train_minibatch()
                 progress.update(self.images_seen - before, **self._close_interval_if_due())
-                with self._plain_words_when_disk_is_full():
-                    self._keep()
+                with self._advice_when_disk_is_full():
+                    self._write_snapshots()
                     self._pause_if_due()
 
     def _train_minibatch(self) -> None:
@@ -129,14 +129,14 @@ class TrainingRun:
     def _look_for_trouble(self) -> None:
         problem = trouble(self.curves, self.plan.watch)
         if problem is not None and self.plan.watch.action == "stop":
-            kept = self.checkpoints.newest_good() or "none was written yet"
-            raise InputError(f"after {self.images_seen:,} images {problem}; newest good checkpoint: {kept}")
+            newest = self.checkpoints.newest_good() or "none was written yet"
+            raise InputError(f"after {self.images_seen:,} images {problem}; newest good checkpoint: {newest}")
         if problem is not None and not self._warned and self.group.is_first:
             print(f"warning: after {self.images_seen:,} images {problem}; going on all the same", file=sys.stderr)
         self._warned = problem is not None
 
-    def _keep(self) -> None:
-        """Writes the samples and weights that are to be kept from this moment."""
+    def _write_snapshots(self) -> None:
+        """Writes the snapshots that are due at this moment."""
         epoch, rest = divmod(self.training.minibatches, self.batches.per_epoch)
         # All processes draw, because they may share statistics; one of them writes.
         if rest == 0 and epoch in self.plan.sample_epochs:
@@ -148,9 +148,9 @@ class TrainingRun:
             if self.group.is_first:
                 self.snapshots.frame(self.images_seen, images)
         if self._passed(self.plan.keep_images):
-            self._keep_weights()
+            self._write_weights()
 
-    def _keep_weights(self) -> None:
+    def _write_weights(self) -> None:
         distance = distance_to_real(self.training.generator, self.unseen, self.training.settings.seed)
         self.scores.append({"images": self.images_seen, "sliced_wasserstein": distance})
         if self.group.is_first:
@@ -212,7 +212,7 @@ class TrainingRun:
         return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
 
     @contextmanager
-    def _plain_words_when_disk_is_full(self) -> Iterator[None]:
+    def _advice_when_disk_is_full(self) -> Iterator[None]:
         try:
             yield
         except InputError as error:
@@ -229,7 +229,9 @@ class TrainingRun:
             self.group.wait()
         number, device = progress["minibatches"], self.training.device
         if not self.group.largest(number) == number == -self.group.largest(-number):
-            raise InputError("the processes see different checkpoints: DCGAN_STATE has to name a folder they share")
+            raise InputError(
+                f"the processes see different checkpoints: {self.checkpoints.folder} has to be a folder that all share"
+            )
         if not tensors:
             return
         self.training.load_state(tensors, number)
@@ -239,12 +241,12 @@ class TrainingRun:
 
     @property
     def best(self) -> Row | None:
-        """When the kept weights were nearest to real images by `distance_to_real`; None where none were kept."""
+        """When the snapshots of weights were nearest to real images by `distance_to_real`; None without snapshots."""
         finite = [score for score in self.scores if np.isfinite(score["sliced_wasserstein"])]
         return min(finite, key=lambda score: score["sliced_wasserstein"], default=None)
 
     def summary(self) -> dict[str, Any]:
-        """Figures of the last interval, null where they are no numbers, and how much was trained: a metrics file."""
+        """Figures of the last interval, None if not finite, and how much was trained: a metrics file."""
         figures = {name: self.curves[-1][name] for name in (*FIGURES, "spread") if name in self.curves[-1]}
         summary: dict[str, Any] = {"images_seen": self.images_seen, "minibatches": self.training.minibatches}
         summary |= {name: value if np.isfinite(value) else None for name, value in figures.items()}

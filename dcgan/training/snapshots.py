@@ -1,4 +1,4 @@
-"""What a training run leaves on its way: grids of samples, weights, and which of the weights were the best.
+"""Snapshots of a training run: grids of samples, weights, and which of the weights were the best.
 
 Files of a run that is not over lie in its state folder, beside its checkpoint: both engines delete a stage's outputs
 before they start it again. They are written before the checkpoint that knows of them, so a run that goes on has them.
@@ -43,14 +43,14 @@ class Snapshots:
     def weights(self, images_seen: int, generator: Generator, discriminator: Discriminator) -> None:
         """Writes both networks as they are now."""
         for network in (generator, discriminator):
-            network.save(self.kept(network, images_seen), self.metadata)
+            network.save(self.weights_file(network, images_seen), self.metadata)
 
-    def kept(self, network: Generator | Discriminator, images_seen: int) -> Path:
-        """Where a network is kept as it was after so many images."""
+    def weights_file(self, network: Generator | Discriminator, images_seen: int) -> Path:
+        """Where `weights` writes a network as it was after so many images."""
         return self.folder / "kept" / f"{type(network).__name__.lower()}-{images_seen:010d}.safetensors"
 
     def deliver(self, kind: str, folder: Path) -> None:
-        """Copies what there is of a kind (samples, frames, kept) to where the run's outputs belong."""
+        """Copies the snapshots of a kind (samples, frames, kept) to where the run's outputs belong."""
         for source in sorted((self.folder / kind).glob("[!.]*")):
             with replace_when_done(folder / source.name) as partial:
                 shutil.copyfile(source, partial)

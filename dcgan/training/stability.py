@@ -19,7 +19,7 @@ LINE = 2  # numbers that a straight line takes up
 def oscillation(losses: Sequence[float]) -> float:
     """Standard deviation of a loss's interval means about the straight line that fits them best, in nats.
 
-    Over the second half of the run, so that its beginning, when every game falls into place, does not count; about a
+    Over the second half of the run, so that its beginning, when every run settles, does not count; about a
     line, so that a loss that only grows does not count either. Raises ValueError for a half of less than 3 intervals.
     """
     half = second_half(losses)

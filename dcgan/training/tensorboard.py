@@ -10,12 +10,12 @@ def tensorboard_writer(folder: Path) -> Callable[[Mapping[str, float]], None]:
     """A function that writes each row of the curves as scalars over images seen.
 
     A run that goes on from a checkpoint hides the rows that its dead predecessor wrote after it. Raises InputError
-    where the package tensorboard is not installed.
+    if the package tensorboard is not installed.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise InputError(f"run.tensorboard: {error}; `pip install tensorboard`, or set it to null") from error
+        raise InputError(f"{error}; `pip install tensorboard`") from error
     writers: list[SummaryWriter] = []
 
     def write(row: Mapping[str, float]) -> None:

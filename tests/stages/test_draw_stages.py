@@ -75,7 +75,7 @@ def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> None:
     name, files = STAGES[stage]
-    options = {"classifier" if file in {"windows", "faces"} else file: file for file in files.split()}
+    options = {"annotator" if file in {"windows", "faces"} else file: file for file in files.split()}
     metrics = run(stage, name, inputs, tmp_path, **options)
     picture = cv2.imread(str(tmp_path / "product"))
     assert picture is not None and picture.std() > 5
@@ -86,49 +86,49 @@ def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> N
 
 @pytest.fixture
 def by_hand(inputs: Path, tmp_path: Path) -> Path:
-    """Inputs whose Figures 6 to 8 rest on a person; nobody has looked yet."""
-    classifier = {"classifier": "said.json"}
+    """Inputs whose Figures 6 to 8 rest on a person; nobody has chosen yet."""
+    annotator = {"annotator": "annotations.json"}
     sums = [{"plus": "smiling woman", "minus": "woman", "other": "man"}]
     figures = {
-        "windows": {"bedrooms": classifier},
-        "arithmetic": {"faces": {**classifier, "sums": sums}},
-        "turn": {"faces": classifier},
+        "windows": {"bedrooms": annotator},
+        "arithmetic": {"faces": {**annotator, "sums": sums}},
+        "turn": {"faces": annotator},
     }
     tiny_params(tmp_path / "params.yaml", {"figures": figures})
     (tmp_path / "generator").write_bytes((inputs / "generator").read_bytes())
-    (tmp_path / "said.json").write_text("{}\n")
+    (tmp_path / "annotations.json").write_text("{}\n")
     return tmp_path
 
 
-def say(folder: Path) -> None:
+def annotate(folder: Path) -> None:
     """Annotations of the generator's samples as a person would leave them."""
     drawing = Drawing(seed=42, samples=30, statistics_batches=1)
     boxes = [{"image": image, "x": 4, "y": 6.5, "width": 12, "height": 10} for image in range(9)]
     concepts = {"smiling woman": [1, 2, 3], "woman": [4, 5, 6, 7], "man": [8, 9, 10]}
     concepts |= {"looking left": [11, 12, 13, 14], "looking right": [15, 16, 17, 18]}
     nothing = empty_annotations(folder / "generator", 32, drawing)
-    nothing.changed(boxes=boxes, concepts=concepts).save(folder / "said.json")
+    nothing.changed(boxes=boxes, concepts=concepts).save(folder / "annotations.json")
 
 
 @pytest.mark.parametrize("stage", ["draw_windows", "draw_arithmetic", "draw_turn"])
-def test_figures_by_hand_first_say_what_is_missing_and_then_are_drawn(stage: str, by_hand: Path) -> None:
+def test_figures_by_hand_first_name_what_is_missing_and_then_are_drawn(stage: str, by_hand: Path) -> None:
     name = STAGES[stage][0]
-    options = {"generator": "generator", "classifier": "said.json"}
+    options = {"generator": "generator", "annotator": "annotations.json"}
     unfinished = run(stage, name, by_hand, by_hand, **options)
     assert "make annotate" in sentence(f"{stage}@{name}", unfinished)
     first = (by_hand / "product").read_bytes()
-    say(by_hand)
+    annotate(by_hand)
     finished = run(stage, name, by_hand, by_hand, **options)
     assert finished["annotated_by"] == "hand" and "by hand" in sentence(f"{stage}@{name}", finished)
     assert (by_hand / "product").read_bytes() != first
-    # Trained again: what was said of the other one's samples counts for nothing, and stops nothing.
+    # Trained again: the annotations of the other one's samples count for nothing, and stop nothing.
     Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(2, "g")).save(by_hand / "generator", {})
     assert "make annotate" in sentence(f"{stage}@{name}", run(stage, name, by_hand, by_hand, **options))
 
 
 def test_what_is_measured_by_hand(by_hand: Path) -> None:
-    say(by_hand)
-    options = {"generator": "generator", "classifier": "said.json"}
+    annotate(by_hand)
+    options = {"generator": "generator", "annotator": "annotations.json"}
     windows = run("draw_windows", "bedrooms", by_hand, by_hand, **options)
     assert (windows["samples"], windows["boxes"], windows["share_with_window"]) == (30, 9, 0.3)
     assert windows["change_inside_boxes"] > 0 and "share_with_window_without_maps" not in windows
@@ -141,7 +141,7 @@ def test_what_is_measured_by_hand(by_hand: Path) -> None:
 
 
 @pytest.mark.parametrize(("stage", "name"), [("fit_window_classifier", "bedrooms"), ("fit_face_classifier", "faces")])
-def test_a_judge_and_a_sentence(stage: str, name: str, inputs: Path, tmp_path: Path) -> None:
+def test_a_classifier_and_a_sentence(stage: str, name: str, inputs: Path, tmp_path: Path) -> None:
     files = {"truth": f"{name.replace('bedrooms', 'windows')}.csv", "images": "images"}
     if stage == "fit_face_classifier":
         files["detections"] = "detections.csv"

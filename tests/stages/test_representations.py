@@ -25,10 +25,10 @@ from dcgan.core.seeding import torch_generator
 from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
-from dcgan.representation.features import DiscriminatorFeatures, FeatureTable, estimate_on_images
-from dcgan.representation.kmeans import KmeansFeatures
+from dcgan.representation.feature_tables import FeatureTable
+from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
+from dcgan.representation.kmeans import KmeansFeatures, Settings, fit_features
 from stages.evaluate_neighbours import summary
-from stages.fit_kmeans import fit_features
 from tests.dag.tiny import tiny_params
 from workflow.params.load import load_params, read_yaml
 from workflow.report.sentences import sentence
@@ -155,7 +155,7 @@ def test_without_a_validation_split_rows_are_held_out(inputs: Path, tmp_path: Pa
     assert metrics["error"] < 0.5 and metrics["n_draws"] == 2 and metrics["interval"] == 0
 
 
-def test_kmeans_features_are_judged_alike(inputs: Path, tmp_path: Path) -> None:
+def test_kmeans_features_are_evaluated_alike(inputs: Path, tmp_path: Path) -> None:
     run("fit_kmeans", inputs, set="cifar10", images=inputs / "cifar10", out=tmp_path / "f")
     metrics = evaluate(inputs, "kmeans_cifar10", tmp_path / "f", tmp_path)
     assert metrics["error"] < 0.5 and metrics["n_features"] == 32
@@ -181,8 +181,8 @@ def test_kmeans_features_are_scaled_on_drawn_images(inputs: Path, monkeypatch: p
 
     monkeypatch.setattr(KmeansFeatures, "fit_scale", watched)
     store = ImageStore(inputs / "cifar10/train.h5")
-    section = load_params(inputs / "params.yaml").kmeans["cifar10"].model_copy(update={"statistics_images": 100})
-    fit_features(store, section, 1, torch.device("cpu"))
+    settings = Settings(side=6, patches=200, centroids=8, iterations=1, statistics_images=100, batch_size=64, seed=1)
+    fit_features(store.images, settings, torch.device("cpu"))
     numbers = {image.tobytes(): number for number, image in enumerate(store.images)}
     drawn = [numbers[image.tobytes()] for batch in seen for image in batch]
     assert len(drawn) == len(set(drawn)) == 100 and min(drawn) < 50 and max(drawn) > 250

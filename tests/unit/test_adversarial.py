@@ -14,7 +14,8 @@ from dcgan.core.checkpoints import Checkpoints
 from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
 from dcgan.core.signals import Stopped
-from dcgan.data.minibatches import Batches, split_rows
+from dcgan.core.splits import training_rows
+from dcgan.data.minibatches import Batches
 from dcgan.data.prefetch import Ahead
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import BatchNorm
@@ -32,9 +33,29 @@ SMALLEST = replace(
     generator_layers=((4, 2), (4, 2), (3, 2)),
     discriminator_layers=((4, 2), (4, 2), (8, 2)),
 )
-SETTINGS = Settings(8, 0.0002, 0.5, 0.999, 1e-5, "alternate", "float32", False, False, seed=7)
-WATCH = Watch("stop", 0.001, 3, 0.01)
-PLAN = Plan(4, 2, [1, 4], 60, 80, 3, 0.0, WATCH)
+SETTINGS = Settings(
+    batch_size=8,
+    learning_rate=0.0002,
+    beta1=0.5,
+    beta2=0.999,
+    weight_decay=1e-5,
+    schedule="alternate",
+    precision="float32",
+    synchronised_norm=False,
+    capture=False,
+    seed=7,
+)
+WATCH = Watch(action="stop", least_d_loss=0.001, intervals=3, least_spread=0.01)
+PLAN = Plan(
+    epochs=4,
+    decay_epochs=2,
+    sample_epochs=[1, 4],
+    frame_images=60,
+    keep_images=80,
+    curve_interval=3,
+    checkpoint_seconds=0.0,
+    watch=WATCH,
+)
 CPU = torch.device("cpu")
 
 
@@ -337,7 +358,7 @@ def test_a_conditional_network_trains_on_labels(tmp_path: Path) -> None:
 
 
 def test_held_out_rows_are_never_shown() -> None:
-    rows, held_out = split_rows(41, 9, seed=3)
+    rows, held_out = training_rows(41, 9, seed=3)
     assert sorted([*rows, *held_out]) == list(range(41)) and len(held_out) == 9
     data = np.arange(41, dtype=np.uint8).reshape(41, 1, 1, 1)
     batches = Batches(data, None, rows, 8, 3, CPU)

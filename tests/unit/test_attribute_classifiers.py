@@ -10,14 +10,14 @@ from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.internals.attribute_classifiers import (
     FaceClassifier,
+    Settings,
     WindowClassifier,
     boxes_of,
-    split,
     train_classifier,
     windowed,
 )
 from dcgan.internals.boxes import Box
-from dcgan.internals.concepts import confidence, describe, expected, most_typical, shows
+from dcgan.internals.concepts import as_attributes, confidence, describe, expected, most_typical, shows
 from dcgan.internals.ground_truth import face_targets, match_faces, window_targets, windows_on_crops
 
 
@@ -36,16 +36,17 @@ def bright_squares(n: int) -> tuple[np.ndarray, np.ndarray]:
 def trained_window_classifier(seed: int) -> WindowClassifier:
     images, targets = bright_squares(256)
     classifier = WindowClassifier(32, 4, 8).initialize(torch_generator(seed, "weights"))
-    train_classifier(classifier, images, targets, 4, 32, 0.01, 0.05, torch_generator(seed, "batches"))
+    settings = Settings(epochs=4, batch_size=32, learning_rate=0.01, noise=0.05)
+    train_classifier(classifier, images, targets, settings, torch_generator(seed, "batches"))
     return classifier
 
 
-def test_window_judge_learns_where_bright_squares_are() -> None:
+def test_window_classifier_learns_where_bright_squares_are() -> None:
     images, targets = bright_squares(320)
-    said = trained_window_classifier(1).predict(images)[256:]
-    assert said.shape == (64, 8, 8)
-    assert ((said > 0.5) == (targets[256:] > 0.5)).mean() > 0.98
-    assert (windowed(said) == windowed(targets[256:])).mean() > 0.95
+    answers = trained_window_classifier(1).predict(images)[256:]
+    assert answers.shape == (64, 8, 8)
+    assert ((answers > 0.5) == (targets[256:] > 0.5)).mean() > 0.98
+    assert (windowed(answers) == windowed(targets[256:])).mean() > 0.95
 
 
 def test_training_depends_on_its_generators_only() -> None:
@@ -54,7 +55,7 @@ def test_training_depends_on_its_generators_only() -> None:
     assert np.array_equal(trained_window_classifier(2).predict(images), trained_window_classifier(2).predict(images))
 
 
-def test_a_judge_s_file_opens_as_that_judge_only(tmp_path: Path) -> None:
+def test_a_classifier_s_file_opens_as_that_classifier_only(tmp_path: Path) -> None:
     classifier = WindowClassifier(32, 4, 8).initialize(torch_generator(1, "weights"))
     classifier.save(tmp_path / "classifier.safetensors")
     images, _ = bright_squares(4)
@@ -70,7 +71,7 @@ def test_a_judge_s_file_opens_as_that_judge_only(tmp_path: Path) -> None:
         WindowClassifier.from_file(tmp_path / "none")
 
 
-def test_face_judge_reads_an_attribute_and_a_pose() -> None:
+def test_face_classifier_reads_an_attribute_and_a_pose() -> None:
     random = numpy_generator(4, "faces")
     images = random.integers(0, 60, (400, 16, 16, 3), dtype=np.uint8)
     targets = np.stack([random.integers(0, 2, 400), random.uniform(-30, 30, 400)], axis=1).astype(np.float32)
@@ -79,17 +80,18 @@ def test_face_judge_reads_an_attribute_and_a_pose() -> None:
         column = round(8 + pose / 30 * 6)
         image[8:, column - 1 : column + 1] = 250
     classifier = FaceClassifier(16, 8, ["hat"], 30.0).initialize(torch_generator(4, "weights"))
-    train_classifier(classifier, images[:320], targets[:320], 12, 32, 0.01, 0.02, torch_generator(4, "batches"))
-    said = classifier.predict(images[320:])
-    assert ((said[:, 0] > 0.5) == (targets[320:, 0] > 0.5)).mean() > 0.95
-    assert np.abs(said[:, 1] - targets[320:, 1]).mean() < 5
+    settings = Settings(epochs=12, batch_size=32, learning_rate=0.01, noise=0.02)
+    train_classifier(classifier, images[:320], targets[:320], settings, torch_generator(4, "batches"))
+    answers = classifier.predict(images[320:])
+    assert ((answers[:, 0] > 0.5) == (targets[320:, 0] > 0.5)).mean() > 0.95
+    assert np.abs(answers[:, 1] - targets[320:, 1]).mean() < 5
 
 
 def test_boxes_surround_connected_positions() -> None:
-    said = np.zeros((2, 8, 8), np.float32)
-    said[0, 1:3, 2:5] = 0.9
-    said[0, 6, 6] = 0.6
-    assert boxes_of(said, 32) == [Box(0, 8, 4, 12, 8), Box(0, 24, 24, 4, 4)]
+    answers = np.zeros((2, 8, 8), np.float32)
+    answers[0, 1:3, 2:5] = 0.9
+    answers[0, 6, 6] = 0.6
+    assert boxes_of(answers, 32) == [Box(0, 8, 4, 12, 8), Box(0, 24, 24, 4, 4)]
 
 
 def test_windows_follow_the_central_crop() -> None:
@@ -118,12 +120,6 @@ def test_detections_are_matched_to_the_faces_they_show() -> None:
     assert face_targets(faces.iloc[matches[1:3]], ["hat"]).tolist() == [[1, 5], [0, 5]]
 
 
-def test_split_uses_every_image_once() -> None:
-    trained, held_out = split(50, 0.2, numpy_generator(1, "split"))
-    assert len(held_out) == 10
-    assert sorted([*trained, *held_out]) == list(range(50))
-
-
 ANSWERS = np.array([[0.9, 0.2, 0], [0.6, 0.1, 0], [0.4, 0.9, 0]], np.float32)
 ATTRIBUTES = ["glasses", "smile"]
 
@@ -135,6 +131,12 @@ def test_confidence_is_that_of_the_least_sure_attribute() -> None:
     assert most_typical(confidence(ANSWERS, ATTRIBUTES, {"smile": 1}), 2).tolist() == [2, 0]
     with pytest.raises(InputError, match="hat: the classifier knows only glasses, smile"):
         confidence(ANSWERS, ATTRIBUTES, {"hat": 1})
+
+
+def test_a_name_means_nothing_to_a_classifier() -> None:
+    assert as_attributes({"smile": 1}) == {"smile": 1}
+    with pytest.raises(InputError, match="'smiling woman' is a name"):
+        as_attributes("smiling woman")
 
 
 def test_what_a_sum_should_show() -> None:

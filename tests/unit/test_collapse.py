@@ -7,7 +7,7 @@ import pytest
 
 from dcgan.training.collapse import Watch, is_suspicious, spread, trouble
 
-WATCH = Watch("stop", least_d_loss=0.001, intervals=3, least_spread=1.0)
+WATCH = Watch(action="stop", least_d_loss=0.001, intervals=3, least_spread=1.0)
 WELL = {"images": 8, "d_loss": 0.9, "g_loss": 1.2, "spread": 40.0}
 
 

@@ -17,7 +17,18 @@ from dcgan.training.adversarial import AdversarialTraining, Settings
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 ROW = ARCHITECTURES["demo32"]
-SETTINGS = Settings(16, 0.0002, 0.5, 0.999, 1e-5, "alternate", "float32", False, False, seed=7)
+SETTINGS = Settings(
+    batch_size=16,
+    learning_rate=0.0002,
+    beta1=0.5,
+    beta2=0.999,
+    weight_decay=1e-5,
+    schedule="alternate",
+    precision="float32",
+    synchronised_norm=False,
+    capture=False,
+    seed=7,
+)
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
 
 

@@ -20,7 +20,7 @@ from dcgan.data.preprocessing import Rule
 from dcgan.data.resizing import FINE
 from tests.real_data import real_data
 
-RULE = Rule(32, FINE, 32)
+RULE = Rule(size=32, resampling=FINE, min_side=32)
 
 
 def as_bytes(image: Image.Image, form: str, **options: object) -> bytes:

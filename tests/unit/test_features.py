@@ -14,13 +14,9 @@ from dcgan.core.files import InputError
 from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator
-from dcgan.representation.features import (
-    DiscriminatorFeatures,
-    FeatureTable,
-    estimate_on_images,
-    extract_features,
-    pooled_features,
-)
+from dcgan.representation.extraction import extract_features
+from dcgan.representation.feature_tables import FeatureTable
+from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images, pooled_features
 
 
 def discriminator(name: str) -> Discriminator:
@@ -130,11 +126,11 @@ SLOW_EXTRACTION = """
 import sys, time
 from pathlib import Path
 import torch
-import dcgan.representation.features as features
+import dcgan.representation.extraction as extraction
 from dcgan.data.image_store import ImageStore
 
 torch.set_num_threads(1)
-features.ROWS_BETWEEN_FLUSHES = 32
+extraction.ROWS_BETWEEN_FLUSHES = 32
 class Maker:
     layers = [64]
     def __call__(self, images):
@@ -143,7 +139,7 @@ class Maker:
         return torch.from_numpy(images.reshape(len(images), -1)[:, :64].astype("float32"))
 folder = Path(sys.argv[1])
 store = ImageStore(folder / "images.h5")
-features.extract_features(Maker(), store, folder / "table.h5", folder / "work", 16, "float32")
+extraction.extract_features(Maker(), store, folder / "table.h5", folder / "work", 16, "float32")
 """
 
 

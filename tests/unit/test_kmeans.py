@@ -68,7 +68,7 @@ def test_quadrants_are_summed_apart() -> None:
 
 @pytest.mark.parametrize("distances", [1, 9 * 5 * 2, 2**20])
 def test_sums_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch, distances: int) -> None:
-    monkeypatch.setitem(kmeans.DISTANCES_A_BLOCK, "cpu", distances)
+    monkeypatch.setitem(kmeans.DISTANCES_PER_BLOCK, "cpu", distances)
     points = torch.randn(7, 3, 3, 4, generator=torch.Generator().manual_seed(1))
     centroids = torch.randn(5, 4, generator=torch.Generator().manual_seed(2))
     expected = [triangle(image.reshape(9, 4), centroids).sum(0) for image in points]

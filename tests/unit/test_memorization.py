@@ -9,7 +9,7 @@ from dcgan.internals.memorization import (
     closer_share,
     code_distances,
     copied_share,
-    loneliness,
+    distance_ratio,
     memorized,
     nearest,
     pixel_distances,
@@ -46,7 +46,7 @@ def test_nearest_agrees_with_brute_force_in_any_blocks(monkeypatch: pytest.Monke
         assert (np.diff(found.distances, axis=1) >= 0).all()
 
 
-def test_only_the_named_rows_are_looked_at() -> None:
+def test_only_the_named_rows_are_searched() -> None:
     references = random_images("references", 20)
     found = nearest(references[:5], references, np.arange(10, 20), 2, pixel_distances)
     assert found.numbers.min() >= 10
@@ -106,6 +106,6 @@ def test_held_out_images_that_are_also_in_the_training_set_hide_no_copies() -> N
     assert closer_share(real, real, 0.01) == 0.03
 
 
-def test_loneliness_of_equal_neighbours_is_one_and_of_a_copy_zero() -> None:
+def test_distance_ratio_of_equal_neighbours_is_one_and_of_a_copy_zero() -> None:
     found = memorization.Nearest(np.array([[0, 0], [1, 2], [3, 3]], np.float32), np.zeros((3, 2), np.int64))
-    assert loneliness(found).tolist() == [0, 0.5, 1]
+    assert distance_ratio(found).tolist() == [0, 0.5, 1]

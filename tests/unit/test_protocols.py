@@ -8,11 +8,20 @@ import torch
 
 from dcgan.core.files import InputError
 from dcgan.representation.linear_classifier import Solver, Split, whole
-from dcgan.representation.protocol import Protocol, Splits, best_cost, draw_rows, draws_of, hold_out, interval, judge
+from dcgan.representation.protocol import (
+    Protocol,
+    Splits,
+    best_cost,
+    draw_rows,
+    draws_of,
+    evaluate,
+    hold_out_validation,
+    interval,
+)
 from tests.feature_tables import table_of
 
 SOLVER = Solver(tolerance=1e-4, memory_bytes=1 << 28, device=torch.device("cpu"))
-PROTOCOL = Protocol(None, [1.0], search_draws=1, draws=1, learn_validation=False, seed=1)
+PROTOCOL = Protocol(labels_per_class=None, costs=[1.0], search_draws=1, draws=1, learn_validation=False, seed=1)
 
 
 def corners(folder: Path, name: str, labels: list[int]) -> Split:
@@ -26,20 +35,20 @@ def three(folder: Path, train: list[int], validation: list[int], test: list[int]
     return Splits(*(corners(folder, n, y) for n, y in (("train", train), ("validation", validation), ("test", test))))
 
 
-def test_a_test_split_without_some_classes_is_judged_by_the_classes_learned(tmp_path: Path) -> None:
+def test_a_test_split_without_some_classes_is_evaluated_by_the_classes_learned(tmp_path: Path) -> None:
     """Their places among the classes of the test split would be others."""
-    verdict = judge(three(tmp_path, [0, 1, 2, 3] * 8, [1, 2] * 4, [2, 3, 3]), PROTOCOL, SOLVER)
-    assert verdict.validation_errors.tolist() == [[0.0]] and verdict.test_errors.tolist() == [0.0]
-    assert verdict.counts.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 2]]
+    found = evaluate(three(tmp_path, [0, 1, 2, 3] * 8, [1, 2] * 4, [2, 3, 3]), PROTOCOL, SOLVER)
+    assert found.validation_errors.tolist() == [[0.0]] and found.test_errors.tolist() == [0.0]
+    assert found.counts.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 2]]
 
 
 def test_labels_need_not_be_neighbours(tmp_path: Path) -> None:
-    verdict = judge(three(tmp_path, [0, 5, 7, 10] * 8, [5, 10] * 4, [0, 7, 7]), PROTOCOL, SOLVER)
-    assert verdict.test_errors.tolist() == [0.0] and verdict.counts.diagonal().tolist() == [1, 0, 2, 0]
+    found = evaluate(three(tmp_path, [0, 5, 7, 10] * 8, [5, 10] * 4, [0, 7, 7]), PROTOCOL, SOLVER)
+    assert found.test_errors.tolist() == [0.0] and found.counts.diagonal().tolist() == [1, 0, 2, 0]
 
 
-def test_a_class_that_is_not_learned_cannot_be_judged(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"test\.h5: class 3 is to be judged"):
+def test_a_class_that_is_not_learned_cannot_be_recognised(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"test\.h5: class 3 is to be recognised"):
         three(tmp_path, [0, 1, 2] * 8, [1, 2] * 4, [2, 3])
 
 
@@ -54,7 +63,7 @@ def test_draw_takes_so_many_of_each_class() -> None:
 
 def test_more_draws_begin_with_the_same_ones(tmp_path: Path) -> None:
     split = corners(tmp_path, "train", [0, 1, 2] * 20)
-    few = Protocol(5, [1.0], search_draws=1, draws=1, learn_validation=False, seed=1)
+    few = Protocol(labels_per_class=5, costs=[1.0], search_draws=1, draws=1, learn_validation=False, seed=1)
     ten, three_draws = draws_of(split, few, "test", 10), draws_of(split, few, "test", 3)
     assert all(np.array_equal(one, other) for one, other in zip(three_draws, ten, strict=False))
     assert len({one.tobytes() for one in ten}) == 10
@@ -62,11 +71,11 @@ def test_more_draws_begin_with_the_same_ones(tmp_path: Path) -> None:
 
 def test_held_out_rows_are_the_others(tmp_path: Path) -> None:
     split = corners(tmp_path, "train", [0, 1] * 10)
-    left, held = hold_out(split, 6, seed=3)
+    left, held = hold_out_validation(split, 6, seed=3)
     assert len(held.rows) == 6 and np.array_equal(np.sort(np.concatenate([left.rows, held.rows])), split.rows)
     for count in (0, 20):
         with pytest.raises(InputError, match="cannot be held out of 20"):
-            hold_out(split, count, seed=3)
+            hold_out_validation(split, count, seed=3)
 
 
 def test_the_smaller_cost_wins_a_tie() -> None:

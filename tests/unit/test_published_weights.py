@@ -20,9 +20,11 @@ from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.models.published_weights import catalogue, load_discriminator, load_generator, published_order, read_array
-from dcgan.representation.features import DiscriminatorFeatures, FeatureTable, estimate_on_images, extract_features
+from dcgan.representation.extraction import extract_features
+from dcgan.representation.feature_tables import FeatureTable
+from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
 from dcgan.representation.linear_classifier import Solver, fit_rows, predict, whole
-from dcgan.representation.protocol import Protocol, Splits, classifier
+from dcgan.representation.protocol import Protocol, Splits, evaluate
 from stages import import_published
 from tests.feature_tables import objective
 from tests.published import write_arrays
@@ -242,9 +244,17 @@ def test_svhn_error_is_near_the_published_one(svhn_arrays: Path, svhn_images: Pa
     for name, store in stores.items():
         extract_features(DiscriminatorFeatures(network), store, tmp_path / name, tmp_path / "work", 128, "float32")
         tables.append(whole(FeatureTable(tmp_path / name)))
-    protocol = Protocol(100, [1e-4, 2e-4, 5e-4, 1e-3], 2, 5, False, seed=42)
-    verdict = classifier(Splits(*tables), protocol, Solver(1e-4, 1 << 30, torch.device("cpu")))
-    assert 0.17 <= verdict.test_errors.mean() <= 0.22
+    protocol = Protocol(
+        labels_per_class=100,
+        costs=[1e-4, 2e-4, 5e-4, 1e-3],
+        search_draws=2,
+        draws=5,
+        learn_validation=False,
+        seed=42,
+    )
+    solver = Solver(tolerance=1e-4, memory_bytes=1 << 30, device=torch.device("cpu"))
+    found = evaluate(Splits(*tables), protocol, solver)
+    assert 0.17 <= found.test_errors.mean() <= 0.22
 
 
 def test_on_real_features_the_optimum_is_that_of_linear_svc(
@@ -257,7 +267,7 @@ def test_on_real_features_the_optimum_is_that_of_linear_svc(
     extract_features(DiscriminatorFeatures(network), store, tmp_path / "t.h5", tmp_path / "work", 128, "float16")
     split = whole(FeatureTable(tmp_path / "t.h5")).part(np.arange(600))
     x, y = split.table.read(split.rows).astype(np.float64), split.labels
-    solver = Solver(1e-5, 1 << 30, torch.device("cpu"))
+    solver = Solver(tolerance=1e-5, memory_bytes=1 << 30, device=torch.device("cpu"))
     for cost, ours in zip((1e-4, 1e-3), fit_rows(split, [1e-4, 1e-3], solver), strict=True):
         model = LinearSVC(C=cost, dual=True, tol=1e-6, max_iter=200_000, random_state=0).fit(x, y)
         theirs = np.hstack([model.coef_, model.intercept_[:, None]])

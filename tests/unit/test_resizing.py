@@ -62,7 +62,7 @@ def test_a_reducing_gap_changes_little() -> None:
     image = np.asarray(cv2.GaussianBlur(smooth(256, 320), (0, 0), 3), np.uint8)
     whole = fit(image, 64, FINE).astype(int)
     for gap, allowed in ((2, 1), (1, 3)):
-        assert np.abs(fit(image, 64, Resampling(True, gap)) - whole).mean() < allowed
+        assert np.abs(fit(image, 64, Resampling(antialias=True, reducing_gap=gap)) - whole).mean() < allowed
 
 
 def test_reduction_stops_before_the_image_is_too_small() -> None:

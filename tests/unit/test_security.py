@@ -34,9 +34,9 @@ from dcgan.dedup.hash_codes import read_codes
 from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifier
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.models.published_weights import PublishedArray, read_array
-from dcgan.representation.features import FeatureTable
+from dcgan.representation.feature_tables import FeatureTable
+from dcgan.training.guidelines import SampleArrays
 from stages import crop_faces, export_lsun
-from stages.train_guideline import KeptSamples
 from workflow.annotation.file import Annotations, read_annotations
 from workflow.engines.dag import Stage, dvc_definitions
 from workflow.params.load import load_params
@@ -147,7 +147,7 @@ def test_no_loader_runs_a_pickle(tmp_path: Path, trace: Path, loader: str, form:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_kept_samples_that_are_pickles_are_no_samples(tmp_path: Path, trace: Path, form: str) -> None:
-    samples = KeptSamples(tmp_path, {})
+    samples = SampleArrays(tmp_path, {})
     samples.samples(1, np.zeros((1, 2, 2, 3), np.uint8))
     (kept,) = (path for path in tmp_path.rglob("*.npy"))
     kept.write_bytes(FORMS[form](Hostile(trace)))

@@ -12,7 +12,13 @@ from sklearn.svm import LinearSVC
 
 from dcgan.representation.linear_classifier import Solver, columns_of, fit_draws, fit_rows, predict, whole
 from dcgan.representation.protocol import draw_rows
-from dcgan.representation.svm.formulations import GramSide, RowSide, gram_matrix, gram_pays, table_blocks
+from dcgan.representation.svm.formulations import (
+    KernelFormulation,
+    PrimalFormulation,
+    gram_matrix,
+    kernel_pays,
+    table_blocks,
+)
 from dcgan.representation.svm.solver import minimize
 from tests.feature_tables import objective, table_of
 
@@ -63,8 +69,8 @@ def test_both_sides_meet(tmp_path: Path, make: object) -> None:
     like = torch.empty(0, dtype=torch.float64)
     blocks = table_blocks(table, np.arange(len(x)), slice(None), 1 << 28, torch.device("cpu"))
     columns = columns_of(y, COSTS, like)
-    gram = minimize(GramSide(gram_matrix(blocks, len(x), like)), columns, 1e-6)
-    rows = minimize(RowSide(blocks, len(x), x.shape[1], like), columns, 1e-6)
+    gram = minimize(KernelFormulation(gram_matrix(blocks, len(x), like)), columns, 1e-6)
+    rows = minimize(PrimalFormulation(blocks, len(x), x.shape[1], like), columns, 1e-6)
     assert torch.allclose(gram.objective, rows.objective, rtol=2e-6)
     assert gram.gap.max() <= 1e-6 and rows.gap.max() <= 1e-6
 
@@ -74,13 +80,13 @@ def test_gap_bounds_the_distance_to_the_optimum(tmp_path: Path) -> None:
     table = table_of(tmp_path / "t.h5", x, y)
     like = torch.empty(0, dtype=torch.float64)
     blocks = table_blocks(table, np.arange(len(x)), slice(None), 1 << 28, torch.device("cpu"))
-    side, columns = GramSide(gram_matrix(blocks, len(x), like)), columns_of(y, COSTS, like)
-    rough, fine = minimize(side, columns, 1e-1), minimize(side, columns, 1e-9)
+    formulation, columns = KernelFormulation(gram_matrix(blocks, len(x), like)), columns_of(y, COSTS, like)
+    rough, fine = minimize(formulation, columns, 1e-1), minimize(formulation, columns, 1e-9)
     assert (rough.objective - fine.objective <= rough.gap * rough.objective).all()
     assert (rough.objective >= fine.objective * (1 - 1e-9)).all()
 
 
-@pytest.mark.parametrize("kind", [GramSide, RowSide])
+@pytest.mark.parametrize("kind", [KernelFormulation, PrimalFormulation])
 def test_leading_directions_save_products_on_features_that_are_not_centred(
     kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,8 +97,12 @@ def test_leading_directions_save_products_on_features_that_are_not_centred(
     found = []
     for directions in (64, 1):
         monkeypatch.setattr("dcgan.representation.svm.formulations.rank_of", lambda weights, rank=directions: rank)
-        side = GramSide(gram_matrix(blocks, 600, like)) if kind is GramSide else RowSide(blocks, *x.shape, like)
-        found.append(minimize(side, columns_of(y, COSTS, like), 1e-4))
+        formulation = (
+            KernelFormulation(gram_matrix(blocks, 600, like))
+            if kind is KernelFormulation
+            else PrimalFormulation(blocks, *x.shape, like)
+        )
+        found.append(minimize(formulation, columns_of(y, COSTS, like), 1e-4))
     assert max(float(optimum.gap.max()) for optimum in found) <= 1e-4
     assert torch.allclose(found[0].objective, found[1].objective, rtol=1e-4)
     assert found[0].products < found[1].products / 4
@@ -146,7 +156,7 @@ def test_draws_that_share_a_gram_matrix_give_the_same(tmp_path: Path) -> None:
 def test_rows_read_from_the_file_give_what_rows_in_memory_give(tmp_path: Path) -> None:
     x, y = digits_raw()
     split = whole(table_of(tmp_path / "t.h5", x, y))
-    streamed = fit_rows(split, COSTS, Solver(1e-5, 0, torch.device("cpu")))
+    streamed = fit_rows(split, COSTS, Solver(tolerance=1e-5, memory_bytes=0, device=torch.device("cpu")))
     kept = fit_rows(split, COSTS, SOLVER)
     for place, cost in enumerate(COSTS):
         values = [objective(x, y, weights[place].double().numpy(), cost) for weights in (streamed, kept)]
@@ -154,6 +164,6 @@ def test_rows_read_from_the_file_give_what_rows_in_memory_give(tmp_path: Path) -
 
 
 def test_side_is_chosen_by_operations_and_memory() -> None:
-    assert gram_pays(n=1_000, d=7_168, columns=70, memory_bytes=1 << 32)
-    assert not gram_pays(n=50_000, d=28_672, columns=70, memory_bytes=8 << 30)
-    assert not gram_pays(n=6_000, d=64, columns=70, memory_bytes=1 << 32)
+    assert kernel_pays(n=1_000, d=7_168, columns=70, memory_bytes=1 << 32)
+    assert not kernel_pays(n=50_000, d=28_672, columns=70, memory_bytes=8 << 30)
+    assert not kernel_pays(n=6_000, d=64, columns=70, memory_bytes=1 << 32)

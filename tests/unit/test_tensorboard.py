@@ -27,7 +27,7 @@ def test_rows_are_scalars_over_images_seen(tmp_path: Path) -> None:
     assert scalars(tmp_path, "spread")[-1] == (300, 340.0)
 
 
-def test_without_the_package_the_parameter_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_its_installation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    with pytest.raises(InputError, match=r"run\.tensorboard: .*pip install tensorboard"):
+    with pytest.raises(InputError, match="pip install tensorboard"):
         tensorboard_writer(tmp_path)

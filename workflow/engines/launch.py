@@ -20,6 +20,20 @@ from dcgan.core.signals import STOP_SIGNALS
 FIRST_PORT, PORTS = 20_000, 20_000
 
 
+def share_work(module: str, count: int, arguments: list[str] | None) -> tuple[int, int]:
+    """How many processes share a stage's work, and this one's number on its machine: (1, 0) for one alone.
+
+    Becomes torchrun if the parameters ask for several processes and torchrun has not started this one. Raises
+    InputError if torchrun started another number of processes than `count`.
+    """
+    if count > 1 and "WORLD_SIZE" not in os.environ:
+        start_processes(module, count, arguments)
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != count:
+        raise InputError(f"the parameters ask for {count} processes, torchrun started {started}")
+    return started, int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def start_processes(module: str, count: int, arguments: list[str] | None) -> NoReturn:
     """Becomes torchrun, which starts a module `count` times and passes signals on to all of them.
 

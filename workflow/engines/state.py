@@ -1,13 +1,55 @@
-"""Where checkpoints live: outside every output, because both engines delete a stage's outputs before they run it.
+"""The state of resumable runs: where it lives, and what has to be equal for a run to go on from it.
 
-`.state/<stage>-<digest>` in the working directory, or under the folder that DCGAN_STATE names (experiments in temporary
-folders, clusters with a fast scratch). The digest covers everything that determines the result.
+It lives outside every output, because both engines delete a stage's outputs before they run it: in
+`.state/<stage>-<digest>` of the working directory, or under the folder that DCGAN_STATE names (experiments in
+temporary folders, clusters with a fast scratch).
 """
 
 import os
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from workflow.params.sections import Run
+
+WITHOUT_EFFECT = {"checkpoint_seconds"}  # how often a run saves itself changes no result
 
 
-def state_folder(stage: str, digest: str) -> Path:
-    """The folder of one run's checkpoints."""
-    return Path(os.environ.get("DCGAN_STATE", ".state")) / f"{stage}-{digest}"
+class State(NamedTuple):
+    """A run's folder, and the digest of everything that determines its result."""
+
+    folder: Path
+    digest: str
+
+
+def state_of(stage: str, parameters: Mapping[str, Any], inputs: Sequence[Path], run: Run, device: str) -> State:
+    """The state of one run of a stage.
+
+    Counts: the stage's name, its parameters, the contents of its inputs, seed, threads (sums of floats depend on how
+    many share them) and determinism of the run, the kind of its device ("cpu", "cuda"), and PyTorch's version.
+    Does not count: where inputs lie, how the device was asked for, TensorBoard's folder, WITHOUT_EFFECT. Whether
+    updates are CUDA graphs matters to training alone, so the stages that train name it among their parameters.
+    """
+    import torch
+
+    from dcgan.core.checkpoints import digest_of
+
+    determining = {name: value for name, value in parameters.items() if name not in WITHOUT_EFFECT}
+    machine = run.model_dump(include={"seed", "threads", "deterministic"}) | {"device": device}
+    contents = [content_digest(path) for path in inputs]
+    digest = digest_of(stage, determining, contents, machine, torch.__version__)
+    return State(Path(os.environ.get("DCGAN_STATE", ".state")) / f"{stage}-{digest}", digest)
+
+
+def content_digest(path: Path) -> str:
+    """A digest of a file's bytes; a file that a process asks for again is read once."""
+    status = path.stat()
+    return _digest_of_version(path, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _digest_of_version(path: Path, *_: int) -> str:
+    from dcgan.core.checkpoints import digest_of
+
+    return digest_of(path)

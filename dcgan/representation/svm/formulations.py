@@ -1,18 +1,19 @@
-"""The two ways to hold the rows of the L2-SVM of `dcgan/representation/svm/solver.py`, what each costs, and the choice
-between them.
+"""The kernel and the primal formulation of the L2-SVM of `dcgan/representation/svm/solver.py`, what each costs, and
+the choice between them.
 
-K columns (classes x costs), 30 to 150 products till the end, more for larger C, of fewer columns each time, u = (x, 1):
+K columns (classes x costs) need 30 to 150 products till the end, more for larger C, of fewer columns each time.
+u = (x, 1).
 
-    GramSide  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then 2 n^2 K
-              operations a product; memory 4 n^2 bytes. One matrix serves every cost and every class, and every draw
-              where draws overlap enough (`classifiers.fit_draws`).
-              Systems that are not solved after n / 100 products, as at large C, are solved by factorisation, n_S^3 / 3
-              operations for the n_S rows inside the margin (Chapelle, "Training a support vector machine in the
-              primal", 2007, solves all of them so, which is slower where C is small).
-    RowSide   w itself; rows come block by block from the file: 4 n d K operations a product; memory one block and
-              O((n + d) K). Nothing has to be computed beforehand.
+    KernelFormulation  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then
+                       2 n^2 K operations per product; memory 4 n^2 bytes. One matrix serves every cost and every class,
+                       and every draw if draws overlap enough (`linear_classifier.fit_draws`).
+                       Systems that are not solved after n / 100 products, as at large C, are solved by factorisation,
+                       n_S^3 / 3 operations for the n_S rows inside the margin (Chapelle, "Training a support vector
+                       machine in the primal", 2007, solves all of them so, which is slower if C is small).
+    PrimalFormulation  w itself; rows come block by block from the file: 4 n d K operations per product; memory one
+                       block and O((n + d) K). Nothing has to be computed beforehand.
 
-`gram_pays` counts both. At 50,000 x 28,672 the Gram matrix would be 10 GB, 7e13 operations before the first product,
+`kernel_pays` counts both. At 50,000 x 28,672 the Gram matrix would be 10 GB, 7e13 operations before the first product,
 and then save almost nothing (2 n^2 against 4 n d), so the rows are streamed from the file in a few hundred MB.
 """
 
@@ -21,29 +22,29 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from dcgan.representation.features import FeatureTable, Rows
+from dcgan.representation.feature_tables import FeatureTable, Rows
 from dcgan.representation.svm.preconditioner import Basis, leading_directions, rank_of, sample_rows
 from dcgan.representation.svm.problem import Columns, Direction, Point
 
 PRODUCTS_EXPECTED = 100
 MAX_PRODUCTS = 400
 # A factorisation of a Gram matrix costs some products more, the more rows it has.
-LEAST_PATIENCE, ROWS_A_PRODUCT = 10, 100
+LEAST_PRODUCTS, ROWS_PER_PRODUCT = 10, 100
 # Reading and widening the rows takes as long as products for so many columns.
 COLUMNS_OF_READING = 10
 # A block of float32 rows stays near the processor while it is multiplied twice, and holds enough rows to be worth it.
 BLOCK_BYTES, MAX_BLOCK_ROWS = 1 << 23, 1024
-# Rows that are held while all before them go by once more: where they come from a file, it is read so many times less.
+# Rows that are held while all rows before them are read once more: larger strips read a file fewer times.
 STRIP_BYTES = 1 << 28
 Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
 
 
-class GramSide:
+class KernelFormulation:
     """Weights as coefficients of the rows; gram: (n, n), the intercept's 1 already added to every entry."""
 
     def __init__(self, gram: Tensor, basis: Basis | None = None) -> None:
         self.gram = gram
-        self.patience = max(LEAST_PATIENCE, len(gram) // ROWS_A_PRODUCT)
+        self.max_products = max(LEAST_PRODUCTS, len(gram) // ROWS_PER_PRODUCT)
         self.basis = self._leading() if basis is None else basis
 
     def _leading(self) -> Basis:
@@ -54,9 +55,9 @@ class GramSide:
         vectors[:, rows] = coefficients
         return Basis(vectors, (coefficients @ self.gram[rows]).T.contiguous())
 
-    def in_double(self) -> "GramSide":
+    def in_double(self) -> "KernelFormulation":
         """The same rows in float64."""
-        return GramSide(self.gram.double(), self.basis.double())
+        return KernelFormulation(self.gram.double(), self.basis.double())
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -65,7 +66,7 @@ class GramSide:
     def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
         """Margins (k, n) and gradient (k, m)."""
         margins = weights @ self.gram
-        return margins, weights - columns.pull(margins)
+        return margins, weights - columns.duals(margins)
 
     def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
         """Inner products, (k,)."""
@@ -75,23 +76,23 @@ class GramSide:
         """Inner products with the vectors of the basis: (k, r)."""
         return vector @ self.basis.by_row
 
-    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared norm (k,) and, on the Gram side, margins (k, n)."""
+    def squared_norm(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared norm (k,) and margins (k, n)."""
         margins = residual @ self.gram
         return (residual * margins).sum(1), margins
 
-    def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+    def hessian_product(self, direction: Direction, curvature: Tensor) -> Tensor:
         """Hessian times direction, whose margins are renewed."""
         # The product was made when the residual was measured; margins are linear.
         direction.margins = torch.addcmul(direction.residual_margins, direction.share, direction.margins)
         return torch.addcmul(direction.vector, curvature, direction.margins)
 
-    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
+    def solve_directly(self, step: Point, unsolved: Tensor, columns: Columns, point: Point) -> Tensor:
         """By factorisation of the Gram matrix of the rows inside the margin, all named columns.
 
         The Newton point is sum_S b_i u_i with (G_SS + I / 2 C) b = y_S.
         """
-        for column in stuck.tolist():
+        for column in unsolved.tolist():
             cost, signs = columns.costs[column], columns.signs[column]
             inside = (signs * point.margins[column] < 1).nonzero().squeeze(1)
             matrix = self.gram[inside][:, inside].double()
@@ -101,16 +102,16 @@ class GramSide:
             weights = self.gram.new_zeros(len(self.gram))
             weights[inside] = solution.to(self.gram)
             step.weights[column] = weights - point.weights[column]
-        step.margins[stuck] = step.weights[stuck] @ self.gram
-        return stuck
+        step.margins[unsolved] = step.weights[unsolved] @ self.gram
+        return unsolved
 
 
-class RowSide:
+class PrimalFormulation:
     """Weights as they are, the intercept last; `blocks()` yields (rows, x: (b, d)) over all n rows, anew each call."""
 
     def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor, basis: Basis | None = None) -> None:
         self.blocks, self.n, self.d, self.like = blocks, n, d, like
-        self.patience = MAX_PRODUCTS
+        self.max_products = MAX_PRODUCTS
         self.basis = self._leading() if basis is None else basis
 
     def _leading(self) -> Basis:
@@ -130,9 +131,9 @@ class RowSide:
             found[inside, :-1] = x[(chosen[inside] - rows.start).to(x.device)].to(self.like)
         return found
 
-    def in_double(self) -> "RowSide":
+    def in_double(self) -> "PrimalFormulation":
         """The same rows in float64."""
-        return RowSide(self.blocks, self.n, self.d, self.like.double(), self.basis.double())
+        return PrimalFormulation(self.blocks, self.n, self.d, self.like.double(), self.basis.double())
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -140,8 +141,8 @@ class RowSide:
 
     def evaluate(self, weights: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
         """Margins (k, n) and gradient (k, m)."""
-        margins, pulled = self._sweep(weights, lambda rows, block: columns.pull(block, rows))
-        return margins, weights - pulled
+        margins, total = self._sweep(weights, lambda rows, block: columns.duals(block, rows))
+        return margins, weights - total
 
     def inner(self, a: Tensor, b: Tensor, b_margins: Tensor) -> Tensor:
         """Inner products, (k,)."""
@@ -151,18 +152,18 @@ class RowSide:
         """Inner products with the vectors of the basis: (k, r)."""
         return vector @ self.basis.vectors.T
 
-    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared norm (k,) and, on the Gram side, margins (k, n)."""
+    def squared_norm(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared norm (k,), and no margins, (k, 0): they would cost a product."""
         return residual.square().sum(1), residual.new_empty(len(residual), 0)
 
-    def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+    def hessian_product(self, direction: Direction, curvature: Tensor) -> Tensor:
         """Hessian times direction, whose margins are renewed."""
-        direction.margins, bent = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
-        return direction.vector + bent
+        direction.margins, product = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
+        return direction.vector + product
 
-    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
-        """Leaves all steps as they are: the next Newton step goes on."""
-        return stuck[:0]
+    def solve_directly(self, step: Point, unsolved: Tensor, columns: Columns, point: Point) -> Tensor:
+        """Solves none: the next Newton step goes on."""
+        return unsolved[:0]
 
     def _widened(self) -> Iterator[tuple[slice, Tensor]]:
         """All blocks in the number type to solve in, each in the memory of the one before."""
@@ -185,15 +186,15 @@ class RowSide:
         return margins, total
 
 
-def gram_pays(n: int, d: int, columns: int, memory_bytes: int) -> bool:
-    """Whether the Gram side takes fewer operations than the row side and fits into memory."""
+def kernel_pays(n: int, d: int, columns: int, memory_bytes: int) -> bool:
+    """Whether the kernel formulation takes fewer operations than the primal one and fits into memory."""
     gram = n * n * d + PRODUCTS_EXPECTED * 2 * n * n * columns
     rows = PRODUCTS_EXPECTED * 4 * n * d * (columns + COLUMNS_OF_READING)
     return gram < rows and 4 * n * n * 2 <= memory_bytes
 
 
 def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: int, device: torch.device) -> Blocks:
-    """The named rows of a table in blocks; kept in memory where they fit into it, else read anew at each call.
+    """The named rows of a table in blocks; held in memory if they fit, else read anew at each call.
 
     Blocks have the type of the table: rows stored as float16 take half the memory, and are widened block by block.
     """
@@ -214,7 +215,7 @@ def tensor_blocks(x: Tensor) -> Blocks:
 
 
 def block_rows(width: int) -> int:
-    """Rows a block; few enough that the Gram matrix computes little of itself twice."""
+    """Rows per block; few enough that the Gram matrix computes little of itself twice."""
     return min(MAX_BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * width)))
 
 

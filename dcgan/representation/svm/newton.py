@@ -2,7 +2,7 @@
 conjugate gradients.
 
 Input: the negative gradient of every column. Output: a step with its margins. The Hessian of a column is
-I + 2 C sum_S u_i u_i^T over the rows S inside its margin; the preconditioner is its inverse on the coarse space of
+I + 2 C sum_S u_i u_i^T over the rows S inside its margin; the preconditioner is its inverse on the basis of
 `dcgan/representation/svm/preconditioner.py` and 1 on the rest. Each iteration is one product with all rows; finished
 columns leave.
 """
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dcgan.representation.svm.preconditioner import Coarse
-from dcgan.representation.svm.problem import Direction, Point, Side
+from dcgan.representation.svm.preconditioner import Preconditioner
+from dcgan.representation.svm.problem import Direction, Formulation, Point
 
 # A Newton system is solved until its residual is this share of the gradient, less from step to step: few products as
 # long as the rows inside the margin still change, few steps where a large C makes the problem ill-conditioned. Nor is
@@ -23,7 +23,7 @@ FORCING, FORCING_DECAY, SPARE = 0.2, 0.8, 0.5
 
 @dataclass
 class Residual:
-    """Of Newton systems: vector (k, m), squared norm (k,), margins as `Side.measure` gives them."""
+    """Of Newton systems: vector (k, m), squared norm (k,), margins as `Formulation.squared_norm` gives them."""
 
     vector: Tensor
     square: Tensor
@@ -35,7 +35,7 @@ class Residual:
 
 @dataclass(frozen=True)
 class Goals:
-    """A system is solved once its residual's fine part is `forcing` of what it was, or its square `allowed` (k,)."""
+    """A system is solved once its residual outside the basis is `forcing` of the first or its square `allowed` (k,)."""
 
     forcing: float
     allowed: Tensor
@@ -43,26 +43,28 @@ class Goals:
 
 @dataclass
 class Preconditioned:
-    """A residual behind the preconditioner: vector and margins, its product with the residual, and how much is fine.
+    """A residual behind the preconditioner: vector and margins, and its product with the residual, `power`.
 
-    `fine` is the squared norm of the residual without its coarse part, which coarse steps put right.
+    `outside` is the squared norm of the residual without its part in the basis, which steps in the basis put right.
     """
 
     vector: Tensor
     margins: Tensor
     power: Tensor
-    fine: Tensor
+    outside: Tensor
 
 
-def precondition(side: Side, residual: Residual, coarse: Coarse, live: Tensor) -> Preconditioned:
+def precondition(
+    formulation: Formulation, residual: Residual, preconditioner: Preconditioner, live: Tensor
+) -> Preconditioned:
     """The inverse Hessian on the span of the basis, 1 on the rest."""
-    part = side.project(residual.vector)
-    added = coarse.solve(part, live) - part
+    part = formulation.project(residual.vector)
+    added = preconditioner.solve(part, live) - part
     margins = residual.margins
     if margins.shape[1]:
-        margins = torch.addmm(margins, added, side.basis.margins)
+        margins = torch.addmm(margins, added, formulation.basis.margins)
     return Preconditioned(
-        torch.addmm(residual.vector, added, side.basis.vectors),
+        torch.addmm(residual.vector, added, formulation.basis.vectors),
         margins,
         residual.square + (part * added).sum(1),
         residual.square - part.square().sum(1),
@@ -70,31 +72,38 @@ def precondition(side: Side, residual: Residual, coarse: Coarse, live: Tensor) -
 
 
 def newton_step(
-    side: Side, residual: Residual, curvature: Tensor, coarse: Coarse, live: Tensor, goals: Goals
+    formulation: Formulation,
+    residual: Residual,
+    curvature: Tensor,
+    preconditioner: Preconditioner,
+    live: Tensor,
+    goals: Goals,
 ) -> tuple[Point, Tensor, int]:
     """Solves Hessian x step = -gradient by preconditioned conjugate gradients for the columns named in `live`.
 
-    Returns the step, the columns that had not met a goal when the side's patience was over, and the products.
+    Returns the step, the columns that had not met a goal after the formulation's most products, and the products.
     """
     step, products = Point(torch.zeros_like(residual.vector), torch.zeros_like(curvature)), 0
     residual, curvature = residual[live], curvature[live]
-    fresh = precondition(side, residual, coarse, live)
+    fresh = precondition(formulation, residual, preconditioner, live)
     goal = torch.zeros_like(step.weights[:, 0])
-    goal[live] = torch.maximum(goals.forcing**2 * fresh.fine, goals.allowed[live])
+    goal[live] = torch.maximum(goals.forcing**2 * fresh.outside, goals.allowed[live])
     direction = Direction(
-        fresh.vector, fresh.margins, torch.zeros_like(fresh.fine)[:, None], torch.zeros_like(curvature)
+        fresh.vector, fresh.margins, torch.zeros_like(fresh.outside)[:, None], torch.zeros_like(curvature)
     )
-    while len(live) and products < side.patience:
-        bent = side.advance(direction, curvature)
+    while len(live) and products < formulation.max_products:
+        product = formulation.hessian_product(direction, curvature)
         products += 1
         vector, margins, before = direction.vector, direction.margins, fresh.power
-        length = (before / (side.inner(vector, vector, margins) + (curvature * margins.square()).sum(1)))[:, None]
+        length = (before / (formulation.inner(vector, vector, margins) + (curvature * margins.square()).sum(1)))[
+            :, None
+        ]
         step.weights.index_add_(0, live, length * vector)
         step.margins.index_add_(0, live, length * margins)
-        remaining = torch.addcmul(residual.vector, length, bent, value=-1)
-        residual = Residual(remaining, *side.measure(remaining))
-        fresh = precondition(side, residual, coarse, live)
-        go = fresh.fine > goal[live]
+        remaining = torch.addcmul(residual.vector, length, product, value=-1)
+        residual = Residual(remaining, *formulation.squared_norm(remaining))
+        fresh = precondition(formulation, residual, preconditioner, live)
+        go = fresh.outside > goal[live]
         share = (fresh.power / before)[:, None]
         direction = Direction(torch.addcmul(fresh.vector, share, vector), fresh.margins, share, margins)
         if not go.all():

@@ -4,8 +4,8 @@ at little cost.
 Discriminator features are not centred and their spectrum is long: the mean alone has some fifty times the variance of
 the next direction. Conjugate gradients spend most of their products on the first few dozen directions, and the
 certified gap |g|^2 / 2 overrates an error in them by 2 C times their eigenvalue. So r directions of a sample of the
-rows, the square root of the number of weights, are taken as a coarse space, as in a two-level method. With Z the
-margins of its orthonormal basis, the Hessian in it is I + 2 C sum_S z_i z_i^T over the rows S inside the margin of each
+rows, the square root of the number of weights, span a coarse space, as in a two-level method. With Z the margins
+of its orthonormal basis, the Hessian in it is I + 2 C sum_S z_i z_i^T over the rows S inside the margin of each
 column: n r^2 operations, half of one product with all rows, and exact for every class and cost, which a preconditioner
 shared by all columns is not.
 Source: the additive two-level preconditioner of domain decomposition; the choice of the space is ours.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SAMPLE_ROWS_A_DIRECTION = 8
+SAMPLE_ROWS_PER_DIRECTION = 8
 LEAST_RANK = 64  # as far as there are so many weights: cheap at any size, and small problems become exact
 SPARE_DIRECTIONS = 16  # that subspace iteration carries along, so that the last of the others is found too
 LEAST_EIGENVALUE = 1e-9  # share of the largest; directions below are rounding
@@ -40,7 +40,7 @@ class Basis:
         return Basis(self.vectors.double(), self.by_row.double())
 
 
-class Coarse:
+class Preconditioner:
     """The Hessian of every column on the span of a basis, inverted; curvature: (k, n), 2 C or 0."""
 
     def __init__(self, basis: Basis, curvature: Tensor) -> None:
@@ -48,23 +48,23 @@ class Coarse:
         rank = len(basis.vectors)
         # A direction of large variance makes it ill-conditioned: float64, which is cheap at this size.
         hessians = torch.eye(rank, dtype=torch.float64, device=curvature.device).repeat(len(curvature), 1, 1)
-        for hessian, bend in zip(hessians, curvature, strict=True):
-            rows = basis.by_row[bend.nonzero().squeeze(1)]
-            hessian += rows.T @ rows * bend.max()
+        for hessian, weights in zip(hessians, curvature, strict=True):
+            rows = basis.by_row[weights.nonzero().squeeze(1)]
+            hessian += rows.T @ rows * weights.max()
         self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessians)).to(curvature)
 
-    def solve(self, part: Tensor, columns: Tensor | slice = slice(None)) -> Tensor:
-        """Inverse Hessians of the named columns times a coarse part: (k, r) -> (k, r)."""
-        return torch.bmm(self._inverse[columns], part[:, :, None]).squeeze(2)
+    def solve(self, vectors: Tensor, columns: Tensor | slice = slice(None)) -> Tensor:
+        """Inverse Hessians of the named columns times vectors in the basis: (k, r) -> (k, r)."""
+        return torch.bmm(self._inverse[columns], vectors[:, :, None]).squeeze(2)
 
 
 def sample_rows(n: int, rank: int) -> Tensor:
     """Evenly spaced rows, so that a table in the order of its classes is represented too."""
-    return torch.linspace(0, n - 1, min(n, SAMPLE_ROWS_A_DIRECTION * rank)).long()
+    return torch.linspace(0, n - 1, min(n, SAMPLE_ROWS_PER_DIRECTION * rank)).long()
 
 
 def rank_of(weights: int) -> int:
-    """How many directions pay for m weights a column."""
+    """How many directions pay for m weights per column."""
     return min(weights, max(LEAST_RANK, math.isqrt(weights)))
 
 
@@ -79,6 +79,6 @@ def leading_directions(gram: Tensor, rank: int) -> Tensor:
     span = torch.linalg.qr(gram64 @ torch.linalg.qr(gram64[:, started]).Q).Q
     values, vectors = torch.linalg.eigh(span.T @ gram64 @ span)
     values, vectors = values[-rank:], span @ vectors[:, -rank:]
-    kept = values > LEAST_EIGENVALUE * values[-1]
-    directions: Tensor = (vectors[:, kept] / values[kept].sqrt()).T
+    large = values > LEAST_EIGENVALUE * values[-1]
+    directions: Tensor = (vectors[:, large] / values[large].sqrt()).T
     return directions.to(gram)

@@ -1,5 +1,5 @@
-"""What the L2-SVM of `dcgan/representation/svm/solver.py` is made of: its columns, points, and a `Side`, a way to hold
-rows and weights."""
+"""What the L2-SVM of `dcgan/representation/svm/solver.py` is made of: its columns, points, and the
+interface of its two formulations."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,8 +23,8 @@ class Columns:
         """h: (k, rows), the hinge of each row."""
         return (1 - self.signs[:, rows] * margins).clamp_(min=0)
 
-    def pull(self, margins: Tensor, rows: slice = slice(None)) -> Tensor:
-        """2 C y h: (k, rows), each row's share in the weights at the optimum."""
+    def duals(self, margins: Tensor, rows: slice = slice(None)) -> Tensor:
+        """2 C y h: (k, rows), the signed dual variables: each row's share in the weights at the optimum."""
         return self.slack(margins, rows) * self.signs[:, rows] * (2 * self.costs[:, None])
 
     def curvature(self, margins: Tensor) -> Tensor:
@@ -45,9 +45,9 @@ class Point:
 
 @dataclass
 class Direction:
-    """residual + share * the previous direction; `margins` are the previous direction's until `advance` renews them.
+    """residual + share * the previous direction; the residual is the preconditioned one.
 
-    The residual is the preconditioned one.
+    `margins` are those of the previous direction until `hessian_product` renews them.
     """
 
     vector: Tensor
@@ -59,11 +59,14 @@ class Direction:
         return Direction(self.vector[chosen], self.residual_margins[chosen], self.share[chosen], self.margins[chosen])
 
 
-class Side(Protocol):
-    """Weights as m numbers a column; "margins" of such a vector are its products with every row, (k, n)."""
+class Formulation(Protocol):
+    """A way to hold rows and weights, m numbers per column.
+
+    "Margins" of such a vector are its products with every row, (k, n).
+    """
 
     basis: Basis
-    patience: int  # products a Newton system, then it is left to `finish`
+    max_products: int  # per Newton system, which is then left to `solve_directly`
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -77,11 +80,11 @@ class Side(Protocol):
     def project(self, vector: Tensor) -> Tensor:
         """Inner products with the vectors of the basis: (k, r)."""
 
-    def measure(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared norm (k,) of a residual, and its margins: (k, n), or (k, 0) where they would cost a product."""
+    def squared_norm(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared norm (k,) of a residual, and its margins: (k, n), or (k, 0) if they would cost a product."""
 
-    def advance(self, direction: Direction, curvature: Tensor) -> Tensor:
+    def hessian_product(self, direction: Direction, curvature: Tensor) -> Tensor:
         """Fills in the direction's margins by one product with all rows, and returns Hessian times direction."""
 
-    def finish(self, step: Point, stuck: Tensor, columns: Columns, point: Point) -> Tensor:
-        """Solves the named columns' Newton steps from `point` otherwise, if it can; returns those that it has."""
+    def solve_directly(self, step: Point, unsolved: Tensor, columns: Columns, point: Point) -> Tensor:
+        """Solves the Newton steps of the named columns without iterating, if it can; returns those solved."""

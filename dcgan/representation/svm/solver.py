@@ -15,8 +15,10 @@ In a few leading directions (`dcgan/representation/svm/preconditioner.py`) the p
 precondition the Newton systems, are where every column begins, and are put right before a gradient is taken, because
 |g|^2 / 2 overrates an error in a direction of large variance so much that float32 could not certify what it has found.
 
-How weights and rows are held is the business of a `Side`, see `dcgan/representation/svm/formulations.py`, with the
-operation counts.
+Weights and rows are held in the kernel or the primal formulation, see `dcgan/representation/svm/formulations.py`.
+
+Why not `LinearSVC`: on one core the grid of 7 costs takes 7 s at 4,000 x 12,288 where `LinearSVC` takes 177 s, SVHN's
+protocol 29 s where it takes 669 s, and 50,000 x 28,672 fits into 4 GB where it needs 34 (docs/performance.md).
 """
 
 from dataclasses import dataclass
@@ -25,19 +27,19 @@ import torch
 from torch import Tensor
 
 from dcgan.representation.svm.newton import FORCING, FORCING_DECAY, SPARE, Goals, Residual, newton_step
-from dcgan.representation.svm.preconditioner import Coarse
-from dcgan.representation.svm.problem import Columns, Point, Side
+from dcgan.representation.svm.preconditioner import Preconditioner
+from dcgan.representation.svm.problem import Columns, Formulation, Point
 
 MAX_NEWTON_STEPS, MAX_SEARCH_STEPS = 100, 30
 SEARCH_TOLERANCE = 1e-3
 ROUNDINGS = 8  # of the number type, by which a step has to lower the objective
-# Coarse steps at the start, each with a Hessian of its own, and behind each Newton step, with its Hessian.
-FIRST_COARSE_STEPS, COARSE_STEPS = 3, 2
+# Steps in the basis at the start, each with a Hessian of its own, and behind each Newton step, with its Hessian.
+FIRST_STEPS_IN_BASIS, STEPS_IN_BASIS = 3, 2
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """weights: (k, m) as the side holds them; objective P and certified relative gap: (k,)."""
+    """weights: (k, m) as the formulation holds them; objective P and certified relative gap: (k,)."""
 
     weights: Tensor
     objective: Tensor
@@ -45,19 +47,19 @@ class Optimum:
     products: int  # matrix products with all rows
 
 
-def minimize(side: Side, columns: Columns, tolerance: float, start: Tensor | None = None) -> Optimum:
+def minimize(formulation: Formulation, columns: Columns, tolerance: float, start: Tensor | None = None) -> Optimum:
     """Brings every column to a certified gap of `tolerance` P, or as near as the rounding of its number type allows."""
-    weights = coarse_start(side, columns) if start is None else start.clone()
+    weights = start_in_basis(formulation, columns) if start is None else start.clone()
     objective, gap = (torch.full_like(columns.costs, torch.inf) for _ in range(2))
     active = torch.arange(len(columns.costs), device=weights.device)
     factorised = torch.zeros_like(active, dtype=torch.bool)
     products, rounding = 0, ROUNDINGS * torch.finfo(weights.dtype).eps
     for number in range(MAX_NEWTON_STEPS):
         problem = columns[active]
-        margins, gradient = side.evaluate(weights[active], problem)
-        value = side.inner(weights[active], weights[active], margins) / 2
+        margins, gradient = formulation.evaluate(weights[active], problem)
+        value = formulation.inner(weights[active], weights[active], margins) / 2
         value += problem.costs * problem.slack(margins).square_().sum(1)
-        square, residual_margins = side.measure(-gradient)
+        square, residual_margins = formulation.squared_norm(-gradient)
         # A step that no longer lowers the objective has met the rounding of its number type.
         unfinished = (square / 2 > tolerance * value) & (value < objective[active] * (1 - rounding))
         objective[active], gap[active] = value, square / 2 / value
@@ -68,48 +70,48 @@ def minimize(side: Side, columns: Columns, tolerance: float, start: Tensor | Non
         point = Point(weights[active], margins[unfinished])
         residual = Residual(-gradient[unfinished], square[unfinished], residual_margins[unfinished])
         curvature = problem.curvature(point.margins)
-        coarse, decay = Coarse(side.basis, curvature), FORCING_DECAY**number
+        preconditioner, decay = Preconditioner(formulation.basis, curvature), FORCING_DECAY**number
         goals = Goals(FORCING * decay, SPARE * decay * 2 * tolerance * value[unfinished])
         easy, hard = (~factorised[active]).nonzero().squeeze(1), factorised[active].nonzero().squeeze(1)
-        step, stuck, spent = newton_step(side, residual, curvature, coarse, easy, goals)
+        step, unsolved, spent = newton_step(formulation, residual, curvature, preconditioner, easy, goals)
         # A column whose system was too much for conjugate gradients once is not tried again.
-        factorised[active[side.finish(step, torch.cat([hard, stuck]), problem, point)]] = True
-        point = descend(side, problem, point, step)
-        for _ in range(COARSE_STEPS):
-            point = descend(side, problem, point, coarse_step(side, problem, point, coarse))
+        factorised[active[formulation.solve_directly(step, torch.cat([hard, unsolved]), problem, point)]] = True
+        point = descend(formulation, problem, point, step)
+        for _ in range(STEPS_IN_BASIS):
+            point = descend(formulation, problem, point, step_in_basis(formulation, problem, point, preconditioner))
         weights[active] = point.weights
         products += spent
     return Optimum(weights, objective, gap, products)
 
 
-def coarse_start(side: Side, columns: Columns) -> Tensor:
+def start_in_basis(formulation: Formulation, columns: Columns) -> Tensor:
     """Weights near the optimum on the span of the basis, without a product: (k, m)."""
-    zeros = side.zeros(len(columns.costs))
+    zeros = formulation.zeros(len(columns.costs))
     point = Point(zeros, zeros.new_zeros(columns.signs.shape))
-    for _ in range(FIRST_COARSE_STEPS):
-        coarse = Coarse(side.basis, columns.curvature(point.margins))
-        point = descend(side, columns, point, coarse_step(side, columns, point, coarse))
+    for _ in range(FIRST_STEPS_IN_BASIS):
+        preconditioner = Preconditioner(formulation.basis, columns.curvature(point.margins))
+        point = descend(formulation, columns, point, step_in_basis(formulation, columns, point, preconditioner))
     return point.weights
 
 
-def coarse_step(side: Side, columns: Columns, point: Point, coarse: Coarse) -> Point:
+def step_in_basis(formulation: Formulation, columns: Columns, point: Point, preconditioner: Preconditioner) -> Point:
     """The Newton step on the span of the basis."""
-    gradient = side.project(point.weights) - columns.pull(point.margins) @ side.basis.by_row
-    change = -coarse.solve(gradient)
-    return Point(change @ side.basis.vectors, change @ side.basis.margins)
+    gradient = formulation.project(point.weights) - columns.duals(point.margins) @ formulation.basis.by_row
+    change = -preconditioner.solve(gradient)
+    return Point(change @ formulation.basis.vectors, change @ formulation.basis.margins)
 
 
-def descend(side: Side, columns: Columns, point: Point, step: Point) -> Point:
+def descend(formulation: Formulation, columns: Columns, point: Point, step: Point) -> Point:
     """The point of least objective along a step."""
-    t = line_search(side, columns, point.weights, point.margins, step.weights, step.margins)
+    t = line_search(formulation, columns, point.weights, point.margins, step.weights, step.margins)
     return Point(point.weights + t * step.weights, point.margins + t * step.margins)
 
 
 def line_search(
-    side: Side, columns: Columns, weights: Tensor, margins: Tensor, step: Tensor, step_margins: Tensor
+    formulation: Formulation, columns: Columns, weights: Tensor, margins: Tensor, step: Tensor, step_margins: Tensor
 ) -> Tensor:
-    """The minimum of P(w + t step) over t, (k, 1), by Newton's method on the piecewise quadratic, kept in a bracket."""
-    linear, square = side.inner(weights, step, step_margins), side.inner(step, step, step_margins)
+    """The minimum of P(w + t step) over t, (k, 1), by Newton's method on the piecewise quadratic, within a bracket."""
+    linear, square = formulation.inner(weights, step, step_margins), formulation.inner(step, step, step_margins)
     t = torch.ones_like(linear)
     low, high = torch.zeros_like(t), torch.full_like(t, torch.inf)
     for _ in range(MAX_SEARCH_STEPS):

@@ -1,7 +1,8 @@
-"""What the stages that look inside networks share: their options, and the section of params.yaml they are named by."""
+"""What stage scripts share in reading their command line and their section of params.yaml."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,8 +16,8 @@ INPUTS = {
     "images": "image store",
     "frames": "folder of grids of samples, frame-<images>.png",
     "autoencoder": "the de-duplication's autoencoder",
-    "classifier": "the classifier that stands in for a person's eye",
-    "truth": "CSV of what is recorded about the images",
+    "annotator": "attribute classifier, or a JSON of annotations by hand",
+    "truth": "CSV of the ground truth of the images",
     "detections": "CSV of detections, whose kept rows are the images in order",
 }
 OUTPUTS = {"figure": "PNG to write", "out": "network to write", "metrics": "JSON to write"}
@@ -32,7 +33,19 @@ def figure_parser(description: str | None, *options: str) -> argparse.ArgumentPa
 
 
 def section_named(sections: Mapping[str, AnySection], name: str, where: str) -> AnySection:
-    """One network's sub-section; raises InputError where there is none."""
+    """The sub-section of a name; raises InputError if there is none."""
     if name not in sections:
         raise InputError(f"{where}.{name}: no such section; there are {', '.join(sections) or 'none'}")
     return sections[name]
+
+
+@contextmanager
+def naming(key: str, advice: str = "") -> Iterator[None]:
+    """Puts a key of params.yaml before the message of any InputError, and advice behind it.
+
+    The library raises plain errors, because it does not know the keys.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{key}: {error}{'; or ' if advice else ''}{advice}") from error
