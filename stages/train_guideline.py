@@ -32,8 +32,9 @@ from dcgan.core.signals import StopSignals
 from dcgan.data.image_store import ImageStore
 from dcgan.data.minibatches import Batches, split_rows
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.metrics.sample_quality import PROJECTIONS, as_rows, compare, sliced_wasserstein
+from dcgan.metrics.sample_quality import PROJECTIONS, compare, sliced_wasserstein
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
+from dcgan.models.pixel_range import to_rows
 from dcgan.training.adversarial import AdversarialTraining, Settings
 from dcgan.training.collapse import Watch, not_finite
 from dcgan.training.loop import Plan, TrainingRun
@@ -171,7 +172,7 @@ def measure(
     early = kept_samples.after(quarter(epochs))[: len(real)]
     random = torch_generator(seed, "projections")
     figures = compare(real, samples, autoencoder, seed)
-    figures["early_wasserstein"] = sliced_wasserstein(as_rows(real[: len(early)]), as_rows(early), PROJECTIONS, random)
+    figures["early_wasserstein"] = sliced_wasserstein(to_rows(real[: len(early)]), to_rows(early), PROJECTIONS, random)
     for name in LOSSES:
         losses = [row[name] for row in run.curves if name in row]
         figures |= {name: float(second_half(losses).mean()), f"{name}_oscillation": oscillation(losses)}

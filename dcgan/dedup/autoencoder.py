@@ -9,19 +9,17 @@ Adam, and, as a parameter, bringing every image to the same mean and contrast fi
 """
 
 import copy
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dcgan.core.files import InputError, replace_when_done
 from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.core.tensor_files import read_weights, write_weights
+from dcgan.models.pixel_range import to_rows
 
 Images = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.uint8]
@@ -52,8 +50,7 @@ class Autoencoder(nn.Module):
 
     def input(self, images_uint8: Images | Tensor) -> Tensor:
         """images_uint8: (N, H, W, C) uint8 -> (N, H*W*C) in the encoder's precision, around 0."""
-        pixels = torch.as_tensor(images_uint8, device=self.encoder.weight.device).flatten(1)
-        pixels = pixels.to(self.encoder.weight.dtype) / 255
+        pixels = to_rows(images_uint8, self.encoder.weight.device, self.encoder.weight.dtype)
         if not self.normalise:
             return pixels - 0.5
         centred = pixels - pixels.mean(1, keepdim=True)
@@ -88,23 +85,16 @@ class Autoencoder(nn.Module):
         return np.concatenate(codes) if codes else np.empty((0, self.code_size // 8), np.uint8)
 
     def save(self, path: Path) -> None:
-        """Writes weights and shape as safetensors; one metadata entry, because several come in no fixed order."""
+        """Writes weights and shape as safetensors."""
         shape = {"image_shape": self.image_shape, "code_size": self.code_size, "normalise": self.normalise}
-        weights = {name: tensor.float().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        with replace_when_done(path) as partial:
-            save_file(weights, partial, {"autoencoder": json.dumps(shape)})
+        write_weights(path, self, "autoencoder", shape)
 
     @classmethod
     def from_file(cls, path: Path) -> "Autoencoder":
         """Reads what `save` wrote; raises InputError for anything else."""
-        try:
-            with safe_open(path, "pt") as file:
-                shape = json.loads(file.metadata()["autoencoder"])
-                autoencoder = cls(shape["image_shape"], shape["code_size"], shape["normalise"])
-                autoencoder.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            raise InputError(f"{path}: not a readable autoencoder ({' '.join(str(error).split())})") from error
-        return autoencoder
+        return read_weights(
+            path, "autoencoder", lambda shape: cls(shape["image_shape"], shape["code_size"], shape["normalise"])
+        )
 
 
 def passes(n_images: int, minibatches: int, batch_size: int) -> Iterator[int]:

@@ -22,7 +22,6 @@ Rows = npt.NDArray[np.int64]
 BlockDistance = Callable[[Bytes, Bytes], Floats]
 BLOCK_ROWS = 4096
 CHANCE = 0.001  # at most, of the verdict `memorized` for a generator whose samples lie like real images
-BITS_IN_BYTE = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def code_distances(queries: Bytes, references: Bytes) -> Floats:
     """Number of bits that differ: (N, B) and (M, B) uint8 codes -> (N, M) float32."""
     bits = np.zeros((len(queries), len(references)), np.int32)
     for column in range(queries.shape[1]):
-        bits += BITS_IN_BYTE[queries[:, column, None] ^ references[None, :, column]]
+        bits += np.bitwise_count(queries[:, column, None] ^ references[None, :, column])
     return bits.astype(np.float32)
 
 

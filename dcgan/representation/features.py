@@ -94,9 +94,7 @@ def estimate_on_images(
 
 def _network_input(discriminator: Discriminator, images_uint8: Images) -> Tensor:
     device = next(discriminator.parameters()).device
-    # Bytes travel to the device, not floats.
-    pixels = torch.from_numpy(np.array(images_uint8)).to(device)
-    return to_input(pixels, discriminator.architecture.pixel_range).contiguous(memory_format=torch.channels_last)
+    return to_input(images_uint8, discriminator.architecture.pixel_range, device)
 
 
 class FeatureTable:

@@ -216,7 +216,7 @@ def test_a_checkpoint_from_before_a_collapse_outlives_those_after_it(tmp_path: P
     going_on.on_row = lambda row: row.update(spread=0.0) if row["images"] >= 72 else None
     going_on.complete("going on")
     kept = Checkpoints(tmp_path / "on", "digest").newest_good()
-    assert kept is not None and kept.name == "before_trouble.safetensors"
+    assert kept is not None and kept.name == "last_good.safetensors"
     going_on.checkpoints.clear()
     assert [path.name for path in (tmp_path / "on").iterdir()] == [kept.name]
 
@@ -229,7 +229,7 @@ def test_a_full_disk_is_said_plainly_and_the_last_checkpoint_is_whole(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     run = make_run(tmp_path)
-    run.on_row = lambda row: monkeypatch.setattr("dcgan.core.checkpoints.save_file", no_room)
+    run.on_row = lambda row: monkeypatch.setattr("dcgan.core.tensor_files.save_file", no_room)
     with pytest.raises(InputError, match=r"cannot be written .*No space left on device.*last checkpoint is whole"):
         run.complete("full")
     monkeypatch.undo()
