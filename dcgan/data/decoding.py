@@ -31,11 +31,8 @@ Images = npt.NDArray[np.uint8]
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-JPEG_START = b"\xff\xd8"
-JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-JPEG_BARE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x01}
-JPEG_SCAN_MARKER = 0xDA
-JPEG_EXIF = b"Exif\x00"
+JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+JPEG_EXIF = b"Exif\x00"  # begins the block that may ask for a turned picture
 SCRATCH_BYTES = 4 << 20  # images of up to 1,100 x 1,100 pixels
 STREAMED_ALIGNMENT = 32  # bytes
 # A flag's bits are a scale and an order of colours; of the reduced scales OpenCV names those in BGR and in grey only.
@@ -71,11 +68,10 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes of a JPEG or WebP tell."""
+    """What is known of a JPEG or WebP before it is decoded: its size in pixels, and whether it may have to be turned."""
 
     width: int
     height: int
-    components: int
     has_exif: bool = False
 
 
@@ -87,9 +83,9 @@ def decode(encoded: bytes, enough_side: int | None = None, scratch: Scratch | No
     """
     if not encoded:
         raise Undecodable("empty")
-    is_jpeg = encoded[:2] == JPEG_START
+    is_jpeg = encoded.startswith(JPEG_START)
     header = jpeg_header(encoded) if is_jpeg else webp_header(encoded)
-    if header is not None and header.components in (1, 3):
+    if header is not None:
         check_pixels(header.width, header.height)
         reduction = jpeg_reduction(header, enough_side) if is_jpeg else 1
         image = decode_with_turbo(encoded, header, reduction, scratch) if is_jpeg and not header.has_exif else None
@@ -106,26 +102,17 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def jpeg_header(encoded: bytes) -> Header | None:
-    """Size and number of components of a JPEG that ends as it should, or None for anything else.
+    """The size of a grey or coloured JPEG that ends as it should, or None for anything else.
 
     The decoder fills what is missing from a cut-off JPEG with grey and says nothing, so the end mark is checked here.
     """
-    if encoded[:3] != b"\xff\xd8\xff" or encoded[-64:].rstrip(b"\x00")[-2:] != b"\xff\xd9":
+    if encoded[:3] != JPEG_START or encoded[-64:].rstrip(b"\x00")[-2:] != JPEG_END:
         return None
-    at, has_exif = 2, False
-    while at + 9 < len(encoded) and encoded[at] == 0xFF:
-        marker = encoded[at + 1]
-        if marker in JPEG_SIZE_MARKERS:
-            height, width, components = struct.unpack_from(">HHB", encoded, at + 5)
-            return Header(width, height, components, has_exif) if width and height else None
-        if marker == JPEG_SCAN_MARKER:
-            return None
-        has_exif |= encoded[at + 4 : at + 9] == JPEG_EXIF
-        if marker == 0xFF:
-            at += 1
-        else:
-            at += 2 if marker in JPEG_BARE_MARKERS else 2 + int.from_bytes(encoded[at + 2 : at + 4], "big")
-    return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded, strict=False)
+    except (ValueError, KeyError):  # the latter for an unknown subsampling of colours
+        return None
+    return Header(width, height, JPEG_EXIF in encoded) if colours in ("Gray", "YCbCr", "RGB") else None
 
 
 def webp_header(encoded: bytes) -> Header | None:
@@ -135,7 +122,7 @@ def webp_header(encoded: bytes) -> Header | None:
     if int.from_bytes(encoded[4:8], "little") + 8 > len(encoded):
         return None
     width, height = struct.unpack_from("<HH", encoded, 26)
-    return Header(width & 0x3FFF, height & 0x3FFF, 3)
+    return Header(width & 0x3FFF, height & 0x3FFF)
 
 
 def jpeg_reduction(header: Header, enough_side: int | None) -> int:
