@@ -68,7 +68,7 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a JPEG or WebP before it is decoded: its size in pixels, and whether it may have to be turned."""
+    """What is known of a JPEG or WebP before it is decoded: its size in pixels, whether it may have to be turned."""
 
     width: int
     height: int
