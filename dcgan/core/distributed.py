@@ -4,9 +4,11 @@ Each process takes its part of the global batch and of its latents; gradients ar
 of them hold the same weights. Batch-norm statistics are those of a process's own part, as most programs have it, or
 `synchronised`: those of the whole batch, with gradients through them, and then only the order of sums differs from one
 process (section 3 of the paper knows one GPU, and so one batch).
+
+PyTorch's own means do not fit: `DistributedDataParallel` averages in the backward pass, of which one update of a GAN
+has several; `SyncBatchNorm` has no CPU; `torch.distributed.nn.functional.all_reduce` is deprecated for a private one.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,17 +30,17 @@ class Group:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files and shows progress."""
+        """Whether this process writes the files and shows progress."""
         return self.rank == 0
 
     def part(self, n: int) -> slice:
-        """This process's rows of n; raises ValueError where they cannot be shared out evenly."""
+        """This process's rows of n; raises ValueError if they cannot be shared out evenly."""
         if n % self.size:
             raise ValueError(f"a batch of {n} cannot be shared evenly by {self.size} processes")
         return slice(self.rank * n // self.size, (self.rank + 1) * n // self.size)
 
     def average(self, tensor: Tensor) -> Tensor:
-        """The mean over all processes, in each of them."""
+        """The mean over all processes, in each of them; the tensor of any shape is changed in place."""
         if self.size > 1:
             dist.all_reduce(tensor)
             tensor /= self.size
@@ -54,7 +56,7 @@ class Group:
             gradient.copy_(mean.view(gradient.shape))
 
     def largest(self, number: int) -> int:
-        """The largest of the numbers that the processes give; no device is waited for."""
+        """The largest of the processes' numbers; exchanged on the CPU, so no process waits for its GPU."""
         if self.size == 1:
             return number
         answer = torch.tensor(number)
@@ -70,7 +72,7 @@ class Group:
         return torch.stack(parts)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Returns once all processes have called it."""
         if self.size > 1:
             dist.barrier()
 
@@ -81,24 +83,25 @@ ALONE = Group(0, 1)
 def join_group(expected: int, device: torch.device, patience: timedelta | None = None) -> tuple[Group, torch.device]:
     """The group that torchrun started this process in, and this process's device; `ALONE` without torchrun.
 
-    patience: how long one process may wait for another (None: torch's own, minutes). Raises InputError where torchrun
-    started another number of processes than `expected`.
+    patience: how long one process may wait for another (None: PyTorch's default, minutes). Raises InputError if
+    torchrun started another number of processes than `expected`.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size != expected:
-        raise InputError(f"the parameters ask for {expected} processes, torchrun started {size}")
-    if size == 1:
-        return ALONE, device
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(device)
-    # Numbers that the processes agree on stay on the CPU.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=patience)
-    return Group(dist.get_rank(), size), device
+    group = ALONE
+    if dist.is_torchelastic_launched():
+        if device.type == "cuda":
+            device = torch.device("cuda", dist.get_node_local_rank())
+            torch.cuda.set_device(device)
+        # Numbers that the processes agree on stay on the CPU.
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=patience)
+        group = Group(dist.get_rank(), dist.get_world_size())
+    if group.size != expected:
+        leave_group(group)
+        raise InputError(f"the parameters ask for {expected} processes, torchrun started {group.size}")
+    return group, device
 
 
 def leave_group(group: Group) -> None:
-    """Ends the connections between the processes."""
+    """Ends the connections between the processes, if any."""
     if group.size > 1:
         dist.destroy_process_group()
 
