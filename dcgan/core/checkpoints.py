@@ -36,7 +36,7 @@ def digest_of(*parts: object) -> str:
 
 
 def checksum_of(tensors: Mapping[str, Tensor], progress: str) -> str:
-    """A digest of tensors by name, and of the progress: safetensors itself does not see a bit that has flipped."""
+    """A digest of tensors by name and of the progress; safetensors itself does not notice a flipped bit."""
     digest = hashlib.blake2b(progress.encode(), digest_size=16)
     for name in sorted(tensors):
         digest.update(name.encode())
@@ -53,20 +53,20 @@ class Checkpoints:
         self.good_path = self.folder / "last_good.safetensors"
 
     def save(self, tensors: Mapping[str, Tensor], progress: Mapping[str, Any]) -> None:
-        """Replaces the checkpoint; `progress` is what else is needed to go on, as JSON."""
+        """Replaces the checkpoint; `progress` holds what else is needed to go on, as JSON values."""
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         header = {"digest": self.digest, "progress": json.dumps(progress)}
         header["checksum"] = checksum_of(whole, header["progress"])
         write_tensors(self.path, whole, header)
 
     def keep_good(self) -> None:
-        """Keeps the checkpoint that is there, once, because the next one may be of a run that is lost."""
+        """Keeps a copy of the present checkpoint, unless there is one: the run may not recover."""
         if self.path.exists() and not self.good_path.exists():
             with replace_when_done(self.good_path) as partial:
                 shutil.copyfile(self.path, partial)
 
     def drop_good(self) -> None:
-        """Forgets the kept checkpoint: the run is well."""
+        """Removes the copy: the run has recovered."""
         self.good_path.unlink(missing_ok=True)
 
     def newest_good(self) -> Path | None:
@@ -74,7 +74,7 @@ class Checkpoints:
         return next((path for path in (self.good_path, self.path) if path.exists()), None)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The checkpoint, or None where there is none that can be used."""
+        """Tensors and progress of the checkpoint, or None if no usable one exists."""
         for rest in self.folder.rglob(".*.partial"):  # of a run that was killed while it wrote
             rest.unlink()
         if not self.path.exists():
@@ -97,10 +97,10 @@ class Checkpoints:
         print(f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, starting anew", file=sys.stderr)
 
     def clear(self) -> None:
-        """Removes the run's folder, its result being complete; what was kept from before a collapse stays."""
+        """Removes the run's folder once the result is complete; the copy from before a collapse stays."""
         if not self.folder.exists():
             return
-        # First the checkpoint: killed after that, a run starts anew, and never goes on without what lies beside it.
+        # The checkpoint goes first: a run killed after that starts anew, and never goes on without its other files.
         self.path.unlink(missing_ok=True)
         for path in sorted(set(self.folder.iterdir()) - {self.good_path}):
             if path.is_dir():

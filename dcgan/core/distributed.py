@@ -1,4 +1,4 @@
-"""Several processes that share work (torchrun): in training each batch, so that they end where one process would.
+"""Several processes that share work (torchrun). In training they share each batch and end where one process would.
 
 Each process takes its part of the global batch and of its latents; gradients are averaged before Adam's step, so all
 of them hold the same weights. Batch-norm statistics are those of a process's own part, as most programs have it, or
@@ -23,7 +23,7 @@ from dcgan.core.files import InputError
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that share a batch, or a set: how many there are, and which of them this is."""
+    """The processes that share a batch or a set: `size` of them, of which this is number `rank`."""
 
     rank: int
     size: int
@@ -47,7 +47,7 @@ class Group:
         return tensor
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Puts the mean gradient of all processes in the place of each one's own, in one message."""
+        """Replaces each process's gradients by their mean over all processes, in one message."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if self.size == 1 or not gradients:
             return

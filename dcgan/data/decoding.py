@@ -1,6 +1,6 @@
-"""Turns an encoded image into pixels by looking at its bytes, never at its name.
+"""Turns an encoded image into pixels; the format is told from its bytes, never from its name.
 
-LSUN's archives hold JPEG and WebP side by side, photos from the web hold everything. What comes out is always
+LSUN's archives hold JPEG and WebP side by side, photos from the web hold everything. The result is always
 (H, W, 3) uint8 RGB, upright:
 
 - grey and palette images get three channels; CMYK is converted; colour profiles are ignored, broken ones too;
@@ -22,11 +22,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import simplejpeg
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-Images = npt.NDArray[np.uint8]
+from dcgan.core.pixels import Images
 
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
@@ -49,11 +48,11 @@ class Undecodable(Exception):
 
 
 class Scratch:
-    """Memory that the pixels of one image after the other are put into, and that stays in the processor's cache.
+    """Memory for the pixels of one image after the other, which so stays in the processor's cache.
 
-    libjpeg-turbo writes past the cache where rows begin at a multiple of 32 bytes, and whoever looks at the pixels next
-    then waits for the memory: with photos of 256 x 256 that is a sixth of the time of decoding and resizing. So the
-    memory begins halfway between two such places.
+    libjpeg-turbo writes past the cache if rows begin at a multiple of 32 bytes, and the next step then waits for the
+    memory: with photos of 256 x 256 that is a sixth of the time of decoding and resizing. So this memory begins halfway
+    between two such places.
     """
 
     def __init__(self) -> None:
@@ -62,7 +61,7 @@ class Scratch:
         self.memory = memory[begin : begin + SCRATCH_BYTES]
 
     def room_for(self, size: int) -> Images | None:
-        """The memory, where that many bytes find room in it."""
+        """The memory if `size` bytes fit in it, else None."""
         return self.memory if size <= SCRATCH_BYTES else None
 
 
@@ -79,7 +78,7 @@ def decode(encoded: bytes, enough_side: int | None = None, scratch: Scratch | No
     """The pixels of an encoded image: (H, W, 3) uint8 RGB.
 
     With `enough_side`, a JPEG may come back at 1/2, 1/4 or 1/8 of its size, as long as its shorter side keeps that
-    many pixels. With `scratch`, the pixels may lie there, and are gone when the next image is. Raises Undecodable.
+    many pixels. With `scratch`, the pixels may lie there; the next image overwrites them. Raises Undecodable.
     """
     if not encoded:
         raise Undecodable("empty")
@@ -116,7 +115,7 @@ def jpeg_header(encoded: bytes) -> Header | None:
 
 
 def webp_header(encoded: bytes) -> Header | None:
-    """The size of a plain lossy WebP (no alpha, no animation, no metadata) that is all there, or None."""
+    """The size of a complete, plain lossy WebP (no alpha, no animation, no metadata), or None for anything else."""
     if encoded[:4] != b"RIFF" or encoded[8:16] != b"WEBPVP8 " or len(encoded) < 30:
         return None
     if int.from_bytes(encoded[4:8], "little") + 8 > len(encoded):
@@ -126,7 +125,7 @@ def webp_header(encoded: bytes) -> Header | None:
 
 
 def jpeg_reduction(header: Header, enough_side: int | None) -> int:
-    """By which of 1, 2, 4, 8 the decoder may divide the size of this JPEG."""
+    """The largest of 1, 2, 4, 8 by which the decoder may divide the size of this JPEG."""
     if enough_side is None:
         return 1
     shorter, factor = min(header.width, header.height), 1
@@ -136,7 +135,7 @@ def jpeg_reduction(header: Header, enough_side: int | None) -> int:
 
 
 def decode_with_turbo(encoded: bytes, header: Header, reduction: int, scratch: Scratch | None = None) -> Images | None:
-    """Decodes a JPEG that is upright; None where anything is odd about it."""
+    """Decodes an upright JPEG to (H, W, 3) uint8; None if libjpeg-turbo complains about anything."""
     height, width = -(-header.height // reduction), -(-header.width // reduction)
     memory = scratch.room_for(height * width * 3) if scratch is not None else None
     try:
@@ -147,7 +146,7 @@ def decode_with_turbo(encoded: bytes, header: Header, reduction: int, scratch: S
 
 
 def decode_with_opencv(encoded: bytes, reduction: int) -> Images | None:
-    """Decodes and turns upright with OpenCV; None where OpenCV cannot, so that Pillow says what is wrong."""
+    """Decodes and turns upright with OpenCV; None if it cannot, so that Pillow tells the reason."""
     try:
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), OPENCV_FLAGS[reduction])
     except cv2.error:
@@ -156,7 +155,7 @@ def decode_with_opencv(encoded: bytes, reduction: int) -> Images | None:
 
 
 def decode_with_pillow(encoded: bytes) -> Images:
-    """Decodes any of PILLOW_FORMATS; hostile bytes may raise anything in a decoder, and all of it is Undecodable."""
+    """Decodes any of PILLOW_FORMATS; whatever hostile bytes raise in a decoder becomes Undecodable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -175,7 +174,7 @@ def decode_with_pillow(encoded: bytes) -> Images:
 
 
 def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
-    """Applies the EXIF orientation; unreadable EXIF data mean that there is none."""
+    """Applies the EXIF orientation; unreadable EXIF data count as none."""
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # a broken EXIF block raises whatever its parser stumbles over; the pixels are fine

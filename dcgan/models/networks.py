@@ -7,10 +7,10 @@ guideline is a field of the table, so each can be broken (docs/guidelines.md).
 
 Without strides, the discriminator takes the maximum over stride x stride positions behind a layer's non-linearity, and
 the generator repeats each position stride x stride times before a convolution (nearest upsampling). True unpooling
-needs the places of maxima that a generator never took; unpooling into a fixed corner with zeros around it, followed by
-a convolution, is the fractionally strided convolution itself, and so no alternative to it.
+needs the places of maxima, which a generator does not have. Unpooling into a fixed corner with zeros around it,
+followed by a convolution, is the fractionally strided convolution itself, and so no alternative to it.
 
-A network file is safetensors; its metadata holds the architecture, so it opens without the table it came from.
+A network file is safetensors; its header holds the architecture, so it opens without the table of architectures.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ WEIGHT_DEVIATION = 0.02
 
 
 class Network(nn.Module):
-    """What generator and discriminator share: initial weights, label conditioning, files."""
+    """The common part of generator and discriminator: initial weights, label conditioning, files."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Network(nn.Module):
         return self
 
     def norm(self, size: int) -> BatchNorm | Rescaling:
-        """Batch norm of `size` feature maps or units, as the architecture wants it."""
+        """Batch norm of `size` feature maps or units, as the architecture has it."""
         a = self.architecture
         return Rescaling(size, a.norm_affine) if a.norms == "none" else BatchNorm(size, a.norm_affine, a.norm_epsilon)
 
@@ -67,7 +67,10 @@ class Network(nn.Module):
         )
 
     def join_label(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """Joins the one-hot label to (N, C) or, as constant maps, to (N, C, H, W); nothing without classes."""
+        """Joins one-hot labels, (N,) int64, to (N, C) or, as constant maps, to (N, C, H, W); nothing without classes.
+
+        Raises ValueError if the network is conditional and there are no labels.
+        """
         if self.architecture.classes == 0:
             return x
         if labels is None:

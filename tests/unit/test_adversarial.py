@@ -15,7 +15,7 @@ from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
 from dcgan.core.signals import Stopped
 from dcgan.data.minibatches import Batches, split_rows
-from dcgan.data.prefetch import Ahead
+from dcgan.data.prefetch import Prefetcher
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import BatchNorm
 from dcgan.training.adversarial import AdversarialTraining, Settings
@@ -295,7 +295,7 @@ def test_bfloat16_leaves_the_statistics_of_batch_norm_in_full() -> None:
     assert {tensor.dtype for tensor in (norm.gain, norm.mean, norm.variance)} == {torch.float32}
 
 
-def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -> None:
+def test_an_error_while_prefetching_is_raised_where_its_batch_is_asked_for() -> None:
     made: list[int] = []
 
     def make(number: int) -> int:
@@ -304,12 +304,12 @@ def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -
         made.append(number)
         return number * 10
 
-    ahead = Ahead(make)
-    assert [ahead(0), ahead(1), ahead(5)] == [0, 10, 50]
+    prefetch = Prefetcher(make)
+    assert [prefetch(0), prefetch(1), prefetch(5)] == [0, 10, 50]
     assert set(made) >= {0, 1, 5}
-    assert ahead(1) == 10
+    assert prefetch(1) == 10
     with pytest.raises(OSError, match="the disk is gone"):
-        ahead(2)
+        prefetch(2)
 
 
 def test_what_a_kill_left_half_written_is_no_output(tmp_path: Path) -> None:
