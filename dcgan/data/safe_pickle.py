@@ -65,7 +65,7 @@ def check_sizes(content: bytes) -> None:
     memory that is as long as the largest number in it.
     """
     for opcode, argument, _ in pickletools.genops(content):
-        if opcode.name in ("PUT", "LONG_BINPUT") and argument > len(content):
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise ValueError(f"memo number {argument} in {len(content)} bytes")
 
 

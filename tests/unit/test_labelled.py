@@ -204,7 +204,7 @@ def test_batches_that_are_cut_off_or_missing_are_named(tmp_path: Path) -> None:
     root = write_binary(tmp_path, cifar_batches())
     content = (root / "test_batch.bin").read_bytes()
     (root / "test_batch.bin").write_bytes(content[:-1])
-    with pytest.raises(InputError, match=r"test_batch.bin: 12,291 bytes are no whole number of records"):
+    with pytest.raises(InputError, match=r"test_batch.bin: 12,291 bytes are not a whole number of records"):
         open_labelled(root, "cifar10")
     (root / "test_batch.bin").unlink()
     with pytest.raises(InputError, match=r"test_batch.bin: this batch of CIFAR-10 is missing"):
