@@ -1,4 +1,5 @@
-"""The embedded demo world: raw sources in the original formats, rendered the same to the byte from `run.seed`.
+"""The embedded demo world: raw sources in the original formats, the same bytes for the same seed.
 
-Nothing downstream knows that they are rendered. Because their truth is known, claims of the paper become numbers.
+No later stage knows that the images are rendered. Because the truth about them is known, the paper's claims become
+numbers.
 """

@@ -2,9 +2,9 @@
 
 Outputs, in one folder:
     bedroom_train_lmdb/data.mdb  key: 40 hexadecimal digits; value: JPEG (80 %) or WebP, short side 256 pixels
-    truth.csv                    key, duplicate_of, kind: a row a planted near-duplicate
-    windows.csv                  key, x, y, width, height, image_width, image_height: a row a window, pixels of the
-                                 encoded image
+    truth.csv                    key, duplicate_of, kind: one row per planted near-duplicate
+    windows.csv                  key, x, y, width, height, image_width, image_height: one row per window, in pixels of
+                                 the encoded image
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def crop(image: Images, boxes: list[Box], generator: np.random.Generator) -> tup
 
 
 def shrink_and_enlarge(image: Images, generator: np.random.Generator) -> Images:
-    """Loses fine detail as a picture does that was published at half its size or a little more."""
+    """Loses fine detail like a picture that was published at half its size or a little more."""
     height, width = image.shape[:2]
     scale = generator.uniform(0.5, 0.8)
     small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
@@ -109,7 +109,7 @@ def encode_like_the_web(image: Images, kind: str, generator: np.random.Generator
 
 
 def render_entry(entry: Entry, seed: int) -> Rendering:
-    """Renders an entry's room, changes it where it is a near-duplicate, and encodes it."""
+    """Renders an entry's room, changes it if it is a near-duplicate, and encodes it."""
     image, boxes = render_room(numpy_generator(seed, "demo", "bedrooms", entry.room), seed)
     generator = numpy_generator(seed, "demo", "bedrooms", entry.key)
     image, boxes = change(entry.kind, image, boxes, generator, seed)

@@ -2,8 +2,8 @@
 
 Outputs, in one folder:
     photos/<person>/<person>_<number>.jpg  about 250 x 250 pixels, RGB; nine in ten show one face, some two or none
-    attributes.csv  photo, x, y, width, height, glasses (0, 1), smile (0, 1), pose (degrees), hair (short, long): a row
-                    a face; photo is a path below photos/, the pose is negative towards the viewer's left
+    attributes.csv  photo, x, y, width, height, glasses (0, 1), smile (0, 1), pose (degrees), hair (short, long): one
+                    row per face; photo is a path below photos/, the pose is negative towards the viewer's left
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from dcgan.core.files import write_csv
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator
 from demo.formats import encode_image
-from demo.heads import Look, Person, draw_look, draw_person
+from demo.heads import Appearance, Person, draw_appearance, draw_person
 from demo.parallel import render_all
 from demo.patches import Floats, add_noise, natural_patch, random_colour
 from demo.people import Box, Place, paint_person
@@ -34,7 +34,7 @@ class Face:
 
     box: Box
     person: Person
-    look: Look
+    appearance: Appearance
 
 
 @dataclass
@@ -60,7 +60,7 @@ def draw_background(generator: np.random.Generator) -> Images:
 
 
 def draw_places(photo: Images, generator: np.random.Generator) -> list[Place]:
-    """Draws where heads are: one near the middle, two side by side, or none."""
+    """Draws the places of heads: one near the middle, two side by side, or none."""
     height, width = photo.shape[:2]
     chance = generator.random()
     if chance < NO_FACE_SHARE:
@@ -78,8 +78,8 @@ def render_photo(person: Person, generator: np.random.Generator, seed: int) -> P
     photo = Photo(draw_background(generator))
     for number, place in enumerate(draw_places(photo.pixels, generator)):
         shown = person if number == 0 else draw_person(generator)
-        look = draw_look(generator)
-        photo.faces.append(Face(paint_person(photo.pixels, place, shown, look), shown, look))
+        appearance = draw_appearance(generator)
+        photo.faces.append(Face(paint_person(photo.pixels, place, shown, appearance), shown, appearance))
     soft = cv2.GaussianBlur(photo.pixels, (3, 3), generator.uniform(0.4, 0.9)).astype(np.float32)
     photo.pixels = add_noise(soft, generator.uniform(1, 4), generator, seed)
     return photo
@@ -88,7 +88,14 @@ def render_photo(person: Person, generator: np.random.Generator, seed: int) -> P
 def attribute_row(name: str, face: Face) -> tuple[str, int, int, int, int, int, int, float, str]:
     """A row of attributes.csv."""
     hair = "long" if face.person.has_long_hair else "short"
-    return name, *face.box, int(face.look.has_glasses), int(face.look.smiles), round(face.look.pose, 2), hair
+    return (
+        name,
+        *face.box,
+        int(face.appearance.has_glasses),
+        int(face.appearance.smiles),
+        round(face.appearance.pose, 2),
+        hair,
+    )
 
 
 def render_numbered(index: int, seed: int) -> tuple[str, bytes, list[Face]]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.io
 
-from dcgan.core.files import telling_where
+from dcgan.core.files import report_storage_errors
 from dcgan.core.pixels import Images
 
 Labels = npt.NDArray[np.int64]
@@ -38,7 +38,7 @@ def folder_when_done(path: Path) -> Iterator[Path]:
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with telling_where(path):
+        with report_storage_errors(path):
             partial.mkdir(parents=True)
             yield partial
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What stands in a bedroom: bed, bedside tables, lamps, a rug and their shadows, painted from far to near."""
+"""Furniture of a bedroom: bed, bedside tables, lamps, a rug and their shadows, painted from far to near."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ SHADOW_SHRINK = 4  # shadows are soft, so they are painted on a coarser grid
 
 @dataclass(frozen=True)
 class Bed:
-    """Where the bed stands, in metres: its headboard touches the wall at `wall`."""
+    """The bed's place and size, in metres; its headboard touches the wall at `wall`."""
 
     left: float
     right: float

@@ -35,7 +35,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What changes from photo to photo; pose in degrees, negative towards the viewer's left."""
 
     has_glasses: bool
@@ -60,14 +60,14 @@ def draw_person(generator: np.random.Generator) -> Person:
     return Person(skin, hair, eyes, has_long_hair, breadth, brow, nose, fringe)
 
 
-def draw_look(generator: np.random.Generator) -> Look:
+def draw_appearance(generator: np.random.Generator) -> Appearance:
     """Draws how a person looks in one photo."""
     light = (generator.uniform(-0.5, 0.5), generator.uniform(-0.6, -0.1))
     has_glasses, smiles = generator.random(2) < (0.4, 0.5)
     clothes = hsv(generator.random(), generator.uniform(0.1, 0.8), generator.uniform(0.15, 0.9))
     frame = hsv(generator.random(), generator.uniform(0, 0.6), generator.uniform(0.03, 0.2))
     pose, tilt = generator.uniform(-30, 30), generator.uniform(-5, 5)
-    return Look(bool(has_glasses), bool(smiles), pose, tilt, light, clothes, frame)
+    return Appearance(bool(has_glasses), bool(smiles), pose, tilt, light, clothes, frame)
 
 
 class HeadMap:
@@ -111,23 +111,23 @@ def outline(
     return across, height + half_height * np.sign(sine) * np.abs(sine) ** roundness
 
 
-def draw_head_map(person: Person, look: Look) -> Images:
+def draw_head_map(person: Person, appearance: Appearance) -> Images:
     """Draws skin, features, glasses and hair of one head: (192, 351, 3) uint8."""
     head = HeadMap(person.skin)
-    draw_soft_shadows(head, person, look)
+    draw_soft_shadows(head, person, appearance)
     head.soften(9)
-    draw_nose(head, person, look)
+    draw_nose(head, person, appearance)
     draw_hair(head, person)
     head.soften(3)
-    draw_mouth(head, person, look)
+    draw_mouth(head, person, appearance)
     for side in (-1, 1):
         draw_eye(head, person, side)
-    if look.has_glasses:
-        draw_glasses(head, look)
+    if appearance.has_glasses:
+        draw_glasses(head, appearance)
     return head.pixels
 
 
-def draw_soft_shadows(head: HeadMap, person: Person, look: Look) -> None:
+def draw_soft_shadows(head: HeadMap, person: Person, appearance: Appearance) -> None:
     """Darkens eye sockets, temples and the chin's underside; lightens forehead and cheeks."""
     head.ellipse(0, -0.4, 36, 0.15, scaled(person.skin, 1.12))
     for side in (-1, 1):
@@ -137,10 +137,10 @@ def draw_soft_shadows(head: HeadMap, person: Person, look: Look) -> None:
     head.polygon([-135, 135, 135, -135], [0.92, 0.92, 1.0, 1.0], scaled(person.skin, 0.7))
 
 
-def draw_nose(head: HeadMap, person: Person, look: Look) -> None:
+def draw_nose(head: HeadMap, person: Person, appearance: Appearance) -> None:
     """Draws a lit ridge, a shaded side and the nostrils; the tip moves further than the face when the head turns."""
-    tip, width = NOSE_PARALLAX * look.pose, 8.5 * person.nose
-    far = float(np.sign(look.pose)) or 1.0
+    tip, width = NOSE_PARALLAX * appearance.pose, 8.5 * person.nose
+    far = float(np.sign(appearance.pose)) or 1.0
     head.polygon([-4, 4, tip + width, tip - width], [-0.1, -0.1, 0.33, 0.33], scaled(person.skin, 0.94))
     head.polygon([0, far * 4, tip + far * width, tip + far * 2], [-0.1, -0.1, 0.34, 0.34], scaled(person.skin, 0.78))
     head.polygon([-2.5, 2.5, tip + 4, tip - 4], [-0.15, -0.15, 0.26, 0.26], scaled(person.skin, 1.16))
@@ -161,12 +161,12 @@ def draw_eye(head: HeadMap, person: Person, side: int) -> None:
     head.ellipse(x, EYE_HEIGHT + 0.005, 2.4, 0.026, (10.0, 10.0, 10.0))
 
 
-def draw_mouth(head: HeadMap, person: Person, look: Look) -> None:
+def draw_mouth(head: HeadMap, person: Person, appearance: Appearance) -> None:
     """Draws closed lips, or a smile that shows the teeth."""
     red, green, blue = scaled(person.skin, 0.75)
     lips = (min(255.0, red * 1.1), green * 0.72, blue * 0.78)
     across = np.linspace(-1, 1, 13)
-    if not look.smiles:
+    if not appearance.smiles:
         head.polygon(*band(across * 15, MOUTH_HEIGHT, 0.028 * (1 - across**2), 0.05 * (1 - across**2)), lips)
         head.polygon(*band(across * 15, MOUTH_HEIGHT, 0.004, 0.012), scaled(lips, 0.5))
         return
@@ -197,16 +197,18 @@ def draw_hair(head: HeadMap, person: Person) -> None:
     head.ellipse(400 * person.fringe, -0.8, 30, 0.06, scaled(person.hair, 1.2))
 
 
-def draw_glasses(head: HeadMap, look: Look) -> None:
+def draw_glasses(head: HeadMap, appearance: Appearance) -> None:
     """Draws rims, bridge and temples before the eyes."""
-    middle = GLASSES_PARALLAX * look.pose
+    middle = GLASSES_PARALLAX * appearance.pose
     for side in (-1, 1):
         x = middle + side * (EYE_LONGITUDE + 0.5)
         outer = np.stack(outline(x, EYE_HEIGHT + 0.01, 17.0, 0.15, 0.7), axis=-1)
         inner = np.stack(outline(x, EYE_HEIGHT + 0.01, 14.0, 0.12, 0.7), axis=-1)
         head.shade(*outline(x, EYE_HEIGHT + 0.01, 16, 0.14, 0.7), 0.84)
         ring = np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
-        head.polygon(ring[:, 0], ring[:, 1], look.frame)
+        head.polygon(ring[:, 0], ring[:, 1], appearance.frame)
         temple = x + side * np.array([16, 70, 70, 16])
-        head.polygon(temple, EYE_HEIGHT + np.array([-0.055, -0.045, -0.02, -0.015]), look.frame)
-    head.polygon(middle + np.array([-8, 8, 8, -8]), EYE_HEIGHT + np.array([-0.05, -0.05, -0.01, -0.01]), look.frame)
+        head.polygon(temple, EYE_HEIGHT + np.array([-0.055, -0.045, -0.02, -0.015]), appearance.frame)
+    head.polygon(
+        middle + np.array([-8, 8, 8, -8]), EYE_HEIGHT + np.array([-0.05, -0.05, -0.01, -0.01]), appearance.frame
+    )

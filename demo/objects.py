@@ -4,8 +4,8 @@ Colour, place and size are drawn alike for all classes, so that only shape tells
 
 Outputs, in one folder:
     cifar-10-batches-bin/{data_batch_1..5,test_batch}.bin  records of 1 + 3,072 bytes: label, red, green, blue plane
-    cifar-10-batches-bin/batches.meta.txt                  names of the classes, one a line
-    imagenet/<synset>/<synset>_<number>.JPEG               20 classes, 64 to 96 pixels a side
+    cifar-10-batches-bin/batches.meta.txt                  names of the classes, one per line
+    imagenet/<synset>/<synset>_<number>.JPEG               20 classes, sides of 64 to 96 pixels
 """
 
 from functools import partial
@@ -107,7 +107,7 @@ def render_imagenet(index: int, seed: int) -> tuple[str, bytes]:
 
 
 def write_imagenet(folder: Path, seed: int, count: int, processes: int) -> None:
-    """Writes a folder a class."""
+    """Writes one folder per class."""
     for path, content in render_all(
         partial(render_imagenet, seed=seed), range(count), processes, "objects (imagenet)", "images"
     ):

@@ -1,6 +1,6 @@
 """Renders the items of a set in several processes, in the order of the items.
 
-Each item is drawn by a generator of its own name, so what it becomes does not depend on who renders it, or how many do.
+Each item has a generator named after it, so the result does not depend on the number of processes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ ITEMS_AT_ONCE = 32
 def render_all(
     render: Callable[[Item], Rendered], items: Sequence[Item], processes: int, label: str, unit: str
 ) -> Iterator[Rendered]:
-    """Yields render(item) of every item; `render` has to be a function of a module, or a `partial` of one."""
+    """Yields render(item) of every item; `render` must be a module's function, or a `partial` of one."""
     if processes == 1:
         yield from track(map(render, items), len(items), label, unit)
         return

@@ -22,7 +22,7 @@ NOISE_SIDE = 640
 
 
 def shipped_with_sklearn(name: str) -> Path:
-    """A file of `sklearn.datasets`, found without importing it, which takes every process that draws two seconds."""
+    """A file of `sklearn.datasets`, found without the import, which would take two seconds in every process."""
     package = find_spec("sklearn")
     assert package is not None and package.submodule_search_locations is not None
     return Path(package.submodule_search_locations[0]) / "datasets" / name
@@ -45,7 +45,7 @@ def noise_field(seed: int) -> Floats:
 def natural_patch(generator: np.random.Generator, height: int, width: int) -> Images:
     """A random part of a photograph, mirrored and recoloured at random: (height, width, 3) uint8."""
     photo = photographs()[generator.integers(2)]
-    # Between a fifth of the photograph, or its own pixels where that is more, and the largest part of this shape.
+    # Between a fifth of the photograph (but never enlarged) and the largest part of this shape.
     largest = min(photo.shape[0] / height, photo.shape[1] / width)
     zoom = generator.uniform(max(1.0, 0.2 * largest), largest)
     rows, columns = int(height * zoom), int(width * zoom)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.pixels import Images
-from demo.heads import DEGREE_PIXELS, HALF_HEIGHT_PIXELS, REACH_DEGREES, Look, Person, draw_head_map
+from demo.heads import DEGREE_PIXELS, HALF_HEIGHT_PIXELS, REACH_DEGREES, Appearance, Person, draw_head_map
 from demo.patches import Colour, Floats, scaled
 from demo.scene import paint_polygon
 
@@ -24,7 +24,7 @@ Points = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a head is in the photo: its centre in pixels and the length of a unit."""
+    """A head's place in the photo: its centre in pixels and the length of a unit, in pixels."""
 
     x: float
     y: float
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Surface:
-    """What the camera sees of the head at every pixel: (h, w) arrays.
+    """The head as the camera sees it at every pixel: (h, w) arrays.
 
     `map_x`, `map_y`: position in the head's map; `cover`: share of the pixel that the head covers; `normal`: its
     direction (3, h, w).
@@ -46,10 +46,10 @@ class Surface:
 
 
 def head_surface(
-    height: int, width: int, centre: tuple[float, float], unit: float, person: Person, look: Look
+    height: int, width: int, centre: tuple[float, float], unit: float, person: Person, appearance: Appearance
 ) -> Surface:
     """Finds where lines of sight meet the ellipsoid that is turned by the pose and tilted in the image plane."""
-    angle, tilt = np.deg2rad(look.pose), np.deg2rad(look.tilt)
+    angle, tilt = np.deg2rad(appearance.pose), np.deg2rad(appearance.tilt)
     columns = (np.arange(width, dtype=np.float32) - centre[0]) / unit
     rows = ((np.arange(height, dtype=np.float32) - centre[1]) / unit)[:, None]
     x = np.cos(tilt) * columns + np.sin(tilt) * rows
@@ -76,7 +76,7 @@ def head_surface(
     )
 
 
-def paint_head(photo: Images, place: Place, person: Person, look: Look) -> None:
+def paint_head(photo: Images, place: Place, person: Person, appearance: Appearance) -> None:
     """Wraps the head's map around the ellipsoid, lights it and lays it over the photo."""
     reach = int(place.unit * HEAD_HEIGHT * 1.1)
     top, left = max(int(place.y) - reach, 0), max(int(place.x) - reach, 0)
@@ -84,8 +84,8 @@ def paint_head(photo: Images, place: Place, person: Person, look: Look) -> None:
     height, width = part.shape[:2]
     centre = ((place.x - left) / MAP_SHRINK, (place.y - top) / MAP_SHRINK)
     grid = (-(-height // MAP_SHRINK), -(-width // MAP_SHRINK))
-    surface = head_surface(*grid, centre, place.unit / MAP_SHRINK, person, look)
-    light = np.array([*look.light, 1.0])
+    surface = head_surface(*grid, centre, place.unit / MAP_SHRINK, person, appearance)
+    light = np.array([*appearance.light, 1.0])
     light /= np.linalg.norm(light)
     brightness = 0.5 + 0.58 * np.clip(np.tensordot(light.astype(np.float32), surface.normal, 1), 0, None)
 
@@ -94,14 +94,14 @@ def paint_head(photo: Images, place: Place, person: Person, look: Look) -> None:
         return np.asarray(cv2.resize(values, full, interpolation=cv2.INTER_LINEAR)[:height, :width], np.float32)
 
     head = cv2.remap(
-        draw_head_map(person, look), enlarge(surface.map_x), enlarge(surface.map_y), cv2.INTER_LINEAR
+        draw_head_map(person, appearance), enlarge(surface.map_x), enlarge(surface.map_y), cv2.INTER_LINEAR
     ).astype(np.float32)
     cover = enlarge(surface.cover)[..., None]
     lit = head * enlarge(brightness)[..., None]
     part[:] = np.clip(part + (lit - part) * cover, 0, 255).astype(np.uint8)
 
 
-def paint_body(photo: Images, place: Place, person: Person, look: Look) -> None:
+def paint_body(photo: Images, place: Place, person: Person, appearance: Appearance) -> None:
     """Paints what is behind and below the face: long hair, neck, shoulders and ears."""
 
     def fill(points: list[tuple[float, float]], colour: Colour) -> None:
@@ -110,10 +110,10 @@ def paint_body(photo: Images, place: Place, person: Person, look: Look) -> None:
     if person.has_long_hair:
         fill(rounded(0, 0.35, 1.28, 1.75), scaled(person.hair, 0.75))
     fill(rounded(0, -0.42, 1.07 * person.breadth, 1.02), scaled(person.hair, 0.7))
-    fill(rounded(0, 3.1, 2.1, 1.5), scaled(look.clothes, 0.85))
+    fill(rounded(0, 3.1, 2.1, 1.5), scaled(appearance.clothes, 0.85))
     fill([(-0.5, 0.8), (0.5, 0.8), (0.58, 1.75), (0, 1.95), (-0.58, 1.75)], scaled(person.skin, 0.68))
     if not person.has_long_hair:
-        across = np.cos(np.deg2rad(look.pose)) * person.breadth
+        across = np.cos(np.deg2rad(appearance.pose)) * person.breadth
         for side in (-1, 1):
             fill(rounded(side * across, 0.08, 0.17, 0.3), scaled(person.skin, 0.75))
 
@@ -124,10 +124,10 @@ def rounded(x: float, y: float, half_width: float, half_height: float) -> list[t
     return [(x + half_width * np.cos(angle), y + half_height * np.sin(angle)) for angle in angles]
 
 
-def paint_person(photo: Images, place: Place, person: Person, look: Look) -> Box:
+def paint_person(photo: Images, place: Place, person: Person, appearance: Appearance) -> Box:
     """Paints a person and returns the face's box: a square from the forehead to the chin, in pixels."""
-    paint_body(photo, place, person, look)
-    paint_head(photo, place, person, look)
+    paint_body(photo, place, person, appearance)
+    paint_head(photo, place, person, appearance)
     left, top, side = (round(length * place.unit) for length in FACE_BOX)
-    shift = round(FACE_BOX_SHIFT * place.unit * np.sin(np.deg2rad(look.pose)))
+    shift = round(FACE_BOX_SHIFT * place.unit * np.sin(np.deg2rad(appearance.pose)))
     return round(place.x) + left + shift, round(place.y) + top, side, side

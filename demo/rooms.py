@@ -154,7 +154,7 @@ def paint_picture(canvas: Images, room: Room, opening: Opening, generator: np.ra
 def paint_wall_things(
     canvas: Images, room: Room, windows: list[Opening], bed_centre: float, generator: np.random.Generator
 ) -> None:
-    """Paints windows with or without curtains, and a picture above the bed where there is room for it."""
+    """Paints windows with or without curtains, and a picture above the bed if there is room for it."""
     curtains = generator.random() < 0.5
     for opening in windows:
         if curtains:

@@ -1,6 +1,6 @@
 """Twenty kinds of things as a handful of polygons each, in the square from -1 to 1 with y down.
 
-What colours the tones are is drawn elsewhere, so that colour says nothing about the class.
+The colours of the tones are drawn elsewhere, so that colour says nothing about the class.
 """
 
 from collections.abc import Callable

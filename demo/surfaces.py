@@ -1,4 +1,4 @@
-"""What walls, floors and windows look like face on: small textures that rooms map into their perspective."""
+"""Walls, floors, windows and cloth seen face on: small textures that rooms map into their perspective."""
 
 import cv2
 import numpy as np
@@ -81,7 +81,7 @@ def daylight(generator: np.random.Generator, height: int, width: int) -> Images:
 
 
 def picture(generator: np.random.Generator) -> Images:
-    """What hangs in a frame: part of a photograph with a dark mount; (48, 48, 3) uint8."""
+    """The content of a picture frame: a darkened part of a photograph; (48, 48, 3) uint8."""
     painting = cv2.convertScaleAbs(natural_patch(generator, 48, 48), alpha=generator.uniform(0.4, 0.8))
     return np.asarray(painting, np.uint8)
 

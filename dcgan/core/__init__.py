@@ -1,1 +1,1 @@
-"""What everything rests on: files, seeding, checkpoints, signals, processes, pictures."""
+"""What every other package uses: files, seeding, checkpoints, signals, processes, pictures."""

@@ -1,7 +1,7 @@
 """Checkpoints of long runs: all state by name in one safetensors file, written whole or not at all.
 
-A checkpoint belongs to one digest of everything that determines the result (parameters, input, code format). One that
-is damaged or belongs to another digest is never used: it is set aside under a telling name, and that is said.
+A checkpoint belongs to one digest of everything that determines the result (parameters, input, code format). A damaged
+checkpoint, or one of another digest, is never used: it is renamed, and a line on stderr says why.
 """
 
 import hashlib
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from dcgan.core.files import replace_when_done
+from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.tensor_files import read_tensors, write_tensors
 
 FORMAT_VERSION = 3
 DIGEST_BLOCK_BYTES = 1 << 24
@@ -37,7 +36,7 @@ def digest_of(*parts: object) -> str:
 
 
 def checksum_of(tensors: Mapping[str, Tensor], progress: str) -> str:
-    """A digest of tensors by name, and of the progress: safetensors itself does not see a bit that has flipped."""
+    """A digest of tensors by name and of the progress; safetensors itself does not notice a flipped bit."""
     digest = hashlib.blake2b(progress.encode(), digest_size=16)
     for name in sorted(tensors):
         digest.update(name.encode())
@@ -51,48 +50,45 @@ class Checkpoints:
     def __init__(self, folder: Path, digest: str) -> None:
         self.folder, self.digest = Path(folder), digest
         self.path = self.folder / "checkpoint.safetensors"
-        self.good_path = self.folder / "before_trouble.safetensors"
+        self.good_path = self.folder / "last_good.safetensors"
 
     def save(self, tensors: Mapping[str, Tensor], progress: Mapping[str, Any]) -> None:
-        """Replaces the checkpoint; `progress` is what else is needed to go on, as JSON."""
+        """Replaces the checkpoint; `progress` holds what else is needed to go on, as JSON values."""
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         header = {"digest": self.digest, "progress": json.dumps(progress)}
         header["checksum"] = checksum_of(whole, header["progress"])
-        with replace_when_done(self.path) as partial:
-            save_file(whole, partial, header)
+        write_tensors(self.path, whole, header)
 
     def keep_good(self) -> None:
-        """Keeps the checkpoint that is there, once, because the next one may be of a run that is lost."""
+        """Keeps a copy of the present checkpoint, unless there is one: the run may not recover."""
         if self.path.exists() and not self.good_path.exists():
             with replace_when_done(self.good_path) as partial:
                 shutil.copyfile(self.path, partial)
 
     def drop_good(self) -> None:
-        """Forgets the kept checkpoint: the run is well."""
+        """Removes the copy: the run has recovered."""
         self.good_path.unlink(missing_ok=True)
 
     def newest_good(self) -> Path | None:
-        """The newest checkpoint from before any trouble."""
+        """The newest checkpoint from before training diverged or collapsed."""
         return next((path for path in (self.good_path, self.path) if path.exists()), None)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The checkpoint, or None where there is none that can be used."""
+        """Tensors and progress of the checkpoint, or None if no usable one exists."""
         for rest in self.folder.rglob(".*.partial"):  # of a run that was killed while it wrote
             rest.unlink()
         if not self.path.exists():
             return None
         try:
-            with safe_open(str(self.path), framework="pt") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
+            header, tensors = read_tensors(self.path, "checkpoint")
             if header.get("digest") != self.digest:
                 self._set_aside("foreign", "it belongs to other parameters or data")
                 return None
             if header["checksum"] != checksum_of(tensors, header["progress"]):
                 raise ValueError("its bytes are not those that were written")
             return tensors, json.loads(header["progress"])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            self._set_aside("corrupt", str(error))
+        except (InputError, KeyError, ValueError) as error:
+            self._set_aside("corrupt", str(error).removeprefix(f"{self.path}: "))
             return None
 
     def _set_aside(self, kind: str, reason: str) -> None:
@@ -101,10 +97,10 @@ class Checkpoints:
         print(f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, starting anew", file=sys.stderr)
 
     def clear(self) -> None:
-        """Removes the run's folder, its result being complete; what was kept from before a collapse stays."""
+        """Removes the run's folder once the result is complete; the copy from before a collapse stays."""
         if not self.folder.exists():
             return
-        # First the checkpoint: killed after that, a run starts anew, and never goes on without what lies beside it.
+        # The checkpoint goes first: a run killed after that starts anew, and never goes on without its other files.
         self.path.unlink(missing_ok=True)
         for path in sorted(set(self.folder.iterdir()) - {self.good_path}):
             if path.is_dir():

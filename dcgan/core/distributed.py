@@ -1,9 +1,12 @@
-"""Several processes that share work (torchrun): in training each batch, so that they end where one process would.
+"""Several processes that share work (torchrun). In training they share each batch and end where one process would.
 
 Each process takes its part of the global batch and of its latents; gradients are averaged before Adam's step, so all
 of them hold the same weights. Batch-norm statistics are those of a process's own part, as most programs have it, or
 `synchronised`: those of the whole batch, with gradients through them, and then only the order of sums differs from one
 process (section 3 of the paper knows one GPU, and so one batch).
+
+PyTorch's own means do not fit: `DistributedDataParallel` averages in the backward pass, of which one update of a GAN
+has several; `SyncBatchNorm` has no CPU; `torch.distributed.nn.functional.all_reduce` is deprecated for a private one.
 """
 
 from collections.abc import Iterable
@@ -18,31 +21,31 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that share a batch, or a set: how many there are, and which of them this is."""
+    """The processes that share a batch or a set: `size` of them, of which this is number `rank`."""
 
     rank: int
     size: int
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files and shows progress."""
+        """Whether this process writes the files and shows progress."""
         return self.rank == 0
 
     def part(self, n: int) -> slice:
-        """This process's rows of n; raises ValueError where they cannot be shared out evenly."""
+        """This process's rows of n; raises ValueError if they cannot be shared out evenly."""
         if n % self.size:
             raise ValueError(f"a batch of {n} cannot be shared evenly by {self.size} processes")
         return slice(self.rank * n // self.size, (self.rank + 1) * n // self.size)
 
     def average(self, tensor: Tensor) -> Tensor:
-        """The mean over all processes, in each of them."""
+        """The mean over all processes, in each of them; the tensor of any shape is changed in place."""
         if self.size > 1:
             dist.all_reduce(tensor)
             tensor /= self.size
         return tensor
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Puts the mean gradient of all processes in the place of each one's own, in one message."""
+        """Replaces each process's gradients by their mean over all processes, in one message."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if self.size == 1 or not gradients:
             return
@@ -51,7 +54,7 @@ class Group:
             gradient.copy_(mean.view(gradient.shape))
 
     def largest(self, number: int) -> int:
-        """The largest of the numbers that the processes give; no device is waited for."""
+        """The largest of the processes' numbers; exchanged on the CPU, so no process waits for its GPU."""
         if self.size == 1:
             return number
         answer = torch.tensor(number)
@@ -67,7 +70,7 @@ class Group:
         return torch.stack(parts)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Returns once all processes have called it."""
         if self.size > 1:
             dist.barrier()
 
@@ -94,7 +97,7 @@ def join_group(
 
 
 def leave_group(group: Group) -> None:
-    """Ends the connections between the processes."""
+    """Ends the connections between the processes, if any."""
     if group.size > 1:
         dist.destroy_process_group()
 

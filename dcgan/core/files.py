@@ -1,8 +1,8 @@
 """Files that are either whole or absent.
 
 A reader never meets half a file under its final name: outputs are written to a temporary name in the same folder,
-flushed to the disk and renamed. Also the one exception that means "the input is wrong, not the program", which a full
-or read-only disk raises as well.
+flushed to the disk and renamed. The module also holds `InputError`, which means that the input is wrong and not the
+program; a full or read-only disk raises it too.
 """
 
 import errno
@@ -29,12 +29,12 @@ STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EA
 def replace_when_done(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` on success and removes it on any failure.
 
-    Raises InputError where the disk refuses it: full, over quota, read-only.
+    Raises InputError if the disk refuses the file: full, over quota, read-only.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with telling_where(path):
+        with report_storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
             flush_to_disk(partial)
@@ -45,23 +45,23 @@ def replace_when_done(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def telling_where(path: Path) -> Iterator[None]:
-    """Makes an InputError that names `path` of what the disk refused while it was written."""
+def report_storage_errors(path: Path) -> Iterator[None]:
+    """Turns an error of the disk into an InputError that names `path`, the file being written."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        trouble = storage_trouble(error)
+        problem = storage_problem(error)
         # A copy's error has two names, and the second is the one that was written.
         named = Path(getattr(error, "filename2", None) or getattr(error, "filename", None) or path)
-        if trouble is None or (named not in path.parents and path.parent not in named.parents):
+        if problem is None or (named not in path.parents and path.parent not in named.parents):
             raise
-        raise InputError(f"{path}: cannot be written ({trouble})") from error
+        raise InputError(f"{path}: cannot be written ({problem})") from error
 
 
-def storage_trouble(error: BaseException) -> str | None:
-    """What is wrong with the disk, in the system's words, where that is what an error is about.
+def storage_problem(error: BaseException) -> str | None:
+    """What is wrong with the disk, in the system's words, or None if the error is about something else.
 
     HDF5, LMDB and safetensors raise errors of their own that quote the system's; HDF5 some of them on top of the first.
     """
@@ -71,7 +71,7 @@ def storage_trouble(error: BaseException) -> str | None:
     # LMDB's words for a write that was cut short.
     quoted["mdb_txn_commit: Input/output error"] = "Input/output error: is the disk full?"
     found = next((meaning for words, meaning in quoted.items() if words in str(error)), None)
-    return found or (storage_trouble(error.__context__) if error.__context__ else None)
+    return found or (storage_problem(error.__context__) if error.__context__ else None)
 
 
 def flush_to_disk(path: Path) -> None:
@@ -84,7 +84,7 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a mapping as indented JSON; NaN and infinity raise ValueError, because no reader agrees on them."""
+    """Writes a mapping as indented JSON; NaN and infinity raise ValueError, because readers disagree about them."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     with replace_when_done(path) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -97,7 +97,7 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object; raises InputError where the file is none."""
+    """Reads a JSON object; raises InputError if the file cannot be read or holds anything else."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,6 +1,6 @@
 """Pictures as arrays of uint8 pixels, channels last: contact sheets, enlargements and PNG files.
 
-Without torch, which half of the stages that draw or read pictures can do without and which takes seconds to import.
+It does without torch, whose import takes seconds and which half of the stages with pictures do not need.
 """
 
 from pathlib import Path
@@ -37,12 +37,12 @@ def resized(images_uint8: Images, size: int) -> Images:
 
 
 def enlarge(image_uint8: Images, factor: int) -> Images:
-    """Enlarges a picture by a whole factor without smoothing, so that every generated pixel stays visible."""
+    """Enlarges a (H, W, C) picture by a whole factor without smoothing, so that each generated pixel stays visible."""
     return np.repeat(np.repeat(image_uint8, factor, axis=0), factor, axis=1)
 
 
 def png_bytes(image_uint8: Images) -> bytes:
-    """A (H, W, 3) uint8 RGB picture as PNG, the same bytes for the same pixels."""
+    """A (H, W, 3) uint8 RGB picture as PNG, the same bytes for the same pixels; ValueError for any other shape."""
     ok, encoded = cv2.imencode(".png", cv2.cvtColor(image_uint8, cv2.COLOR_RGB2BGR), PNG_OPTIONS)
     if not ok:
         raise ValueError(f"a picture of shape {image_uint8.shape} cannot be encoded as PNG")

@@ -1,4 +1,4 @@
-"""Progress as a bar on a terminal, and as one line an interval anywhere else (a log file, a cluster job)."""
+"""Progress as a bar on a terminal; elsewhere (a log file, a cluster job) one line every ten seconds."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ LOG_INTERVAL_SECONDS = 10.0
 class Progress:
     """Counts towards a total; `update(n, loss=0.3)` shows the rate, the time left and any figures given.
 
-    The total may be an estimate (nobody has counted the keys of a shard): it is left out once it is passed.
+    The total may be an estimate (nobody has counted the keys of a shard); once the count passes it, it is not shown.
     """
 
     def __init__(self, total: int | None, label: str, unit: str, shown: bool = True) -> None:
@@ -26,9 +26,9 @@ class Progress:
         self.bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True) if on_terminal else None
 
     def update(self, n: int = 1, **figures: float) -> None:
-        """Adds `n` done items; prints at most one line every `LOG_INTERVAL_SECONDS` where there is no terminal.
+        """Adds `n` done items; without a terminal it prints at most one line every `LOG_INTERVAL_SECONDS`.
 
-        Figures stay until there are new ones.
+        Figures stay until new ones replace them.
         """
         self.count += n
         self.figures = figures or self.figures
@@ -41,7 +41,7 @@ class Progress:
             self._print_line()
 
     def skip(self, n: int) -> None:
-        """Counts items that an earlier run did, and says so: they are done, but say nothing about the rate."""
+        """Counts items that an earlier run did, and prints so; they do not count for the rate."""
         self.skipped += n
         if self.bar is not None:
             self.bar.update(n)

@@ -1,7 +1,7 @@
 """Named, seeded random generators.
 
-Every random number of a run comes from a generator that is derived from the run's seed and from the names of what it
-is for, so that adding a consumer never shifts the numbers of another, and any part can be drawn again alone.
+Each purpose has a generator of its own, derived from the run's seed and from the names of the purpose. So a new
+purpose never shifts the numbers of another, and any part can be drawn again alone.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ def derived_seed(seed: int, *names: object) -> int:
 
 
 def numpy_generator(seed: int, *names: object) -> np.random.Generator:
-    """A numpy generator of its own for the named purpose."""
+    """The numpy generator of the named purpose."""
     return np.random.Generator(np.random.PCG64(derived_seed(seed, *names)))
 
 
 def torch_generator(seed: int, *names: object, device: "str | torch.device" = "cpu") -> "torch.Generator":
-    """A torch generator of its own for the named purpose."""
-    import torch  # seconds, which stages without networks are spared
+    """The torch generator of the named purpose, on a device."""
+    import torch  # takes seconds, and stages without networks do not need it
 
     return torch.Generator(device).manual_seed(derived_seed(seed, *names))

@@ -1,4 +1,4 @@
-"""Stopping long work safely: a signal asks, the work ends at its next good moment with a checkpoint written."""
+"""Stopping long work safely: after a signal, the work writes a checkpoint at its next good moment and ends."""
 
 import signal
 import time
@@ -6,8 +6,8 @@ from types import FrameType, TracebackType
 
 # Ctrl-C, a scheduler's end of time, and the warning that Slurm can send before it.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-# A scheduler signals all processes of a job, and torchrun passes on what it gets: the same wish, heard twice.
-SAME_WISH_SECONDS = 1.0
+# A scheduler signals all processes of a job, and torchrun passes on what it gets: the same request arrives twice.
+SAME_REQUEST_SECONDS = 1.0
 
 
 class Stopped(Exception):
@@ -15,7 +15,10 @@ class Stopped(Exception):
 
 
 class StopSignals:
-    """Inside the `with` block, calling the object tells whether a stop was asked for; a second Ctrl-C stops at once."""
+    """In its `with` block, calling the object tells whether a signal asked for a stop.
+
+    A second Ctrl-C raises KeyboardInterrupt at once.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -32,7 +35,7 @@ class StopSignals:
     def _receive(self, number: int, _: FrameType | None) -> None:
         if self.received is None:
             self.received, self._received_at = number, time.monotonic()
-        elif number == signal.SIGINT and time.monotonic() - self._received_at > SAME_WISH_SECONDS:
+        elif number == signal.SIGINT and time.monotonic() - self._received_at > SAME_REQUEST_SECONDS:
             raise KeyboardInterrupt
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

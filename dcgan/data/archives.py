@@ -1,7 +1,7 @@
-"""Opens a source of encoded images by what it is: an LSUN LMDB, a folder, or a tar.
+"""Opens a source of encoded images, whichever of three it is: an LSUN LMDB, a folder, or a tar.
 
 Keys: the LMDB's keys; paths relative to the folder, with forward slashes; the names in the tar. Names that begin with a
-dot are left out, as `ls` does. Order is that of the bytes, on every system and under every locale.
+dot are left out, as `ls` does. Keys are ordered by their bytes, on every system and under every locale.
 """
 
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dcgan.core.files import InputError
-from dcgan.data.source import Encoded, Source
+from dcgan.data.source import Encoded, Source, as_text
 
 MAX_FILE_BYTES = 512 << 20
 
 
 def open_source(path: Path) -> Source:
-    """Opens an LMDB, a folder or a tar by what it is; raises InputError where it is none, or holds nothing."""
+    """Opens an LMDB, a folder or a tar; raises InputError if the path is none of them, or holds nothing."""
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: does not exist")
@@ -32,7 +32,7 @@ def open_source(path: Path) -> Source:
 
 
 def is_lmdb(path: Path) -> bool:
-    """Whether a file begins like an LMDB's data file."""
+    """Whether a file begins like an LMDB's data file; raises InputError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(20)[16:20] in (b"\xde\xc0\xef\xbe", b"\xbe\xef\xc0\xde")
@@ -41,17 +41,17 @@ def is_lmdb(path: Path) -> bool:
 
 
 def in_range(count: int, shard: int, shards: int) -> range:
-    """The positions of a shard among `count` sorted items."""
+    """The positions of one shard among `count` sorted items."""
     return range(count * shard // shards, count * (shard + 1) // shards)
 
 
 def printable(name: str) -> str:
-    """A file name as text that can be stored; bytes that are not UTF-8 stay visible."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """A file name as text that can be stored."""
+    return as_text(os.fsencode(name))
 
 
 class FolderSource:
-    """All files under a folder. Links are followed, except to a folder that one is already in."""
+    """All files under a folder. Links are followed, except to a folder that contains them."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
@@ -63,9 +63,9 @@ class FolderSource:
     def items(self, shard: int, shards: int) -> Iterator[Encoded]:
         """The files of one shard, in key order."""
         for index in in_range(self.count, shard, shards):
-            name, trouble = self.entries[index]
-            if trouble:
-                yield Encoded(printable(name), None, trouble)
+            name, reason = self.entries[index]
+            if reason:
+                yield Encoded(printable(name), None, reason)
             else:
                 yield read_file(self.root / name, printable(name))
 
@@ -95,7 +95,7 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Whether an entry is a folder, or a link to one; a link that goes round in circles is none."""
+    """Whether an entry is a folder or a link to one; False for links that go round in circles."""
     try:
         return entry.is_dir()
     except OSError:
@@ -103,7 +103,7 @@ def is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def read_file(path: Path, key: str) -> Encoded:
-    """The content of a file, or why there is none."""
+    """The content of a file, or the reason why it cannot be read."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -116,12 +116,12 @@ def read_file(path: Path, key: str) -> Encoded:
 
 
 class Member(NamedTuple):
-    """A file of a tar: where its bytes are, or why they cannot be used."""
+    """A file of a tar: the place and number of its bytes, or the reason why they cannot be used."""
 
     name: str
     offset: int
     size: int
-    trouble: str
+    reason: str
 
 
 class TarSource:
@@ -138,11 +138,11 @@ class TarSource:
         """The members of one shard, in key order."""
         with self.path.open("rb") as file:
             for index in in_range(self.count, shard, shards):
-                name, offset, size, trouble = self.members[index]
-                if not trouble and index > 0 and name == self.members[index - 1].name:
-                    trouble = "duplicate key"
-                if trouble:
-                    yield Encoded(printable(name), None, trouble)
+                name, offset, size, reason = self.members[index]
+                if not reason and index > 0 and name == self.members[index - 1].name:
+                    reason = "duplicate key"
+                if reason:
+                    yield Encoded(printable(name), None, reason)
                     continue
                 file.seek(offset)
                 content = file.read(size)
@@ -151,7 +151,7 @@ class TarSource:
 
 
 def read_index(path: Path) -> Iterator[Member]:
-    """The members of a tar without those that are folders; raises InputError where the file is no plain tar."""
+    """The members of a tar that are not folders; raises InputError if the file is not an uncompressed tar."""
     try:
         with tarfile.open(path, "r:") as archive:
             while (member := next_member(archive)) is not None:
@@ -159,7 +159,7 @@ def read_index(path: Path) -> Iterator[Member]:
                 archive.members = []  # type: ignore[attr-defined]
                 name = member.name.removeprefix("./")
                 if not member.isdir() and not name.rpartition("/")[2].startswith("."):
-                    yield Member(name, member.offset_data, member.size, trouble_with(member))
+                    yield Member(name, member.offset_data, member.size, reason_to_skip(member))
             if not has_end_mark(archive):
                 yield Member(path.name, 0, 0, "the tar is cut off: it has no end mark")
     except (tarfile.TarError, OSError) as error:
@@ -167,7 +167,7 @@ def read_index(path: Path) -> Iterator[Member]:
 
 
 def next_member(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
-    """The next header; one that is cut off becomes a member that cannot be read."""
+    """The next header, or None at the end, be it the proper one or a cut; raises ReadError at the very start."""
     try:
         return archive.next()
     except tarfile.ReadError:
@@ -177,14 +177,14 @@ def next_member(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
 
 
 def has_end_mark(archive: tarfile.TarFile) -> bool:
-    """Whether a block of zeros follows the last member, as it does in a tar that is all there."""
+    """Whether a block of zeros follows the last member, as in any complete tar."""
     assert archive.fileobj is not None
     archive.fileobj.seek(archive.offset)
     return archive.fileobj.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
 
 
-def trouble_with(member: tarfile.TarInfo) -> str:
-    """Why a member of a tar cannot be used, or nothing."""
+def reason_to_skip(member: tarfile.TarInfo) -> str:
+    """Why a member of a tar cannot be used, or an empty text."""
     if not member.isreg():
         return "not a regular file"
     if member.issparse():

@@ -1,7 +1,7 @@
-"""CIFAR-10 as it is handed around: binary batches, python batches, or class folders (section 5.1).
+"""CIFAR-10 in its usual forms: binary batches, python batches, or class folders (section 5.1).
 
-Images (N, 32, 32, 3) uint8, labels 0 to 9 in the order of CLASSES, keys `data_batch_1/00000`. Python batches are read
-without being unpickled, so a made-up one cannot run anything.
+Images (N, 32, 32, 3) uint8, labels 0 to 9 in the order of CLASSES, keys `data_batch_1/00000`. Python batches are
+pickles, but nothing that they name is run (dcgan/data/safe_pickle.py).
 """
 
 from pathlib import Path
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from dcgan.core.files import InputError
-from dcgan.data.labelled import ArraySplit, Images, LabelledSet, Labels, Split
+from dcgan.core.pixels import Images
+from dcgan.data.labelled import ArraySplit, LabelledSet, Labels, Split
 from dcgan.data.safe_pickle import as_array, as_text, read_pickle
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -22,7 +23,7 @@ FOLDERS = ("", "cifar-10-batches-py", "cifar-10-batches-bin")
 def find_batches(path: Path) -> dict[str, list[Path]] | None:
     """The batch files of each split, in the folder or in the one that torchvision makes in it; None if there are none.
 
-    Raises InputError where some are there and some are missing.
+    Raises InputError if some exist and some are missing.
     """
     for folder in FOLDERS:
         for suffix in (".bin", ""):
@@ -36,12 +37,12 @@ def find_batches(path: Path) -> dict[str, list[Path]] | None:
 
 
 def open_batches(files: dict[str, list[Path]]) -> LabelledSet:
-    """Reads all batches; raises InputError where one is damaged."""
+    """Reads all batches, 184 MB of pixels; raises InputError if one is damaged."""
     return LabelledSet([read_split(name, paths) for name, paths in files.items()], CLASSES)
 
 
 def read_split(name: str, paths: list[Path]) -> Split:
-    """The batches of a split, one after the other."""
+    """The batches of one split, joined in order."""
     batches = [read_binary_batch(path) if path.suffix == ".bin" else read_python_batch(path) for path in paths]
     keys = [
         f"{path.stem}/{number:05d}"
@@ -53,16 +54,16 @@ def read_split(name: str, paths: list[Path]) -> Split:
 
 
 def read_binary_batch(path: Path) -> tuple[Images, Labels]:
-    """Records of a label and the red, green and blue planes."""
+    """Records of a label and the red, green and blue planes; raises InputError if one is cut off."""
     content = np.fromfile(path, np.uint8)
     if len(content) == 0 or len(content) % RECORD_BYTES:
-        raise InputError(f"{path}: {len(content):,} bytes are no whole number of records of {RECORD_BYTES}")
+        raise InputError(f"{path}: {len(content):,} bytes are not a whole number of records of {RECORD_BYTES}")
     records = content.reshape(-1, RECORD_BYTES)
     return from_planes(records[:, 1:]), records[:, 0].astype(np.int64)
 
 
 def read_python_batch(path: Path) -> tuple[Images, Labels]:
-    """A pickled dict with `data` (N, 3072) and `labels`, read without being unpickled."""
+    """A pickled dict with `data` (N, 3072) uint8 and `labels`; raises InputError for anything else."""
     content = read_pickle(path)
     try:
         batch = {as_text(key): value for key, value in content.items()}

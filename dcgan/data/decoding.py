@@ -1,6 +1,6 @@
-"""Turns an encoded image into pixels by looking at its bytes, never at its name.
+"""Turns an encoded image into pixels; the format is told from its bytes, never from its name.
 
-LSUN's archives hold JPEG and WebP side by side, photos from the web hold everything. What comes out is always
+LSUN's archives hold JPEG and WebP side by side, photos from the web hold everything. The result is always
 (H, W, 3) uint8 RGB, upright:
 
 - grey and palette images get three channels; CMYK is converted; colour profiles are ignored, broken ones too;
@@ -22,20 +22,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import simplejpeg
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-Images = npt.NDArray[np.uint8]
+from dcgan.core.pixels import Images
 
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-JPEG_START = b"\xff\xd8"
-JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-JPEG_BARE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x01}
-JPEG_SCAN_MARKER = 0xDA
-JPEG_EXIF = b"Exif\x00"
+JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+JPEG_EXIF = b"Exif\x00"  # begins the block that may ask for a turned picture
 SCRATCH_BYTES = 4 << 20  # images of up to 1,100 x 1,100 pixels
 STREAMED_ALIGNMENT = 32  # bytes
 # A flag's bits are a scale and an order of colours; of the reduced scales OpenCV names those in BGR and in grey only.
@@ -52,11 +48,11 @@ class Undecodable(Exception):
 
 
 class Scratch:
-    """Memory that the pixels of one image after the other are put into, and that stays in the processor's cache.
+    """Memory for the pixels of one image after the other, which so stays in the processor's cache.
 
-    libjpeg-turbo writes past the cache where rows begin at a multiple of 32 bytes, and whoever looks at the pixels next
-    then waits for the memory: with photos of 256 x 256 that is a sixth of the time of decoding and resizing. So the
-    memory begins halfway between two such places.
+    libjpeg-turbo writes past the cache if rows begin at a multiple of 32 bytes, and the next step then waits for the
+    memory: with photos of 256 x 256 that is a sixth of the time of decoding and resizing. So this memory begins halfway
+    between two such places.
     """
 
     def __init__(self) -> None:
@@ -65,17 +61,16 @@ class Scratch:
         self.memory = memory[begin : begin + SCRATCH_BYTES]
 
     def room_for(self, size: int) -> Images | None:
-        """The memory, where that many bytes find room in it."""
+        """The memory if `size` bytes fit in it, else None."""
         return self.memory if size <= SCRATCH_BYTES else None
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes of a JPEG or WebP tell."""
+    """What is known of a JPEG or WebP before it is decoded: its size in pixels, whether it may have to be turned."""
 
     width: int
     height: int
-    components: int
     has_exif: bool = False
 
 
@@ -83,13 +78,13 @@ def decode(encoded: bytes, enough_side: int | None = None, scratch: Scratch | No
     """The pixels of an encoded image: (H, W, 3) uint8 RGB.
 
     With `enough_side`, a JPEG may come back at 1/2, 1/4 or 1/8 of its size, as long as its shorter side keeps that
-    many pixels. With `scratch`, the pixels may lie there, and are gone when the next image is. Raises Undecodable.
+    many pixels. With `scratch`, the pixels may lie there; the next image overwrites them. Raises Undecodable.
     """
     if not encoded:
         raise Undecodable("empty")
-    is_jpeg = encoded[:2] == JPEG_START
+    is_jpeg = encoded.startswith(JPEG_START)
     header = jpeg_header(encoded) if is_jpeg else webp_header(encoded)
-    if header is not None and header.components in (1, 3):
+    if header is not None:
         check_pixels(header.width, header.height)
         reduction = jpeg_reduction(header, enough_side) if is_jpeg else 1
         image = decode_with_turbo(encoded, header, reduction, scratch) if is_jpeg and not header.has_exif else None
@@ -106,40 +101,31 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def jpeg_header(encoded: bytes) -> Header | None:
-    """Size and number of components of a JPEG that ends as it should, or None for anything else.
+    """The size of a grey or coloured JPEG that ends as it should, or None for anything else.
 
     The decoder fills what is missing from a cut-off JPEG with grey and says nothing, so the end mark is checked here.
     """
-    if encoded[:3] != b"\xff\xd8\xff" or encoded[-64:].rstrip(b"\x00")[-2:] != b"\xff\xd9":
+    if encoded[:3] != JPEG_START or encoded[-64:].rstrip(b"\x00")[-2:] != JPEG_END:
         return None
-    at, has_exif = 2, False
-    while at + 9 < len(encoded) and encoded[at] == 0xFF:
-        marker = encoded[at + 1]
-        if marker in JPEG_SIZE_MARKERS:
-            height, width, components = struct.unpack_from(">HHB", encoded, at + 5)
-            return Header(width, height, components, has_exif) if width and height else None
-        if marker == JPEG_SCAN_MARKER:
-            return None
-        has_exif |= encoded[at + 4 : at + 9] == JPEG_EXIF
-        if marker == 0xFF:
-            at += 1
-        else:
-            at += 2 if marker in JPEG_BARE_MARKERS else 2 + int.from_bytes(encoded[at + 2 : at + 4], "big")
-    return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded, strict=False)
+    except (ValueError, KeyError):  # the latter for an unknown subsampling of colours
+        return None
+    return Header(width, height, JPEG_EXIF in encoded) if colours in ("Gray", "YCbCr", "RGB") else None
 
 
 def webp_header(encoded: bytes) -> Header | None:
-    """The size of a plain lossy WebP (no alpha, no animation, no metadata) that is all there, or None."""
+    """The size of a complete, plain lossy WebP (no alpha, no animation, no metadata), or None for anything else."""
     if encoded[:4] != b"RIFF" or encoded[8:16] != b"WEBPVP8 " or len(encoded) < 30:
         return None
     if int.from_bytes(encoded[4:8], "little") + 8 > len(encoded):
         return None
     width, height = struct.unpack_from("<HH", encoded, 26)
-    return Header(width & 0x3FFF, height & 0x3FFF, 3)
+    return Header(width & 0x3FFF, height & 0x3FFF)
 
 
 def jpeg_reduction(header: Header, enough_side: int | None) -> int:
-    """By which of 1, 2, 4, 8 the decoder may divide the size of this JPEG."""
+    """The largest of 1, 2, 4, 8 by which the decoder may divide the size of this JPEG."""
     if enough_side is None:
         return 1
     shorter, factor = min(header.width, header.height), 1
@@ -149,7 +135,7 @@ def jpeg_reduction(header: Header, enough_side: int | None) -> int:
 
 
 def decode_with_turbo(encoded: bytes, header: Header, reduction: int, scratch: Scratch | None = None) -> Images | None:
-    """Decodes a JPEG that is upright; None where anything is odd about it."""
+    """Decodes an upright JPEG to (H, W, 3) uint8; None if libjpeg-turbo complains about anything."""
     height, width = -(-header.height // reduction), -(-header.width // reduction)
     memory = scratch.room_for(height * width * 3) if scratch is not None else None
     try:
@@ -160,7 +146,7 @@ def decode_with_turbo(encoded: bytes, header: Header, reduction: int, scratch: S
 
 
 def decode_with_opencv(encoded: bytes, reduction: int) -> Images | None:
-    """Decodes and turns upright with OpenCV; None where OpenCV cannot, so that Pillow says what is wrong."""
+    """Decodes and turns upright with OpenCV; None if it cannot, so that Pillow tells the reason."""
     try:
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), OPENCV_FLAGS[reduction])
     except cv2.error:
@@ -169,7 +155,7 @@ def decode_with_opencv(encoded: bytes, reduction: int) -> Images | None:
 
 
 def decode_with_pillow(encoded: bytes) -> Images:
-    """Decodes any of PILLOW_FORMATS; hostile bytes may raise anything in a decoder, and all of it is Undecodable."""
+    """Decodes any of PILLOW_FORMATS; whatever hostile bytes raise in a decoder becomes Undecodable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -188,7 +174,7 @@ def decode_with_pillow(encoded: bytes) -> Images:
 
 
 def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
-    """Applies the EXIF orientation; unreadable EXIF data mean that there is none."""
+    """Applies the EXIF orientation; unreadable EXIF data count as none."""
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # a broken EXIF block raises whatever its parser stumbles over; the pixels are fine

@@ -1,11 +1,11 @@
 """Faces in photos, found and cut out (section 4.2).
 
 The paper ran OpenCV's face detector over 3 million photos from the web and kept boxes of sufficiently high resolution:
-about 350,000. Two detectors: OpenCV's frontal-face Haar cascade, as in the paper, and YuNet, a small network, for
-whoever has its file. Both look at a reduced photo; the crop is cut from the full one.
+about 350,000. There are two detectors: OpenCV's frontal-face Haar cascade, as in the paper, and YuNet, a small network
+whose file has to be downloaded. Both search a reduced photo; the crop is cut from the full one.
 
-In:  photos (H, W, 3) uint8 RGB. Out: boxes in pixels of the photo with a score, and, for those that are kept, crops
-(S, S, 3) uint8; for the others the reason.
+In:  photos (H, W, 3) uint8 RGB. Out: boxes in pixels of the photo with a score, and per box a crop (S, S, 3) uint8 or
+the reason why it is not kept.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError
+from dcgan.core.pixels import Images
 from dcgan.data.resizing import FINE, fit
 
-Images = npt.NDArray[np.uint8]
 CASCADE = "haarcascade_frontalface_default.xml"
 YUNET_HOME = "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
 # YuNet's own defaults: score below which, and overlap above which, a box is dropped; boxes before that.
@@ -37,7 +37,7 @@ class Face(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A face, its crop or None, and, where there is none, why."""
+    """A face with its crop, or with None and the reason."""
 
     face: Face
     crop: Images | None
@@ -45,15 +45,15 @@ class Finding(NamedTuple):
 
 
 class Detector(Protocol):
-    """Finds faces in a photo."""
+    """Finds the faces in a photo."""
 
     def detect(self, photo_uint8: Images, least_side: float) -> list[Face]:
-        """photo: (H, W, 3) uint8 RGB -> boxes, strongest first; below `least_side` none need to be looked for."""
+        """photo: (H, W, 3) uint8 RGB -> boxes, strongest first; boxes smaller than `least_side` may be left out."""
         ...
 
 
 class HaarDetector:
-    """OpenCV's cascade for frontal faces."""
+    """OpenCV's cascade for frontal faces; raises InputError for a version of OpenCV without cascades."""
 
     def __init__(self, scale_factor: float, min_neighbours: int) -> None:
         if not hasattr(cv2, "CascadeClassifier"):
@@ -62,9 +62,9 @@ class HaarDetector:
         self.cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / CASCADE))
 
     def detect(self, photo_uint8: Images, least_side: float) -> list[Face]:
-        """The score of a box is the number of raw boxes it was merged from.
+        """The score of a box is the number of raw boxes that were merged into it.
 
-        Equalizing the histogram first, as many examples do, lost 5 times as many of the faces in real photos.
+        The histogram is not equalized first, as in many examples: that lost 5 times as many faces in real photos.
         """
         grey = cv2.cvtColor(photo_uint8, cv2.COLOR_RGB2GRAY)
         least = max(1, round(least_side))
@@ -76,13 +76,13 @@ class HaarDetector:
 
 
 class YuNetDetector:
-    """OpenCV's small network for faces, from an ONNX file."""
+    """OpenCV's small network for faces, from an ONNX file; raises InputError if there is no such file."""
 
     def __init__(self, model: Path | None) -> None:
         if model is None or not Path(model).is_file():
             raise InputError(
-                f"{model}: the detector yunet needs its ONNX file; download "
-                f"face_detection_yunet_2023mar.onnx from {YUNET_HOME} and give its path"
+                f"{model}: the detector yunet needs its ONNX file; download face_detection_yunet_2023mar.onnx "
+                f"from {YUNET_HOME} and give its path"
             )
         try:
             self.network = cv2.FaceDetectorYN.create(
@@ -92,7 +92,7 @@ class YuNetDetector:
             raise InputError(f"{model}: not a YuNet model ({error.err})") from error
 
     def detect(self, photo_uint8: Images, least_side: float) -> list[Face]:
-        """The score of a box is its probability; small boxes cost nothing and are reported too."""
+        """The score of a box is its probability; small boxes cost no time and are reported too."""
         height, width = photo_uint8.shape[:2]
         self.network.setInputSize((width, height))
         _, rows = self.network.detect(cv2.cvtColor(photo_uint8, cv2.COLOR_RGB2BGR))
@@ -115,7 +115,7 @@ def inside(row: npt.NDArray[np.float32], width: int, height: int) -> Face:
 def open_detector(
     name: Literal["haar", "yunet"], model: str | None, scale_factor: float, min_neighbours: int
 ) -> Detector:
-    """The detector of that name; raises InputError where its file is missing."""
+    """The detector of that name; raises InputError if its file is missing or is another model."""
     if name == "yunet":
         return YuNetDetector(Path(model) if model else None)
     return HaarDetector(scale_factor, min_neighbours)
@@ -126,9 +126,9 @@ class FaceRule:
     """Which faces are kept and how they are cut.
 
     detection_side: longer side, in pixels, of the reduced photo that is searched; min_size: least side of a box in
-    pixels of the full photo; max_faces: faces of a photo that are kept, strongest first; margin: share of the box added
-    on every side; resize: the square a box with its margin becomes; size: the central part of it that is kept. Only
-    that part has to lie within the photo.
+    pixels of the full photo; max_faces: how many faces per photo are kept, strongest first; margin: share of the box
+    added on every side; resize: side, in pixels, of the square that a box with its margin becomes; size: side of its
+    central part, which is kept. Only that part has to lie within the photo.
     """
 
     detection_side: int
@@ -140,11 +140,11 @@ class FaceRule:
 
     @property
     def kept_margin(self) -> float:
-        """What is left of the margin after the central part is cut out; below zero where the box itself is cut."""
+        """The margin of the part that is kept, as a share of the box; below zero if it is smaller than the box."""
         return ((1 + 2 * self.margin) * self.size / self.resize - 1) / 2
 
     def find(self, photo_uint8: Images, detector: Detector) -> list[Finding]:
-        """All faces of a photo, strongest first, each with its crop or the reason why it has none."""
+        """All faces of a photo, (H, W, 3) uint8 RGB, strongest first, each with its crop or a reason."""
         height, width = photo_uint8.shape[:2]
         scale = min(1.0, self.detection_side / max(height, width))
         reduced = photo_uint8
@@ -155,11 +155,11 @@ class FaceRule:
         findings: list[Finding] = []
         for face in faces:
             n_kept = sum(finding.crop is not None for finding in findings)
-            findings.append(self.judge(photo_uint8, face, n_kept))
+            findings.append(self.crop(photo_uint8, face, n_kept))
         return findings
 
-    def judge(self, photo_uint8: Images, face: Face, n_kept: int) -> Finding:
-        """Cuts out one face, or says why not."""
+    def crop(self, photo_uint8: Images, face: Face, n_kept: int) -> Finding:
+        """Cuts out one face, or gives the reason against it; `n_kept` faces of the photo are kept already."""
         if min(face.width, face.height) < self.min_size:
             return Finding(face, None, "too small")
         if n_kept >= self.max_faces:
@@ -178,7 +178,7 @@ def enlarge_box(face: Face, scale: float, width: int, height: int) -> Face:
 
 
 def cut(photo_uint8: Images, face: Face, margin: float) -> Images | None:
-    """The box with its margin: (H, W, 3); None where it reaches beyond the photo."""
+    """The box with its margin, a share of its sides: (H, W, 3) uint8; None if it reaches beyond the photo."""
     extra_x, extra_y = round(face.width * margin), round(face.height * margin)
     top, left = face.y - extra_y, face.x - extra_x
     bottom, right = face.y + face.height + extra_y, face.x + face.width + extra_x

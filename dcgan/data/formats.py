@@ -1,6 +1,6 @@
-"""The kinds of raw sources by name: what opens each, and a quick look at whether a path is one.
+"""The kinds of raw sources by name: opens each, and checks quickly whether a path is one.
 
-`inspect_source` reads no more than names, headers and a few files, so that a wrong path is told before any work starts.
+`inspect_source` reads only names, headers and a few files, so that a wrong path is found before any work starts.
 """
 
 import tarfile
@@ -20,7 +20,7 @@ INSPECTED_FILES = 32
 
 
 def open_labelled(path: Path, kind: LabelledKind) -> LabelledSet:
-    """Opens a labelled set; raises InputError where the path is none of that kind."""
+    """Opens a labelled set; raises InputError if the path does not hold one of that kind."""
     path = Path(path)
     inspect_source(path, kind)
     if kind == "svhn":
@@ -35,7 +35,7 @@ def open_labelled(path: Path, kind: LabelledKind) -> LabelledSet:
 
 
 def inspect_source(path: Path, kind: Kind) -> None:
-    """Raises InputError, one line, where a path does not exist or is plainly not a source of this kind."""
+    """Raises InputError if a path does not exist or is obviously not a source of this kind."""
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: does not exist")
@@ -56,7 +56,7 @@ def inspect_source(path: Path, kind: Kind) -> None:
 
 
 def inspect_images(path: Path) -> None:
-    """An LMDB, a folder or a tar of encoded images."""
+    """Raises InputError if a path is no LMDB, folder or tar of encoded images."""
     if path.is_dir() and not (path / "data.mdb").exists():
         inspect_folder(path)
     elif path.is_file() and not is_lmdb(path):
@@ -68,7 +68,7 @@ def inspect_images(path: Path) -> None:
 
 
 def inspect_tar(path: Path) -> None:
-    """A tar with at least one member."""
+    """Raises InputError if a file is not an uncompressed tar with at least one member."""
     try:
         with tarfile.open(path, "r:") as archive:
             if archive.next() is None:
@@ -78,18 +78,18 @@ def inspect_tar(path: Path) -> None:
 
 
 def inspect_folder(path: Path) -> None:
-    """A folder with an image among the first files that are met."""
+    """Raises InputError if none of the first files of a folder is an image."""
     names = list(islice(walk(path), INSPECTED_FILES))
     if not names:
         raise InputError(f"{path}: the folder holds no files")
     reasons = []
-    for name, trouble in names:
+    for name, reason in names:
         item = read_file(path / name, name)
         try:
-            if not trouble and item.content is not None:
+            if not reason and item.content is not None:
                 decode(item.content)
                 return
-            reasons.append(trouble or item.reason)
+            reasons.append(reason or item.reason)
         except Undecodable as error:
             reasons.append(str(error))
     raise InputError(f"{path}: none of the first {len(names)} files is an image; {names[0][0]}: {reasons[0]}")

@@ -2,7 +2,7 @@
 
 Class folders: `[split/]class/anything.jpg`; labels count the classes in the order of their names. Files without class
 folders are images without labels. Folders named as in SPLIT_NAMES at the top are splits; without them all is train.
-CelebA: `img_align_celeba/*.jpg` (178 x 218), its attributes and its partition where their lists lie beside it.
+CelebA: `img_align_celeba/*.jpg` (178 x 218), with its attributes and its partition if their lists lie beside it.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from dcgan.core.files import InputError
+from dcgan.core.pixels import Images
 from dcgan.data.archives import FolderSource, printable, read_file
-from dcgan.data.labelled import BLOCK_IMAGES, Images, Indices, LabelledBlock, LabelledSet, Labels, Split
+from dcgan.data.labelled import BLOCK_IMAGES, Indices, LabelledBlock, LabelledSet, Labels, Split
 from dcgan.data.preprocessing import Rule, decoded
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
@@ -24,7 +25,7 @@ CELEBA_SPLITS = ("train", "validation", "test")
 
 
 class FolderSplit:
-    """Image files: paths relative to a root, each with a label (-1: outside of the classes) or none with any."""
+    """Image files: entries are (path below the root, reason against it or ""); labels (N,), -1: outside the classes."""
 
     channels = 3
 
@@ -40,11 +41,11 @@ class FolderSplit:
         return FolderSplit(name, self.root, [self.entries[number] for number in chosen], labels)
 
     def blocks(self, rule: Rule, rejects: Rejects) -> Iterator[LabelledBlock]:
-        """Decodes the files in their order."""
+        """Decodes the files in their order, into blocks of at most 512 images."""
         images, keys, labels = [], [], []
-        for number, (name, trouble) in enumerate(self.entries):
+        for number, (name, reason) in enumerate(self.entries):
             label = 0 if self.labels is None else int(self.labels[number])
-            image = self.load(name, trouble, label, rule, rejects)
+            image = self.load(name, reason, label, rule, rejects)
             if image is not None:
                 images.append(image)
                 keys.append(printable(name))
@@ -53,11 +54,11 @@ class FolderSplit:
                 yield LabelledBlock(np.stack(images), keys, None if self.labels is None else np.array(labels, np.int64))
                 images, keys, labels = [], [], []
 
-    def load(self, name: str, trouble: str, label: int, rule: Rule, rejects: Rejects) -> Images | None:
+    def load(self, name: str, reason: str, label: int, rule: Rule, rejects: Rejects) -> Images | None:
         """One image, or None if it was rejected."""
         key = printable(name)
-        trouble = trouble or ("" if label >= 0 else "outside of the class folders")
-        item = Encoded(key, None, trouble) if trouble else read_file(self.root / name, key)
+        reason = reason or ("" if label >= 0 else "outside of the class folders")
+        item = Encoded(key, None, reason) if reason else read_file(self.root / name, key)
         return decoded(item, rule, rejects)
 
 
@@ -89,16 +90,17 @@ def class_of(name: str, depth: int) -> str:
 
 
 def labels_of(entries: list[tuple[str, str]], classes: list[str], depth: int) -> Labels | None:
-    """The number of each file's class, -1 for those outside; None where no file lies in a class folder."""
+    """The number of each file's class, -1 for a file outside; None if no file lies in a class folder."""
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers.get(class_of(name, depth), -1) for name, _ in entries], np.int64)
     return labels if (labels >= 0).any() else None
 
 
 def open_celeba(path: Path) -> LabelledSet:
-    """Aligned CelebA: train, validation and test where list_eval_partition is there, else all as train.
+    """Aligned CelebA: train, validation and test if list_eval_partition exists, else all as train.
 
-    A picture that the partition does not name cannot be used.
+    A picture that the partition does not name cannot be used. Raises InputError if there are no pictures, or a list
+    cannot be read.
     """
     nested = (path / CELEBA_IMAGES / CELEBA_IMAGES, path / CELEBA_IMAGES)  # one archive in use has the folder twice
     folder = next((folder for folder in nested if folder.is_dir()), path)
@@ -112,17 +114,17 @@ def open_celeba(path: Path) -> LabelledSet:
         return LabelledSet([FolderSplit("train", folder, entries, None)], attributes=attributes)
     part_of = dict(zip(partition["key"], partition.iloc[:, 1].astype(int), strict=True))
     groups: dict[str, list[tuple[str, str]]] = {name: [] for name in CELEBA_SPLITS}
-    for name, trouble in entries:
+    for name, reason in entries:
         part = part_of.get(PurePosixPath(name).name, -1)
         known = 0 <= part < len(CELEBA_SPLITS)
-        trouble = trouble or ("" if known else "not in list_eval_partition")
-        groups[CELEBA_SPLITS[part if known else 0]].append((name, trouble))
+        reason = reason or ("" if known else "not in list_eval_partition")
+        groups[CELEBA_SPLITS[part if known else 0]].append((name, reason))
     splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
     return LabelledSet(splits, attributes=attributes)
 
 
 def read_list(path: Path, name: str) -> pd.DataFrame | None:
-    """One of CelebA's lists, as .txt (its own form) or .csv, with the file names in `key`; None where it is absent."""
+    """One of CelebA's lists, .txt (its own form) or .csv, with file names in `key`; None if there is no such file."""
     for folder in (path, path.parent):
         text, table = folder / f"{name}.txt", folder / f"{name}.csv"
         try:

@@ -1,9 +1,9 @@
-"""The image store: one HDF5 file a set or a shard, the only form of images that anything downstream reads.
+"""The image store: one HDF5 file per set or shard, the only form of images that later stages read.
 
-`images` uint8 (N, H, W, C), contiguous: the pixels lie in the file as one run of bytes, so that any number of
+`images` (N, H, W, C) uint8, contiguous: the pixels lie in the file as one run of bytes, so that any number of
 processes can memory-map them at their offset, and a training run can copy them whole to a GPU.
-`keys`   (N,) UTF-8 strings that name the image in its source. `labels` (N,) int64, only where there are labels.
-Attributes say where the images came from. Order is the source's key order.
+`keys`   (N,) UTF-8 strings, the images' names in their source. `labels` (N,) int64, if any.
+Attributes say where the images came from. Images are in the order of the source's keys.
 """
 
 import json
@@ -21,21 +21,22 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.pixels import Images
 
 # Where the pixels begin: HDF5's first bytes take less than a page.
 PIXELS_OFFSET = 4096
 COPY_BLOCK_BYTES = 1 << 20
 KEYS_AT_ONCE = 1 << 16
-Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 
 class StoreWriter:
     """Appends images of one shape; the store appears under its name only when the `with` block ends without error.
 
-    HDF5 must know the size of a contiguous dataset before the first byte, and a source does not say how many of its
-    values can be decoded. So pixels are written at once to where they will lie, and HDF5's own bytes are put before and
-    behind them at the end, out of a second file that has a hole in their place. Memory does not grow with the images.
+    HDF5 must know the size of a contiguous dataset before the first byte, and nobody knows how many images of a source
+    can be decoded. So pixels are written at once to their final place in the file. At the end, HDF5's own bytes are
+    copied before and behind them from a second file, which has a hole in their place. Memory does not grow with the
+    number of images.
     """
 
     def __init__(self, path: Path, image_shape: tuple[int, int, int], attributes: Mapping[str, Any]) -> None:
@@ -54,7 +55,10 @@ class StoreWriter:
         return self
 
     def append(self, images_uint8: Images, keys: Sequence[str], labels: Sequence[int] | Labels | None = None) -> None:
-        """Adds images: (n, H, W, C) uint8 with n keys and, if the store has labels, n labels."""
+        """Adds images: (n, H, W, C) uint8 with n keys and, if the store has labels, n labels.
+
+        Raises ValueError for another shape or type, or outside the `with` block.
+        """
         if images_uint8.dtype != np.uint8 or images_uint8.shape != (len(keys), *self.image_shape):
             raise ValueError(f"expected uint8 {(len(keys), *self.image_shape)}, got {images_uint8.shape}")
         if self._files is None:
@@ -109,7 +113,7 @@ class StoreWriter:
         return offset
 
     def _write_keys(self, dataset: h5py.Dataset) -> None:
-        """Moves the keys into the store, some at a time."""
+        """Copies the keys into the store, KEYS_AT_ONCE at a time."""
         self._keys.seek(0)
         at, block = 0, []
         for line in self._keys:
@@ -120,7 +124,7 @@ class StoreWriter:
 
 
 def copy_range(source: IO[bytes], target: IO[bytes], begin: int, end: int) -> None:
-    """Copies bytes from one file to the same place in another."""
+    """Copies the bytes from `begin` to `end` of one file to the same place in another."""
     source.seek(begin)
     target.seek(begin)
     while begin < end and (block := source.read(min(COPY_BLOCK_BYTES, end - begin))):
@@ -131,7 +135,7 @@ def copy_range(source: IO[bytes], target: IO[bytes], begin: int, end: int) -> No
 class ImageStore:
     """A store opened for reading. Opening reads the header only; pixels are memory-mapped.
 
-    Raises InputError where the file is missing, cut off, or no image store.
+    Raises InputError if the file is missing, cut off, or not an image store.
     """
 
     def __init__(self, path: Path) -> None:
@@ -153,7 +157,7 @@ class ImageStore:
 
     @cached_property
     def images(self) -> Images:
-        """All images: (N, H, W, C) uint8, read-only, paged in by the system as they are touched."""
+        """All images: (N, H, W, C) uint8, read-only, loaded by the system as they are read."""
         if len(self) == 0:
             return np.empty(self.shape, np.uint8)
         return np.memmap(self.path, np.uint8, mode="r", offset=self._offset, shape=self.shape)

@@ -1,7 +1,7 @@
-"""Labelled image sets in the forms people have them in, read as splits of blocks (sections 4.3, 5 and 8.1).
+"""Labelled image sets as splits that yield blocks of images (sections 4.3, 5 and 8.1).
 
-A set has splits (train, test, and what else it brings). A split hands out blocks of images (n, S, S, C) uint8 with keys
-and, where there are any, labels; what cannot be used goes to a `Rejects`. The forms themselves: dcgan/data/cifar10.py,
+A set has the splits train and test, and perhaps others. A split yields blocks of images (n, S, S, C) uint8 with keys
+and labels, if any; items that cannot be used go to a `Rejects`. The forms of sets: dcgan/data/cifar10.py,
 dcgan/data/svhn_mnist.py (SVHN, MNIST), dcgan/data/image_folders.py (class folders, any folder, aligned CelebA).
 """
 
@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from dcgan.core.pixels import Images
 from dcgan.data.preprocessing import Rule
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import fit
 
-Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int64]
 BLOCK_IMAGES = 512
 
 
 class LabelledBlock(NamedTuple):
-    """Some images (n, S, S, C) uint8 with keys and labels."""
+    """Images (n, S, S, C) uint8 with n keys and, if the set is labelled, labels (n,) int64."""
 
     images_uint8: Images
     keys: list[str]
@@ -38,21 +38,21 @@ class Split(Protocol):
     channels: int
 
     def __len__(self) -> int:
-        """How many items there are, usable or not."""
+        """The number of items, usable or not."""
         ...
 
     def select(self, name: str, chosen: Indices) -> "Split":
-        """A split of the items of the given numbers."""
+        """A split of the given name with the items of the given numbers."""
         ...
 
     def blocks(self, rule: Rule, rejects: Rejects) -> Iterator[LabelledBlock]:
-        """All images as the rule makes them."""
+        """All usable images, brought to one size by the rule; the others go to `rejects`."""
         ...
 
 
 @dataclass
 class LabelledSet:
-    """Splits, the names of the classes in the order of their labels, and a table of attributes where there is one."""
+    """Splits, the classes' names in the order of their labels, and a table of attributes by `key`, if any."""
 
     splits: list[Split]
     classes: Sequence[str] = ()
@@ -60,9 +60,9 @@ class LabelledSet:
 
 
 class ArraySplit:
-    """Images that are decoded already: (N, H, W, C) uint8 and labels (N,), read as they are asked for.
+    """Decoded images, (N, H, W, C) uint8, with labels (N,) int64 in 0..classes-1.
 
-    A label outside the classes makes an item unusable.
+    An item with any other label cannot be used.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ArraySplit:
         return ArraySplit(name, self.images_uint8[chosen], self.labels[chosen], self.classes, keys)
 
     def blocks(self, rule: Rule, rejects: Rejects) -> Iterator[LabelledBlock]:
-        """Blocks of images, resized only where they have another size."""
+        """Blocks of images, resized only if they have another size."""
         for start in range(0, len(self), BLOCK_IMAGES):
             part = slice(start, start + BLOCK_IMAGES)
             labels, keys = self.labels[part], self.keys[part]

@@ -1,8 +1,8 @@
 """Reads LSUN's LMDB archives: 3,033,042 bedrooms in 43 GB, each value one encoded image (section 4.1).
 
-Read-only, without a lock file and without an index of the keys, which takes other readers hours: a shard is a range
-of the key space, found by arithmetic on the first and the last key. So any number of jobs share one archive, and the
-shards put together are the whole archive in key order, however many there are.
+The archive is opened read-only and without a lock file, so any number of jobs can share it. There is no index of the
+keys, which takes other readers hours: a shard is a range of the key space, computed from the first and the last key.
+The shards put together are the whole archive in key order, whatever their number.
 """
 
 from collections.abc import Generator, Iterator
@@ -11,14 +11,14 @@ from pathlib import Path
 import lmdb
 
 from dcgan.core.files import InputError
-from dcgan.data.source import Encoded
+from dcgan.data.source import Encoded, as_text
 
 # LMDB maps the archive into memory, and pages once touched count as the process's own until they are unmapped.
 REOPEN_AFTER_BYTES = 128 << 20
 
 
 class LsunSource:
-    """An LMDB whose values are encoded images; raises InputError where the path is none or is cut off."""
+    """An LMDB whose values are encoded images; raises InputError if the path is not an LMDB, is cut off or empty."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
@@ -28,7 +28,7 @@ class LsunSource:
             raise InputError(f"{self.path}: the LMDB holds no images")
 
     def _open(self) -> lmdb.Environment:
-        """Opens the archive and compares the size it says it has with the size of the file.
+        """Opens the archive and compares its recorded size with the size of the file.
 
         Reading a page behind the end of the file would kill the process instead of raising an error.
         """
@@ -45,14 +45,14 @@ class LsunSource:
         return environment
 
     def items(self, shard: int, shards: int) -> Iterator[Encoded]:
-        """The images whose keys lie in a shard's range, in key order."""
+        """The images whose keys lie in the range of one shard, in key order; raises InputError if data are damaged."""
         begin, end = self.boundaries(shards)[shard : shard + 2]
         resume = begin
         while resume is not None:
             resume = yield from self._stretch(resume, end)
 
     def _stretch(self, begin: bytes, end: bytes | None) -> Generator[Encoded, None, bytes | None]:
-        """The images from one key on; returns the key to go on from after REOPEN_AFTER_BYTES, None at the end."""
+        """Yields images from one key on; returns the next key after REOPEN_AFTER_BYTES, None at the end."""
         with self._open() as environment, environment.begin() as transaction, transaction.cursor() as cursor:
             read_bytes, previous = 0, None
             try:
@@ -62,19 +62,19 @@ class LsunSource:
                     if end is not None and key >= end:
                         return None
                     if key == previous:
-                        yield Encoded(readable(key), None, "duplicate key")
+                        yield Encoded(as_text(key), None, "duplicate key")
                         continue
                     if read_bytes > REOPEN_AFTER_BYTES:
                         return bytes(key)
                     previous = key
                     read_bytes += len(value)
-                    yield Encoded(readable(key), value)
+                    yield Encoded(as_text(key), value)
             except lmdb.Error as error:
                 raise InputError(f"{self.path}: the LMDB is damaged ({error})") from error
         return None
 
     def boundaries(self, shards: int) -> list[bytes | None]:
-        """Where the shards begin, and None for the end of the last: `shards` + 1 values, the first is empty."""
+        """The first keys of the shards, and None for the end of the last: `shards` + 1 values, the first empty."""
         if shards == 1:
             return [b"", None]
         with self._open() as environment, environment.begin() as transaction, transaction.cursor() as cursor:
@@ -103,7 +103,7 @@ def split_keys(first: bytes, last: bytes, shards: int, sample: list[bytes]) -> l
 
 
 def common_prefix(first: bytes, last: bytes) -> bytes:
-    """What two keys begin with alike."""
+    """The bytes with which both keys begin."""
     length = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
     return first[:length]
 
@@ -124,8 +124,3 @@ def as_key(number: int, alphabet: list[int], length: int) -> bytes:
         number, digit = divmod(number, len(alphabet))
         digits.append(alphabet[digit])
     return bytes(reversed(digits))
-
-
-def readable(key: bytes) -> str:
-    """A key as text; bytes that are not UTF-8 stay visible."""
-    return key.decode("utf-8", "backslashreplace")

@@ -1,7 +1,7 @@
-"""Minibatches of an image store: which rows, in which order, and how they get to the device that trains on them.
+"""Minibatches of an image store: which rows, in which order, and how they get to the training device.
 
-Inputs: images (N, H, W, C) uint8, a memory map of a store; labels (N,) int64 where a network is conditional.
-Outputs: batches (B, H, W, C) uint8 and (B,) int64 on the device. Their order follows from the seed and their number.
+Inputs: images (N, H, W, C) uint8, a memory map of a store; labels (N,) int64 if the network is conditional.
+Outputs: minibatches (B, H, W, C) uint8 and (B,) int64 on the device. Their rows follow from the seed and their number.
 """
 
 import numpy as np
@@ -11,16 +11,17 @@ from torch import Tensor
 
 from dcgan.core.distributed import ALONE, Group
 from dcgan.core.seeding import numpy_generator
-from dcgan.data.prefetch import Ahead
+from dcgan.data.prefetch import Prefetcher
 
 Rows = npt.NDArray[np.int64]
 
 
 class Batches:
-    """Minibatches of the given rows of a set, in a new, seeded order every epoch; a rest is left out.
+    """Minibatches of the given rows, in a new, seeded order every epoch; a last one that is not full is left out.
 
-    images_uint8: (N, H, W, C) uint8, a memory map or an array; copied to a CUDA device once if it fits there. Else a
-    thread reads the next batch while one is trained on. A process of a group gets its part of each batch.
+    images_uint8: (N, H, W, C) uint8, a memory map or an array. It is copied to a CUDA device once if it fits there;
+    otherwise a thread prefetches the next minibatch during training. A process of a group gets its part of each
+    minibatch. Raises ValueError if there are fewer rows than one minibatch, or if a group cannot share it evenly.
     """
 
     def __init__(
@@ -41,16 +42,16 @@ class Batches:
         self.per_epoch = len(rows) // batch_size
         self._order: tuple[int, Rows] | None = None
         self._on_device = self._copy_to_device()
-        self._gathered = Ahead(self._gather)
+        self._gathered = Prefetcher(self._gather)
 
     def _copy_to_device(self) -> Tensor | None:
-        """All pixels on the GPU where half its free memory holds them; batches are then gathered there."""
+        """All pixels on the GPU if half of its free memory holds them; minibatches are then gathered there."""
         if self.device.type != "cuda" or self.images.nbytes > torch.cuda.mem_get_info(self.device)[0] // 2:
             return None
         return torch.from_numpy(np.ascontiguousarray(self.images)).to(self.device)
 
     def batch(self, number: int) -> tuple[Tensor, Tensor | None]:
-        """The number-th minibatch of the run: (B, H, W, C) uint8 and, where there are labels, (B,) int64."""
+        """The number-th minibatch of the run: (B, H, W, C) uint8 and labels (B,) int64, if any."""
         if self._on_device is None:
             images, labels = self._gathered(number)
             return to_device(images, self.device), None if labels is None else to_device(labels, self.device)
@@ -71,10 +72,10 @@ class Batches:
 
 
 def pinned(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor where a CUDA device can fetch it by itself; itself for a CPU."""
+    """The tensor in memory from which a CUDA device can copy by itself; unchanged for a CPU."""
     return tensor.pin_memory() if device.type == "cuda" else tensor
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on the device, without waiting for the copy or for what the device is doing."""
+    """The tensor on the device, without waiting for the copy or for earlier work of the device."""
     return pinned(tensor, device).to(device, non_blocking=True)

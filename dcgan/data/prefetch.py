@@ -1,4 +1,4 @@
-"""Items made ahead of their use: batches gathered from disk while a network computes, photos that threads search."""
+"""Prefetching: threads read minibatches while a network computes, or search several photos for faces at once."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,19 +10,19 @@ Made = TypeVar("Made")
 ITEMS_A_THREAD = 4  # waiting or done, so that one slow item does not stop the other threads
 
 
-class Ahead(Generic[Item]):
-    """`make(number)`, with number + 1 made in a thread meanwhile; any order is right, a rising one is fast.
+class Prefetcher(Generic[Item]):
+    """`make(number)`, while a thread makes number + 1; any order is correct, an ascending one is fast.
 
-    An error in the thread is raised where its item is asked for.
+    An error in the thread is raised when its item is asked for.
     """
 
     def __init__(self, make: Callable[[int], Item]) -> None:
         self.make = make
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._pending: tuple[int, Future[Item]] | None = None
 
     def __call__(self, number: int) -> Item:
-        """Item `number`, which may be ready."""
+        """Item `number`, at once if it was prefetched."""
         if self._pending is not None and self._pending[0] == number:
             item = self._pending[1].result()
         else:
@@ -34,8 +34,8 @@ class Ahead(Generic[Item]):
 def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:
     """Yields make(item) of every item, in the order of the items, made by `threads` threads.
 
-    Only a few items are taken from `items` ahead, so memory does not grow with their number. An error, of `make` or of
-    `items`, is raised where its item's turn comes.
+    At most ITEMS_A_THREAD items per thread are taken in advance, so memory does not grow with their number. An error of
+    `make` or of `items` is raised when its item's turn comes.
     """
     pending: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="in_order") as pool:

@@ -1,4 +1,4 @@
-"""One pass over a source of encoded images: decoded, resized, cropped, and brought to 32 x 32 for de-duplication.
+"""One pass over a source of encoded images: decoding, resizing, cropping, and a 32 x 32 copy for de-duplication.
 
 Sections 4 and 4.1.1. In: a source (dcgan/data/archives.py). Out, in key order: blocks of images (n, S, S, 3) uint8, the
 same images at 32 x 32, and their keys. Memory does not grow with the number of images.
@@ -9,21 +9,20 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from dcgan.core.pixels import Images
 from dcgan.data.decoding import Scratch, Undecodable, decode
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import FAST, Resampling, fit
 from dcgan.data.source import Encoded
 
-Images = npt.NDArray[np.uint8]
 CROP_SIDE = 32
 BLOCK_IMAGES = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """How an encoded image becomes a square of `size` pixels; a shorter side below `min_side` is rejected."""
+    """How an encoded image becomes size x size pixels; an image with a shorter side below `min_side` is rejected."""
 
     size: int
     resampling: Resampling
@@ -47,7 +46,10 @@ class Block:
 
 
 def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[Block]:
-    """Decodes items and yields them in blocks; what cannot be used goes to `rejects`."""
+    """Decodes items and yields them in blocks of at most 256; items that cannot be used go to `rejects`.
+
+    Each block overwrites the pixels of the one before it. Raises InputError if there are too many rejects.
+    """
     images = np.empty((BLOCK_IMAGES, rule.size, rule.size, 3), np.uint8)
     keys: list[str] = []
     scratch = Scratch()
@@ -67,7 +69,7 @@ def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Ite
 def small_crops(images_uint8: Images) -> Images:
     """images: (n, S, S, 3) -> (n, 32, 32, 3) uint8, halved by averaging as often as possible and then filtered.
 
-    Images one above the other are one tall image, and halving it never mixes two of them while S is even.
+    Images one above the other form one tall image, and halving it never mixes two of them while S is even.
     """
     n, side = images_uint8.shape[:2]
     while side % 2 == 0 and side >= 2 * CROP_SIDE:
@@ -81,7 +83,7 @@ def small_crops(images_uint8: Images) -> Images:
 
 
 def decoded(item: Encoded, rule: Rule, rejects: Rejects, scratch: Scratch | None = None) -> Images | None:
-    """The image of one item, which may lie in `scratch`; None for an item that cannot be used."""
+    """The image of one item, (S, S, 3) uint8, which may lie in `scratch`; None if it goes to `rejects`."""
     try:
         if item.content is None:
             raise Undecodable(item.reason)

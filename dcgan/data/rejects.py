@@ -1,8 +1,8 @@
 """Items that cannot be used: each is counted and named, and only too many of them stop a run.
 
-`Rejects` keeps (key, reason) for a CSV and raises InputError as soon as their share of all items is certain to pass the
-allowed one. Of several shards none knows that share: `Rejects.joined` judges them together, so that whether a run goes
-on does not depend on how many there are.
+`Rejects` keeps (key, reason) for a CSV and raises InputError as soon as their share of all items is certain to exceed
+the limit. A single shard does not know that share, so `Rejects.joined` checks all shards together; whether a run goes
+on does not depend on their number.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from dcgan.core.files import InputError, write_csv
 class Rejects:
     """Counts items and keeps the rejected ones.
 
-    `total` is the number of items there are (at most), `parameter` the name of the parameter that holds `max_share`.
+    max_share: allowed share, 0 to 1; total: number of items, at most; parameter: what the message calls `max_share`.
     """
 
     def __init__(self, max_share: float, total: int, parameter: str) -> None:
@@ -27,7 +27,7 @@ class Rejects:
 
     @classmethod
     def joined(cls, tables: Iterable[Path], max_share: float, parameter: str) -> "Rejects":
-        """Those that the CSVs of several shards name; what the shards could use is still to be accepted."""
+        """The rejects in the CSVs of several shards; the caller then accepts the items that the shards could use."""
         rows = pd.concat([pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables])
         rejects = cls(max_share, len(rows), parameter)
         rejects.rows = list(rows[["key", "reason"]].itertuples(index=False, name=None))
@@ -39,19 +39,19 @@ class Rejects:
         self.seen += n
 
     def reject(self, key: str, reason: str) -> None:
-        """Counts and names an item that is not; raises InputError once the limit is certain to be passed."""
+        """Counts and names an item that is not used; raises InputError once the limit is certain to be exceeded."""
         self.seen += 1
         self.rows.append((key, reason))
         if len(self.rows) > self.max_share * max(self.total, self.seen):
             raise InputError(self.describe(max(self.total, self.seen)))
 
     def check(self) -> None:
-        """Raises InputError when the share among the items seen passes the limit; called once all are seen."""
+        """Raises InputError if the share among the items seen exceeds the limit; called once all are seen."""
         if len(self.rows) > self.max_share * self.seen:
             raise InputError(self.describe(self.seen))
 
     def describe(self, total: int) -> str:
-        """One line for a person: how many, what share, what is allowed, the first one's reason."""
+        """One line: number, share, limit, and the first reject with its reason."""
         key, reason = self.rows[0]
         share = len(self.rows) / total
         return (
@@ -61,7 +61,7 @@ class Rejects:
 
     @contextmanager
     def recorded(self, path: Path) -> Iterator["Rejects"]:
-        """Writes a CSV (key, reason) at the end, also where an error ends the block."""
+        """Writes a CSV (key, reason) at the end of the block, even if an error ends it."""
         try:
             yield self
         finally:

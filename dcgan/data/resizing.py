@@ -3,13 +3,13 @@
 Bilinear in two forms:
 
 - without antialiasing, as the published code does (`cv2.resize`, INTER_LINEAR): each output pixel mixes 2 x 2 input
-  pixels, whatever lies between them is skipped;
-- with antialiasing (a triangle filter as wide as the reduction asks), as Pillow and torchvision do.
+  pixels and skips those between;
+- with antialiasing (a triangle filter whose width grows with the reduction), as Pillow and torchvision do.
 
-With antialiasing the image may first be halved by plain averaging, in the JPEG decoder where it is a JPEG, as long as
-its shorter side stays `reducing_gap` times the wanted size (the name and the meaning are Pillow's). Measured on photos
-of 256 x 256 brought to 64, mean difference of 255 from the triangle filter over all pixels: 0.7 with a gap of 2, 2.3
-with a gap of 1 (no filter is left then), 5.1 without antialiasing.
+With antialiasing, plain averaging (for a JPEG in the decoder) may first halve the image, as long as its shorter side
+stays `reducing_gap` times the wanted size (name and meaning are Pillow's). Measured on photos of 256 x 256 brought to
+64, mean difference, of 255, from the triangle filter over all pixels: 0.7 with a gap of 2, 2.3 with a gap of 1 (no
+filter is left then), 5.1 without antialiasing.
 """
 
 import math
@@ -17,17 +17,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-Images = npt.NDArray[np.uint8]
+from dcgan.core.pixels import Images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resampling:
     """Bilinear with or without antialiasing; reducing_gap: None to filter every pixel, or at least 1.
 
-    Raises ValueError for a gap without antialiasing, whose rule picks single pixels out of the whole image.
+    Raises ValueError for a gap without antialiasing, which needs the pixels of the whole image.
     """
 
     antialias: bool
@@ -38,7 +37,7 @@ class Resampling:
             raise ValueError("a reducing gap needs antialiasing and is at least 1")
 
     def enough_side(self, size: int) -> int | None:
-        """The shorter side that has to be left for `fit`; None for all pixels."""
+        """The least shorter side, in pixels, that `fit` needs for an output of `size`; None: all pixels."""
         return None if self.reducing_gap is None else math.ceil(self.reducing_gap * size)
 
 
@@ -67,7 +66,7 @@ def fit(image_uint8: Images, size: int, resampling: Resampling) -> Images:
 
 
 def reduce(image_uint8: Images, enough: int | None) -> Images:
-    """Halves (H, W, C) by averaging 2 x 2 pixels, as often as leaves the shorter side `enough` pixels."""
+    """Halves (H, W, C) by averaging 2 x 2 pixels as often as the shorter side keeps `enough` pixels."""
     while enough is not None and min(image_uint8.shape[:2]) // 2 >= enough:
         shape = ((image_uint8.shape[0] + 1) // 2, (image_uint8.shape[1] + 1) // 2)
         resized = cv2.resize(image_uint8, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

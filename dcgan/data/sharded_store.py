@@ -1,4 +1,4 @@
-"""Several image stores, one a shard, read as one: image number i is the i-th of the shards laid end to end."""
+"""Several image stores, one per shard, read as one: image number i is the i-th of the shards laid end to end."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,15 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError
+from dcgan.core.pixels import Images
 from dcgan.data.image_store import ImageStore
 
-Images = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 BLOCK_IMAGES = 4096
 
 
 class Shards:
-    """The stores `folder/<shard>/<name>` in the order of the shards; raises InputError where they do not fit."""
+    """The stores `folder/<shard>/<name>` in the order of the shards.
+
+    Raises InputError if one cannot be read, or if their images have different shapes.
+    """
 
     def __init__(self, folder: Path, shards: Sequence[int], name: str) -> None:
         self.stores = [ImageStore(Path(folder) / str(shard) / name) for shard in shards]
@@ -45,7 +48,7 @@ class Shards:
         return keys.tolist()
 
     def blocks(self, indices: Indices) -> Iterator[tuple[Images, list[str]]]:
-        """Images and keys of the given numbers, a block at a time."""
+        """Images and keys of the given numbers, in blocks of at most 4,096."""
         for begin in range(0, len(indices), BLOCK_IMAGES):
             block = indices[begin : begin + BLOCK_IMAGES]
             yield self.gather(block), self.keys(block)

@@ -1,7 +1,7 @@
-"""What a source of encoded images is, whatever it is kept in: an LSUN LMDB, a folder or a tar (section 4).
+"""What every source of encoded images offers, be it an LSUN LMDB, a folder or a tar (section 4).
 
-A source knows how many items it has and hands out those of one shard in key order. A shard is a range of that order,
-so the shards put together are the same whatever their number. What cannot be read is handed out too, with the reason.
+A source knows how many items it has and yields those of one shard in key order. A shard is a range of that order, so
+the shards put together are the same whatever their number. Items that cannot be read are yielded too, with the reason.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,15 @@ class Encoded(NamedTuple):
 
 
 class Source(Protocol):
-    """Encoded images with keys."""
+    """`count` encoded images with keys."""
 
     count: int
 
     def items(self, shard: int, shards: int) -> Iterator[Encoded]:
-        """The items of one shard, in key order."""
+        """The items of shard number 0 <= shard < shards, in key order."""
         ...
+
+
+def as_text(name: bytes) -> str:
+    """A key or file name as text; bytes that are not UTF-8 become backslash escapes."""
+    return name.decode("utf-8", "backslashreplace")

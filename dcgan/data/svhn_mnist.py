@@ -1,7 +1,8 @@
 """SVHN's cropped digits (.mat) and MNIST (idx, gzipped or not); sections 5.2 and 8.1.
 
-SVHN: images (N, 32, 32, 3), where the label 10 means the digit 0; splits train, test and, where it is there, extra.
-MNIST: images (N, 28, 28, 1). Labels are the digits. Raises InputError where a file is missing or damaged.
+SVHN: images (N, 32, 32, 3) uint8; its files have the label 10 for the digit 0; splits train, test and, if it exists,
+extra. MNIST: images (N, 28, 28, 1) uint8. Labels are the digits. Every function raises InputError, naming the file, if
+one is missing or damaged.
 """
 
 import gzip
@@ -24,12 +25,12 @@ MNIST_FOLDERS = ("", "raw", "MNIST/raw")
 MNIST_SUFFIXES = ("-idx{dims}-ubyte.gz", "-idx{dims}-ubyte", ".idx{dims}-ubyte.gz", ".idx{dims}-ubyte")
 IDX_UBYTE = 0x08
 GZIP_START = b"\x1f\x8b"
-# What scipy raises for bytes that are no .mat file, whatever they are instead.
+# What scipy raises for bytes that are not a .mat file.
 UNREADABLE = (OSError, ValueError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError)
 
 
 def find_svhn(path: Path) -> dict[str, Path]:
-    """The .mat file of each split; raises InputError where train or test is missing."""
+    """The .mat file of each split; raises InputError if train or test is missing."""
     files = {split: path / SVHN_FILE.format(split=split) for split in SVHN_SPLITS}
     for split in ("train", "test"):
         if not files[split].is_file():
@@ -38,7 +39,7 @@ def find_svhn(path: Path) -> dict[str, Path]:
 
 
 def inspect_mat(path: Path) -> None:
-    """Raises InputError where a file is no .mat with X and y; reads the names of the variables only."""
+    """Raises InputError if a file is not a .mat with X and y; reads only the names of the variables."""
     try:
         names = {name for name, _, _ in scipy.io.whosmat(path)}
     except UNREADABLE as error:
@@ -54,7 +55,7 @@ def open_svhn(path: Path) -> LabelledSet:
 
 
 def read_svhn_split(name: str, path: Path) -> Split:
-    """X (32, 32, 3, N) and y (N, 1) of a .mat file."""
+    """One split from X (32, 32, 3, N) uint8 and y (N, 1) of a .mat file."""
     inspect_mat(path)
     try:
         content = scipy.io.loadmat(path, variable_names=["X", "y"])
@@ -67,7 +68,7 @@ def read_svhn_split(name: str, path: Path) -> Split:
 
 
 def find_mnist(path: Path) -> dict[str, tuple[Path, Path]]:
-    """The files of images and labels of each split; raises InputError where one is missing."""
+    """The files of images and labels of each split; raises InputError if one is missing."""
     found = {}
     for split, name in MNIST_NAMES.items():
         images, labels = find_idx(path, f"{name}-images", 3), find_idx(path, f"{name}-labels", 1)
@@ -79,7 +80,7 @@ def find_mnist(path: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def find_idx(path: Path, name: str, dims: int) -> Path | None:
-    """An idx file under any of the names it goes by."""
+    """An idx file under any of its usual names; None if there is none."""
     candidates = (
         path / folder / f"{name}{suffix.format(dims=dims)}" for folder in MNIST_FOLDERS for suffix in MNIST_SUFFIXES
     )
@@ -87,7 +88,7 @@ def find_idx(path: Path, name: str, dims: int) -> Path | None:
 
 
 def inspect_mnist(path: Path) -> None:
-    """Raises InputError where a file is missing or does not begin as an idx file does."""
+    """Raises InputError if a file is missing or does not begin like an idx file."""
     for files in find_mnist(path).values():
         for file, dims in zip(files, (3, 1), strict=True):
             try:
@@ -100,7 +101,7 @@ def inspect_mnist(path: Path) -> None:
 
 
 def check_magic(path: Path, start: bytes, dims: int) -> None:
-    """Raises InputError where the first bytes are not those of an idx file of unsigned bytes."""
+    """Raises InputError if the first bytes are not those of an idx file of unsigned bytes."""
     if start[:4] != bytes([0, 0, IDX_UBYTE, dims]):
         raise InputError(f"{path}: not an idx file of bytes with {dims} dimensions")
 
@@ -117,7 +118,7 @@ def open_mnist(path: Path) -> LabelledSet:
 
 
 def read_idx(path: Path, dims: int) -> npt.NDArray[np.uint8]:
-    """An idx file of unsigned bytes, gzipped or not."""
+    """An idx file of unsigned bytes with `dims` dimensions, gzipped or not."""
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if content[:2] == GZIP_START else content

@@ -1,34 +1,32 @@
-"""The autoencoder whose code layer tells near-duplicates apart (section 4.1.1).
+"""The de-noising autoencoder whose code layer gives the hash codes (section 4.1.1).
 
 "3072-128-3072 de-noising dropout regularized RELU autoencoder on 32x32 downsampled center-crops." The code layer's
 activations, thresholded at zero, are the bits of a semantic hash.
 
-In:  images uint8 (N, 32, 32, 3). Out: 128 bits an image (dcgan/dedup/hash_codes.py); weights as safetensors.
+In:  images (N, 32, 32, 3) uint8. Out: 128 bits per image (dcgan/dedup/hash_codes.py); weights as safetensors.
 Unpublished and chosen here: Gaussian input noise, dropout on the code layer, a linear output layer with squared error,
-Adam, and, as a parameter, bringing every image to the same mean and contrast first.
+Adam, and, as an option, bringing every image to the same mean and contrast first.
 """
 
 import copy
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.core.tensor_files import read_weights, write_weights
+from dcgan.models.pixel_range import to_rows
 
-Images = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 Fetch = Callable[[Indices], Images]
 
-# An image's contrast is taken to be at least this (pixels in [0, 1]), so that an even wall is not blown up to noise.
+# An image's contrast counts as at least this (pixels in [0, 1]), so that an even wall is not amplified to noise.
 LEAST_CONTRAST = 0.02
 NORMALISED_CONTRAST = 0.25
 ENCODED_AT_ONCE = 512
@@ -51,9 +49,11 @@ class Autoencoder(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def input(self, images_uint8: Images | Tensor) -> Tensor:
-        """images_uint8: (N, H, W, C) uint8 -> (N, H*W*C) in the encoder's precision, around 0."""
-        pixels = torch.as_tensor(images_uint8, device=self.encoder.weight.device).flatten(1)
-        pixels = pixels.to(self.encoder.weight.dtype) / 255
+        """images_uint8: (N, H, W, C) uint8 -> (N, H*W*C) in the encoder's precision, around 0.
+
+        In [-0.5, 0.5], or, with `normalise`, of mean 0 and a standard deviation of at most 0.25 per image.
+        """
+        pixels = to_rows(images_uint8, self.encoder.weight.device, self.encoder.weight.dtype)
         if not self.normalise:
             return pixels - 0.5
         centred = pixels - pixels.mean(1, keepdim=True)
@@ -65,7 +65,10 @@ class Autoencoder(nn.Module):
         return torch.relu(self.encoder(x))
 
     def denoise(self, x: Tensor, noise: float, dropout: float, generator: torch.Generator) -> Tensor:
-        """x: (N, H*W*C) -> its reconstruction (N, H*W*C) after noise of that standard deviation was added to it."""
+        """x: (N, H*W*C) -> its reconstruction (N, H*W*C).
+
+        noise: standard deviation of what is added to x; dropout: share of code units that are set to 0.
+        """
         noisy = x + noise * torch.randn(x.shape, generator=generator, device=x.device)
         code = self.code(noisy)
         kept = torch.rand(code.shape, generator=generator, device=x.device) >= dropout
@@ -76,8 +79,8 @@ class Autoencoder(nn.Module):
     def encode(self, images_uint8: Images) -> Codes:
         """images_uint8: (N, H, W, C) uint8 -> (N, code_size / 8) uint8, the first unit in the highest bit.
 
-        In double precision: sums of single precision depend on how many images are encoded at once, and a unit near
-        zero would then be on in one shard and off in another.
+        It computes in double precision: sums in single precision depend on the number of images that are encoded at
+        once, and a unit near zero would then be on in one shard and off in another.
         """
         double = copy.deepcopy(self).double()
         codes = [
@@ -88,34 +91,27 @@ class Autoencoder(nn.Module):
         return np.concatenate(codes) if codes else np.empty((0, self.code_size // 8), np.uint8)
 
     def save(self, path: Path) -> None:
-        """Writes weights and shape as safetensors; one metadata entry, because several come in no fixed order."""
+        """Writes weights and shape as safetensors."""
         shape = {"image_shape": self.image_shape, "code_size": self.code_size, "normalise": self.normalise}
-        weights = {name: tensor.float().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        with replace_when_done(path) as partial:
-            save_file(weights, partial, {"autoencoder": json.dumps(shape)})
+        write_weights(path, self, "autoencoder", shape)
 
     @classmethod
     def from_file(cls, path: Path) -> "Autoencoder":
         """Reads what `save` wrote; raises InputError for anything else."""
-        try:
-            with safe_open(path, "pt") as file:
-                shape = json.loads(file.metadata()["autoencoder"])
-                autoencoder = cls(shape["image_shape"], shape["code_size"], shape["normalise"])
-                autoencoder.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            raise InputError(f"{path}: not a readable autoencoder ({' '.join(str(error).split())})") from error
-        return autoencoder
+        return read_weights(
+            path, "autoencoder", lambda shape: cls(shape["image_shape"], shape["code_size"], shape["normalise"])
+        )
 
 
 def passes(n_images: int, minibatches: int, batch_size: int) -> Iterator[int]:
-    """How many minibatches each pass over the images has, until there have been enough; the last may be cut short."""
+    """The number of minibatches in each pass over the images, `minibatches` in all; the last pass may be shorter."""
     in_a_pass = -(-n_images // batch_size)
     for done in range(0, minibatches, in_a_pass):
         yield min(in_a_pass, minibatches - done)
 
 
 class AutoencoderTraining:
-    """Trains an autoencoder with Adam on images that are fetched a batch at a time, so they may lie on a disk."""
+    """Trains an autoencoder with Adam on images that are fetched one minibatch at a time, so they may lie on a disk."""
 
     def __init__(self, autoencoder: Autoencoder, noise: float, dropout: float, learning_rate: float, seed: int) -> None:
         self.autoencoder, self.noise, self.dropout, self.seed = autoencoder, noise, dropout, seed
@@ -124,7 +120,7 @@ class AutoencoderTraining:
     def epoch(self, fetch: Fetch, indices: Indices, batch_size: int, number: int, minibatches: int) -> float:
         """One pass over the images of the given numbers in a seeded order; returns the mean squared error.
 
-        Of a pass that has more minibatches than the given number, the first ones.
+        The pass ends after `minibatches` minibatches; `number` is the number of the pass.
         """
         device = self.autoencoder.encoder.weight.device
         order = numpy_generator(self.seed, "autoencoder", "order", number).permutation(indices)
@@ -142,6 +138,6 @@ class AutoencoderTraining:
 
     @torch.no_grad()
     def error(self, images_uint8: Images) -> float:
-        """Mean squared error of the reconstructions of clean images."""
+        """Mean squared error of the reconstructions of images without noise, (N, H, W, C) uint8."""
         x = self.autoencoder.input(images_uint8)
         return float((self.autoencoder.decoder(self.autoencoder.code(x)) - x).square().mean())

@@ -1,16 +1,16 @@
-"""Near-equal codes without comparing all pairs: duplicates within a Hamming radius.
+"""Hamming search: near-duplicates within a radius of some bits, without comparing all pairs of codes.
 
-Beyond the paper, which takes equal codes only (section 4.1.1).
+This goes beyond the paper, which takes equal codes only (section 4.1.1).
 
-Images are taken in the order of their keys. One that lies within the radius of an image already kept joins the first
-such image; any other is kept. So every removed image lies within the radius of the image kept for it: a chain of
-codes, each near the next, never swallows a different room.
+Images are taken in the order of their keys. An image within the radius of one already kept joins the first such image;
+any other is kept. So every removed image lies within the radius of the image kept for it: a chain of codes, each near
+the next, never ends in a different room.
 
 The index is multi-index hashing: the bits are dealt out to m chunks. Two codes within radius r < m (t + 1) agree, in
-one chunk at least, in all but t bits; so for every chunk, and every choice of t bits left out of it, images that agree
-in the rest are candidates, and only those are compared. They are found by sorting. Images come in batches that double
-in size, each compared first with what is kept so far: a thousand shots of the same thing then cost a thousand
-comparisons instead of half a million. Where few are left to compare, all pairs are.
+at least one chunk, in all but t bits. So for every chunk, and every choice of t bits left out of it, images that agree
+in the rest are candidates, and only candidates are compared. Sorting finds them. Images come in batches that double in
+size, and each batch is first compared with the images kept so far: a thousand shots of the same thing then cost a
+thousand comparisons instead of half a million. If few pairs are left, all of them are compared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from dcgan.dedup.hash_codes import Codes, Duplicates, Indices, Words, as_words, 
 
 FIRST_BATCH = 1 << 11
 PAIRS_AT_ONCE = 1 << 16  # few enough to stay in a core's cache
-# How many pairs can be compared while one code is sorted; where it is cheaper, all pairs are compared after all.
+# How many pairs can be compared in the time that sorting takes per code; all pairs are compared if that is cheaper.
 COMPARISONS_A_SORTED_CODE = 8
 MOST_LEFT_OUT = 2
 SAMPLE_CODES, SAMPLE_MASKS = 1 << 16, 6
@@ -42,7 +42,10 @@ class Pairs(NamedTuple):
 
 
 def find_duplicates(codes: Codes, radius: int) -> Duplicates:
-    """codes: (N, B) uint8 -> for each image the one kept for it, the first within `radius` bits in key order."""
+    """codes: (N, B) uint8, in key order -> for each image the one kept for it, the first within `radius` bits.
+
+    Raises ValueError for 2**26 different codes or more.
+    """
     equal = find_equal(codes)
     if radius == 0 or len(codes) == 0:
         return equal
@@ -53,7 +56,7 @@ def find_duplicates(codes: Codes, radius: int) -> Duplicates:
 
 
 def find_near(codes: Codes, radius: int) -> Duplicates:
-    """The same for codes that are all different."""
+    """The same as `find_duplicates`, for codes that are all different."""
     if len(codes) >= 1 << POSITION_BITS:
         raise ValueError(f"{len(codes):,} codes; at most {1 << POSITION_BITS:,} fit the index")
     words = as_words(codes)
@@ -76,7 +79,7 @@ def find_near(codes: Codes, radius: int) -> Duplicates:
 
 
 def assign_first(kept: Indices, distance: Indices, pairs: Pairs) -> None:
-    """Gives each second image the first of the representatives it lies near to."""
+    """Sets, for each second image, the first of the representatives near it."""
     order = np.lexsort((pairs.first, pairs.second))
     first, second, bits = pairs.first[order], pairs.second[order], pairs.distance[order]
     once = np.ones(len(second), bool)
@@ -108,7 +111,7 @@ def settle(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
 def joined(
     words: Sequence[Words], masks: Sequence[Sequence[int]], others: Indices | None, batch: Indices, radius: int
 ) -> Iterator[Pairs]:
-    """Pairs within the radius: one of `others` and one of `batch`, or two of `batch` where there are no others.
+    """Pairs within the radius: one of `others` and one of `batch`, or two of `batch` if `others` is None.
 
     All of `others` come before all of `batch`.
     """
@@ -128,7 +131,7 @@ def joined(
 
 
 def within(radius: int, words: Sequence[Words], first: Indices, second: Indices) -> Pairs:
-    """Those of many pairs of places whose codes lie within the radius; most are told apart by their first words."""
+    """The pairs of places whose codes lie within the radius; the first words of codes already exclude most pairs."""
     distance = np.zeros(len(first), np.uint16)
     for word in words:
         distance = distance + np.bitwise_count(word[first] ^ word[second])
@@ -151,7 +154,7 @@ class Agreement(NamedTuple):
 def agreeing(words: Sequence[Words], mask: Sequence[int], n_others: int | None) -> Agreement:
     """Which codes agree under a mask.
 
-    Where n_others is given, only codes behind the first n_others are compared, and only with those.
+    With n_others, only codes behind the first n_others are compared, and only with those.
     """
     mixed = np.zeros(len(words[0]), np.uint64)
     for number, (word, part) in enumerate(zip(words, mask, strict=True)):
@@ -195,8 +198,8 @@ def expand(start: Indices, count: Indices) -> Iterator[tuple[Indices, Indices]]:
 def choose_masks(codes: Codes, radius: int) -> list[list[int]]:
     """Masks such that codes within the radius agree under at least one; each as one number a word.
 
-    Leaving out more bits makes chunks longer and chance candidates rarer, but masks more; what costs least is taken,
-    estimated on a sample.
+    Leaving out more bits makes chunks longer, so that fewer codes agree by chance, but needs more masks. The cheapest
+    choice is taken, estimated on a sample.
     """
     sample_codes = codes[:: -(-len(codes) // SAMPLE_CODES)]
     bits, sample = np.unpackbits(sample_codes, axis=1, bitorder="little"), as_words(sample_codes)
@@ -210,10 +213,10 @@ def choose_masks(codes: Codes, radius: int) -> list[list[int]]:
 
 
 def deal_out(bits: npt.NDArray[np.uint8], n_chunks: int) -> list[list[int]]:
-    """The places of bits, (N, B) 0 or 1, in chunks that tell codes apart about equally well, and as well as they can.
+    """Deals the bits, (N, B) 0 or 1, out to chunks that distinguish codes well, and about equally well.
 
-    Each gets its part of the bits that are on in about half of the codes. Bits that go together tell less than others;
-    so those of different chunks are swapped as long as that lowers the sum of squared correlations within chunks.
+    Each chunk gets its share of the bits that are on in about half of the codes. Correlated bits distinguish less, so
+    bits of different chunks are swapped as long as that lowers the sum of squared correlations within chunks.
     """
     share = bits.mean(axis=0)
     chunk = np.empty(len(share), np.int64)
@@ -231,7 +234,7 @@ def deal_out(bits: npt.NDArray[np.uint8], n_chunks: int) -> list[list[int]]:
 
 
 def correlations(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Of every two bits, (N, B) -> (B, B); 0 for a bit with itself, and where a bit never changes."""
+    """Correlations of every two bits, (N, B) -> (B, B); 0 for a bit with itself or with one that never changes."""
     centred = bits - bits.mean(axis=0)
     lengths = np.linalg.norm(centred, axis=0)
     centred /= np.where(lengths == 0, 1, lengths)
@@ -241,7 +244,7 @@ def correlations(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
 
 def cost(sample: Sequence[Words], masks: Sequence[Sequence[int]], count: int) -> float:
-    """What masks cost for so many codes, in comparisons: sorting them, and comparing those that agree."""
+    """The cost of masks for `count` codes, in comparisons: sorting the codes, and comparing those that agree."""
     tried = masks[:: -(-len(masks) // SAMPLE_MASKS)]
     pairs = sum(int(agreeing(sample, mask, None).n_compared.sum()) for mask in tried) / len(tried)
     scale = count / len(sample[0])
@@ -249,5 +252,5 @@ def cost(sample: Sequence[Words], masks: Sequence[Sequence[int]], count: int) ->
 
 
 def as_mask(bits: set[int], n_words: int) -> list[int]:
-    """Bits, counted from the lowest of the first byte, as one number a little-endian word of 64."""
+    """Bits, counted from the lowest of the first byte, as one number per little-endian word of 64 bits."""
     return [sum(1 << (bit - 64 * word) for bit in bits if bit // 64 == word) for word in range(n_words)]

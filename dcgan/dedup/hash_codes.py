@@ -1,7 +1,7 @@
-"""Binary codes of images and the duplicates they tell (section 4.1.1).
+"""Hash codes of images, and the duplicates that equal codes show (section 4.1.1).
 
-Codes: (N, B) uint8, B bytes an image (16 for the paper's 128 bits). Images with equal codes are duplicates of each
-other; the one that comes first in the order of the keys is kept. Equality is found by sorting, not by comparing pairs.
+Codes: (N, B) uint8, B bytes per image (16 for the paper's 128 bits). Images with equal codes are duplicates of each
+other; the first in the order of the keys is kept. Equal codes are found by sorting, not by comparing pairs.
 With a radius above zero, codes that differ in a few bits are duplicates too: dcgan/dedup/hamming_search.py.
 
 Published: about 275,000 of 3,033,042 bedrooms removed; fewer than 1 in 100 of the pairs wrong, by eye.
@@ -23,7 +23,10 @@ WORD_BYTES = 8
 
 
 class Duplicates(NamedTuple):
-    """For each image the image that is kept for it (itself, if it is kept) and in how many bits their codes differ."""
+    """Per image the number of the image kept for it (its own, if it is kept), and how many bits their codes differ in.
+
+    kept, distance: (N,) int64.
+    """
 
     kept: Indices
     distance: Indices
@@ -40,7 +43,7 @@ class Duplicates(NamedTuple):
 
 
 def as_words(codes: Codes) -> list[Words]:
-    """codes: (N, B) uint8 -> columns (N,) uint64, eight bytes each, the last filled up with zeros."""
+    """codes: (N, B) uint8 -> columns (N,) uint64 of eight bytes each; the last is padded with zeros."""
     padding = -codes.shape[1] % WORD_BYTES
     padded = np.pad(codes, ((0, 0), (0, padding))) if padding else np.ascontiguousarray(codes)
     words = padded.view(np.uint64)
@@ -48,7 +51,7 @@ def as_words(codes: Codes) -> list[Words]:
 
 
 def find_equal(codes: Codes) -> Duplicates:
-    """Groups equal codes; in each group the first image is kept."""
+    """codes: (N, B) uint8 -> groups of equal codes; the first image of each group is kept."""
     words = as_words(codes)
     # A stable sort: among equal codes the first image comes first.
     order = np.lexsort(words)
@@ -65,14 +68,14 @@ def find_equal(codes: Codes) -> Duplicates:
 
 
 def write_codes(path: Path, codes: Codes, keys: "npt.NDArray[np.object_]") -> None:
-    """Writes codes (N, B) uint8 and keys (N,) as HDF5."""
+    """Writes codes (N, B) uint8 and keys (N,) str as HDF5; raises InputError if the disk refuses."""
     with replace_when_done(path) as partial, h5py.File(partial, "w", libver="v110") as file:
         file.create_dataset("codes", data=codes)
         file.create_dataset("keys", data=list(keys), dtype=h5py.string_dtype(), shape=(len(keys),))
 
 
 def read_codes(path: Path) -> Codes:
-    """Reads the codes (N, B) uint8; raises InputError where the file holds none."""
+    """Reads codes (N, B) uint8; raises InputError if the file does not hold any."""
     try:
         with h5py.File(path, "r") as file:
             codes: Codes = file["codes"][:]

@@ -7,7 +7,6 @@ number. Inputs: images (N, H, W, 3) uint8 from a store, and targets from dcgan/i
 `FaceClassifier`: probabilities of binary attributes and the pose in degrees, one column each. Published number: none.
 """
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from scipy import ndimage
 from torch import Tensor, nn
 
-from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.core.progress import Progress
+from dcgan.core.tensor_files import read_weights, write_weights
 from dcgan.internals.boxes import Box
 from dcgan.internals.concepts import THRESHOLD, Floats
 from dcgan.models.pixel_range import to_input
@@ -71,7 +69,7 @@ class AttributeClassifier(nn.Module, ABC):
         self.train(False)
         blocks = [images_uint8[i : i + PREDICTION_BATCH] for i in range(0, len(images_uint8), PREDICTION_BATCH)]
         device = next(self.parameters()).device
-        answers = [self.answer(self(to_input(np.array(block), "tanh").to(device))) for block in blocks]
+        answers = [self.answer(self(to_input(block, "tanh", device))) for block in blocks]
         rows: Floats = torch.cat(answers).cpu().numpy()
         return rows
 
@@ -81,25 +79,18 @@ class AttributeClassifier(nn.Module, ABC):
 
     def save(self, path: Path) -> None:
         """Writes weights and settings as safetensors."""
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        with replace_when_done(path) as partial:
-            # One entry of metadata: several come in no fixed order.
-            save_file(tensors, partial, {"classifier": json.dumps({"kind": self.kind, "settings": self.settings()})})
+        write_weights(path, self, "classifier", {"kind": self.kind, "settings": self.settings()})
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Opens a classifier's file; raises InputError if it is not one, or another kind of classifier."""
-        try:
-            with safe_open(str(path), framework="pt") as file:
-                header = json.loads((file.metadata() or {}).get("classifier", "{}"))
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise InputError(f"{path}: not a readable classifier ({error})") from error
-        if header.get("kind") != cls.kind:
-            raise InputError(f"{path}: expected a classifier of {cls.kind}, found {header.get('kind', 'none')}")
-        classifier = cls(**header["settings"])
-        classifier.load_state_dict(tensors)
-        return classifier
+        """Opens a classifier's file; raises InputError if it is not one, or is another classifier's."""
+        return read_weights(path, "classifier", cls._from_description)
+
+    @classmethod
+    def _from_description(cls, about: dict[str, Any]) -> Self:
+        if about["kind"] != cls.kind:
+            raise InputError(f"expected a classifier of {cls.kind}, found {about['kind']}")
+        return cls(**about["settings"])
 
 
 def convolution(maps_in: int, maps_out: int, stride: int) -> nn.Sequential:

@@ -5,13 +5,13 @@ Distances between samples and held-out real images: the sliced Wasserstein dista
 de-duplication autoencoder. The paper has no such number; it shows pictures and uses features (section 5) instead.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dcgan.core.pixels import Images, resized
 from dcgan.core.seeding import torch_generator
 from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.models.pixel_range import to_rows
 
 NEIGHBOURS = 5  # the k of precision, recall, density and coverage; 5 as in Naeem et al.
 PROJECTIONS, PROJECTIONS_AT_ONCE = 512, 64
@@ -65,7 +65,7 @@ def ball_radii(points: Tensor) -> Tensor:
 def compare(real: Images, fake: Images, autoencoder: Autoencoder, seed: int) -> dict[str, float]:
     """All figures of `fake` against `real`, (N, H, W, C) uint8 each."""
     scores = manifold_scores(code_units(real, autoencoder), code_units(fake, autoencoder))
-    distance = sliced_wasserstein(as_rows(real), as_rows(fake), PROJECTIONS, torch_generator(seed, "projections"))
+    distance = sliced_wasserstein(to_rows(real), to_rows(fake), PROJECTIONS, torch_generator(seed, "projections"))
     return scores | {"sliced_wasserstein": distance}
 
 
@@ -74,8 +74,3 @@ def code_units(images_uint8: Images, autoencoder: Autoencoder) -> Tensor:
     """images_uint8: (N, H, W, 3) of any size -> code units before the threshold, (N, 128) float32."""
     small = resized(images_uint8, autoencoder.image_shape[0])
     return autoencoder.code(autoencoder.input(torch.from_numpy(small)))
-
-
-def as_rows(images_uint8: Images) -> Tensor:
-    """images_uint8: (N, H, W, C) -> (N, H*W*C) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images_uint8)).flatten(1).float() / 255

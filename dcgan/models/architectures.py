@@ -3,7 +3,7 @@
 Source of the first six rows: the authors' published code (section 4 and Figure 1 of the paper show `lsun64`).
 Every generator projects its latent to a small stack of feature maps and doubles it up to an image by fractionally
 strided convolutions; every discriminator is its mirror. A layer is written `(feature maps, stride)`.
-The guidelines of section 3 are fields as well: a row follows those that it does not name.
+The guidelines of section 3 are fields as well; a row follows each guideline that it does not name.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Architecture:
     bounded: bool = True  # False: neither tanh nor sigmoid at G's end; pixels mean the same, but may leave their range
 
     def __post_init__(self) -> None:
-        """Raises ValueError for guidelines that cannot be broken in this network."""
+        """Raises ValueError if this network cannot break a guideline in the given way."""
         if self.resampling == "pooled" and self.kernel_size % 2 == 0:
             raise ValueError(f"resampling: pooled needs an odd kernel size, {self.name} has {self.kernel_size}")
         if self.global_pooling and not self.discriminator_layers:
@@ -52,7 +52,7 @@ class Architecture:
 
     @property
     def description(self) -> dict[str, Any]:
-        """The row as a network file keeps it. Guidelines that are followed are left out, as in files before them."""
+        """The row as a network file stores it, without the guidelines that are followed."""
         return {name: value for name, value in asdict(self).items() if value != GUIDELINES.get(name)}
 
     @property
@@ -72,7 +72,10 @@ GUIDELINES = {
 
 
 def architecture_from(fields: Mapping[str, Any]) -> Architecture:
-    """The architecture that a network file describes (JSON has lists where the table has tuples)."""
+    """The architecture that a network file describes (JSON has lists for the table's tuples).
+
+    Raises TypeError for unknown or missing fields.
+    """
 
     def frozen(value: Any) -> Any:
         return tuple(frozen(item) for item in value) if isinstance(value, list) else value
@@ -144,7 +147,7 @@ MNIST28_DENSE = replace(
     discriminator_hidden=(1024, 1024),
 )
 
-# The network of the PyTorch tutorial and most ports: another network than the paper's, kept for comparison.
+# The network of the PyTorch tutorial and of most ports; it differs from the paper's and is here for comparison.
 TUTORIAL64 = Architecture(
     name="tutorial64",
     image_size=64,

@@ -22,7 +22,7 @@ Statistics = Literal["batch", "estimated"]
 
 
 class BatchNorm(nn.Module):
-    """Normalizes (N, C) or (N, C, H, W) over everything but C; gain ~ N(1, 0.02), bias 0 where `affine`."""
+    """Normalizes (N, C) or (N, C, H, W) over everything but C; `affine`: with a gain and a bias per channel."""
 
     mean: Tensor
     variance: Tensor
@@ -52,7 +52,7 @@ class BatchNorm(nn.Module):
 
 
 class Rescaling(nn.Module):
-    """What is left of batch norm where nothing is normalized: its gain and bias, and so the same weights."""
+    """Batch norm without normalization: only its gain and bias remain, and so the same weights."""
 
     def __init__(self, size: int, affine: bool) -> None:
         super().__init__()
@@ -71,9 +71,9 @@ class Rescaling(nn.Module):
 def estimate_statistics(network: nn.Module, batches: Iterable[Tensor], group: Group = ALONE) -> None:
     """Fills `mean` and `variance` of every batch norm of `network` from batches of inputs, (N, C, H, W) each.
 
-    The processes of a group deal the batches out in turn: the first has the first, and every `group.size`-th after it.
+    The batches are dealt out to the processes of a group in turn: process r brings batches r, r + size, and so on.
     Sums are taken in the batches' order, so the result is the same bytes for any number of processes. Raises ValueError
-    for no batches. The published code takes batches of 128 of the unlabelled training split.
+    if there are no batches. The published code takes batches of 128 of the unlabelled training split.
     """
     norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
     observed: list[list[Tensor]] = [[] for _ in norms]
@@ -94,7 +94,7 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Tensor], group: Gr
         own = torch.zeros(int(counts.max()), 2, len(norm.mean), dtype=torch.float64, device=norm.mean.device)
         for row, figures in zip(own, seen, strict=False):
             row.copy_(figures)
-        # Dealt out in turn: the first batch of every process, then the second of each; rows that are missing are zeros.
+        # The first batch of every process, then the second of each, and so on; missing rows are zeros.
         in_order = group.gather(own).transpose(0, 1).flatten(0, 1)
         total = torch.zeros_like(norm.mean.expand(2, -1), dtype=torch.float64)
         for figures in in_order:

@@ -1,84 +1,88 @@
 """Operations, weights and units of the networks, counted from their architecture: what a plan multiplies.
 
-A layer costs 2 operations for each weight at each position that it is applied to. Batch norm, activations and the
-labels that a conditional network joins to its inputs are left out: a few percent.
+A layer costs 2 operations for each weight at each position where it is applied. The counts of operations are those of
+`torch.utils.flop_counter` (tests/unit/test_flops.py compares them for every architecture of the table), but need no
+PyTorch, whose import takes seconds. Batch norm and activations are left out: a few percent. The counts hold for
+networks that follow the guidelines of section 3.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from dcgan.models.architectures import Architecture
 
 
-def generator_flop(a: Architecture) -> float:
-    """Operations of one image drawn."""
+class Layer(NamedTuple):
+    """One layer and one image: its weights, the positions where each is applied, and the values that it computes."""
+
+    weights: int
+    positions: int
+    units: int
+
+
+def generator_layers(a: Architecture) -> list[Layer]:
+    """From the latent upwards; a fractionally strided convolution is applied at each position of its input."""
     maps, side = a.projection
-    widths = [a.latent_size, *a.generator_hidden, maps * side**2]
-    total = dense(widths)
+    layers = dense_layers([a.latent_size, *a.generator_hidden, maps * side**2], a.classes)
     for out_maps, stride in a.generator_layers:
-        total += 2 * side**2 * maps * out_maps * a.kernel_size**2
+        weights = (maps + a.classes) * out_maps * a.kernel_size**2
+        layers.append(Layer(weights, side**2, out_maps * (side * stride) ** 2))
         maps, side = out_maps, side * stride
-    return total
+    return layers
 
 
-def discriminator_flop(a: Architecture) -> float:
-    """Operations of one image judged."""
-    maps, side, total = a.channels, a.image_size, 0.0
+def discriminator_layers(a: Architecture) -> list[Layer]:
+    """From the image upwards; a strided convolution is applied at each position of its output."""
+    maps, side, layers = a.channels, a.image_size, []
     for out_maps, stride in a.discriminator_layers:
         side = -(-side // stride)
-        total += 2 * side**2 * maps * out_maps * a.kernel_size**2
+        layers.append(Layer((maps + a.classes) * out_maps * a.kernel_size**2, side**2, out_maps * side**2))
         maps = out_maps
-    return total + dense([maps * side**2, *a.discriminator_hidden, 1])
+    return layers + dense_layers([maps * side**2, *a.discriminator_hidden, 1], a.classes)
 
 
-def generator_weights(a: Architecture) -> float:
-    """Weights of all layers; gains and biases, a few thousand, are left out."""
-    maps, side = a.projection
-    total = dense([a.latent_size, *a.generator_hidden, maps * side**2]) / 2
-    for out_maps, _ in a.generator_layers:
-        total += maps * out_maps * a.kernel_size**2
-        maps = out_maps
-    return total
+def dense_layers(widths: Sequence[int], classes: int) -> list[Layer]:
+    """Fully connected layers of these widths, a one-hot label of `classes` values joined to the input of each."""
+    return [Layer((n_in + classes) * n_out, 1, n_out) for n_in, n_out in zip(widths, widths[1:], strict=False)]
 
 
-def discriminator_weights(a: Architecture) -> float:
-    """The same of the discriminator."""
-    maps, side, total = a.channels, a.image_size, 0.0
-    for out_maps, stride in a.discriminator_layers:
-        side = -(-side // stride)
-        total += maps * out_maps * a.kernel_size**2
-        maps = out_maps
-    return total + dense([maps * side**2, *a.discriminator_hidden, 1]) / 2
+def generator_flop(a: Architecture) -> int:
+    """Operations per generated image."""
+    return sum(2 * layer.weights * layer.positions for layer in generator_layers(a))
 
 
-def generator_units(a: Architecture) -> float:
-    """Values in all layers for one image."""
-    maps, side = a.projection
-    total = sum(a.generator_hidden) + maps * side**2
-    for out_maps, stride in a.generator_layers:
-        side *= stride
-        total += out_maps * side**2
-    return float(total)
+def discriminator_flop(a: Architecture) -> int:
+    """Operations per image that the discriminator sees."""
+    return sum(2 * layer.weights * layer.positions for layer in discriminator_layers(a))
 
 
-def discriminator_units(a: Architecture) -> float:
-    """The same of the discriminator."""
-    side, total = a.image_size, a.channels * a.image_size**2 + sum(a.discriminator_hidden)
-    for out_maps, stride in a.discriminator_layers:
-        side = -(-side // stride)
-        total += out_maps * side**2
-    return float(total)
+def generator_weights(a: Architecture) -> int:
+    """Weights of all layers, without batch norm's gains and biases, which are a few thousand."""
+    return sum(layer.weights for layer in generator_layers(a))
+
+
+def discriminator_weights(a: Architecture) -> int:
+    """Weights of all layers, without batch norm's gains and biases."""
+    return sum(layer.weights for layer in discriminator_layers(a))
+
+
+def generator_units(a: Architecture) -> int:
+    """Values in all layers per image."""
+    return sum(layer.units for layer in generator_layers(a))
+
+
+def discriminator_units(a: Architecture) -> int:
+    """Values in all layers per image, the image's own included."""
+    return a.channels * a.image_size**2 + sum(layer.units for layer in discriminator_layers(a))
 
 
 def training_flop(a: Architecture, schedule: str) -> float:
-    """Operations of one training image, both networks' updates together; a backward pass costs two forward ones.
+    """Operations per training image, both networks' updates together; a backward pass costs two forward ones.
 
-    The generator's update: 3 passes of it and 2 of the discriminator, whose own gradients are not needed; the
-    discriminator's: one pass of the generator, and 3 of its own on real and on generated images. `alternate` does one
-    of them for each image, `both` does both, on the same generated images.
+    The generator's update takes 3 passes of it and 2 of the discriminator, whose own gradients are not needed. The
+    discriminator's takes one pass of the generator, and 3 of its own on real and on generated images. `both` makes both
+    updates on the same generated images; `alternate`, any other value, makes one of them per image.
     """
     if schedule == "both":
         return 3 * generator_flop(a) + 8 * discriminator_flop(a)
     return (4 * generator_flop(a) + 8 * discriminator_flop(a)) / 2
-
-
-def dense(widths: list[int]) -> float:
-    """Operations of fully connected layers of these widths."""
-    return float(sum(2 * before * after for before, after in zip(widths, widths[1:], strict=False)))

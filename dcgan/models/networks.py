@@ -7,13 +7,12 @@ guideline is a field of the table, so each can be broken (docs/guidelines.md).
 
 Without strides, the discriminator takes the maximum over stride x stride positions behind a layer's non-linearity, and
 the generator repeats each position stride x stride times before a convolution (nearest upsampling). True unpooling
-needs the places of maxima that a generator never took; unpooling into a fixed corner with zeros around it, followed by
-a convolution, is the fractionally strided convolution itself, and so no alternative to it.
+needs the places of maxima, which a generator does not have. Unpooling into a fixed corner with zeros around it,
+followed by a convolution, is the fractionally strided convolution itself, and so no alternative to it.
 
-A network file is safetensors; its metadata holds the architecture, so it opens without the table it came from.
+A network file is safetensors; its header holds the architecture, so it opens without the table of architectures.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
@@ -21,13 +20,12 @@ from typing import Any, Self, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import torch_generator
+from dcgan.core.tensor_files import read_weights, write_weights
 from dcgan.models.activations import activate, channels_before
 from dcgan.models.architectures import Architecture, architecture_from
 from dcgan.models.batch_norm import BatchNorm, Rescaling, Statistics
@@ -37,7 +35,7 @@ WEIGHT_DEVIATION = 0.02
 
 
 class Network(nn.Module):
-    """What generator and discriminator share: initial weights, label conditioning, files."""
+    """The common part of generator and discriminator: initial weights, label conditioning, files."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -55,7 +53,7 @@ class Network(nn.Module):
         return self
 
     def norm(self, size: int) -> BatchNorm | Rescaling:
-        """Batch norm of `size` feature maps or units, as the architecture wants it."""
+        """Batch norm of `size` feature maps or units, as the architecture has it."""
         a = self.architecture
         return Rescaling(size, a.norm_affine) if a.norms == "none" else BatchNorm(size, a.norm_affine, a.norm_epsilon)
 
@@ -69,7 +67,10 @@ class Network(nn.Module):
         )
 
     def join_label(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """Joins the one-hot label to (N, C) or, as constant maps, to (N, C, H, W); nothing without classes."""
+        """Joins one-hot labels, (N,) int64, to (N, C) or, as constant maps, to (N, C, H, W); nothing without classes.
+
+        Raises ValueError if the network is conditional and there are no labels.
+        """
         if self.architecture.classes == 0:
             return x
         if labels is None:
@@ -79,30 +80,20 @@ class Network(nn.Module):
         return torch.cat([x, maps], dim=1)
 
     def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Writes weights and estimated statistics; `metadata` is kept beside the architecture.
-
-        All of it is one entry of the header, because several entries come in no fixed order.
-        """
+        """Writes weights and estimated statistics; `metadata`, of JSON values, is kept beside the architecture."""
         about = {"role": type(self).__name__.lower(), "architecture": self.architecture.description, **metadata}
-        header = {"network": json.dumps(about)}
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        with replace_when_done(path) as partial:
-            save_file(tensors, partial, header)
+        write_weights(path, self, "network", about)
 
     @classmethod
     def from_file(cls, path: Path | str, device: torch.device | str = "cpu") -> Self:
-        """Opens a network file; raises InputError where it is none, or is the other network."""
-        try:
-            with safe_open(str(path), framework="pt", device=str(device)) as file:
-                about = json.loads((file.metadata() or {}).get("network", "{}"))
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise InputError(f"{path}: not a readable network ({error})") from error
-        if about.get("role") != cls.__name__.lower():
-            raise InputError(f"{path}: expected a {cls.__name__.lower()}, found {about.get('role', 'no network')}")
-        network = cls(architecture_from(about["architecture"]))
-        network.load_state_dict(tensors)
-        return network.to(device)
+        """Opens a network file; raises InputError if it is not one, or is the other network."""
+        return read_weights(path, "network", cls._from_description, device)
+
+    @classmethod
+    def _from_description(cls, about: Mapping[str, Any]) -> Self:
+        if about["role"] != cls.__name__.lower():
+            raise InputError(f"expected a {cls.__name__.lower()}, found {about['role']}")
+        return cls(architecture_from(about["architecture"]))
 
 
 class Generator(Network):

@@ -1,9 +1,9 @@
-"""A generator as an ONNX file, for programs that know neither PyTorch nor this project.
+"""A generator as an ONNX file, for programs without PyTorch or this project.
 
 Input of the graph: `z`, (N, latent_size) float32, and for a conditional network `labels`, (N,) int64; N is free.
 Output: `images`, (N, channels, size, size) float32 in the generator's pixel range: [-1, 1] after tanh, else [0, 1].
-With `batch` statistics, the paper's, an image depends on its N - 1 mates; with `estimated` ones it does not, but they
-have to have been estimated (dcgan/internals/figure_layout.py).
+With `batch` statistics, the paper's, an image depends on the other N - 1; with `estimated` ones it does not, but they
+must be estimated first (`dcgan.models.batch_norm.estimate_statistics`).
 """
 
 from pathlib import Path
@@ -15,11 +15,11 @@ from dcgan.core.files import InputError, replace_when_done
 from dcgan.models.batch_norm import BatchNorm, Statistics
 from dcgan.models.networks import Generator
 
-EXAMPLES = 3  # an odd number of examples, so that no size of the network is taken for the size of a batch
+EXAMPLES = 3  # an odd number, so that no size of the network equals the size of the batch
 
 
 class WithStatistics(nn.Module):
-    """A generator whose batch-norm mode is settled, because a graph has only tensors for arguments."""
+    """A generator with a fixed batch-norm mode, because a graph has only tensors as arguments."""
 
     def __init__(self, generator: Generator, statistics: Statistics) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class WithStatistics(nn.Module):
 
 
 def export_generator(generator: Generator, path: Path, statistics: Statistics) -> None:
-    """Writes the graph; raises InputError where ONNX is not installed or statistics were never estimated."""
+    """Writes the graph; raises InputError if ONNX is not installed or statistics are wanted but not estimated."""
     check_statistics(generator, statistics)
     architecture = generator.architecture
     names, examples = ["z"], [torch.zeros(EXAMPLES, architecture.latent_size)]
@@ -56,7 +56,7 @@ def export_generator(generator: Generator, path: Path, statistics: Statistics) -
 
 
 def check_statistics(generator: Generator, statistics: Statistics) -> None:
-    """Raises InputError where estimated statistics are wanted and there are none."""
+    """Raises InputError if estimated statistics are wanted but were never estimated."""
     norms = [module for module in generator.modules() if isinstance(module, BatchNorm)]
     if statistics == "estimated" and any(norm.mean.isnan().any() for norm in norms):
         raise InputError("the generator's batch-norm statistics were never estimated; export it with `batch`")

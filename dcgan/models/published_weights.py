@@ -1,12 +1,12 @@
 """The authors' published weights, read array by array and never unpickled.
 
 Source: `models/` of the authors' repository (Newmu/dcgan_code). Each network is a Python-2 joblib index, which is not
-touched, and beside it one plain `.npy` file an array: `30_discrim_params.jl_01.npy`, `..._02.npy`, in the order
+opened, and one plain `.npy` file per array: `30_discrim_params.jl_01.npy`, `..._02.npy`, in the order
 w1, (w2, g2, b2), (w3, g3, b3), ..., wy for a discriminator and (w1, g1, b1), (w2, g2, b2), ..., wx for a generator.
 
 Input: a folder of such files. Output: `Discriminator` and `Generator` of the named architecture. Theano's convolutions
-flip their kernels, PyTorch's do not: kernels are turned on both spatial axes. Dense weights are (inputs, outputs) there
-and (outputs, inputs) here.
+flip their kernels, PyTorch's do not: kernels are flipped on both spatial axes. Dense weights are (inputs, outputs)
+there and (outputs, inputs) here.
 """
 
 import re
@@ -71,10 +71,10 @@ def published_order(network: Network) -> list[str]:
 
 
 def catalogue(folder: Path, architecture: Architecture) -> list[PublishedArray]:
-    """Every array that the architecture asks for, with its file where there is one.
+    """Every array that the architecture needs, with its file, if any.
 
-    Raises InputError where the folder has no such files, one that the architecture has no place for, or one that is not
-    what it asks for, whether or not it will be of use beside those that are missing.
+    Raises InputError if the folder has no such files, or has one that the architecture has no place for or that holds
+    another array than it needs; the latter even if missing files make it useless.
     """
     files = _files_by_number(folder)
     arrays = []
@@ -108,7 +108,7 @@ def _files_by_number(folder: Path) -> dict[tuple[Role, int], Path]:
 
 
 def read_array(array: PublishedArray) -> npt.NDArray[np.float32]:
-    """Reads one array in PyTorch's layout; raises InputError where it is not what the architecture asks for."""
+    """Reads one array in PyTorch's layout; raises InputError if it is not the array that the architecture needs."""
     assert array.path is not None
     try:
         # np.load would open zips too; allow_pickle=False refuses files that would run code when read.
@@ -129,17 +129,17 @@ def read_array(array: PublishedArray) -> npt.NDArray[np.float32]:
 
 
 def whole_layers(arrays: list[PublishedArray]) -> int:
-    """How many convolutional layers from the image upwards have all their arrays."""
+    """How many of the discriminator's convolutional layers, from the image upwards, have all their arrays."""
     broken = {array.layer for array in arrays if array.path is None and array.role == "discriminator"}
     layers = [array.layer for array in arrays if array.role == "discriminator" and array.layer is not None]
     return next((layer for layer in range(max(layers) + 1) if layer in broken), max(layers) + 1)
 
 
 def load_discriminator(arrays: list[PublishedArray], architecture: Architecture) -> Discriminator:
-    """The published discriminator; where arrays are missing, its leading whole layers as a shorter architecture.
+    """The published discriminator; if arrays are missing, its first complete layers as a shorter architecture.
 
-    A shortened network has no last dense layer: its weights are NaN, so its logits can never pass for numbers, while
-    its features are those of the published network. Raises InputError where not even the first layer is whole.
+    A shortened network has no last dense layer: its weights are NaN, so that its logits are no numbers, while its
+    features are those of the published network. Raises InputError if not even the first layer is complete.
     """
     layers = whole_layers(arrays)
     if layers == 0:
@@ -157,7 +157,7 @@ def load_discriminator(arrays: list[PublishedArray], architecture: Architecture)
 
 
 def load_generator(arrays: list[PublishedArray], architecture: Architecture) -> Generator | None:
-    """The published generator, or None where an array of it is missing: a part of a generator draws nothing."""
+    """The published generator, or None if an array of it is missing: a part of a generator draws nothing."""
     wanted = [array for array in arrays if array.role == "generator"]
     return _fill(Generator(architecture), wanted) if all(array.path for array in wanted) else None
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dcgan.core.distributed import ALONE, Group
-from dcgan.core.files import InputError, flush_to_disk, read_json, replace_when_done, telling_where, write_json
+from dcgan.core.files import InputError, flush_to_disk, read_json, replace_when_done, report_storage_errors, write_json
 from dcgan.core.progress import Progress
 from dcgan.data.image_store import ImageStore
 from dcgan.representation.feature_tables import FeatureType, create_table
@@ -51,7 +51,7 @@ def fill_table(
     rows = _part_rows(len(store), batch_size, group)
     if not rows:
         return
-    with telling_where(partial):
+    with report_storage_errors(partial):
         if not (position.exists() and partial.exists()):
             part.mkdir(parents=True, exist_ok=True)
             labels = None if store.labels is None else store.labels[rows.start : rows.stop]

@@ -8,7 +8,6 @@ uint8. Output: (N, D) float32, unscaled. A layer of m maps fills 16 m columns, m
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -72,6 +71,4 @@ def estimate_on_images(
 
 def _network_input(discriminator: Discriminator, images_uint8: Images) -> Tensor:
     device = next(discriminator.parameters()).device
-    # Bytes travel to the device, not floats.
-    pixels = torch.from_numpy(np.array(images_uint8)).to(device)
-    return to_input(pixels, discriminator.architecture.pixel_range).contiguous(memory_format=torch.channels_last)
+    return to_input(images_uint8, discriminator.architecture.pixel_range, device)

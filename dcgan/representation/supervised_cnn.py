@@ -153,5 +153,4 @@ def _estimate(cnn: SupervisedCnn, train: LabelledImages) -> None:
 
 
 def _input(cnn: SupervisedCnn, images_uint8: Images) -> Tensor:
-    architecture = cnn.body.architecture
-    return to_input(np.array(images_uint8), architecture.pixel_range).to(cnn.head.weight.device)
+    return to_input(images_uint8, cnn.body.architecture.pixel_range, cnn.head.weight.device)

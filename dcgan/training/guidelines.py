@@ -13,7 +13,8 @@ import numpy as np
 from dcgan.core.files import InputError, replace_when_done
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import torch_generator
-from dcgan.metrics.sample_quality import PROJECTIONS, as_rows, sliced_wasserstein
+from dcgan.metrics.sample_quality import PROJECTIONS, sliced_wasserstein
+from dcgan.models.pixel_range import to_rows
 from dcgan.training.collapse import Watch, not_finite
 from dcgan.training.loop import TrainingRun
 from dcgan.training.snapshots import Snapshots
@@ -73,7 +74,7 @@ def figures_of_run(run: TrainingRun, samples: SampleArrays, real: Images, seed: 
     epochs = run.plan.epochs
     early = samples.after(quarter(epochs))[: len(real)]
     random = torch_generator(seed, "projections")
-    distance = sliced_wasserstein(as_rows(real[: len(early)]), as_rows(early), PROJECTIONS, random)
+    distance = sliced_wasserstein(to_rows(real[: len(early)]), to_rows(early), PROJECTIONS, random)
     figures = {"early_wasserstein": distance}
     for name in LOSSES:
         losses = [row[name] for row in run.curves if name in row]

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from dcgan.core.files import replace_when_done
@@ -20,6 +19,7 @@ from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import derived_seed, torch_generator
 from dcgan.metrics.sample_quality import sliced_wasserstein
 from dcgan.models.networks import Discriminator, Generator
+from dcgan.models.pixel_range import to_rows
 
 GRID_COLUMNS, GRID_ENLARGEMENT = 8, 2
 COMPARED, PROJECTIONS = 512, 256
@@ -67,5 +67,4 @@ def distance_to_real(generator: Generator, real_uint8: Images, seed: int) -> flo
     device = next(generator.parameters()).device
     labels = torch.arange(len(real), device=device) % classes if classes else None
     samples = generator.sample(len(real), derived_seed(seed, "best"), labels)
-    rows = [torch.from_numpy(np.array(images)).flatten(1).float() / 255 for images in (real, samples)]
-    return sliced_wasserstein(rows[0], rows[1], PROJECTIONS, torch_generator(seed, "best projections"))
+    return sliced_wasserstein(to_rows(real), to_rows(samples), PROJECTIONS, torch_generator(seed, "best projections"))

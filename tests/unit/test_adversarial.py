@@ -16,7 +16,7 @@ from dcgan.core.seeding import torch_generator
 from dcgan.core.signals import Stopped
 from dcgan.core.splits import training_rows
 from dcgan.data.minibatches import Batches
-from dcgan.data.prefetch import Ahead
+from dcgan.data.prefetch import Prefetcher
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import BatchNorm
 from dcgan.training.adversarial import AdversarialTraining, Settings
@@ -237,7 +237,7 @@ def test_a_checkpoint_from_before_a_collapse_outlives_those_after_it(tmp_path: P
     going_on.on_row = lambda row: row.update(spread=0.0) if row["images"] >= 72 else None
     going_on.complete("going on")
     kept = Checkpoints(tmp_path / "on", "digest").newest_good()
-    assert kept is not None and kept.name == "before_trouble.safetensors"
+    assert kept is not None and kept.name == "last_good.safetensors"
     going_on.checkpoints.clear()
     assert [path.name for path in (tmp_path / "on").iterdir()] == [kept.name]
 
@@ -250,7 +250,7 @@ def test_a_full_disk_is_said_plainly_and_the_last_checkpoint_is_whole(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     run = make_run(tmp_path)
-    run.on_row = lambda row: monkeypatch.setattr("dcgan.core.checkpoints.save_file", no_room)
+    run.on_row = lambda row: monkeypatch.setattr("dcgan.core.tensor_files.save_file", no_room)
     with pytest.raises(InputError, match=r"cannot be written .*No space left on device.*last checkpoint is whole"):
         run.complete("full")
     monkeypatch.undo()
@@ -316,7 +316,7 @@ def test_bfloat16_leaves_the_statistics_of_batch_norm_in_full() -> None:
     assert {tensor.dtype for tensor in (norm.gain, norm.mean, norm.variance)} == {torch.float32}
 
 
-def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -> None:
+def test_an_error_while_prefetching_is_raised_where_its_batch_is_asked_for() -> None:
     made: list[int] = []
 
     def make(number: int) -> int:
@@ -325,12 +325,12 @@ def test_an_error_while_reading_ahead_is_raised_where_its_batch_is_asked_for() -
         made.append(number)
         return number * 10
 
-    ahead = Ahead(make)
-    assert [ahead(0), ahead(1), ahead(5)] == [0, 10, 50]
+    prefetch = Prefetcher(make)
+    assert [prefetch(0), prefetch(1), prefetch(5)] == [0, 10, 50]
     assert set(made) >= {0, 1, 5}
-    assert ahead(1) == 10
+    assert prefetch(1) == 10
     with pytest.raises(OSError, match="the disk is gone"):
-        ahead(2)
+        prefetch(2)
 
 
 def test_what_a_kill_left_half_written_is_no_output(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dcgan.core.seeding import numpy_generator
 from demo.faces import write_faces
-from demo.heads import draw_look, draw_person
+from demo.heads import draw_appearance, draw_person
 from demo.people import Place, paint_person
 
 SEED, PHOTOS = 5, 64
@@ -70,10 +70,10 @@ def test_detector_finds_the_faces(folder: Path, attributes: pd.DataFrame) -> Non
 def render(**changes: Any) -> Any:
     """One fixed person on grey, as signed numbers."""
     generator = numpy_generator(3, "person")
-    person, look = draw_person(generator), draw_look(generator)
-    look = replace(look, **{"pose": 0.0, "tilt": 0.0, "smiles": False, "has_glasses": False, **changes})
+    person, appearance = draw_person(generator), draw_appearance(generator)
+    appearance = replace(appearance, **{"pose": 0.0, "tilt": 0.0, "smiles": False, "has_glasses": False, **changes})
     photo = np.full((250, 200, 3), 128, np.uint8)
-    box = paint_person(photo, Place(CENTRE, CENTRE, UNIT), person, look)
+    box = paint_person(photo, Place(CENTRE, CENTRE, UNIT), person, appearance)
     return photo.astype(int), box
 
 

@@ -2,6 +2,8 @@
 
 import gzip
 import pickle
+import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from dcgan.data.labelled import LabelledBlock, Split
 from dcgan.data.preprocessing import Rule
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import FINE
-from dcgan.data.safe_pickle import read_pickle
+from dcgan.data.safe_pickle import Call, as_array, read_pickle
 
 GENERATOR = np.random.default_rng(0)
 # Protocol 0 as Python 2 wrote it: what unpickling would run is `os.system("touch <path>")`.
@@ -143,11 +145,67 @@ def test_plain_values_come_out_as_they_went_in(tmp_path: Path, value: object) ->
         assert read_pickle(tmp_path / "value") == value
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["os system", "builtins getattr", "numpy load", "numpy.core.multiarray scalar", "functools partial", "copyreg _x"],
+)
+@pytest.mark.parametrize("protocol", [0, 4])
+def test_no_name_beyond_those_of_arrays_is_found(tmp_path: Path, name: str, protocol: int) -> None:
+    module, function = name.encode().split()
+    named = {
+        0: b"c" + module + b"\n" + function + b"\n.",
+        4: b"\x80\x04\x8c" + bytes([len(module)]) + module + b"\x8c" + bytes([len(function)]) + function + b"\x93.",
+    }
+    (tmp_path / "value").write_bytes(named[protocol])
+    with pytest.raises(InputError, match=f"value: the pickle asks for '{name}'"):
+        read_pickle(tmp_path / "value")
+
+
+def test_numpy_s_own_functions_are_not_called(tmp_path: Path) -> None:
+    """They trust the state that a pickle has for an array; here it stays on record."""
+    for array in (np.arange(3, dtype=np.uint8), np.array([1.5]), np.array([{}], dtype=object)):
+        (tmp_path / "value").write_bytes(pickle.dumps(array, 2))
+        assert isinstance(read_pickle(tmp_path / "value"), Call)
+    with pytest.raises(ValueError, match="not an array of bytes"):
+        as_array(read_pickle(tmp_path / "value"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02Nr\xff\xff\xff\x7f.",
+        b"N" + b"p2000000000\n.",
+        b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b"x.",
+        b"\x80\x02T\xff\xff\xff\x7fx.",
+    ],
+)
+def test_a_few_bytes_do_not_take_gigabytes(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "value").write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="value: not a readable pickle"):
+        read_pickle(tmp_path / "value")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+def test_a_pickle_changes_nothing_of_what_the_next_one_finds(tmp_path: Path) -> None:
+    """BUILD with a dict, or with a pair of dicts, sets attributes of what is on the stack."""
+    found = b"cnumpy\ndtype\n", b"c_codecs\nencode\n"
+    changes = b"}U\x08functionU\x01xsb.", b"N}U\x08functionU\x01xs\x86b."
+    (tmp_path / "good").write_bytes(pickle.dumps({"data": np.arange(3, dtype=np.uint8), "b": b"\xff"}, 2))
+    for content in (b"\x80\x02" + name + change for name in found for change in changes):
+        (tmp_path / "value").write_bytes(content)
+        with suppress(InputError):
+            read_pickle(tmp_path / "value")
+        good = read_pickle(tmp_path / "good")
+        assert as_array(good["data"]).tolist() == [0, 1, 2] and good["b"] == b"\xff"
+
+
 def test_batches_that_are_cut_off_or_missing_are_named(tmp_path: Path) -> None:
     root = write_binary(tmp_path, cifar_batches())
     content = (root / "test_batch.bin").read_bytes()
     (root / "test_batch.bin").write_bytes(content[:-1])
-    with pytest.raises(InputError, match=r"test_batch.bin: 12,291 bytes are no whole number of records"):
+    with pytest.raises(InputError, match=r"test_batch.bin: 12,291 bytes are not a whole number of records"):
         open_labelled(root, "cifar10")
     (root / "test_batch.bin").unlink()
     with pytest.raises(InputError, match=r"test_batch.bin: this batch of CIFAR-10 is missing"):

@@ -219,8 +219,10 @@ def test_yaml_makes_no_objects(tmp_path: Path, trace: Path) -> None:
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 CALLS = {"extractall", "extract", "unpack_archive", "download_and_extract_archive"}
-# Its content is known by a digest before anything is unpacked.
-KNOWN = {("fetch.py", "download_and_extract_archive")}
+KNOWN = {
+    ("fetch.py", "download_and_extract_archive"),  # its content is known by a digest before anything is unpacked
+    ("safe_pickle.py", "pickle"),  # an unpickler that finds no function; tests/unit/test_labelled.py attacks it
+}
 FUNCTIONS = {"eval", "exec", "pd.read_pickle", "pandas.read_pickle"}
 SAFE_LOADING = {
     "np.load": ("allow_pickle", "False"),
@@ -229,7 +231,7 @@ SAFE_LOADING = {
 }
 
 
-def test_nothing_imports_an_unpickler_or_unpacks_an_archive() -> None:
+def test_nothing_else_imports_an_unpickler_or_unpacks_an_archive() -> None:
     """`torch.load` and `numpy.load` are looked for by name, and allowed where they say that they read no pickle."""
     found = []
     for path in sorted(

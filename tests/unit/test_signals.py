@@ -21,7 +21,7 @@ def test_a_signal_asks_for_a_stop_however_often_it_is_passed_on(number: signal.S
 
 
 def test_a_later_ctrl_c_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "SAME_WISH_SECONDS", -1.0)
+    monkeypatch.setattr(stopping, "SAME_REQUEST_SECONDS", -1.0)
     with pytest.raises(KeyboardInterrupt), StopSignals():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)

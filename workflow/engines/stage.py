@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from dcgan.core.files import InputError, storage_trouble
+from dcgan.core.files import InputError, storage_problem
 from dcgan.core.signals import Stopped
 from workflow.engines.lock import join
 from workflow.engines.provenance import traced
@@ -81,7 +81,7 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)
     except Exception as error:
-        trouble, where = storage_trouble(error), getattr(error, "filename", None)
+        trouble, where = storage_problem(error), getattr(error, "filename", None)
         if trouble is None:
             raise
         print(f"error: {where}: {trouble}" if where else f"error: {trouble}", file=sys.stderr)
