@@ -78,7 +78,6 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ),
         ("train.bedrooms.processes", 3, "train.bedrooms.processes: 3 is not allowed (has to divide batch_size, 32)"),
         ("train.bedrooms.held_out", 0, "train.bedrooms.keep_images: 40000 is not allowed (needs held_out images"),
-        ("train.bedrooms.watch.action", "wait", "train.bedrooms.watch.action: 'wait' is not allowed"),
         ("onnx.kitchens", {"statistics": "batch", "statistics_batches": 1}, "onnx.kitchens: 'kitchens' is not allowed"),
         ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
         ("train.a b", {}, "train.a b"),
@@ -153,6 +152,13 @@ def test_one_line_names_key_value_and_what_is_allowed(tmp_path: Path, key: str, 
     with pytest.raises(InputError) as error:
         load_params(path)
     assert expected in one_line(error)
+
+
+def test_a_misspelled_key_is_named_before_the_one_that_is_missing(tmp_path: Path) -> None:
+    params = preset("demo")
+    params["train"]["bedrooms"]["epoch"] = params["train"]["bedrooms"].pop("epochs")
+    with pytest.raises(InputError, match=r"train\.bedrooms\.epoch: unknown key \(did you mean epochs\?\)$"):
+        load_params(write(tmp_path / "params.yaml", params))
 
 
 def test_a_section_has_the_shared_keys_unless_it_has_its_own(tmp_path: Path) -> None:
