@@ -24,7 +24,6 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
-	@echo "Presets: make preset PRESET=demo (in git: minutes on a CPU) | small (real data, one GPU) | paper"
 
 setup: $(READY) ## makes .venv and installs the pinned packages
 
@@ -89,12 +88,11 @@ overview: $(READY) ## README's table and picture out of the last run of the demo
 	@python -m workflow.report.readme_table
 	@python -m workflow.report.readme_picture
 
-preset: ## PRESET=demo|small|paper becomes params.yaml
-	@test -f workflow/presets/$(PRESET).yaml || { echo "error: PRESET=$(PRESET): one of demo, small, paper" >&2; exit 2; }
-	@cp workflow/presets/$(PRESET).yaml params.yaml && echo "params.yaml is now the preset $(PRESET)"
+preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it
+	@python -m workflow.params.presets $(if $(filter file,$(origin PRESET)),,"$(PRESET)")
 
 plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES cores and GPUS of GPU=none|a100|h100
-	@python -m workflow.planning.plan --params $(if $(filter file,$(origin PRESET)),params.yaml,workflow/presets/$(PRESET).yaml) --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
+	@python -m workflow.planning.plan $(if $(filter file,$(origin PRESET)),,--preset "$(PRESET)") --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
 
 .PHONY: reliability audit
 

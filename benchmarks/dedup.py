@@ -1,6 +1,6 @@
 """What de-duplication finds of planted copies of real photos, beside perceptual hashing on the same images.
 
-    python -m benchmarks.dedup --source <LSUN LMDB> [--params workflow/presets/paper.yaml workflow/presets/small.yaml]
+    python -m benchmarks.dedup --source <LSUN LMDB> [--presets paper small]
         [--radii 0 8 10 14] [--copies 600]
 
 Planted, one copy of each kind of `--copies` images: stored again as JPEG of quality 50; shrunk to 0.7 and enlarged;
@@ -40,10 +40,9 @@ from dcgan.data.source import Encoded
 from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining, passes
 from dcgan.dedup.hamming_search import find_duplicates
 from dcgan.dedup.hash_codes import Codes, Duplicates
-from workflow.params.load import load_params
+from workflow.params.presets import preset_params
 from workflow.params.sections import Params
 
-PRESETS = Path("workflow/presets")
 SAME_PHOTO, LOOK_ALIKES, LEAST_PRECISION = 0.95, 1000, 0.99
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -51,13 +50,13 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, required=True, help="LMDB, folder or tar of photos")
-    parser.add_argument("--params", type=Path, nargs="+", default=[PRESETS / "paper.yaml", PRESETS / "small.yaml"])
+    parser.add_argument("--presets", nargs="+", default=["paper", "small"])
     parser.add_argument("--radii", type=int, nargs="*", default=[0, 8, 10, 14], help="besides `deduplicate.radius`")
     parser.add_argument("--copies", type=int, default=600, help="copies of each kind")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    presets = {path.stem: load_params(path) for path in options.params}
+    presets = {name: preset_params(name) for name in options.presets}
     planted = Planted(options.source, options.copies, next(iter(presets.values())))
     print(f"{planted.n_photos} photos, {len(planted.group) - planted.n_photos} copies")
     print(f"{'':26}{''.join(f'{kind:>12}' for kind in KINDS)}   precision  look-alikes")

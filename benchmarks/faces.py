@@ -1,6 +1,6 @@
 """What the face detectors find in real photos whose face is known to lie in the middle, and how fast.
 
-    python -m benchmarks.faces --source <folder of photos> [--params workflow/presets/small.yaml] [--photos 3000]
+    python -m benchmarks.faces --source <folder of photos> [--preset small] [--photos 3000]
         [--try scale_factor=1.05 min_neighbours=8]... [--model YUNET.onnx] [--elsewhere boxes.png]
 
 The photos are to be those of Labeled Faces in the Wild or cut like them: a detector's box, enlarged 2.2 times about its
@@ -33,7 +33,7 @@ from dcgan.core.pixels import tile, write_png
 from dcgan.data.archives import open_source
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.face_detection import Detector, Face, FaceRule, Finding, Images, open_detector
-from workflow.params.load import load_params
+from workflow.params.presets import preset_params
 from workflow.params.sections import CropFaces
 
 ENLARGED_BY, LEAST_OVERLAP = 2.2, 0.5
@@ -44,7 +44,7 @@ COLUMNS = ("one right", "right", "none", "elsewhere", "edge", "photos/s")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, required=True, help="folder, tar or LMDB of photos")
-    parser.add_argument("--params", type=Path, default=Path("workflow/presets/small.yaml"))
+    parser.add_argument("--preset", default="small")
     parser.add_argument("--photos", type=int, default=3000, help="at most; spread evenly over the source")
     parser.add_argument("--try", dest="tries", nargs="+", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--model", type=Path, help="YuNet's ONNX file")
@@ -52,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     cv2.setNumThreads(1)
-    section = load_params(options.params).crop_faces
+    section = preset_params(options.preset).crop_faces
     photos = spread([item.content for item in open_source(options.source).items(0, 1) if item.content], options.photos)
     print(f"{len(photos)} photos; {describe(section)}\n{'':40}{''.join(f'{name:>11}' for name in COLUMNS)}")
     elsewhere = measure("as it stands", section, photos)

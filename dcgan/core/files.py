@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,3 +106,9 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(content).__name__}")
     return content
+
+
+def free_name(path: Path) -> Path:
+    """The path itself if nothing has that name yet, else rooms.1.json beside rooms.json, rooms.2.json and so on."""
+    names = (path.with_suffix(f".{number}{path.suffix}") for number in count(1))
+    return next(name for name in chain([path], names) if not name.exists())

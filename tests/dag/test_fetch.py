@@ -7,7 +7,7 @@ import torchvision.datasets.utils as downloads
 
 from dcgan.core.files import InputError
 from workflow.fetch import main
-from workflow.params.load import load_params
+from workflow.params.presets import preset_params
 
 SETS = ("cifar10", "svhn", "mnist")
 
@@ -37,7 +37,7 @@ def test_downloads_lie_where_the_preset_looks_for_them(
     tmp_path: Path, root: Path, asked_for: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["--into", str(tmp_path / "data/raw")])
-    sets = load_params(root / "workflow/presets/small.yaml").pack.sets
+    sets = preset_params("small").pack.sets
     assert [name for name in SETS if not (tmp_path / sets[name].source).exists()] == []
     assert len(asked_for) == len(set(asked_for)) == 1 + 3 + 4
     said = capsys.readouterr().out

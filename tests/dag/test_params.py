@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from dcgan.core.files import InputError
 from workflow.engines.check import check
 from workflow.params.load import load_params, read_yaml
+from workflow.params.presets import preset
 
 REMOVED = object()
 
@@ -45,6 +46,19 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
     ("key", "value", "expected"),
     [
         ("train.bedrooms.learning_rat", 0.0002, "train.bedrooms.learning_rat: unknown key"),
+        ("train.bedrooms.learning_rat", 0.0002, "unknown key (did you mean learning_rate?)"),
+        ("figures.arithmetic.faces.sums", [{"plsu": "a"}], "faces.sums.0.plsu: unknown key (did you mean plus?)"),
+        ("shared.train.bet1", 0.5, "shared.train.bet1: unknown key (did you mean beta1?)"),
+        ("shared.train.beta1", -1.0, "shared.train.beta1: -1.0 is not allowed"),
+        ("shared.train.watch.action", "wait", "shared.train.watch.action: 'wait' is not allowed"),
+        ("shared.train.beta1", REMOVED, "train.bedrooms.beta1: missing"),
+        ("shared.svm.tolerance", 1.0, "shared.svm.tolerance: 1.0 is not allowed"),
+        ("shared.kmeans", {}, "shared.kmeans: unknown key"),
+        ("shared", 3, "shared: 3 is not allowed"),
+        ("shared.train", 3, "shared.train: 3 is not allowed"),
+        ("train", 3, "train: 3 is not allowed"),
+        ("train.faces", 3, "train.faces: 3 is not allowed"),
+        ("train.bedrooms.beta1", 2.0, "train.bedrooms.beta1: 2.0 is not allowed"),
         ("train.bedrooms.learning_rate", REMOVED, "train.bedrooms.learning_rate: missing"),
         ("train.bedrooms.learning_rate", "0.0002", "train.bedrooms.learning_rate: '0.0002' is not allowed"),
         ("train.bedrooms.learning_rate", -0.0002, "train.bedrooms.learning_rate: -0.0002 is not allowed"),
@@ -64,7 +78,6 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ),
         ("train.bedrooms.processes", 3, "train.bedrooms.processes: 3 is not allowed (has to divide batch_size, 32)"),
         ("train.bedrooms.held_out", 0, "train.bedrooms.keep_images: 40000 is not allowed (needs held_out images"),
-        ("train.bedrooms.watch.action", "wait", "train.bedrooms.watch.action: 'wait' is not allowed"),
         ("onnx.kitchens", {"statistics": "batch", "statistics_batches": 1}, "onnx.kitchens: 'kitchens' is not allowed"),
         ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
         ("train.a b", {}, "train.a b"),
@@ -126,7 +139,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("export.source", "data/x $(touch run)", "export.source: 'data/x $(touch run)' is not allowed"),
         ("crop_faces.source", 'data/"; touch run; "', "crop_faces.source: 'data/\"; touch run; \"' is not allowed"),
         ("train.bedrooms.images", "data/`touch run`.h5", "train.bedrooms.images: 'data/`touch run`.h5' is not allowed"),
-        ("figures.turn.faces.annotator", "a\nb.json", "figures.turn.faces.classifier: 'a\\nb.json' is not allowed"),
+        ("figures.turn.faces.annotator", "a\nb.json", "figures.turn.faces.annotator: 'a\\nb.json' is not allowed"),
         ("autoencoder.dropout", 1.0, "autoencoder.dropout: 1.0 is not allowed"),
         ("deduplicate.radius", -1, "deduplicate.radius: -1 is not allowed"),
         ("pack.sets.cifar10.kind", "cifar100", "pack.sets.cifar10.kind: 'cifar100' is not allowed"),
@@ -134,13 +147,29 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("nonsense", {}, "nonsense: unknown key"),
     ],
 )
-def test_one_line_names_key_value_and_what_is_allowed(
-    root: Path, tmp_path: Path, key: str, value: Any, expected: str
-) -> None:
-    path = write(tmp_path / "params.yaml", change(read_yaml(root / "params.yaml"), key, value))
+def test_one_line_names_key_value_and_what_is_allowed(tmp_path: Path, key: str, value: Any, expected: str) -> None:
+    path = write(tmp_path / "params.yaml", change(preset("demo"), key, value))
     with pytest.raises(InputError) as error:
         load_params(path)
     assert expected in one_line(error)
+
+
+def test_a_misspelled_key_is_named_before_the_one_that_is_missing(tmp_path: Path) -> None:
+    params = preset("demo")
+    params["train"]["bedrooms"]["epoch"] = params["train"]["bedrooms"].pop("epochs")
+    with pytest.raises(InputError, match=r"train\.bedrooms\.epoch: unknown key \(did you mean epochs\?\)$"):
+        load_params(write(tmp_path / "params.yaml", params))
+
+
+def test_a_section_has_the_shared_keys_unless_it_has_its_own(tmp_path: Path) -> None:
+    params = preset("demo")
+    params["shared"]["train"] |= {"beta1": 0.6, "learning_rate": 0.1}
+    params["train"]["faces"] |= {"beta1": 0.7, "watch": {"action": "stop"}}
+    train = load_params(write(tmp_path / "params.yaml", params)).train
+    assert (train["bedrooms"].beta1, train["faces"].beta1) == (0.6, 0.7)
+    assert train["bedrooms"].learning_rate == params["train"]["bedrooms"]["learning_rate"] != 0.1
+    assert (train["bedrooms"].watch.action, train["faces"].watch.action) == ("continue", "stop")
+    assert train["faces"].watch.intervals == params["shared"]["train"]["watch"]["intervals"]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +195,7 @@ def test_a_file_that_is_no_parameters(tmp_path: Path, content: bytes | None, exp
 
 def project(root: Path, folder: Path, changes: dict[str, Any]) -> Path:
     """A folder with this DAG and changed parameters, and the scripts that stages depend on."""
-    params = read_yaml(root / "params.yaml")
+    params = preset("demo")
     for key, value in changes.items():
         change(params, key, value)
     write(folder / "params.yaml", params)

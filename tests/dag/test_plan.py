@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError, read_json
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.flops import discriminator_flop, generator_flop
 from dcgan.models.networks import Discriminator, Generator
 from workflow.engines.dag import Stage
-from workflow.params.load import load_params, read_yaml
+from workflow.params.load import check_params, read_yaml
+from workflow.params.presets import preset, preset_params
 from workflow.planning.plan import RATES, Job, longest_chain, main, plan, seconds_on, threads_of
 from workflow.planning.workload import RULES, Work
 
@@ -22,17 +22,17 @@ LONG_SECONDS = 7.0  # what is shorter is mostly the start of the job
 RATES_TABLE = read_yaml(RATES)
 
 
-def preset(
+def preset_plan(
     root: Path, name: str, gpu: str = "none", rates: dict[str, Any] = RATES_TABLE, cores: int = 10_000
 ) -> list[Job]:
-    return plan(root, root / "workflow" / "presets" / f"{name}.yaml", rates, gpu, cores)
+    return plan(root, preset(name), rates, gpu, cores)
 
 
 def test_prediction_for_the_demo_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
     """Seconds of each stage of one `make repro` on the machine that rates.yaml describes; as a whole, and each."""
     lines = DEMO_RUN.read_text(encoding="utf-8").splitlines()[1:]
     took = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(lines, delimiter="\t")}
-    predicted = {job.stage.name: job.seconds for job in preset(root, "demo")}
+    predicted = {job.stage.name: job.seconds for job in preset_plan(root, "demo")}
     assert took.keys() == predicted.keys(), "the DAG has changed: record a new run in demo_seconds.tsv"
     assert 0.5 < sum(predicted.values()) / sum(took.values()) < 2
     assert 0.5 < sum(predicted.values()) / DEMO_WALL_SECONDS < 2
@@ -44,7 +44,7 @@ def test_prediction_of_the_demos_bytes_is_within_a_factor_of_two_of_a_run(root: 
     """As a whole, and for each stage that leaves ten megabytes: sizes as dvc.lock in git has them."""
     lock = read_yaml(root / "dvc.lock")["stages"]
     left = {name: sum(out.get("size", 0) for out in stage["outs"]) for name, stage in lock.items()}
-    predicted = {job.stage.name: job.work.written_bytes for job in preset(root, "demo")}
+    predicted = {job.stage.name: job.work.written_bytes for job in preset_plan(root, "demo")}
     assert 0.5 < sum(predicted.values()) / sum(left.values()) < 2
     wrong = {name: (left[name], predicted[name]) for name in predicted if left[name] > 10e6}
     assert len(wrong) > 8
@@ -55,14 +55,14 @@ def test_prediction_of_the_demos_memory_is_within_a_factor_of_two_of_a_run(root:
     """Of each stage: peaks as the sidecars in git have them."""
     sidecars = [read_json(path) for path in (root / "results/provenance").glob("*.json")]
     took = {one["stage"]: one["peak_memory_mb"] for one in sidecars if "peak_memory_mb" in one}
-    predicted = {job.stage.name: job.process_mb for job in preset(root, "demo")}
+    predicted = {job.stage.name: job.process_mb for job in preset_plan(root, "demo")}
     assert took.keys() >= predicted.keys()
     assert {n: (took[n], mb) for n, mb in predicted.items() if not 0.5 < mb / took[n] < 2} == {}
 
 
 def test_every_job_of_the_paper_asks_for_more_memory_than_is_predicted(root: Path) -> None:
     """By a quarter; and none for 25 times as much, which would keep others waiting."""
-    jobs = preset(root, "paper", "a100")
+    jobs = preset_plan(root, "paper", "a100")
     shares = {job.stage.name: job.process_mb * job.stage.processes / job.stage.mem_mb for job in jobs}
     assert {name: share for name, share in shares.items() if not 0.04 < share < 0.8} == {}
 
@@ -70,7 +70,7 @@ def test_every_job_of_the_paper_asks_for_more_memory_than_is_predicted(root: Pat
 def test_every_kind_of_job_of_the_paper_asks_for_two_to_twelve_times_what_is_predicted(root: Path) -> None:
     """Of time, by its longest job; or for up to two hours where that is little: GPU rates are not measured."""
     longest: dict[str, tuple[float, int]] = {}
-    for job in preset(root, "paper", "a100"):
+    for job in preset_plan(root, "paper", "a100"):
         kind = job.stage.name.partition("@")[0]
         longest[kind] = max(longest.get(kind, (0.0, 0)), (job.seconds / 60, job.stage.runtime_minutes))
     assert len(longest) > 20
@@ -78,26 +78,25 @@ def test_every_kind_of_job_of_the_paper_asks_for_two_to_twelve_times_what_is_pre
 
 
 def test_every_job_of_small_has_a_prediction(root: Path) -> None:
-    assert min(job.seconds for job in preset(root, "small")) > 0
+    assert min(job.seconds for job in preset_plan(root, "small")) > 0
 
 
 @pytest.fixture
-def further(root: Path, tmp_path: Path) -> Path:
+def further() -> dict[str, Any]:
     """The preset `paper` with what it leaves out: the guidelines, the authors' weights, near codes that are equal."""
-    params = read_yaml(root / "workflow/presets/paper.yaml")
+    params = preset("paper")
     params["guidelines"]["sets"] = ["bedrooms"]
     params["published"] = {"svhn": {"arrays": "somewhere", "architecture": "svhn32"}}
     params["features"]["svhn"]["discriminator"] = "data/networks/published_svhn/discriminator.safetensors"
     params["deduplicate"]["radius"] = 12
-    YAML(typ="safe").dump(params, tmp_path / "params.yaml")
-    return tmp_path / "params.yaml"
+    return params
 
 
-def test_what_the_presets_leave_out_is_planned_too(root: Path, further: Path) -> None:
+def test_what_the_presets_leave_out_is_planned_too(root: Path, further: dict[str, Any]) -> None:
     jobs = {job.stage.name: job for job in plan(root, further, RATES_TABLE, "a100", 10_000)}
-    paper = {job.stage.name: job for job in preset(root, "paper", "a100")}
+    paper = {job.stage.name: job for job in preset_plan(root, "paper", "a100")}
     guidelines = [job for name, job in jobs.items() if name.startswith("train_guideline")]
-    params = load_params(further)
+    params = check_params(further, "further")
     assert len(guidelines) == len(params.guidelines.variants) * len(params.guidelines.seeds)
     assert {job.work.images for job in guidelines} == {
         params.guidelines.epochs * paper["train_dcgan@bedrooms"].work.images / params.train["bedrooms"].epochs
@@ -112,23 +111,23 @@ def test_what_the_presets_leave_out_is_planned_too(root: Path, further: Path) ->
 
 def test_every_kind_of_stage_whose_work_grows_has_a_rule(root: Path) -> None:
     """A stage without one is taken for a few seconds; none of these asks for a GPU."""
-    stages = {job.stage.name.partition("@")[0]: job.stage for job in preset(root, "paper", "a100")}
+    stages = {job.stage.name.partition("@")[0]: job.stage for job in preset_plan(root, "paper", "a100")}
     on_gpus = {kind for kind, stage in stages.items() if stage.gpu}
     assert {"train_dcgan", "extract_features"} <= on_gpus <= RULES.keys()
 
 
 def test_k_means_takes_what_was_measured(root: Path) -> None:
     """21 ms of a core an image of CIFAR-10 at 4,800 centroids (docs/performance.md), within a factor of two."""
-    (job,) = [job for job in preset(root, "paper") if job.stage.name == "fit_kmeans@cifar10"]
-    section = load_params(root / "workflow/presets/paper.yaml").kmeans["cifar10"]
+    (job,) = [job for job in preset_plan(root, "paper") if job.stage.name == "fit_kmeans@cifar10"]
+    section = preset_params("paper").kmeans["cifar10"]
     assert section.centroids == 4800
-    of_two_kinds = job.seconds * threads_of(job.stage, load_params(root / "workflow/presets/paper.yaml"))
+    of_two_kinds = job.seconds * threads_of(job.stage, preset_params("paper"))
     assert 0.5 < of_two_kinds / 2 / job.work.images / 0.021 < 2
 
 
 def test_the_papers_classifiers_have_the_memory_that_they_are_told_to_use(root: Path) -> None:
-    params = load_params(root / "workflow/presets/paper.yaml")
-    for job in preset(root, "paper"):
+    params = preset_params("paper")
+    for job in preset_plan(root, "paper"):
         group, _, key = job.stage.name.partition("@")
         if group == "evaluate_svm":
             assert job.stage.mem_mb > 1074 * params.svm[key].memory_gb + 2000
@@ -136,7 +135,7 @@ def test_the_papers_classifiers_have_the_memory_that_they_are_told_to_use(root: 
 
 def test_paper_trains_on_as_many_images_as_published(root: Path) -> None:
     """Five epochs over what is left of 3,033,042 bedrooms; features of 50,000 + 10,000 images by 28,672."""
-    work = {job.stage.name: job.work for job in preset(root, "paper")}
+    work = {job.stage.name: job.work for job in preset_plan(root, "paper")}
     assert work["train_dcgan@bedrooms"].images == pytest.approx(5 * 2_758_000, rel=0.01)
     assert work["extract_features@cifar10"].written_bytes == 2 * 60_000 * 28_672 * 4
     assert sum(job.images for name, job in work.items() if name.startswith("export_lsun")) == pytest.approx(3_033_042)
@@ -169,7 +168,7 @@ def test_operations_are_those_of_the_weights(name: str) -> None:
 
 
 def test_the_longest_chain_is_a_path_through_the_dag(root: Path) -> None:
-    jobs = preset(root, "demo")
+    jobs = preset_plan(root, "demo")
     seconds, names = longest_chain(jobs)
     by_name = {job.stage.name: job for job in jobs}
     assert seconds == pytest.approx(sum(by_name[name].seconds for name in names))
@@ -179,21 +178,21 @@ def test_the_longest_chain_is_a_path_through_the_dag(root: Path) -> None:
 
 def test_more_of_a_cluster_is_faster_down_to_the_longest_chain(root: Path) -> None:
     times = [
-        seconds_on(preset(root, "paper", "a100", cores=cores), cores, gpus)
+        seconds_on(preset_plan(root, "paper", "a100", cores=cores), cores, gpus)
         for cores, gpus in ((1, 4), (8, 4), (32, 4), (64, 16), (10_000, 1_000))
     ]
     assert times == sorted(times, reverse=True)
     assert times[0] > 2 * times[2]
-    assert times[-1] == pytest.approx(longest_chain(preset(root, "paper", "a100"))[0])
+    assert times[-1] == pytest.approx(longest_chain(preset_plan(root, "paper", "a100"))[0])
 
 
 def test_without_a_gpu_the_work_is_spread_over_the_cores(root: Path) -> None:
-    one, eight = (seconds_on(preset(root, "paper", cores=cores), cores, 1) for cores in (1, 8))
+    one, eight = (seconds_on(preset_plan(root, "paper", cores=cores), cores, 1) for cores in (1, 8))
     assert 6 < one / eight <= 8
 
 
 def test_gpus_are_what_jobs_wait_for(root: Path) -> None:
-    jobs = preset(root, "paper", "a100")
+    jobs = preset_plan(root, "paper", "a100")
     on_gpus = sum(job.seconds * job.gpus for job in jobs)
     assert seconds_on(jobs, 10_000, 4) >= on_gpus / 4
     with pytest.raises(InputError, match=r"asks for \d GPUs, and there are 0"):
@@ -212,16 +211,16 @@ def test_the_most_urgent_job_gets_what_others_free_at_once(root: Path) -> None:
 
 def test_a_gpu_or_source_that_nobody_knows_is_an_error(root: Path) -> None:
     with pytest.raises(InputError, match="one of none, a100"):
-        preset(root, "paper", "abacus")
+        preset_plan(root, "paper", "abacus")
     with pytest.raises(InputError, match="sources has no 'data/raw/bedroom_train_lmdb'"):
-        preset(root, "paper", rates={**RATES_TABLE, "sources": {}})
+        preset_plan(root, "paper", rates={**RATES_TABLE, "sources": {}})
 
 
 def test_what_is_printed_names_sums_and_rates(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
-    main(["--params", "workflow/presets/paper.yaml", "--gpu", "a100", "--gpus", "4", "--cores", "64"])
+    main(["--preset", "paper", "--gpu", "a100", "--gpus", "4", "--cores", "64"])
     said = capsys.readouterr().out
     for part in (
         "train_dcgan",

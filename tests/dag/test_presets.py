@@ -1,41 +1,218 @@
-"""Copying a preset over params.yaml is the whole switch."""
+"""`make preset` is the whole switch; what it writes, DVC changes line by line, and a person's edits are kept."""
 
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from difflib import ndiff
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from dcgan.models.architectures import ARCHITECTURES
 from workflow.engines import dag
 from workflow.params.load import load_params, read_yaml
+from workflow.params.presets import main, names, preset, preset_params, preset_text
 from workflow.report.paper_tables import TABLES
 
-PRESETS = ("demo", "small", "paper")
+PRESETS = ("demo", "paper", "small")
+DIFFERENT = """# Preset `other`: for this test
+
+a:
+  changed: 2
+  # over a list
+  listed:
+  - 3
+  commented: 5  # new
+  added: {x: 1}
+  gone: left out
+  emptied: {}
+  inner:
+    deep: 9
+b:
+  c: 1
+"""
+PLAIN = """# Preset `demo`: the base
+# second line
+
+# about a
+a:
+  changed: 1    # why 1
+  listed:
+  - 1
+  - k: 1
+    l: 2
+  commented: 4  # old
+  gone:
+    x: 1
+    y: 2
+  emptied:
+    x: 1
+  inner:
+    deep: 8     # how deep
+    other: 1
+
+z: {}           # the end
+"""
+MERGED = """# Preset `other`: for this test
+# second line
+
+# about a
+a:
+  changed: 2    # why 1
+  # over a list
+  listed:
+  - 3
+  commented: 5  # new
+  emptied: {}
+  inner:
+    deep: 9     # how deep
+    other: 1
+  added: {x: 1}
+
+z: {}           # the end
+
+b:
+  c: 1
+"""
 
 
-def project(root: Path, folder: Path, preset: str) -> Path:
+def project(root: Path, folder: Path, name: str) -> Path:
     shutil.copy(root / "dvc.yaml", folder)
-    shutil.copy(root / "workflow" / "presets" / f"{preset}.yaml", folder / "params.yaml")
+    (folder / "params.yaml").write_text(preset_text(name))
     return folder
 
 
 def test_demo_is_what_is_in_git(root: Path) -> None:
-    assert (root / "workflow/presets/demo.yaml").read_bytes() == (root / "params.yaml").read_bytes()
+    """In the index: a run of another preset in this checkout changes nothing about that."""
+    command = ["git", "show", ":params.yaml"]
+    in_git = subprocess.run(command, cwd=root, check=True, capture_output=True).stdout
+    assert (root / "workflow/presets/demo.yaml").read_bytes() == in_git
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_preset_is_allowed_and_its_dag_resolves(root: Path, tmp_path: Path, preset: str) -> None:
-    folder = project(root, tmp_path, preset)
+def test_a_preset_is_the_base_with_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "demo.yaml").write_text(PLAIN)
+    (tmp_path / "other.yaml").write_text(DIFFERENT)
+    monkeypatch.setattr("workflow.params.presets.FOLDER", tmp_path)
+    assert preset_text("other") == MERGED
+    assert preset("other")["a"] == {
+        "changed": 2,
+        "listed": [3],
+        "commented": 5,
+        "emptied": {},
+        "inner": {"deep": 9, "other": 1},
+        "added": {"x": 1},
+    }
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        ("run.device=auto", []),
+        ("run.device=cuda", ["  device: cuda              # auto | cpu | cuda"]),
+        ("train.bedrooms.learning_rate=0.0004", ["    learning_rate: 0.0004     # "]),
+        ("shared.train.beta1=0.6", ["    beta1: 0.6                # Adam [paper]"]),
+        ("++train.bedrooms.beta1=0.6", ["    beta1: 0.6"]),
+    ],
+)
+def test_dvc_changes_only_the_line_of_a_key(tmp_path: Path, name: str, change: str, lines: list[str]) -> None:
+    """`dvc exp run -S` reads the file and writes it anew: comments and form stay."""
+    before, after = preset_text(name), changed_by_dvc(tmp_path, name, change).read_text()
+    different = [line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
+    written = [line[2:] for line in different if line[0] == "+"]
+    assert [line.startswith(expected) for line, expected in zip(written, lines, strict=True)] == [True] * len(lines)
+    assert len(different) == (1 if change.startswith("++") else 2 * len(lines))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_dvc_can_empty_every_list_and_section(tmp_path: Path, name: str) -> None:
+    """What ruamel.yaml writes then is broken if the key has a comment beside it, or its first item one above."""
+    content = preset(name)
+    lists = [place for place, value in places(content) if isinstance(value, list)]
+    emptied = dict(places(read_yaml(changed_by_dvc(tmp_path, name, *(f"{place}=[]" for place in lists)))))
+    assert len(lists) > 20 and emptied == {**dict(places(content)), **emptied, **dict.fromkeys(lists, [])}
+    of_names = ["train", "features", "svm", "neighbours", "kmeans", "guidelines.variants", "pack.sets"]
+    of_names += [f"{above}.{kind}" for above in ("figures", "classifiers") for kind in content[above]]
+    sections = [(place, section) for place, section in places(content) if place in of_names]
+    removed = [f"~{place}.{key}" for place, section in sections for key in section]
+    kept = read_yaml(changed_by_dvc(tmp_path, name, *removed))
+    for _, section in sections:
+        section.clear()
+    assert len(removed) > 20 and kept == content
+
+
+def changed_by_dvc(folder: Path, name: str, *changes: str) -> Path:
+    """A preset as it is after `dvc exp run -S` with these changes."""
+    (folder / "params.yaml").write_text(preset_text(name))
+    apply_overrides(folder / "params.yaml", list(changes))
+    return folder / "params.yaml"
+
+
+def places(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every dotted key of a tree, with its value."""
+    for key, value in tree.items():
+        yield above + key, value
+        if isinstance(value, dict):
+            yield from places(value, f"{above}{key}.")
+
+
+def test_edits_are_kept_when_another_preset_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "small", "demo"):
+        main([name])
+        assert Path("params.yaml").read_text() == preset_text(name)
+    assert capsys.readouterr().out.splitlines() == [
+        f"params.yaml is now the preset {n}" for n in ("demo", "small", "demo")
+    ]
+    for edits, backup in ((b"first\n", "params.yaml.bak"), (b"\xff", "params.yaml.1.bak"), (b"", "params.yaml.2.bak")):
+        Path("params.yaml").write_bytes(edits)
+        main(["paper"])
+        assert Path(backup).read_bytes() == edits and f"it is {backup} now" in capsys.readouterr().out
+    assert Path("params.yaml.bak").read_bytes() == b"first\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "params.yaml",
+        *(f"params.yaml.{end}" for end in ("1.bak", "2.bak", "bak")),
+    ]
+
+
+def test_without_a_name_the_presets_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    main([])
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(PRESETS) == names() and "PRESET=NAME" in last
+    assert all(len(line) > 60 and "GPU" in line or "CPU" in line for line in lines)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_preset_ends_with_status_2_and_the_list(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workflow.params.presets", "nonsense"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 2 and finished.stderr == "error: PRESET=nonsense: one of demo, paper, small\n"
+    assert not (tmp_path / "params.yaml").exists()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_is_allowed_and_its_dag_resolves(root: Path, tmp_path: Path, name: str) -> None:
+    folder = project(root, tmp_path, name)
     params, stages = load_params(folder / "params.yaml"), dag.resolve(folder)
-    assert len([name for name in stages if name.startswith("export_lsun@")]) == len(params.export.shards)
-    assert {f"train_dcgan@{name}" for name in params.train} <= stages.keys()
+    assert len([stage for stage in stages if stage.startswith("export_lsun@")]) == len(params.export.shards)
+    assert {f"train_dcgan@{network}" for network in params.train} <= stages.keys()
     assert "build_report" in stages
 
 
-@pytest.mark.parametrize("preset", ["small", "paper"])
-def test_real_data_comes_from_data_raw_and_needs_no_recorded_truth(root: Path, tmp_path: Path, preset: str) -> None:
-    stages = dag.resolve(project(root, tmp_path, preset)).values()
+@pytest.mark.parametrize("name", ["small", "paper"])
+def test_real_data_comes_from_data_raw_and_needs_no_recorded_truth(root: Path, tmp_path: Path, name: str) -> None:
+    stages = dag.resolve(project(root, tmp_path, name)).values()
     outputs = {path for stage in stages for path in stage.outputs}
     outside = {path for stage in stages for path in stage.inputs if path.startswith("data/")} - outputs
     assert {path.split("/")[1] for path in outside} == {"raw", "annotations"}
@@ -48,8 +225,8 @@ def test_real_data_comes_from_data_raw_and_needs_no_recorded_truth(root: Path, t
     assert groups >= {"draw_windows", "draw_arithmetic", "draw_turn"}
 
 
-def test_paper_is_the_papers(root: Path) -> None:
-    params = load_params(root / "workflow/presets/paper.yaml")
+def test_paper_is_the_papers() -> None:
+    params = preset_params("paper")
     networks = {name: section.network for name, section in params.train.items()}
     assert networks == {
         "bedrooms": "lsun64",
@@ -69,11 +246,11 @@ def test_paper_is_the_papers(root: Path) -> None:
     assert params.neighbours["mnist"].samples[-1] == 10_000_000
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_what_the_documents_add_for_the_authors_weights_resolves(root: Path, tmp_path: Path, preset: str) -> None:
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_the_documents_add_for_the_authors_weights_resolves(root: Path, tmp_path: Path, name: str) -> None:
     text = (root / "docs/results.md").read_text(encoding="utf-8")
     addition = YAML(typ="safe").load(text.split("```yaml\n")[1].split("```")[0])
-    folder = project(root, tmp_path, preset)
+    folder = project(root, tmp_path, name)
     params = read_yaml(folder / "params.yaml")
     for section, entries in addition.items():
         params[section] |= entries

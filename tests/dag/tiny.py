@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from workflow.engines import dag
 from workflow.engines.dag import Stage
 from workflow.engines.provenance import traced
-from workflow.params.load import read_yaml
+from workflow.params.load import check_params, read_yaml
+from workflow.params.presets import LEFT_OUT, preset
 
 TINY = Path(__file__).with_name("tiny.yaml")
 
@@ -38,10 +39,11 @@ def digests_of(folder: Path, outputs: list[str]) -> dict[str, str]:
 
 
 def tiny_params(path: Path, further: Mapping[str, Any] | None = None) -> None:
-    """Rewrites a params.yaml with the values of tiny.yaml, and further ones; an unknown key is an error."""
-    params = read_yaml(TINY.parents[2] / "params.yaml")
+    """Writes a params.yaml: the demo's values, those of tiny.yaml, and further ones; an unknown key is an error."""
+    params = preset("demo")
     override(params, read_yaml(TINY))
     override(params, further or {})
+    check_params(params, path)
     YAML(typ="safe").dump(params, path)
 
 
@@ -51,12 +53,11 @@ def override(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
         if key == "*":
             for section in params.values():
                 override(section, value)
-        elif value == "left out":
+        elif value == LEFT_OUT:
             del params[key]
         elif isinstance(value, Mapping):
             override(params[key], value)
         else:
-            assert key in params, key
             params[key] = value
 
 

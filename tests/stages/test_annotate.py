@@ -40,10 +40,10 @@ def make_project(folder: Path, concepts: Sequence[str]) -> Path:
 
 
 def figures_by_hand(folder: Path, concepts: Sequence[str]) -> dict[str, Any]:
-    person = {"classifier": str(folder / "faces.json"), "candidates": N_SAMPLES, "exemplars": 1}
+    person = {"annotator": str(folder / "faces.json"), "candidates": N_SAMPLES, "exemplars": 1}
     sums = [dict(zip(("plus", "minus", "other"), concepts, strict=True))]
     return {
-        "windows": {"bedrooms": {"classifier": str(folder / "bedrooms.json"), "samples": N_SAMPLES}},
+        "windows": {"bedrooms": {"annotator": str(folder / "bedrooms.json"), "samples": N_SAMPLES}},
         "arithmetic": {"faces": {**person, "sums": sums}},
         "turn": {"faces": {**person, "measured": 4}},
     }
@@ -71,8 +71,8 @@ def served(project: Path) -> Iterator[str]:
 
 def draw_figure(stage: str, name: str, project: Path) -> dict[str, Any]:
     """Runs a stage on what has been annotated; its metrics, once a picture and a sentence have come of it."""
-    classifier, out = project / f"{name}.json", project / stage
-    arguments = ["--params", str(project / "params.yaml"), "--name", name, "--classifier", str(classifier)]
+    annotator, out = project / f"{name}.json", project / stage
+    arguments = ["--params", str(project / "params.yaml"), "--name", name, "--annotator", str(annotator)]
     arguments += ["--generator", str(project / f"networks/{name}/generator.safetensors")]
     arguments += ["--figure", str(out / "figure.png"), "--metrics", str(out / "metrics.json")]
     importlib.import_module(f"stages.{stage}").main(arguments)
@@ -137,12 +137,12 @@ def test_what_is_drawn_and_chosen_is_there_after_a_reload_and_figures_rest_on_it
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     page.close()
     assert wrong == []
-    said = [json.loads((project / f"{name}.json").read_text()) for name in ("bedrooms", "faces")]
-    assert [(box["image"], round(box["x"]), round(box["width"])) for box in said[0]["boxes"]] == [
+    annotations = [json.loads((project / f"{name}.json").read_text()) for name in ("bedrooms", "faces")]
+    assert [(box["image"], round(box["x"]), round(box["width"])) for box in annotations[0]["boxes"]] == [
         (0, 8, 16),
         (2, 15, 16),
     ]
-    assert said[1]["concepts"] == dict(zip(CONCEPTS, ([4], [5], [6]), strict=True))
+    assert annotations[1]["concepts"] == dict(zip(CONCEPTS, ([4], [5], [6]), strict=True))
     assert "2 boxes on 17 %" in draw_figure("draw_windows", "bedrooms", project)["sentence"]
     assert draw_figure("draw_arithmetic", "faces", project)["sums_drawn"] == 1
     assert "still to be chosen: looking left: 0 of 1" in draw_figure("draw_turn", "faces", project)["sentence"]
@@ -178,13 +178,13 @@ def test_the_mouse_moves_a_box_and_drags_its_corner(browser: Any, project: Path,
         with page.expect_response("**/boxes/5"):
             drag(page, 5, start, end)
     page.close()
-    said = json.loads((project / "bedrooms.json").read_text())["boxes"]
-    (box,) = [box for box in said if box["image"] == 5]
+    annotations = json.loads((project / "bedrooms.json").read_text())["boxes"]
+    (box,) = [box for box in annotations if box["image"] == 5]
     # Drawn at 8, 8 with 16 x 8 pixels; moved by 4, 4; its lower right corner dragged by 2, 4.
     assert [box[key] for key in ("x", "y", "width", "height")] == pytest.approx([12, 12, 18, 12], abs=0.5)
 
 
-def test_a_new_start_shows_the_same_samples_and_what_was_said_of_them(project: Path) -> None:
+def test_a_new_start_shows_the_same_samples_and_their_annotations(project: Path) -> None:
     """The file holds the seed of the samples, not the samples: they are drawn again."""
     (project / "bedrooms.json").unlink(missing_ok=True)
     box = {"x": 2.0, "y": 3.5, "width": 10.0, "height": 4.0}
@@ -192,8 +192,8 @@ def test_a_new_start_shows_the_same_samples_and_what_was_said_of_them(project: P
     before = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)))
     assert before.put("/desks/0/boxes/3", json={"boxes": [box]}, headers=here).status_code == 200
     after = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)))
-    said = [client.get("/desks/0", headers=here).json for client in (before, after)]
-    assert said[0] == said[1] and said[1]["boxes"]
+    annotations = [client.get("/desks/0", headers=here).json for client in (before, after)]
+    assert annotations[0] == annotations[1] and annotations[1]["boxes"]
     samples = [client.get("/desks/0/samples/3.png", headers=here).data for client in (before, after)]
     assert samples[0] == samples[1] != after.get("/desks/0/samples/4.png", headers=here).data
     (project / "bedrooms.json").unlink()

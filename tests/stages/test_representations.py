@@ -31,6 +31,7 @@ from dcgan.representation.kmeans import KmeansFeatures, Settings, fit_features
 from stages.evaluate_neighbours import summary
 from tests.dag.tiny import tiny_params
 from workflow.params.load import load_params, read_yaml
+from workflow.params.presets import preset_params
 from workflow.report.sentences import sentence
 
 ROOT = Path(__file__).parents[2]
@@ -163,7 +164,7 @@ def test_kmeans_features_are_evaluated_alike(inputs: Path, tmp_path: Path) -> No
 
 def test_the_error_beside_the_published_one_is_that_of_as_many_samples() -> None:
     """The paper's 2.98 % are of 50,000; of 10 million it has another number."""
-    section = load_params(ROOT / "workflow/presets/paper.yaml").neighbours["mnist"]
+    section = preset_params("paper").neighbours["mnist"]
     rows = [{"source": "samples", "n": n, "error": e} for n, e in ((1000, 0.05), (50_000, 0.03), (10_000_000, 0.02))]
     rows += [{"source": source, "n": 1000, "error": 0.5} for source in ("real", "random weights")]
     metrics = summary(rows, section, 10_000)

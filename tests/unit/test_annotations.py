@@ -1,4 +1,4 @@
-"""What a person said: the file, and the server that writes it and keeps other pages out."""
+"""Annotations: the file, and the server that writes it and keeps other pages out."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ from workflow.annotation.file import (
     Drawing,
     OtherGenerator,
     annotations_that_fit,
-    checked,
+    as_annotations,
     empty_annotations,
     read_annotations,
 )
 from workflow.annotation.server import MAX_BODY_BYTES, AnnotationApp, Desk
-from workflow.annotation.tasks import Wanted, wanted
-from workflow.params.load import load_params
+from workflow.annotation.tasks import AnnotationTask, annotation_tasks
+from workflow.params.presets import preset_params
 
 DRAWING = Drawing(seed=1, samples=5, statistics_batches=2)
 BOX = {"x": 2.0, "y": 3.5, "width": 10.0, "height": 4.0}
@@ -43,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(file: Path, generator: Path) -> Client:
     images = numpy_generator(1, "images").integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    task = Wanted("rooms", file, DRAWING, True, {"looking left": 2})
+    task = AnnotationTask("rooms", file, DRAWING, True, {"looking left": 2})
     return Client(AnnotationApp([Desk(task, empty_annotations(generator, 32, DRAWING), images)]))
 
 
@@ -57,12 +57,12 @@ def test_every_change_is_in_the_file_when_it_is_answered(client: Client, file: P
     put(client, "/desks/0/boxes/1", {"boxes": [BOX]})
     put(client, "/desks/0/boxes/3", {"boxes": [BOX]})
     put(client, "/desks/0/concepts", {"concept": "looking left", "samples": [4, 0]})
-    said = read_annotations(file, empty_annotations(generator, 32, DRAWING))
-    assert [(box.image, box.width) for box in said.boxes_in_pixels()] == [(1, 10.0), (3, 10.0)]
-    assert said.concepts == {"looking left": [4, 0]}
-    assert said.drawing == DRAWING
+    annotations = read_annotations(file, empty_annotations(generator, 32, DRAWING))
+    assert [(box.image, box.width) for box in annotations.boxes_in_pixels()] == [(1, 10.0), (3, 10.0)]
+    assert annotations.concepts == {"looking left": [4, 0]}
+    assert annotations.drawing == DRAWING
     again = client.get("/desks/0", headers=HERE).json
-    assert again["missing"] == [] and again["concepts"] == said.concepts
+    assert again["missing"] == [] and again["concepts"] == annotations.concepts
     assert [path.name for path in file.parent.iterdir()] == ["rooms.json"]
 
 
@@ -169,14 +169,14 @@ def test_annotations_never_meet_another_generators_samples(
     put(client, "/desks/0/boxes/0", {"boxes": [BOX]})
     before = file.read_bytes()
     generator.write_bytes(b"trained again")
-    nothing = empty_annotations(generator, 32, DRAWING)
+    empty = empty_annotations(generator, 32, DRAWING)
     with pytest.raises(OtherGenerator, match="another generator"):
-        read_annotations(file, nothing)
-    assert annotations_that_fit(file, generator, 32, DRAWING) == nothing
+        read_annotations(file, empty)
+    assert annotations_that_fit(file, generator, 32, DRAWING) == empty
     assert "another generator" in capsys.readouterr().err
     with pytest.raises(InputError, match="OPTIONS=--anew"):
-        fitting(file, nothing, anew=False)
-    assert fitting(file, nothing, anew=True) == nothing
+        fitting(file, empty, anew=False)
+    assert fitting(file, empty, anew=True) == empty
     assert not file.exists() and (file.parent / "rooms.1.json").read_bytes() == before
 
 
@@ -189,14 +189,14 @@ def test_a_file_that_somebody_broke_is_told_not_overwritten(client: Client, file
 
 
 def test_a_box_may_touch_the_edge(generator: Path) -> None:
-    nothing = empty_annotations(generator, 32, DRAWING)
+    empty = empty_annotations(generator, 32, DRAWING)
     box = {"image": 0, "x": 20.11, "y": 0, "width": 11.89, "height": 32}
-    assert len(checked({**nothing.model_dump(), "boxes": [box]}, "file").boxes) == 1
+    assert len(as_annotations({**empty.model_dump(), "boxes": [box]}, "file").boxes) == 1
 
 
-def test_presets_for_real_data_want_a_person(root_presets: Path) -> None:
-    for preset in ("small", "paper"):
-        tasks = wanted(load_params(root_presets / f"{preset}.yaml"))
+def test_presets_for_real_data_need_a_person() -> None:
+    for name in ("small", "paper"):
+        tasks = annotation_tasks(preset_params(name))
         assert [(task.network, task.boxes, task.drawing.samples) for task in tasks] == [
             ("bedrooms", True, 150),
             ("faces", False, 150),
@@ -204,16 +204,11 @@ def test_presets_for_real_data_want_a_person(root_presets: Path) -> None:
         assert tasks[1].concepts["smiling woman"] == 3 and tasks[1].concepts["looking left"] == 4
 
 
-@pytest.fixture
-def root_presets() -> Path:
-    return Path(__file__).parents[2] / "workflow/presets"
-
-
 def test_without_figures_by_hand_or_networks_there_is_nothing_to_annotate(tmp_path: Path) -> None:
     tiny_params(tmp_path / "params.yaml")
     with pytest.raises(InputError, match="no figure rests on a person"):
         open_desks(tmp_path / "params.yaml", tmp_path, False)
-    by_hand = {"figures": {"windows": {"bedrooms": {"classifier": "data/annotations/bedrooms.json"}}}}
+    by_hand = {"figures": {"windows": {"bedrooms": {"annotator": "data/annotations/bedrooms.json"}}}}
     tiny_params(tmp_path / "params.yaml", by_hand)
     with pytest.raises(InputError, match="first train the networks"):
         open_desks(tmp_path / "params.yaml", tmp_path, False)

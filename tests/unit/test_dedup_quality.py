@@ -8,7 +8,7 @@ from benchmarks.dedup import KINDS, Planted, fitted_codes
 from dcgan.dedup.hamming_search import find_duplicates
 from dcgan.dedup.hash_codes import Duplicates
 from tests.real_data import real_data
-from workflow.params.load import load_params
+from workflow.params.presets import preset_params
 
 ROOT = Path(__file__).parents[2]
 LEAST_RECALL = {"re-encoded": 0.95, "resized": 0.95, "noisy": 0.95, "cut": 0.9, "brightened": 0.9}
@@ -35,6 +35,6 @@ def test_of_a_few_thousand_real_bedrooms_only_the_same_rooms_go() -> None:
 
 def preset_small(copies: int) -> tuple[Planted, Duplicates]:
     """What the preset finds among real bedrooms and so many planted copies of each kind."""
-    params = load_params(ROOT / "workflow/presets/small.yaml")
+    params = preset_params("small")
     planted = Planted(real_data("bedroom_train_lmdb"), copies, params)
     return planted, find_duplicates(fitted_codes(planted.crops_uint8, params), params.deduplicate.radius)

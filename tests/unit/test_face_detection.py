@@ -14,7 +14,7 @@ from demo.faces import Photo, render_photo
 from demo.heads import draw_person
 from stages.crop_faces import Search
 from tests.real_data import real_data
-from workflow.params.load import load_params
+from workflow.params.presets import preset_params
 
 RULE = FaceRule(detection_side=200, min_size=40, max_faces=2, margin=0.0, resize=32, size=24)
 
@@ -189,7 +189,7 @@ def test_threads_change_nothing() -> None:
 
 
 def test_real_photos_have_their_face_in_the_middle() -> None:
-    search = Search(load_params(Path("workflow/presets/small.yaml")).crop_faces)
+    search = Search(preset_params("small").crop_faces)
     paths = sorted(real_data("photos").rglob("*.jpg"))[::100]
     assert paths
     centred = 0

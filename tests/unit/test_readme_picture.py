@@ -9,11 +9,10 @@ import pytest
 from dcgan.core.files import InputError
 from dcgan.core.pixels import write_png
 from tests.unit.conftest import stage
+from workflow.params.presets import preset_text
 from workflow.report.browser import chromium
 from workflow.report.collect import render
 from workflow.report.readme_picture import FIGURES, SCALE, WIDTH, main
-
-PRESETS = Path(__file__).parents[2] / "workflow/presets"
 
 
 def take(results: Path, names: list[str], preset: str = "demo") -> Path:
@@ -25,7 +24,8 @@ def take(results: Path, names: list[str], preset: str = "demo") -> Path:
         stages[name] = stage(name, [figure], "A caption that is left out")
     (results / "report.html").write_text(render(results, stages, "Test"))
     picture = results / "overview.jpg"
-    main(["--report", str(results / "report.html"), "--out", str(picture), "--params", str(PRESETS / f"{preset}.yaml")])
+    (results / "params.yaml").write_text(preset_text(preset))
+    main(["--report", f"{results}/report.html", "--out", str(picture), "--params", f"{results}/params.yaml"])
     return picture
 
 

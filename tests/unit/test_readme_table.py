@@ -9,6 +9,7 @@ import pytest
 
 from dcgan.core.files import InputError
 from workflow.engines.dag import resolve
+from workflow.params.presets import preset_text
 from workflow.report.readme_table import HEAD, ROWS, main, table, with_table
 from workflow.report.sentences import sentence
 
@@ -63,13 +64,14 @@ def test_a_changed_metric_changes_its_line_alone(metrics: dict[str, dict[str, fl
     changed = {**metrics, "supervised_cnn": {**metrics["supervised_cnn"], "error": 0.4321}}
     for name, content in changed.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
-    presets = ROOT / "workflow/presets"
-    main(["--readme", str(readme), "--metrics", str(folder), "--params", str(presets / "demo.yaml")])
+    for name in ("demo", "small"):
+        (tmp_path / f"{name}.yaml").write_text(preset_text(name))
+    main(["--readme", str(readme), "--metrics", str(folder), "--params", str(tmp_path / "demo.yaml")])
     new = readme.read_text().split("\n")
     assert [line for line in new if line not in old] == ["| Table 2: supervised CNN, error | 28.87 % | 43.2 % |"]
     assert len(new) == len(old)
     with pytest.raises(InputError, match="this run is of data/raw/bedroom_train_lmdb"):
-        main(["--readme", str(readme), "--metrics", str(folder), "--params", str(presets / "small.yaml")])
+        main(["--readme", str(readme), "--metrics", str(folder), "--params", str(tmp_path / "small.yaml")])
 
 
 def test_what_is_missing_is_named(metrics: dict[str, dict[str, float]]) -> None:

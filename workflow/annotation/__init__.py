@@ -1,1 +1,1 @@
-"""What a person has to look at: boxes and exemplars by hand."""
+"""Annotations by hand: boxes around windows, and samples that show a concept."""

@@ -1,10 +1,10 @@
-"""What a person said about a generator's samples: boxes around windows, and which samples show a concept.
+"""A person's annotations of a generator's samples: boxes around windows, and which samples show a concept.
 
-Paper: sections 6.3.1 (52 boxes on 150 samples) and 6.3.2 (three or four samples a concept, chosen by eye).
-Input and output: one JSON file a generator under data/annotations/, which `make annotate` writes. It is work by hand,
+Paper: sections 6.3.1 (52 boxes on 150 samples) and 6.3.2 (three or four samples per concept, chosen by eye).
+Input and output: one JSON file per generator under data/annotations/, which `make annotate` writes. It is work by hand,
 so it is kept in git; the stages that draw Figures 6 to 8 depend on it: `dvc.lock` has its digest and both engines run
-just these again when it has changed. `{}` means that nobody has looked yet. Inside: the seed that the samples' z follow
-from, so that they can be drawn again, and the digest of the generator, so that boxes never meet another one's samples.
+just these again after a change. `{}`: not annotated yet. Inside: the seed of the samples' z, so that they can be drawn
+again, and the digest of the generator, so that boxes never meet another one's samples.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from dcgan.core.files import InputError, read_json, write_json
 from dcgan.internals.boxes import Box
+from workflow.params.figures import by_hand as by_hand  # what a stage asks before it reads the file
 from workflow.params.types import Count, CountOrZero, ImageSize, Section
 
-SUFFIX = ".json"
 MAX_BOXES = 10_000
 ROUNDING = 1e-6  # of a sum of two numbers that a browser rounded
 Concept = Annotated[str, Field(min_length=1, max_length=200)]
@@ -46,7 +46,7 @@ class SampleBox(Section):
 
 
 class Annotations(Section):
-    """All that was said about one generator's samples."""
+    """All annotations of one generator's samples."""
 
     generator: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     image_size: ImageSize
@@ -56,7 +56,7 @@ class Annotations(Section):
 
     @model_validator(mode="after")
     def check(self) -> Self:
-        """Raises ValueError where something is said about a sample, or a place on one, that there is not."""
+        """Raises ValueError for a sample, or a place on one, that there is not."""
         size, n = self.image_size, self.drawing.samples
         for box in self.boxes:
             if box.image >= n or max(box.x + box.width, box.y + box.height) > size + ROUNDING:
@@ -71,8 +71,8 @@ class Annotations(Section):
         return [Box(box.image, box.x, box.y, box.width, box.height) for box in self.boxes]
 
     def changed(self, **parts: Any) -> "Annotations":
-        """The same with some parts replaced, checked again; raises InputError where they do not fit."""
-        return checked({**self.model_dump(), **parts}, "annotations")
+        """The same with some parts replaced, checked again; raises InputError if they do not fit."""
+        return as_annotations({**self.model_dump(), **parts}, "annotations")
 
     def save(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
@@ -83,63 +83,54 @@ class OtherGenerator(InputError):
     """Annotations that were made on the samples of another generator."""
 
 
-def checked(content: Mapping[str, Any], where: object) -> Annotations:
-    """Annotations of what a file or a browser gave; raises InputError with one line for the first thing wrong."""
+def as_annotations(content: Mapping[str, Any], where: object) -> Annotations:
+    """Annotations from a file's or a browser's content; raises InputError with one line for the first thing wrong."""
     try:
         return Annotations.model_validate(content)
     except ValidationError as error:
         problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
+        key = ".".join(map(str, problem["loc"]))
         raise InputError(f"{where}: {key + ': ' if key else ''}{problem['msg']}") from error
 
 
-def by_hand(classifier: str | Path) -> bool:
-    """Whether what a figure rests on is a person's annotations, not a classifier's file."""
-    return Path(classifier).suffix == SUFFIX
-
-
 def empty_annotations(generator: Path, image_size: int, drawing: Drawing) -> Annotations:
-    """Nothing said yet about these samples of a generator's file."""
-    return Annotations(generator=file_digest(generator), image_size=image_size, drawing=drawing, boxes=[], concepts={})
+    """Annotations without a box or a concept, of a generator's file; raises InputError if that cannot be read."""
+    try:
+        with Path(generator).open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise InputError(f"{generator}: cannot be read ({error.strerror})") from error
+    return Annotations(generator=digest, image_size=image_size, drawing=drawing, boxes=[], concepts={})
 
 
-def read_annotations(path: Path, nothing: Annotations) -> Annotations:
-    """What was said about the samples that `nothing` says nothing about yet: itself where nobody has looked.
+def read_annotations(path: Path, empty: Annotations) -> Annotations:
+    """The annotations of the generator that `empty` is of; `empty` itself if there is no file, or `{}` in it.
 
-    Raises InputError where the file is none, OtherGenerator where it speaks of another generator's samples.
+    Raises InputError if the file has another form, OtherGenerator if it is of another generator's samples.
     """
     content = read_json(path) if path.exists() else {}
     if not content:
-        return nothing
-    found = checked(content, path)
-    if (found.generator, found.image_size) != (nothing.generator, nothing.image_size):
+        return empty
+    found = as_annotations(content, path)
+    if (found.generator, found.image_size) != (empty.generator, empty.image_size):
         raise OtherGenerator(f"{path}: was annotated on samples of another generator")
     return found
 
 
 def annotations_that_fit(path: Path, generator: Path, image_size: int, drawing: Drawing) -> Annotations:
-    """The same for a stage: what was said of another generator's samples counts as nothing said, and the log says so.
+    """The same for a stage, in whose eyes annotations of another generator's samples are empty; the log tells.
 
-    So a generator that was trained again does not stop the pipeline; its figures say that they want a person.
+    So a generator that was trained again does not stop the pipeline; its figures tell that they need a person.
     """
-    nothing = empty_annotations(generator, image_size, drawing)
+    empty = empty_annotations(generator, image_size, drawing)
     try:
-        return read_annotations(path, nothing)
+        return read_annotations(path, empty)
     except OtherGenerator as error:
-        print(f"note: {error}; left aside, as if nothing had been said", file=sys.stderr)
-        return nothing
+        print(f"note: {error}; the figure is drawn without annotations", file=sys.stderr)
+        return empty
 
 
-def missing_exemplars(concepts: Mapping[str, int], said: Annotations) -> list[str]:
-    """A line for each concept with too few samples: "looking left: 2 of 4"."""
-    counts = {concept: len(said.concepts.get(concept, [])) for concept in concepts}
+def missing_exemplars(concepts: Mapping[str, int], annotations: Annotations) -> list[str]:
+    """A line per concept with too few samples: "looking left: 2 of 4"."""
+    counts = {concept: len(annotations.concepts.get(concept, [])) for concept in concepts}
     return [f"{concept}: {counts[concept]} of {n}" for concept, n in concepts.items() if counts[concept] < n]
-
-
-def file_digest(path: Path) -> str:
-    """BLAKE2b of a file's bytes, 32 hexadecimal digits; raises InputError where it cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error

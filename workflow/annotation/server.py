@@ -1,27 +1,20 @@
 """What a browser asks while a person annotates: a WSGI application for one person, on this machine only.
 
-It serves the page (workflow/report/templates/annotate.*), samples as PNG, and JSON. Each change is one PUT, and is on
-the disk when it is answered; the answer is all that has been said so far, so that two windows of the page agree. Other
-pages that are open in the same browser are kept out: the Host has to be this machine's own name, which a foreign name
-that was made to point here is not; a write has to come from this page (Origin) and to be JSON; no other page may frame
-it or read it. Paths are looked up, never opened by what the browser sent.
+It serves the page (workflow/annotation/templates/), samples as PNG, and JSON. Each change is one PUT, and is on the
+disk before it is answered; the answer holds all annotations, so that two windows of the page agree. Other pages that
+are open in the same browser are kept out: the Host has to be this machine's own name, which a foreign name that was
+made to point here is not; a write has to come from this page (Origin) and to be JSON; no other page may frame or read
+this one. Paths are looked up, never opened by what the browser sent.
 """
 
 import json
+import mimetypes
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from werkzeug.exceptions import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    HTTPException,
-    NotFound,
-    ServiceUnavailable,
-    UnsupportedMediaType,
-)
+from werkzeug.exceptions import BadRequest, Conflict, Forbidden, HTTPException, NotFound, ServiceUnavailable
 from werkzeug.routing import Map, Rule
 from werkzeug.sansio.utils import host_is_trusted
 from werkzeug.wrappers import Request, Response
@@ -29,28 +22,21 @@ from werkzeug.wrappers import Request, Response
 from dcgan.core.files import InputError
 from dcgan.core.pixels import Images, png_bytes
 from workflow.annotation.file import Annotations, read_annotations
-from workflow.annotation.tasks import Wanted
+from workflow.annotation.tasks import AnnotationTask
 
 TEMPLATES = Path(__file__).parent / "templates"
-PAGE = {
-    "page": ("annotate.html", "text/html"),
-    "script": ("annotate.js", "text/javascript"),
-    "input": ("annotate_input.js", "text/javascript"),
-    "style": ("annotate.css", "text/css"),
-}
+PAGE = "annotate.html"
+FILES = "/<any('annotate.js', 'annotate_input.js', 'annotate.css'):file>"
 ROUTES = Map(
     [
-        Rule("/", endpoint="page", methods=["GET"]),
-        Rule("/annotate.js", endpoint="script", methods=["GET"]),
-        Rule("/annotate_input.js", endpoint="input", methods=["GET"]),
-        Rule("/annotate.css", endpoint="style", methods=["GET"]),
+        Rule("/", endpoint="file", methods=["GET"], defaults={"file": PAGE}),
+        Rule(FILES, endpoint="file", methods=["GET"]),
         Rule("/desks", endpoint="desks", methods=["GET"]),
-        Rule("/desks/<int:desk>", endpoint="said", methods=["GET"]),
+        Rule("/desks/<int:desk>", endpoint="annotations", methods=["GET"]),
         Rule("/desks/<int:desk>/samples/<int:number>.png", endpoint="sample", methods=["GET"]),
         Rule("/desks/<int:desk>/boxes/<int:number>", endpoint="boxes", methods=["PUT"]),
         Rule("/desks/<int:desk>/concepts", endpoint="concept", methods=["PUT"]),
     ],
-    strict_slashes=True,
 )
 HERE = ["127.0.0.1", "localhost"]
 MAX_BODY_BYTES = 1_000_000
@@ -65,47 +51,49 @@ HEADERS = {
 
 
 class Desk:
-    """The samples of one generator, and the file of what is said about them.
+    """The samples of one generator, and the file of their annotations.
 
     The file is read anew for every request, so what another program writes in between (git, a second server) counts.
     """
 
-    def __init__(self, wanted: Wanted, nothing: Annotations, images: Images) -> None:
-        self.wanted, self.nothing, self.images = wanted, nothing, images
+    def __init__(self, task: AnnotationTask, empty: Annotations, images: Images) -> None:
+        self.task, self.empty, self.images = task, empty, images
         self.lock = threading.Lock()
 
     def about(self) -> dict[str, Any]:
         """What does not change while the page is open."""
         return {
-            "network": self.wanted.network,
-            "file": self.wanted.path.as_posix(),
+            "network": self.task.network,
+            "file": self.task.path.as_posix(),
             "samples": len(self.images),
-            "image_size": self.nothing.image_size,
-            "boxes": self.wanted.boxes,
-            "concepts": self.wanted.concepts,
+            "image_size": self.empty.image_size,
+            "boxes": self.task.boxes,
+            "concepts": self.task.concepts,
         }
 
-    def said(self) -> dict[str, Any]:
-        """All that has been said so far, and what is missing."""
-        return self.answer(self.read())
-
     def read(self) -> Annotations:
-        """What the file says now; InputError where it speaks of other samples than those on the page."""
-        said = read_annotations(self.wanted.path, self.nothing)
-        if said.drawing != self.nothing.drawing:
-            raise InputError(f"{self.wanted.path} speaks of other samples now: end `make annotate` and start it again")
-        return said
+        """The annotations in the file now; InputError if they are of other samples than those on the page."""
+        found = read_annotations(self.task.path, self.empty)
+        if found.drawing != self.empty.drawing:
+            raise InputError(f"{self.task.path} is of other samples now: end `make annotate` and start it again")
+        return found
 
-    def answer(self, said: Annotations) -> dict[str, Any]:
-        """Annotations as the page wants them."""
-        return {**said.model_dump(include={"boxes", "concepts"}), "missing": self.wanted.missing(said)}
+    def answer(self, annotations: Annotations) -> dict[str, Any]:
+        """Annotations as the page shows them, and what is missing."""
+        return {**annotations.model_dump(include={"boxes", "concepts"}), "missing": self.task.missing(annotations)}
 
     def change(self, part: Callable[[Annotations], dict[str, Any]]) -> dict[str, Any]:
-        """Replaces what `part` names, writes the file, and returns all that has been said."""
+        """Replaces what `part` names, writes the file, and returns all annotations.
+
+        Raises ServiceUnavailable, upon which the page tries again, if the disk does not take the file.
+        """
         with self.lock:
-            said = self.read()
-            changed = said.changed(**part(said))
-            save(changed, self.wanted.path)
+            before = self.read()
+            changed = before.changed(**part(before))
+            try:
+                changed.save(self.task.path)
+            except (InputError, OSError) as error:
+                raise ServiceUnavailable(str(error)) from error
         return self.answer(changed)
 
     def set_boxes(self, number: int, boxes: Any) -> dict[str, Any]:
@@ -114,22 +102,14 @@ class Desk:
             raise BadRequest("boxes: a list of objects is expected")
         new = [{**box, "image": number} for box in boxes]
         return self.change(
-            lambda said: {"boxes": [box.model_dump() for box in said.boxes if box.image != number] + new}
+            lambda before: {"boxes": [box.model_dump() for box in before.boxes if box.image != number] + new}
         )
 
     def set_concept(self, concept: Any, samples: Any) -> dict[str, Any]:
-        """The samples that show a concept become these; BadRequest for a concept that no figure wants."""
-        if not isinstance(concept, str) or concept not in self.wanted.concepts:
-            raise BadRequest(f"no figure wants samples of {concept!r}")
-        return self.change(lambda said: {"concepts": {**said.concepts, concept: samples}})
-
-
-def save(said: Annotations, path: Path) -> None:
-    """Writes the file; ServiceUnavailable, upon which the page tries again, where the disk does not take it."""
-    try:
-        said.save(path)
-    except (InputError, OSError) as error:
-        raise ServiceUnavailable(str(error)) from error
+        """The samples that show a concept become these; BadRequest for a concept that no figure needs."""
+        if not isinstance(concept, str) or concept not in self.task.concepts:
+            raise BadRequest(f"no figure needs samples of {concept!r}")
+        return self.change(lambda before: {"concepts": {**before.concepts, concept: samples}})
 
 
 class AnnotationApp:
@@ -155,28 +135,32 @@ class AnnotationApp:
         """The answer to a request; raises HTTPException or InputError."""
         check_caller(request)
         endpoint, values = ROUTES.bind("localhost", path_info=request.path).match(method=request.method)
-        if endpoint in PAGE:
-            name, kind = PAGE[endpoint]
-            return Response((TEMPLATES / name).read_bytes(), mimetype=kind)
+        if endpoint == "file":
+            name = values["file"]
+            return Response((TEMPLATES / name).read_bytes(), mimetype=mimetypes.guess_type(name)[0])
         if endpoint == "desks":
             return as_json([desk.about() for desk in self.desks])
-        return self.respond_at_desk(request, endpoint, values)
+        return respond_at_desk(numbered(self.desks, values["desk"], "desks"), request, endpoint, values)
 
-    def respond_at_desk(self, request: Request, endpoint: str, values: Mapping[str, Any]) -> Response:
-        """The same for one desk."""
-        if values["desk"] >= len(self.desks):
-            raise NotFound(f"there are {len(self.desks)} desks")
-        desk = self.desks[values["desk"]]
-        if endpoint == "said":
-            return as_json(desk.said())
-        if endpoint == "concept":
-            body = json_object(request)
-            return as_json(desk.set_concept(body.get("concept"), body.get("samples")))
-        if values["number"] >= len(desk.images):
-            raise NotFound(f"there are {len(desk.images)} samples")
-        if endpoint == "boxes":
-            return as_json(desk.set_boxes(values["number"], json_object(request).get("boxes")))
-        return Response(png_bytes(desk.images[values["number"]]), mimetype="image/png")
+
+def respond_at_desk(desk: Desk, request: Request, endpoint: str, values: Mapping[str, Any]) -> Response:
+    """The same for one desk."""
+    if endpoint == "annotations":
+        return as_json(desk.answer(desk.read()))
+    if endpoint == "concept":
+        body = json_object(request)
+        return as_json(desk.set_concept(body.get("concept"), body.get("samples")))
+    image = numbered(desk.images, values["number"], "samples")
+    if endpoint == "boxes":
+        return as_json(desk.set_boxes(values["number"], json_object(request).get("boxes")))
+    return Response(png_bytes(image), mimetype="image/png")
+
+
+def numbered(things: Any, number: int, name: str) -> Any:
+    """The thing of that number; raises NotFound if there are not so many."""
+    if number >= len(things):
+        raise NotFound(f"there are {len(things)} {name}")
+    return things[number]
 
 
 def check_caller(request: Request) -> None:
@@ -189,13 +173,8 @@ def check_caller(request: Request) -> None:
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object in a request's body; raises HTTPException where there is none."""
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("JSON is expected")
-    try:
-        body = json.loads(request.get_data())
-    except ValueError as error:
-        raise BadRequest(f"no JSON: {error}") from error
+    """The JSON object in a request's body; raises HTTPException if there is none."""
+    body = request.get_json()
     if not isinstance(body, dict):
         raise BadRequest("a JSON object is expected")
     return body

@@ -1,24 +1,25 @@
-"""What the figures of params.yaml want a person to say about samples: boxes, and how many samples of which concept.
+"""What the figures of params.yaml ask of a person: boxes, and how many samples of which concept.
 
-Input: parameters. Output: one `Wanted` for every file of annotations that a figure rests on
+Input: parameters. Output: one `AnnotationTask` per file of annotations that a figure rests on
 (workflow/annotation/file.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from dcgan.internals.concepts import LEFT, RIGHT, describe
-from workflow.annotation.file import Annotations, Drawing, by_hand, missing_exemplars
-from workflow.params.figures import ArithmeticFigure, TurnFigure, WindowsFigure
+from workflow.annotation.file import Annotations, Drawing, missing_exemplars
+from workflow.params.figures import ArithmeticFigure, TurnFigure, WindowsFigure, by_hand
 from workflow.params.sections import Params
 
 FigureByHand = WindowsFigure | ArithmeticFigure | TurnFigure
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What one network's figures want, and in which file."""
+class AnnotationTask:
+    """What one network's figures need, and in which file."""
 
     network: str
     path: Path
@@ -26,35 +27,33 @@ class Wanted:
     boxes: bool
     concepts: dict[str, int]
 
-    def missing(self, said: Annotations) -> list[str]:
-        """What has still to be said, a line each."""
-        lines = ["no window is boxed"] if self.boxes and not said.boxes else []
-        return [*lines, *missing_exemplars(self.concepts, said)]
+    def missing(self, annotations: Annotations) -> list[str]:
+        """What has still to be annotated, a line each."""
+        lines = ["no window is boxed"] if self.boxes and not annotations.boxes else []
+        return [*lines, *missing_exemplars(self.concepts, annotations)]
 
 
-def wanted(params: Params) -> list[Wanted]:
-    """One for every file of annotations that figures of params.yaml rest on."""
-    merged: dict[tuple[str, str], Wanted] = {}
-    for network, section in figures_by_hand(params):
-        new = wanted_by(network, section, params.run.seed)
-        old = merged.get((network, section.annotator))
-        merged[network, section.annotator] = merge(old, new) if old else new
-    return list(merged.values())
+def annotation_tasks(params: Params) -> list[AnnotationTask]:
+    """One per file of annotations that figures of params.yaml rest on."""
+    figures: dict[tuple[str, str], list[FigureByHand]] = {}
+    kinds = params.figures.windows.items(), params.figures.arithmetic.items(), params.figures.turn.items()
+    for network, section in chain[tuple[str, FigureByHand]](*kinds):
+        if by_hand(section.annotator):
+            figures.setdefault((network, section.annotator), []).append(section)
+    return [task(network, Path(path), sections, params.run.seed) for (network, path), sections in figures.items()]
 
 
-def figures_by_hand(params: Params) -> Iterator[tuple[str, FigureByHand]]:
-    """Network and section of every figure that rests on annotations."""
-    for sections in (params.figures.windows, params.figures.arithmetic, params.figures.turn):
-        for network, section in sections.items():
-            if by_hand(section.annotator):
-                yield network, section
-
-
-def wanted_by(network: str, section: FigureByHand, seed: int) -> Wanted:
-    """What one figure wants."""
-    n_samples = section.samples if isinstance(section, WindowsFigure) else section.candidates
-    drawing = Drawing(seed=seed, samples=n_samples, statistics_batches=section.statistics_batches)
-    return Wanted(network, Path(section.annotator), drawing, isinstance(section, WindowsFigure), concepts_of(section))
+def task(network: str, path: Path, sections: Sequence[FigureByHand], seed: int) -> AnnotationTask:
+    """What figures need of the same samples: the largest number of everything."""
+    samples = max(one.samples if isinstance(one, WindowsFigure) else one.candidates for one in sections)
+    batches = max(one.statistics_batches for one in sections)
+    concepts: dict[str, int] = {}
+    for concept, n in (pair for one in sections for pair in concepts_of(one).items()):
+        concepts[concept] = max(n, concepts.get(concept, 0))
+    boxes = any(isinstance(one, WindowsFigure) for one in sections)
+    return AnnotationTask(
+        network, path, Drawing(seed=seed, samples=samples, statistics_batches=batches), boxes, concepts
+    )
 
 
 def concepts_of(section: FigureByHand) -> dict[str, int]:
@@ -65,17 +64,3 @@ def concepts_of(section: FigureByHand) -> dict[str, int]:
         terms = [term for one in section.sums for term in (one.plus, one.minus, one.other)]
         return dict.fromkeys(map(describe, terms), section.exemplars)
     return {}
-
-
-def merge(first: Wanted, second: Wanted) -> Wanted:
-    """What two figures want of the same samples: the larger number of everything."""
-    drawing = Drawing(
-        seed=first.drawing.seed,
-        samples=max(first.drawing.samples, second.drawing.samples),
-        statistics_batches=max(first.drawing.statistics_batches, second.drawing.statistics_batches),
-    )
-    concepts = {
-        concept: max(first.concepts.get(concept, 0), second.concepts.get(concept, 0))
-        for concept in [*first.concepts, *second.concepts]
-    }
-    return Wanted(first.network, first.path, drawing, first.boxes or second.boxes, concepts)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dcgan.core.files import InputError
 from workflow.engines.dag import Stage, is_inside, resolved_stages, whole_outputs
 from workflow.engines.stage import run_stage
-from workflow.params.consistency import BY_HAND
+from workflow.params.figures import by_hand
 from workflow.params.load import load_params
 from workflow.params.sections import Params
 
@@ -95,7 +95,7 @@ def check_existence(root: Path, stages: Mapping[str, Stage], outputs: list[str],
         for path in stage.inputs:
             if path not in made and not (root / path).exists():
                 named = f"params.yaml: {keys[path]}: " if path in keys else f"stage {stage.name}: "
-                hint = f" (put {{}} into it: {FILLED_BY_HAND})" if path.endswith(BY_HAND) else ""
+                hint = f" (put {{}} into it: {FILLED_BY_HAND})" if by_hand(path) else ""
                 raise InputError(f"{named}{path!r} does not exist, and no stage makes it{hint}")
 
 

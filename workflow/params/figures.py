@@ -1,5 +1,6 @@
 """The sections of `params.yaml` under `figures`: what each figure shows, and how it is drawn."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,6 +9,11 @@ from workflow.params.types import Count, Enlargement, Name, NotNegative, Positiv
 
 # A concept of a sum: attributes that a classifier reads, or a name that a person knows.
 Term = dict[str, Literal[0, 1]] | Annotated[str, Field(min_length=1, max_length=100)]
+
+
+def by_hand(annotator: str | Path) -> bool:
+    """Whether a figure rests on a person's annotations (workflow/annotation/file.py), not on a classifier's file."""
+    return str(annotator).endswith(".json")
 
 
 class SamplesFigure(Section):

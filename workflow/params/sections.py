@@ -3,7 +3,7 @@
 There are no defaults here: `params.yaml` is the only place where a number stands.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,13 @@ from workflow.params.types import (
     Size,
     Source,
 )
+
+
+class Shared(Section):
+    """Keys that the sections of a kind have in common; they are checked in each section (`load.with_shared`)."""
+
+    train: dict[str, Any]
+    svm: dict[str, Any]
 
 
 class Run(Section):
@@ -248,6 +255,7 @@ class Params(Section):
     deduplicate: Deduplicate
     crop_faces: CropFaces
     pack: Pack
+    shared: Shared
     train: dict[Name, TrainedNetwork]
     guidelines: Guidelines
     published: dict[Name, Published]

@@ -22,10 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from dcgan.core.files import InputError
 from workflow.engines import dag
 from workflow.engines.stage import run_stage
-from workflow.params.load import load_params, read_yaml
+from workflow.params.load import check_params, read_yaml
+from workflow.params.presets import preset
 from workflow.params.sections import Params
 from workflow.planning.workload import Scale, Work, stage_work
 
@@ -59,6 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Prints the plan of a preset or of the checkout's own parameters."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
+    parser.add_argument("--preset", help="a preset of workflow/presets/ in their place")
     parser.add_argument(
         "--gpu", default="none", help="a GPU of workflow/planning/rates.yaml, or none (default: %(default)s)"
     )
@@ -68,23 +72,24 @@ def main(arguments: list[str] | None = None) -> None:
     if min(options.gpus, options.cores) < 1:
         raise InputError("--gpus and --cores: 1 or more")
     rates = read_yaml(RATES)
-    jobs = plan(Path(), options.params, rates, options.gpu, options.cores)
+    values = preset(options.preset) if options.preset else read_yaml(options.params)
+    jobs = plan(Path(), values, rates, options.gpu, options.cores)
     print(*table(jobs), sep="\n")
     print(*totals(jobs, options.cores, options.gpus), sep="\n")
     print(*basis(rates, options.gpu), sep="\n")
 
 
-def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str, cores: int) -> list[Job]:
+def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: str, cores: int) -> list[Job]:
     """Every job of the DAG of root/dvc.yaml with these parameters, on machines of so many cores in all.
 
     Raises InputError for an unknown GPU.
     """
     if gpu != "none" and gpu not in rates["gpus"]:
         raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
-    params = load_params(params_path)
+    params = check_params(values, "parameters")
     scale, memory = Scale(params, rates), rates["memory_mb"]
     jobs = []
-    for stage in stages_with(root, params_path).values():
+    for stage in stages_with(root, values).values():
         work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
         threads = min(threads_of(stage, params), cores)
         seconds = seconds_of(work, threads, gpus, rates, gpu)
@@ -93,11 +98,11 @@ def plan(root: Path, params_path: Path, rates: Mapping[str, Any], gpu: str, core
     return jobs
 
 
-def stages_with(root: Path, params_path: Path) -> dict[str, dag.Stage]:
+def stages_with(root: Path, values: Mapping[str, Any]) -> dict[str, dag.Stage]:
     """The stages that root/dvc.yaml has with other parameters than the checkout's."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(root / "dvc.yaml", folder)
-        shutil.copy(params_path, Path(folder) / "params.yaml")
+        YAML(typ="safe").dump(values, Path(folder) / "params.yaml")
         return dag.resolve(Path(folder))
 
 

@@ -1,5 +1,5 @@
-// The page of `make annotate`. What has been said is kept by the server; the page holds a copy, changes it at once, and
-// sends each change. Text from the server enters the page as text only, never as HTML.
+// The page of `make annotate`. The server keeps the annotations; the page holds a copy, changes it at once, and sends
+// each change. Text from the server enters the page as text only, never as HTML.
 "use strict";
 
 const BOXES = "window boxes";
@@ -9,7 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 let desks = [];
 let place = 0; // number of the desk
-let said = { boxes: [], concepts: {}, missing: [] };
+let annotations = { boxes: [], concepts: {}, missing: [] };
 let tool = "";
 let active = 0; // number of the sample that keys act on
 let chosen = -1; // which of its boxes; -1: none
@@ -19,8 +19,8 @@ let line = Promise.resolve(); // changes are sent one after the other
 
 const find = (name) => document.getElementById(name);
 const desk = () => desks[place];
-const boxesOf = (number) => said.boxes.filter((box) => box.image === number);
-const shown = (concept) => said.concepts[concept] || [];
+const boxesOf = (number) => annotations.boxes.filter((box) => box.image === number);
+const shown = (concept) => annotations.concepts[concept] || [];
 const tools = () => [...(desk().boxes ? [BOXES] : []), ...Object.keys(desk().concepts)];
 
 function element(name, properties = {}, children = []) {
@@ -57,7 +57,7 @@ async function put(path, body) {
       const answer = await ask(path, options);
       unsaved -= 1;
       if (unsaved === 0) {
-        said = answer;
+        annotations = answer;
         tell("Saved");
       }
       return render();
@@ -83,7 +83,7 @@ function send(path, body) {
 async function load(problem = "") {
   if (unsaved) return;
   try {
-    said = await ask(`/desks/${place}`);
+    annotations = await ask(`/desks/${place}`);
     tell(problem || "All changes are saved", problem !== "");
   } catch (error) {
     tell(problem || error.message, true);
@@ -95,14 +95,15 @@ async function load(problem = "") {
 
 function setBoxes(number, boxes, undoing = false) {
   if (!undoing) history.push([setBoxes, number, boxesOf(number)]);
-  said.boxes = [...said.boxes.filter((box) => box.image !== number), ...boxes.map((box) => ({ ...box, image: number }))];
+  const others = annotations.boxes.filter((box) => box.image !== number);
+  annotations.boxes = [...others, ...boxes.map((box) => ({ ...box, image: number }))];
   const bare = boxes.map(({ x, y, width, height }) => ({ x, y, width, height }));
   send(`/desks/${place}/boxes/${number}`, { boxes: bare });
 }
 
 function setConcept(concept, samples, undoing = false) {
   if (!undoing) history.push([setConcept, concept, shown(concept)]);
-  said.concepts[concept] = samples;
+  annotations.concepts[concept] = samples;
   send(`/desks/${place}/concepts`, { concept, samples });
 }
 
@@ -186,7 +187,8 @@ function boxParts({ x, y, width, height }, isChosen) {
 function renderTools() {
   const buttons = tools().map((name, index) => {
     const needed = desk().concepts[name];
-    const count = name === BOXES ? `${said.boxes.length} (the paper drew ${PUBLISHED_BOXES})` : `${shown(name).length} of ${needed}`;
+    const boxCount = `${annotations.boxes.length} (the paper drew ${PUBLISHED_BOXES})`;
+    const count = name === BOXES ? boxCount : `${shown(name).length} of ${needed}`;
     const made = element("button", { type: "button", textContent: `${index + 1} ${name}: ${count}` });
     made.setAttribute("aria-pressed", String(name === tool));
     made.addEventListener("click", () => choose(name));
@@ -200,8 +202,9 @@ function renderTools() {
 function render() {
   renderTools();
   for (let number = 0; number < desk().samples; number += 1) renderSample(number);
-  const missing = said.missing;
-  find("missing").textContent = missing.length ? `Still missing: ${missing.join("; ")}.` : "Nothing is missing: the figures can be drawn.";
+  const missing = annotations.missing;
+  const complete = "Nothing is missing: the figures can be drawn.";
+  find("missing").textContent = missing.length ? `Still missing: ${missing.join("; ")}.` : complete;
   find("missing").classList.toggle("none", missing.length === 0);
   find("remove").hidden = !desk().boxes;
 }
@@ -245,9 +248,10 @@ function openDesk(number) {
     return made;
   });
   find("desks").replaceChildren(...(desks.length > 1 ? entries : []));
-  find("about").textContent = `${desk().samples} samples of the generator ${desk().network}; what you say is kept in ${desk().file}.`;
+  const source = `${desk().samples} samples of the generator ${desk().network}`;
+  find("about").textContent = `${source}; your annotations are kept in ${desk().file}.`;
   find("samples").replaceChildren(...Array.from({ length: desk().samples }, (_, index) => makeSample(index)));
-  said = { boxes: [], concepts: {}, missing: [] };
+  annotations = { boxes: [], concepts: {}, missing: [] };
   return load();
 }
 

@@ -1,4 +1,4 @@
-// Mouse, touch and keys on the page of `make annotate`; what is said, and how it is sent, is in annotate.js.
+// Mouse, touch and keys on the page of `make annotate`; the annotations, and how they are sent, are in annotate.js.
 "use strict";
 
 let drag = null; // what a pointer that is down holds
