@@ -77,10 +77,11 @@ def describe(stage: str) -> Description:
     A function `work` of the module is the amount of work of a job; without one it takes a few seconds.
     """
     name = kind_of(stage)
-    if importlib.util.find_spec(f"workflow.descriptions.{name}") is None:
+    if not name.isidentifier() or importlib.util.find_spec(f"workflow.descriptions.{name}") is None:
         return Description()
     module = importlib.import_module(f"workflow.descriptions.{name}")
-    return replace(module.DESCRIPTION, work=getattr(module, "work", None))
+    found: Description = module.DESCRIPTION
+    return replace(found, work=getattr(module, "work", None))
 
 
 def kind_of(stage: str) -> str:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Without a sandbox, because containers run as root; only this project's own pages are opened.
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-FLAGS += ("--disable-component-update", "--disable-sync")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
 @contextmanager
@@ -30,6 +30,6 @@ def browser() -> Iterator["Browser"]:
     except ImportError as error:
         raise InputError("no playwright in this environment; `make setup` installs it") from error
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield started
         started.close()

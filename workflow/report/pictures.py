@@ -38,9 +38,8 @@ def picture(content: bytes, path: str, alt: str, quality: int = AS_IT_IS) -> Pic
         raise InputError(f"{path}: not a readable PNG")
     kind, kept = ("png", content) if quality == AS_IT_IS else ("webp", as_webp(content, path, quality))
     uri = f"data:image/{kind};base64,{base64.b64encode(kept).decode()}"
-    return Picture(
-        uri, *struct.unpack_from(">2I", content, SIZE_AT), picture_name(path), alt, ANIMATION_CHUNK in content
-    )
+    width, height = struct.unpack_from(">2I", content, SIZE_AT)
+    return Picture(uri, width, height, picture_name(path), alt, ANIMATION_CHUNK in content)
 
 
 @cache  # because the report is written twice
