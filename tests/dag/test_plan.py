@@ -224,7 +224,7 @@ def test_what_is_printed_names_sums_and_rates(
 ) -> None:
     monkeypatch.chdir(root)
     main(["--params", "workflow/presets/paper.yaml", "--gpu", "a100", "--gpus", "4", "--cores", "64"])
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for part in (
         "train_dcgan",
         "core-hours",
@@ -235,4 +235,4 @@ def test_what_is_printed_names_sums_and_rates(
         "not measured",
         "GFLOP/s",
     ):
-        assert part in said
+        assert part in printed

@@ -81,6 +81,6 @@ def test_what_the_documents_add_for_the_authors_weights_resolves(root: Path, tmp
     allowed, stages = load_params(folder / "params.yaml"), dag.resolve(folder)
     assert set(allowed.published) == {"imagenet", "svhn"}
     for table in TABLES:
-        for source in (source for row in table.rows for source in row.authors if source):
+        for source in (source for row in table["rows"] for source in row.get("authors", [])):
             assert stages[f"evaluate_svm@{source.partition('.')[0].removeprefix('svm_')}"].inputs
     assert set(stages["import_published@svhn"].outputs) & set(stages["extract_features@svhn_published"].inputs)

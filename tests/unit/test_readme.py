@@ -117,7 +117,9 @@ def test_every_sentence_can_be_made_of_the_metrics_in_git(metrics: dict[str, dic
 
 def test_published_numbers_of_the_table_are_quotes_of_the_papers_tables() -> None:
     rows = [row.split(" | ") for kind in KINDS for row in describe(kind).table_rows]
-    quoted = {str(table.number): {text for row in table.rows for text in row.paper if text} for table in TABLES}
+    quoted = {
+        str(table["number"]): {text for row in table["rows"] for text in row["paper"] if text} for table in TABLES
+    }
     checked = [row for row in rows if row[0].startswith("Table")]
     assert len(checked) == 7
     for what, published, _ in checked:

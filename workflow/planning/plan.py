@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dcgan.core.files import InputError
 from workflow.description import describe, item_of, kind_of
@@ -44,15 +44,9 @@ class Job:
     gpus: int
     process_mb: float = 0.0  # memory of one process
 
-    @property
-    def core_hours(self) -> float:
-        """Cores that are reserved, for as long as they are."""
-        return self.cores * self.seconds / HOUR
-
-    @property
-    def gpu_hours(self) -> float:
-        """GPUs that are reserved, for as long as they are."""
-        return self.gpus * self.seconds / HOUR
+    def hours(self, kind: Literal["cores", "gpus"]) -> float:
+        """Core-hours or GPU-hours: what is reserved, for as long as it is."""
+        return float(getattr(self, kind)) * self.seconds / HOUR
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -200,7 +194,7 @@ def line_of(name: str, jobs: list[Job]) -> str:
     of_memory = max(job.process_mb * job.stage.processes / job.stage.mem_mb for job in jobs)
     return (
         f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
-        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}"
+        f"{sum(job.hours('cores') for job in jobs):10.2f}{sum(job.hours('gpus') for job in jobs):9.2f}"
         f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{max(job.process_mb for job in jobs):8,.0f}"
         f"{of_time:9.0%}{of_memory:11.0%}"
     )
@@ -211,8 +205,8 @@ def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
     seconds, names = longest_chain(jobs)
     size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.gpus for job in jobs) else "")
     return [
-        f"sum: {len(jobs)} jobs, {sum(job.core_hours for job in jobs):,.1f} core-hours, "
-        f"{sum(job.gpu_hours for job in jobs):,.1f} GPU-hours, "
+        f"sum: {len(jobs)} jobs, {sum(job.hours('cores') for job in jobs):,.1f} core-hours, "
+        f"{sum(job.hours('gpus') for job in jobs):,.1f} GPU-hours, "
         f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data "
         "(under DVC twice that, for its cache)",
         f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} that nobody else uses: "

@@ -135,8 +135,8 @@ class Scale:
         """So many images through both networks, a process its part of each batch; weights are kept so many times."""
         a = ARCHITECTURES[network]
         kind = "large_gflop" if max([a.projection[0], *a.generator_hidden]) >= LARGE_MAPS else "training_gflop"
-        drawn, judged = self.generator(network), self.discriminator(network)
-        weights, activations = drawn.weights + judged.weights, KEPT_ACTIVATIONS * part * (drawn.units + judged.units)
+        drawing, deciding = self.generator(network), self.discriminator(network)
+        weights, activations = drawing.weights + deciding.weights, KEPT_ACTIVATIONS * part * (made.units + other.units)
         return Work(
             seen,
             minibatches=seen / batch_size,

@@ -38,13 +38,14 @@ def drawing(root: Path) -> list[str]:
 def every_kind(root: Path) -> dict[str, dict[str, Any]]:
     """The stages of root/dvc.yaml, resolved, with one item where params.yaml has none, so that no kind is missing."""
     params = read_yaml(root / "params.yaml")
+    item = next(iter(params["train"]))  # what is left out is left out for every network
     for stage in read_yaml(root / "dvc.yaml")["stages"].values():
         for key in re.findall(r"\$\{([\w.]+)\}", str([stage.get("foreach"), stage.get("matrix")])):
             *path, last = key.split(".")
             section = reduce(getitem, path, params)
             if not section[last]:
-                fields = dict.fromkeys(re.findall(r"\$\{item\.(\w+)\}", str(stage)), "any")
-                section[last] = ["any"] if isinstance(section[last], list) else {"any": fields}
+                fields = dict.fromkeys(re.findall(r"\$\{item\.(\w+)\}", str(stage)), item)
+                section[last] = [item] if isinstance(section[last], list) else {item: fields}
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(root / "dvc.yaml", folder)
         (Path(folder) / "params.yaml").write_text(json.dumps(params), encoding="utf-8")

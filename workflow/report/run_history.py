@@ -30,8 +30,8 @@ class Account:
         """Every revision and machine, and for how many stages it is true, the most frequent first."""
         return [
             (what, found, count)
-            for what, name in (("git revision", revision), ("machine", machine))
-            for found, count in Counter(map(name, self.records.values())).most_common()
+            for what in ("git revision", "machine")
+            for found, count in Counter(record[what] for record in self.records.values()).most_common()
         ]
 
     @property
@@ -39,7 +39,7 @@ class Account:
         """Every package with its version, or its versions if stages ran with different ones."""
         found: dict[str, dict[str, None]] = {}
         for record in self.records.values():
-            for package, version in (record.get("packages") or {}).items():
+            for package, version in record["packages"].items():
                 found.setdefault(package, {})[str(version)] = None
         return {package: ", ".join(versions) for package, versions in found.items()}
 
@@ -57,17 +57,6 @@ class Account:
         longest = max((record["seconds"] for record in self.records.values()), default=0.0)
         return round(100 * self.records[stage]["seconds"] / longest, 1) if longest and stage in self.records else 0.0
 
-    def facts(self, stage: str) -> dict[str, Any]:
-        """Where the results of a stage come from, a fact a line."""
-        record = self.records[stage]
-        return {
-            "command": record["command"],
-            "started": record.get("started"),
-            "git revision": revision(record),
-            "machine": machine(record),
-            "packages": ", ".join(f"{name} {version}" for name, version in (record.get("packages") or {}).items()),
-        }
-
 
 def account_of(root: Path, stages: Iterable[Stage]) -> Account:
     """What is known of the run of these stages."""
@@ -80,8 +69,11 @@ def record_of(root: Path, stage: Stage) -> Record | None:
     try:
         record = read_json(root / PROVENANCE / f"{stage.name}.json")
         own = record["command"] == stage.command and record["parameters"] == stage.parameters
-        return record | {"seconds": float(record["seconds"])} if own and float(record["seconds"]) >= 0 else None
-    except (InputError, KeyError, TypeError, ValueError):
+        if not own or float(record["seconds"]) < 0:
+            return None
+        more = {"seconds": float(record["seconds"]), "git revision": revision(record), "machine": machine(record)}
+        return {"packages": {}, "inputs": {}, "outputs": {}, "started": ""} | record | more
+    except (InputError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -10,7 +10,7 @@ from workflow.description import describe
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.report.collect import classifier_of, metrics_by_name, sentence_of, title_of
-from workflow.report.table_rows import TABLES, lines_of
+from workflow.report.table_rows import TABLES, lines_of, with_interval
 from workflow.report.write import REPORT
 
 
@@ -29,11 +29,12 @@ def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
     for table in TABLES:
         for line in (line for line in lines_of(table, metrics) if line.has_ours):
             numbers = [
-                f"{column} {cell.ours} % (paper: {cell.quoted})"
-                for column, cell in zip(table.columns, line.cells, strict=True)
-                if cell.ours.value
+                f"{column} {with_interval(cell.ours, cell.interval)} % "
+                f"(paper: {with_interval(cell.quoted, cell.quoted_interval)})"
+                for column, cell in zip(table["columns"], line.cells, strict=True)
+                if cell.ours
             ]
-            yield f"Table {table.number}, {line.model}: {'; '.join(numbers)}"
+            yield f"Table {table['number']}, {line.model}: {'; '.join(numbers)}"
 
 
 def sentence_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:

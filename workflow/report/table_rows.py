@@ -4,7 +4,7 @@ Input: `workflow/report/paper_tables.yaml` and the content of results/metrics. O
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,52 +17,18 @@ LEADING = ("error", "accuracy")  # what a plain "published" is the published val
 FIGURE_SPACE = "\u2007"  # as wide as a digit: values of a column stand with their points under each other
 
 
-@dataclass(frozen=True)
-class Row:
-    """A quoted row, as printed, None where the paper has nothing; `ours` and `authors` say where our numbers are."""
-
-    model: str
-    paper: list[str | None]
-    features: int | None = None
-    ours: list[str | None] = field(default_factory=list)
-    authors: list[str | None] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of the paper."""
-
-    number: int
-    title: str
-    columns: list[str]
-    more_is_better: bool
-    rows: list[Row]
-
-
-TABLES = [
-    Table(**{**table, "rows": [Row(**row) for row in table["rows"]]})
-    for table in YAML(typ="safe", pure=True).load(Path(__file__).with_name("paper_tables.yaml"))
-]
-
-
-@dataclass(frozen=True)
-class Percentage:
-    """A value in percent and what it varies by, as text; both empty if there is none."""
-
-    value: str = ""
-    interval: str = ""
-
-    def __str__(self) -> str:
-        text = f"{self.value} ± {self.interval}" if self.interval else self.value
-        return text.replace(FIGURE_SPACE, "")
+# As the file has them; of a row, only model and paper have to be there.
+TABLES: list[Mapping[str, Any]] = YAML(typ="safe", pure=True).load(Path(__file__).with_name("paper_tables.yaml"))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A quoted value, ours, and the difference in percentage points."""
+    """A quoted value and ours, in percent as text, each with what it varies by; and their difference in points."""
 
-    quoted: Percentage
-    ours: Percentage = Percentage()
+    quoted: str
+    quoted_interval: str = ""
+    ours: str = ""
+    interval: str = ""
     difference: str = ""
     judgement: Judgement = "equal"
 
@@ -79,41 +45,48 @@ class Line:
     @property
     def has_ours(self) -> bool:
         """Whether this run has a number beside the quoted ones."""
-        return any(cell.ours.value for cell in self.cells)
+        return any(cell.ours for cell in self.cells)
 
 
-def lines_of(table: Table, metrics: Metrics) -> list[Line]:
+def lines_of(table: Mapping[str, Any], metrics: Metrics) -> list[Line]:
     """A table of the paper with ours beside it; the authors' weights have lines of their own if they were measured."""
     found = []
-    for row in table.rows:
-        found.append(line_of(table, row, row.model, row.ours, metrics))
-        authors = line_of(table, row, f"{row.model}, the authors' weights", row.authors, metrics)
+    for row in table["rows"]:
+        found.append(line_of(table, row, row["model"], row.get("ours"), metrics))
+        authors = line_of(table, row, f"{row['model']}, the authors' weights", row.get("authors"), metrics)
         found += [authors] if authors.has_ours else []
     return found
 
 
-def line_of(table: Table, row: Row, model: str, sources: Sequence[str | None], metrics: Metrics) -> Line:
+def line_of(
+    table: Mapping[str, Any], row: Mapping[str, Any], model: str, sources: Sequence[str | None] | None, metrics: Metrics
+) -> Line:
     """A quoted row beside our numbers from some sources."""
-    keys = [source.split(".") if source else ["", ""] for source in sources or [None] * len(table.columns)]
-    cells = [cell_of(table, row, n, metrics.get(file, {}), key) for n, (file, key) in enumerate(keys)]
+    keys = [(source or ".").split(".") for source in sources or [None] * len(table["columns"])]
+    cells = [cell_of(table, row["paper"][n], n, metrics.get(file, {}), key) for n, (file, key) in enumerate(keys)]
     ours = next((found for file, _ in keys if (found := metrics.get(file, {}).get("n_features"))), None)
-    return Line(model, cells, *("" if n is None else f"{n:,}" for n in (row.features, ours)))
+    return Line(model, cells, *("" if n is None else f"{n:,}" for n in (row.get("features"), ours)))
 
 
-def cell_of(table: Table, row: Row, column: int, figures: Mapping[str, Any], key: str) -> Cell:
-    """A quoted value beside ours, in percent, with as many decimals as the most exact value that its column has."""
-    printed = row.paper[column]
-    digits = max(decimals(other.paper[column] or "") for other in table.rows)
-    text, _, interval = (printed or "–").partition(" ± ")
-    quoted = Percentage(text + FIGURE_SPACE * (digits - decimals(text) if printed else 0), interval)
+def cell_of(table: Mapping[str, Any], paper: str | None, column: int, figures: Mapping[str, Any], key: str) -> Cell:
+    """A quoted value beside ours, with as many decimals as the most exact value that the paper has in the column."""
+    digits = max(decimals(row["paper"][column] or "") for row in table["rows"])
+    text, _, quoted_interval = (paper or "–").partition(" ± ")
+    quoted = text + FIGURE_SPACE * (digits - decimals(text) if paper else 0)
     if key not in figures:
-        return Cell(quoted)
+        return Cell(quoted, quoted_interval)
     value, varies = 100 * float(figures[key]), 100 * float(figures.get("interval", 0.0))
-    ours = Percentage(f"{value:.{digits}f}", f"{varies:.1f}" if varies else "")
-    if not printed:
-        return Cell(quoted, ours)
+    ours, interval = f"{value:.{digits}f}", f"{varies:.1f}" if varies else ""
+    if paper is None:
+        return Cell(quoted, "", ours, interval)
     change = value - float(text)
-    return Cell(quoted, ours, f"{change:+.{digits}f}".replace("-", "−"), judgement_of(change, table.more_is_better))
+    difference = f"{change:+.{digits}f}".replace("-", "−")
+    return Cell(quoted, quoted_interval, ours, interval, difference, judgement_of(change, table["more_is_better"]))
+
+
+def with_interval(value: str, interval: str) -> str:
+    """Both in one text, outside of a table."""
+    return f"{value} ± {interval}".removesuffix(" ± ").replace(FIGURE_SPACE, "")
 
 
 def decimals(printed: str) -> int:
