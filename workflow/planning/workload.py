@@ -135,8 +135,9 @@ class Scale:
         """So many images through both networks, a process its part of each batch; weights are kept so many times."""
         a = ARCHITECTURES[network]
         kind = "large_gflop" if max([a.projection[0], *a.generator_hidden]) >= LARGE_MAPS else "training_gflop"
-        drawing, deciding = self.generator(network), self.discriminator(network)
-        weights, activations = drawing.weights + deciding.weights, KEPT_ACTIVATIONS * part * (made.units + other.units)
+        sizes = self.generator(network), self.discriminator(network)
+        weights = sum(size.weights for size in sizes)
+        activations = KEPT_ACTIVATIONS * part * sum(size.units for size in sizes)
         return Work(
             seen,
             minibatches=seen / batch_size,
