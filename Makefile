@@ -84,8 +84,8 @@ report: $(READY) ## results/report.html anew, out of the results in the checkout
 compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
 	@python -m workflow.experiments.compare $(EXPERIMENTS)
 
-overview: $(READY) ## README's table and picture out of the last run of the demo (needs Chromium)
-	@python -m workflow.report.readme_table
+overview: $(READY) ## README's table, drawing, index and picture out of the last run of the demo (needs Chromium)
+	@python -m workflow.report.readme
 	@python -m workflow.report.readme_picture
 
 preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it

@@ -27,7 +27,9 @@ if not workflow.is_main_process:
 
 try:
     if workflow.is_main_process:
-        from workflow.engines.check import check  # not in the jobs, which start Snakemake twice each
+        # Not in the jobs, which start Snakemake twice each.
+        from workflow.description import caption_of, kind_of
+        from workflow.engines.check import check
 
         check(ROOT)
     STAGES = resolved_stages(ROOT)
@@ -50,8 +52,8 @@ onstart:
 def declare(path, stage):
     """An output as Snakemake wants it: folders marked, files not empty, pictures with a caption in its report."""
     output = directory(path) if is_folder(path) else ensure(path, non_empty=True)
-    if stage.caption and path.endswith(".png"):
-        return report(output, category=stage.name.split("@")[0], labels={"what": stage.caption, "stage": stage.name})
+    if workflow.is_main_process and path.endswith(".png") and (caption := caption_of(stage.name)):
+        return report(output, category=kind_of(stage.name), labels={"what": caption, "stage": stage.name})
     return output
 
 

@@ -40,9 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".gitignore").write_text("data\n")
     commit_everything(tmp_path)
     dependencies = ["data/code/x.txt", "data/in"]
-    stage = Stage(
-        "pack@x", "", "python -m stages.x", dependencies, [], [], ["data/out"], {"k": 1}, 1, 0, 1, 1, False, ""
-    )
+    stage = Stage("pack@x", "", "python -m stages.x", dependencies, [], [], ["data/out"], {"k": 1}, 1, 0, 1, 1, False)
     monkeypatch.setattr(provenance, "stage_that_runs", lambda root: stage)
     return tmp_path
 
@@ -243,7 +241,7 @@ def test_a_list_that_is_older_than_the_code_is_refused_under_dvc(folder: Path, m
 def test_code_that_changes_under_the_stage_that_lists_it_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Stage("digest_code", "", "python", ["stages"], [], [], ["data/out"], {}, 1, 0, 1, 1, False, "")
+    stage = Stage("digest_code", "", "python", ["stages"], [], [], ["data/out"], {}, 1, 0, 1, 1, False)
     monkeypatch.setattr(provenance, "stage_that_runs", lambda root: stage)
     (folder / "data/out").mkdir()
     with pytest.raises(InputError, match="stages changed while the stage read it"), traced(folder):

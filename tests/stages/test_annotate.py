@@ -18,7 +18,7 @@ from dcgan.models.networks import Generator
 from tests.dag.tiny import tiny_params
 from workflow.annotation.annotate import listen, open_desks
 from workflow.annotation.server import AnnotationApp
-from workflow.report.sentences import sentence
+from workflow.description import describe
 
 CONCEPTS = ("smiling woman", "neutral woman", "neutral man")
 N_SAMPLES = 12
@@ -79,7 +79,7 @@ def draw_figure(stage: str, name: str, project: Path) -> dict[str, Any]:
     assert cv2.imread(str(out / "figure.png")).std() > 5
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     assert metrics["annotated_by"] == "hand"
-    return {**metrics, "sentence": sentence(f"{stage}@{name}", metrics)}
+    return {**metrics, "sentence": describe(f"{stage}@{name}").measured(metrics)}
 
 
 def drag(page: Any, number: int, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -19,7 +19,7 @@ from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
 from tests.dag.tiny import tiny_params
 from workflow.annotation.file import Drawing, empty_annotations
-from workflow.report.sentences import sentence
+from workflow.description import describe
 
 N_IMAGES = 80
 STAGES = {
@@ -79,7 +79,7 @@ def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> N
     metrics = run(stage, name, inputs, tmp_path, **options)
     picture = cv2.imread(str(tmp_path / "product"))
     assert picture is not None and picture.std() > 5
-    assert len(sentence(f"{stage}@{name}", metrics)) > 20
+    assert len(describe(f"{stage}@{name}").measured(metrics)) > 20
     again = run(stage, name, inputs, tmp_path, **options)
     assert again == metrics
 
@@ -115,15 +115,15 @@ def test_figures_by_hand_first_name_what_is_missing_and_then_are_drawn(stage: st
     name = STAGES[stage][0]
     options = {"generator": "generator", "annotator": "annotations.json"}
     unfinished = run(stage, name, by_hand, by_hand, **options)
-    assert "make annotate" in sentence(f"{stage}@{name}", unfinished)
+    assert "make annotate" in describe(f"{stage}@{name}").measured(unfinished)
     first = (by_hand / "product").read_bytes()
     annotate(by_hand)
     finished = run(stage, name, by_hand, by_hand, **options)
-    assert finished["annotated_by"] == "hand" and "by hand" in sentence(f"{stage}@{name}", finished)
+    assert finished["annotated_by"] == "hand" and "by hand" in describe(f"{stage}@{name}").measured(finished)
     assert (by_hand / "product").read_bytes() != first
     # Trained again: the annotations of the other one's samples count for nothing, and stop nothing.
     Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(2, "g")).save(by_hand / "generator", {})
-    assert "make annotate" in sentence(f"{stage}@{name}", run(stage, name, by_hand, by_hand, **options))
+    assert "make annotate" in describe(f"{stage}@{name}").measured(run(stage, name, by_hand, by_hand, **options))
 
 
 def test_what_is_measured_by_hand(by_hand: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_classifier_and_a_sentence(stage: str, name: str, inputs: Path, tmp_pa
     if stage == "fit_face_classifier":
         files["detections"] = "detections.csv"
     metrics = run(stage, name, inputs, tmp_path, **files)
-    assert "never saw" in sentence(f"{stage}@{name}", metrics)
+    assert "never saw" in describe(f"{stage}@{name}").measured(metrics)
 
 
 def test_crops_that_do_not_fit_their_detections(inputs: Path, tmp_path: Path) -> None:

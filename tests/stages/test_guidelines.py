@@ -24,9 +24,9 @@ from dcgan.training.loop import TrainingRun
 from dcgan.training.stability import oscillation, restlessness
 from stages import compare_guidelines, train_guideline
 from tests.dag.tiny import tiny_params
+from workflow.description import describe
 from workflow.engines import dag
 from workflow.params.load import load_params, read_yaml
-from workflow.report.sentences import sentence
 
 ROOT = Path(__file__).parents[2]
 SWEEP = {"sets": ["svhn"], "seeds": [0, 1], "batch_size": 8, "shown": 5}
@@ -79,7 +79,7 @@ def test_runs_become_a_table_a_page_and_a_sentence(inputs: Path) -> None:
     # Three rows, of real images and of two variants, of 32 pixels twice as large, with margins of 2 that are enlarged.
     page = cv2.imread(str(inputs / "page.png"))
     assert page.shape == (3 * 2 * 36, 230 + 4 + 2 * (5 * 34 + 2), 3)
-    assert "of 1 rules broken one at a time" in sentence("compare_guidelines@svhn", metrics)
+    assert "of 1 rules broken one at a time" in describe("compare_guidelines@svhn").measured(metrics)
 
 
 def test_a_run_again_gives_the_same_bytes_and_seeds_differ(inputs: Path) -> None:

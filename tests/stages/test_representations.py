@@ -30,9 +30,9 @@ from dcgan.representation.features import DiscriminatorFeatures, estimate_on_ima
 from dcgan.representation.kmeans import KmeansFeatures, Settings, fit_features
 from stages.evaluate_neighbours import summary
 from tests.dag.tiny import tiny_params
-from workflow.params.load import load_params, read_yaml
+from workflow.description import describe
+from workflow.params.load import read_yaml
 from workflow.params.presets import preset_params
-from workflow.report.sentences import sentence
 
 ROOT = Path(__file__).parents[2]
 SPLITS = {"train": slice(0, 300), "validation": slice(300, 360), "test": slice(360, 460)}
@@ -100,7 +100,7 @@ def test_features_and_their_svm(inputs: Path, tmp_path: Path) -> None:
     curves = pd.read_csv(tmp_path / "c.csv")
     assert set(curves.curve) == {"cost", "alone", "cumulative"}
     assert cv2.imread(str(tmp_path / "f.png")).std() > 5
-    assert "random weights" in sentence("evaluate_svm@svhn", metrics)
+    assert "random weights" in describe("evaluate_svm@svhn").measured(metrics)
 
     again = tmp_path / "again"
     run("extract_features", inputs, set="svhn", discriminator=network, images=inputs / "svhn", out=again)
@@ -199,7 +199,7 @@ def test_nearest_neighbours_of_samples(inputs: Path, tmp_path: Path) -> None:
     curve = pd.read_csv(tmp_path / "c.csv")
     assert curve[curve.source == "samples"].n.tolist() == [20, 60]
     assert curve[curve.source == "real"].n.tolist() == [20, 60, 300]
-    assert "60 samples" in sentence("evaluate_neighbours@mnist", metrics)
+    assert "60 samples" in describe("evaluate_neighbours@mnist").measured(metrics)
     picture = cv2.imread(str(tmp_path / "f.png"))
     assert picture.shape[0] == 2 * (10 * 30 + 2)
 

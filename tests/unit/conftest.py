@@ -12,11 +12,18 @@ from workflow.engines.dag import Stage
 
 PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
 DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"
-SVM = {"error": 0.2, "interval": 0.01, "published": 0.172, "random_weights_error": 0.5, "n_features": 3584}
+SVM = {
+    "error": 0.2,
+    "interval": 0.01,
+    "published": 0.172,
+    "random_weights_error": 0.5,
+    "accuracy": 0.8,
+    "n_features": 3584,
+}
 
 
-def stage(name: str, outputs: list[str], caption: str = "") -> Stage:
-    return Stage(name, f"Does {name}", "true", [], [], [], outputs, {}, 1, 0, 100, 10, False, caption)
+def stage(name: str, outputs: list[str]) -> Stage:
+    return Stage(name, f"Does {name}", "true", [], [], [], outputs, {}, 1, 0, 100, 10, False)
 
 
 @pytest.fixture
@@ -41,7 +48,7 @@ def stages() -> dict[str, Stage]:
     found = [
         stage("train_dcgan@bedrooms", ["results/figures/training/bedrooms", "results/curves/bedrooms.csv"]),
         stage("evaluate_svm@cifar10", ["results/metrics/svm_cifar10.json"]),
-        stage("draw_walk@bedrooms", ["results/figures/walk_bedrooms.png"], "As Figure 4: <one> strip & more"),
+        stage("draw_walk@bedrooms", ["results/figures/walk_bedrooms.png"]),
         stage("build_report", ["data/report.html"]),
     ]
     return {one.name: one for one in found}

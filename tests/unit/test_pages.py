@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from workflow.engines.dag import Stage
-from workflow.experiments.differences import groups_of, rows_of
+from workflow.experiments.differences import rows_of
+from workflow.experiments.revisions import Revision
 from workflow.report.collect import charts_of, render
-from workflow.report.page import environment
+from workflow.report.page import fill_template
 from workflow.report.run_history import account_of
 
 SCREENS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
@@ -47,21 +48,14 @@ def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, 
         {"train.bedrooms.learning_rate": 0.1 * number, "run.seed": 42} for number in (1, 2, 3)
     ]
     absent = {"picture": None, "absence": "Not at hand.", "revision": names[1], "epoch": ""}
-    comparison = (
-        environment()
-        .get_template("compare.html.j2")
-        .render(
-            title=" and ".join(names),
-            states=[
-                {"name": name, "commit": "0" * 40, "date": "2020-01-01", "code": ["dcgan/training/loop.py"]}
-                for name in names
-            ],
-            n_parameters=2,
-            parameters=rows_of(values),
-            groups=groups_of([{"quality": value, "same": {"a": 1}} for value in values]),
-            charts=charts_of(results, stages["train_dcgan@bedrooms"]),
-            grids=[{"same": False, "title": "Samples", "latents": "Cell by cell the same z.", "shown": [absent] * 3}],
-        )
+    comparison = fill_template(
+        "compare.html.j2",
+        title=" and ".join(names),
+        states=[(Revision(name, "0" * 40, {}, None), "2020-01-01", ["dcgan/training/loop.py"]) for name in names],
+        parameters=rows_of(values),
+        groups={"quality": rows_of(values), "same": rows_of([{"a": 1}] * 3)},
+        charts=list(charts_of(results, stages["train_dcgan@bedrooms"])),
+        grids=[{"same": False, "title": "Samples", "latents": "Cell by cell the same z.", "shown": [absent] * 3}],
     )
     found = {"report": render(results, stages, "Test", account_of(results, stages.values())), "compare": comparison}
     for name, text in found.items():

@@ -1,5 +1,6 @@
 """README's picture, taken of a small report in a real browser."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,10 +10,19 @@ import pytest
 from dcgan.core.files import InputError
 from dcgan.core.pixels import write_png
 from tests.unit.conftest import stage
+from workflow.engines.dag import resolve
 from workflow.params.presets import preset_text
-from workflow.report.browser import chromium
+from workflow.report.browser import NAMES
 from workflow.report.collect import render
-from workflow.report.readme_picture import FIGURES, SCALE, WIDTH, main
+from workflow.report.readme_picture import PICTURE, REPORT, SCALE, WIDTH, chosen, main
+
+ROOT = Path(__file__).parents[2]
+FIGURES = chosen(resolve(ROOT))
+
+
+@pytest.fixture(autouse=True)
+def here(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(results)
 
 
 def take(results: Path, names: list[str], preset: str = "demo") -> Path:
@@ -21,19 +31,20 @@ def take(results: Path, names: list[str], preset: str = "demo") -> Path:
     for number, name in enumerate(names):
         figure = f"results/figures/{name.replace('draw_', '').replace('@', '_')}.png"
         write_png(results / figure, np.full((100, 900, 3), 30 * number, np.uint8))
-        stages[name] = stage(name, [figure], "A caption that is left out")
-    (results / "report.html").write_text(render(results, stages, "Test"))
-    picture = results / "overview.jpg"
+        stages[name] = stage(name, [figure])
+    for path in (REPORT, PICTURE):
+        (results / path).parent.mkdir(exist_ok=True, parents=True)
+    shutil.copy(ROOT / "dvc.yaml", results)
     (results / "params.yaml").write_text(preset_text(preset))
-    main(["--report", f"{results}/report.html", "--out", str(picture), "--params", f"{results}/params.yaml"])
-    return picture
+    (results / REPORT).write_text(render(results, stages, "Test"))
+    main()
+    return results / PICTURE
 
 
 def test_the_chosen_figures_are_in_the_picture_side_by_side_or_whole(results: Path) -> None:
-    try:
-        chromium()
-    except InputError as error:
-        pytest.skip(str(error))
+    if not any(map(shutil.which, NAMES)):
+        pytest.skip("no Chromium on this machine")
+    assert len(FIGURES) == 5
     pixels = cv2.imread(str(take(results, [*FIGURES, "draw_walk@bedrooms"])))
     assert pixels is not None and pixels.shape[1] == WIDTH * SCALE
     wide = [grey for grey in range(0, 150, 30) if row_of(pixels, grey) > 0.9]
@@ -52,11 +63,11 @@ def row_of(pixels: np.ndarray, grey: int) -> float:
 def test_it_is_of_the_demo_only(results: Path) -> None:
     with pytest.raises(InputError, match="this run is of data/raw/bedroom_train_lmdb and data/raw/photos"):
         take(results, list(FIGURES), "small")
-    assert not (results / "overview.jpg").exists()
+    assert not (results / PICTURE).exists()
 
 
 def test_without_a_browser_it_says_so(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(results))
     with pytest.raises(InputError, match="no Chromium on this machine"):
         take(results, list(FIGURES))
-    assert not (results / "overview.jpg").exists()
+    assert not (results / PICTURE).exists()

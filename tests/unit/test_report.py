@@ -17,21 +17,20 @@ from PIL import Image
 from dcgan.core.files import InputError
 from dcgan.core.pixels import write_png
 from tests.unit.conftest import SVM, stage
+from workflow.description import Curves, describe
 from workflow.engines.dag import Stage
 from workflow.params.sections import Report
-from workflow.report.charts import TRAINING, Plan, chart, series_of
-from workflow.report.collect import read_table, render, stand_ins
-from workflow.report.paper_tables import TABLES
-from workflow.report.pictures import FORMS, picture
+from workflow.report.charts import chart, series_of
+from workflow.report.collect import charts_of, render, stand_ins
+from workflow.report.pictures import QUALITIES, picture
 from workflow.report.run_history import account_of, in_words
-from workflow.report.sentences import sentence
-from workflow.report.summary import finding_lines, table_lines
-from workflow.report.table_rows import compare, pairs
+from workflow.report.summary import sentence_lines, table_lines
+from workflow.report.table_rows import TABLES, lines_of, pairs
 from workflow.report.write import write_report
 
 WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
 WINDOWS |= {"share_with_window_without_random_maps": 0.5, "annotated_by": "classifier"}
-PLAN = TRAINING[0]
+PLAN = describe("train_dcgan").charts[0]
 
 
 class Page(HTMLParser):
@@ -94,8 +93,9 @@ def test_page_can_be_read_by_ear(results: Path, stages: dict[str, Stage]) -> Non
 
 
 def test_text_of_others_is_escaped(results: Path, stages: dict[str, Stage]) -> None:
-    text = render(results, stages, "A <b> title")
-    assert "As Figure 4: &lt;one&gt; strip &amp; more" in text
+    walk = replace(stages["draw_walk@bedrooms"], description="One <strip> & more")
+    text = render(results, stages | {walk.name: walk}, "A <b> title")
+    assert "<small>One &lt;strip&gt; &amp; more</small>" in text and 'bedrooms: One &lt;strip&gt; &amp; more"' in text
     assert "<title>A &lt;b&gt; title</title>" in text
 
 
@@ -107,7 +107,7 @@ def test_deviations_are_in_it(results: Path, stages: dict[str, Stage]) -> None:
         render(results, stages, "Test")
 
 
-def test_the_judge_s_accuracy_stands_beside_the_figure(results: Path, stages: dict[str, Stage]) -> None:
+def test_the_classifiers_accuracy_stands_beside_the_figure(results: Path, stages: dict[str, Stage]) -> None:
     (results / "results/metrics/windows_bedrooms.json").write_text(json.dumps(WINDOWS))
     (results / "results/metrics/classifier.json").write_text(json.dumps({"image_accuracy": 0.987, "images": 800}))
     stages |= {
@@ -135,51 +135,50 @@ def test_same_results_give_the_same_bytes_anywhere(
 
 
 def test_table_has_our_value_beside_the_quoted_one_with_the_difference() -> None:
-    table = compare(TABLES[0], {"svm_cifar10": SVM})
-    line = next(line for line in table.lines if line.model == "DCGAN + L2-SVM")
+    lines = lines_of(TABLES[0], {"svm_cifar10": SVM})
+    line = next(line for line in lines if line.model == "DCGAN + L2-SVM")
     first, second = line.cells
-    assert (str(first.quoted), str(first.ours), first.difference, first.judgement) == (
+    assert (first.quoted, first.ours, first.interval, first.difference, first.judgement) == (
         "82.8",
-        "80.0 ± 1.0",
+        "80.0",
+        "1.0",
         "−2.8",
         "worse",
     )
-    assert (str(second.quoted), str(second.ours), second.difference) == ("73.8 ± 0.4", "", "")
+    assert (second.quoted, second.quoted_interval, second.ours, second.difference) == ("73.8", "0.4", "", "")
     assert (line.features, line.our_features) == ("28,672", "3,584")
-    assert [other.model for other in table.lines if other.has_ours] == ["DCGAN + L2-SVM"]
-    assert [column.has_ours for column in table.columns] == [True, False]
-    assert not compare(TABLES[0], {}).has_ours
+    assert [other.model for other in lines if other.has_ours] == ["DCGAN + L2-SVM"]
+    assert not any(line.has_ours for line in lines_of(TABLES[0], {}))
 
 
 def test_less_error_is_better() -> None:
-    table = compare(TABLES[1], {"svm_svhn": SVM})
-    (ours,) = [line for line in table.lines if line.has_ours]
+    (ours,) = [line for line in lines_of(TABLES[1], {"svm_svhn": SVM}) if line.has_ours]
     assert (ours.cells[0].difference, ours.cells[0].judgement) == ("−2.48", "better")
 
 
 def test_the_authors_weights_have_a_line_of_their_own() -> None:
-    partial = SVM | {"error": 0.22, "n_features": 12_288}
-    lines = compare(TABLES[0], {"svm_cifar10": SVM, "svm_cifar10_published": partial}).lines
+    partial = SVM | {"accuracy": 0.78, "n_features": 12_288}
+    lines = lines_of(TABLES[0], {"svm_cifar10": SVM, "svm_cifar10_published": partial})
     ours, authors = lines[-2:]
     assert (ours.model, authors.model) == ("DCGAN + L2-SVM", "DCGAN + L2-SVM, the authors' weights")
-    assert (str(authors.cells[0].ours), authors.cells[0].difference) == ("78.0 ± 1.0", "−4.8")
+    assert (authors.cells[0].ours, authors.cells[0].difference) == ("78.0", "−4.8")
     assert authors.our_features == "12,288"
 
 
 def test_errors_stand_in_the_column_of_their_number_of_samples() -> None:
     """The figures of the paper in the place of ours differ from it by nothing."""
     ours = {"error": 0.0298, "error_50000": 0.0298, "error_10000000": 0.0148}
-    (line,) = [line for line in compare(TABLES[2], {"neighbours_mnist": ours}).lines if line.model == "DCGAN"]
+    (line,) = [line for line in lines_of(TABLES[2], {"neighbours_mnist": ours}) if line.model == "DCGAN"]
     assert [cell.difference for cell in line.cells] == ["+0.00", "+0.00"]
     del ours["error_10000000"]
-    (line,) = [line for line in compare(TABLES[2], {"neighbours_mnist": ours}).lines if line.model == "DCGAN"]
+    (line,) = [line for line in lines_of(TABLES[2], {"neighbours_mnist": ours}) if line.model == "DCGAN"]
     assert [bool(cell.difference) for cell in line.cells] == [True, False]
 
 
 def test_values_of_a_column_stand_with_their_points_under_each_other() -> None:
     """Table 3 prints 3.1 and 6.28: the shorter is filled up with a space as wide as a digit."""
-    lines = compare(TABLES[2], {}).lines
-    values = {line.model: line.cells[0].quoted.value for line in lines}
+    lines = lines_of(TABLES[2], {})
+    values = {line.model: line.cells[0].quoted for line in lines}
     assert (values["real data"], values["DCGAN"], values["InfiMNIST"]) == ("3.1\u2007", "2.98", "–")
 
 
@@ -189,7 +188,7 @@ def test_published_values_stand_beside_ours() -> None:
 
 
 def test_curves_end_where_their_values_do(results: Path) -> None:
-    table = read_table(results / "results/curves/bedrooms.csv")
+    table = pd.read_csv(results / "results/curves/bedrooms.csv")
     drawing = chart(PLAN, series_of(table, PLAN))
     assert drawing is not None
     assert [curve.name for curve in drawing.curves] == ["d loss", "g loss"]
@@ -197,18 +196,24 @@ def test_curves_end_where_their_values_do(results: Path) -> None:
     heights = [float(point.split(",")[1]) for point in drawing.curves[1].points.split()]
     assert heights == sorted(heights, reverse=True)
     assert drawing.curves[1].last == "1.1"
-    assert chart(PLAN, []) is None
-    assert series_of(table, replace(PLAN, columns=("absent",))) == []
+    assert chart(PLAN, {}) is None
+    assert series_of(table, replace(PLAN, columns=("absent",))) == {}
+
+
+def test_a_damaged_table_is_named(results: Path, stages: dict[str, Stage]) -> None:
+    (results / "results/curves/bedrooms.csv").write_text('a,b\n"')
+    with pytest.raises(InputError, match="bedrooms.csv: not a readable CSV"):
+        list(charts_of(results, stages["train_dcgan@bedrooms"]))
 
 
 def test_a_column_can_name_the_curves_and_choose_the_rows() -> None:
     rows = pd.DataFrame(
         {"set": ["a", "a", "b", "c"], "kind": ["x", "x", "x", "y"], "n": [1, 2, 1, 1], "e": [3, 4, 5, 6]}
     )
-    found = series_of(rows, Plan("", "", "n", ("e",), by="set", where=("kind", "x")))
-    assert [(one.name, one.x.tolist(), one.y.tolist()) for one in found] == [("a", [1, 2], [3, 4]), ("b", [1], [5])]
-    assert series_of(rows.drop(columns=["set"]), Plan("", "", "n", ("e",), by="set")) == []
-    assert series_of(rows, Plan("", "", "n", ("e",), where=("absent", "x"))) == []
+    found = series_of(rows, Curves("", "", "n", ("e",), by="set", where=("kind", "x")))
+    assert {name: dict(one) for name, one in found.items()} == {"a": {1: 3, 2: 4}, "b": {1: 5}}
+    assert series_of(rows.drop(columns=["set"]), Curves("", "", "n", ("e",), by="set")) == {}
+    assert series_of(rows, Curves("", "", "n", ("e",), where=("absent", "x"))) == {}
 
 
 def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stage]) -> None:
@@ -235,11 +240,12 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
         stages["train_dcgan@bedrooms"], parameters={"train.bedrooms": {"epochs": 3}}
     )
     account = account_of(results, stages.values())
-    assert account.seconds == {"train_dcgan@bedrooms": 250.4, "evaluate_svm@cifar10": 3}
+    seconds = {name: record["seconds"] for name, record in account.records.items()}
+    assert seconds == {"train_dcgan@bedrooms": 250.4, "evaluate_svm@cifar10": 3}
     assert (account.total, account.time("draw_walk@bedrooms")) == ("4 min 13 s", "not known")
     assert account.share("evaluate_svm@cifar10") == 1.2
     text = render(results, stages, "Test", account)
-    for said in (
+    for part in (
         "A processor, 4 cores, no accelerator, Linux",
         "0123456789ab with changes",
         "2 of 4 stages say how long they took: 4 min 13 s",
@@ -251,7 +257,7 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
         '<tr id="stage-train-dcgan-bedrooms" class="described">',
         'Made by <a href="#stage-train-dcgan-bedrooms"><code>train_dcgan@bedrooms</code></a>',
     ):
-        assert said in text
+        assert part in text
     assert "results/report.html" in render(results, stages, "Test")
     assert "No stage has left an account" in render(results, stages, "Test", account_of(results, []))
 
@@ -259,7 +265,7 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")]
 )
-def test_durations_are_said_in_words(seconds: float, text: str) -> None:
+def test_durations_as_words(seconds: float, text: str) -> None:
     assert in_words(seconds) == text
 
 
@@ -282,7 +288,7 @@ def test_pictures_give_way_until_the_page_can_be_mailed(
 def test_a_moving_picture_still_moves_when_it_is_compressed(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=[100, 100, 900], loop=0)
-    found = picture((tmp_path / "a.png").read_bytes(), "animation_bedrooms.png", "Training", FORMS[2])
+    found = picture((tmp_path / "a.png").read_bytes(), "animation_bedrooms.png", "Training", QUALITIES[2])
     assert (found.moves, found.name, found.width) == (True, "animation bedrooms", 8)
     with Image.open(io.BytesIO(base64.b64decode(found.uri.partition(",")[2]))) as image:
         assert image.format == "WEBP" and image.n_frames == 3
@@ -298,10 +304,14 @@ def test_stand_ins_are_named() -> None:
 
 
 def test_a_stage_without_a_sentence_says_nothing() -> None:
-    assert sentence("export_lsun@0", {}) == ""
-    assert "20.0 % error" in sentence("evaluate_svm@cifar10", SVM)
+    assert describe("export_lsun@0").measured({}) == ""
+    assert "20.0 % error" in describe("evaluate_svm@cifar10").measured(SVM)
 
 
 def test_summary_has_a_line_a_number(results: Path, stages: dict[str, Stage]) -> None:
-    lines = [*table_lines(results, stages), *finding_lines(results, stages)]
+    lines = [*table_lines(results, stages), *sentence_lines(results, stages)]
     assert lines == ["Table 1, DCGAN + L2-SVM: accuracy 80.0 ± 1.0 % (paper: 82.8)"]
+    (results / "results/metrics/walk.json").write_text(json.dumps({"roughness": 2, "roughness_if_memorized": 4}))
+    stages["draw_walk@bedrooms"] = stage("draw_walk@bedrooms", ["results/metrics/walk.json"])
+    (line,) = sentence_lines(results, stages)
+    assert line.startswith("Figure 4, latent walk: largest step 2.0 times the mean step")

@@ -349,7 +349,7 @@ BROKEN_OUT = [
 
 @pytest.mark.parametrize("text", BROKEN_OUT)
 def test_the_report_escapes_whatever_it_shows(tmp_path: Path, text: str) -> None:
-    """Titles, captions, stages' names, file names, metrics, curves, parameters and the table of deviations."""
+    """Titles, stages' names, file names, metrics, curves, parameters and the table of deviations."""
     (tmp_path / "docs").mkdir()
     cell = text.replace("|", "")
     (tmp_path / "docs/deviations.md").write_text(f"| {cell} | b |\n|---|---|\n| {cell} | `{cell}` |\n")
@@ -364,7 +364,7 @@ def test_the_report_escapes_whatever_it_shows(tmp_path: Path, text: str) -> None
     stages = {}
     for number, base in enumerate(("train_dcgan", text)):
         one = f"{base}@{text}"
-        stages[one] = Stage(one, text, text, [], [], [], outputs[number:], {text: text}, 1, 0, 1, 1, False, text)
+        stages[one] = Stage(one, text, text, [], [], [], outputs[number:], {text: text}, 1, 0, 1, 1, False)
     page = Elements(render(tmp_path, stages, text))
     assert page.found & {"script", "b"} == set()
     assert all(image.startswith("data:image/png;base64,") for image in page.images) and page.images

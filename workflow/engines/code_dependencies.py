@@ -111,7 +111,16 @@ def module_file(module: str, root: Path) -> str | None:
 
 def imported_modules(path: Path, root: Path) -> list[str]:
     """Dotted names that a file imports anywhere in it, functions included; names that are no modules do no harm."""
-    return names_imported(parsed(path, root), path.relative_to(root).parent.parts)
+    names = names_imported(parsed(path, root), path.relative_to(root).parent.parts)
+    return [module for name in names for module in modules_named(name, root)]
+
+
+def modules_named(name: str, root: Path) -> Iterator[str]:
+    """The module of a dotted name; every module of a package for its name with a star."""
+    package = name.removesuffix(".*")
+    yield package
+    if package != name:
+        yield from (f"{package}.{path.stem}" for path in sorted((root / Path(*package.split("."))).glob("*.py")))
 
 
 @cache
@@ -135,17 +144,31 @@ def syntax_tree(text: str) -> ast.Module:
 
 
 def names_of(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """Modules that an import statement may mean: `from a.b import c` is a.b, a.b.c and the packages above."""
+    """Modules that a piece of code may import: `from a.b import c` means a.b, a.b.c and the packages above them, and
+    `import_module(f"a.b.{name}")` every module of a.b, which is written a.b.* here.
+    """
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
         above = package[: len(package) - node.level + 1] if node.level else ()
         base = ".".join([*above, *([node.module] if node.module else [])])
         names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    elif isinstance(node, ast.Call):
+        names = [f"{chosen}.*" for chosen in packages_chosen_from(node)]
     else:
         return
     for name in names:
         yield from with_packages(name)
+
+
+def packages_chosen_from(call: ast.Call) -> Iterator[str]:
+    """The package of which `importlib.import_module(f"some.package.{name}")` imports the module of that name."""
+    match call:
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
+            args=[ast.JoinedStr(values=[ast.Constant(value=str(start)), ast.FormattedValue()]), *_],
+        ) if start.endswith("."):
+            yield start.removesuffix(".")
 
 
 def with_packages(module: str) -> Iterator[str]:

@@ -35,7 +35,6 @@ META_TYPES = {
     "runtime": int,
     "processes": int,
     "local": bool,
-    "caption": str,
 }
 REQUIRED_META = ("threads", "gpu", "mem_mb", "runtime")
 
@@ -63,7 +62,6 @@ class Stage:
     mem_mb: int
     runtime_minutes: int
     local: bool
-    caption: str
     processes: int = 1
 
     @property
@@ -181,7 +179,6 @@ def make_stage(
         mem_mb=meta["mem_mb"] * processes,
         runtime_minutes=meta["runtime"],
         local=meta.get("local", False),
-        caption=meta.get("caption", ""),
         processes=processes,
     )
 

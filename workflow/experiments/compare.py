@@ -8,52 +8,21 @@ is checked out. What is not at hand (never recorded, or not in DVC's cache) is n
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-
-import numpy as np
+from typing import Any
 
 from dcgan.core.files import InputError
+from workflow.description import Description, describe, item_of
 from workflow.engines.stage import run_stage
-from workflow.experiments.differences import groups_of, rows_of
+from workflow.experiments.differences import rows_of
 from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, date_of, open_revision
-from workflow.report.charts import COMPARED, Chart, Series, chart, series_of
-from workflow.report.collect import TITLES
-from workflow.report.page import environment, write_page
-from workflow.report.pictures import Picture, picture, picture_name
+from workflow.report.charts import Chart, chart, series_of
+from workflow.report.page import fill_template, write_page
+from workflow.report.pictures import picture, picture_name
 
 PAGE = Path("results/compare.html")
-GRIDS = {"train_dcgan": "Samples after the last epoch", "draw_samples": "Samples, over real images"}
-
-
-@dataclass(frozen=True)
-class State:
-    """A row of the page's first table."""
-
-    name: str
-    commit: str
-    date: str
-    code: list[str]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A picture of one state, or why there is none."""
-
-    revision: str
-    picture: Picture | None
-    absence: str
-    epoch: str
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The same figure of every state."""
-
-    title: str
-    same: bool
-    latents: str
-    shown: list[Shown]
+NOT_AT_HAND = "Not at hand: never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -68,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def chosen(names: Sequence[str]) -> list[str]:
-    """What is compared; raises InputError where a name is given twice."""
+    """What is compared; raises InputError if a name is given twice."""
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(f"{', '.join(sorted(twice))}: named twice; nothing differs from itself")
@@ -79,78 +48,63 @@ def chosen(names: Sequence[str]) -> list[str]:
 
 def render(root: Path, revisions: Sequence[Revision]) -> str:
     """The whole page."""
-    first = revisions[0]
-    parameters = rows_of([revision.params() for revision in revisions])
-    return (
-        environment()
-        .get_template("compare.html.j2")
-        .render(
-            title=f"{', '.join(revision.name for revision in revisions[:-1])} and {revisions[-1].name}",
-            states=[
-                State(one.name, one.commit, date_of(root, one), changed_code(root, first, one)) for one in revisions
-            ],
-            n_parameters=len(parameters),
-            parameters=[row for row in parameters if row.changed],
-            groups=groups_of([revision.metrics() for revision in revisions]),
-            charts=list(charts_of(revisions)),
-            grids=list(grids_of(revisions)),
-        )
+    metrics = [revision.metrics() for revision in revisions]
+    files = sorted({file for state in metrics for file in state})
+    return fill_template(
+        "compare.html.j2",
+        title=f"{', '.join(revision.name for revision in revisions[:-1])} and {revisions[-1].name}",
+        states=[(one, date_of(root, one), changed_code(root, revisions[0], one)) for one in revisions],
+        parameters=rows_of([revision.params() for revision in revisions]),
+        groups={file.replace("_", " "): rows_of([state.get(file, {}) for state in metrics]) for file in files},
+        charts=list(charts_of(revisions)),
+        grids=list(grids_of(revisions)),
     )
 
 
-def outputs_of(revisions: Sequence[Revision], bases: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Paths of results that any state's stages of some kinds make, with the kind and what it was made for."""
+def outputs_of(revisions: Sequence[Revision], suffixes: tuple[str, ...]) -> Iterator[tuple[str, str, Description]]:
+    """Paths of results of a kind that any state makes, with the stage's item and description."""
     makers = {path: stage for revision in revisions for path, stage in revision.outputs.items()}
-    for base in bases:
-        for path, stage in sorted(makers.items()):
-            if stage.partition("@")[0] == base and path.startswith("results/"):
-                yield path, base, stage.partition("@")[2]
+    for path, stage in sorted(makers.items(), key=lambda pair: (pair[1], pair[0])):
+        if path.startswith("results/") and PurePosixPath(path).suffix in suffixes:
+            yield path, item_of(stage).replace("_", " "), describe(stage)
 
 
 def charts_of(revisions: Sequence[Revision]) -> Iterator[Chart]:
     """A chart for each curve that is not the same in all states, a line a state."""
-    for path, base, item in outputs_of(revisions, list(COMPARED)):
-        if not path.endswith(".csv"):
-            continue
-        tables = {revision.name: revision.table(path) for revision in revisions}
-        for plan in COMPARED[base]:
-            curves: dict[str, list[Series]] = {}
-            for name, table in tables.items():
-                for one in series_of(table, plan) if table is not None else []:
-                    curves.setdefault(one.name, []).append(Series(name, one.x, one.y))
-            for curve, lines in curves.items():
-                if len(lines) < 2 or any(differs(lines[0], other) for other in lines[1:]):
-                    title = ": ".join(part.replace("_", " ") for part in (TITLES.get(base, base), item, curve) if part)
-                    drawn = chart(replace(plan, sees=""), lines, title)
-                    yield from [drawn] if drawn else []
+    for path, item, about in outputs_of(revisions, (".csv",)):
+        for plan in (*about.charts, *about.compared_charts):
+            found = {revision.name: series_of(revision.table(path), plan) for revision in revisions}
+            for curve in dict.fromkeys(name for series in found.values() for name in series):
+                lines = {name: series[curve] for name, series in found.items() if curve in series}
+                first, *others = lines.values()
+                if not others or not all(first.equals(other) for other in others):
+                    title = ": ".join(filter(None, (about.title, item, curve)))
+                    yield from filter(None, [chart(replace(plan, note=""), lines, title)])
 
 
-def differs(one: Series, other: Series) -> bool:
-    """Whether two curves are not the same."""
-    return not (np.array_equal(one.x, other.x) and np.array_equal(one.y, other.y))
-
-
-def grids_of(revisions: Sequence[Revision]) -> Iterator[Grid]:
+def grids_of(revisions: Sequence[Revision]) -> Iterator[dict[str, Any]]:
     """Grids of samples of every network, side by side."""
-    for path, base, item in outputs_of(revisions, list(GRIDS)):
-        if PurePosixPath(path).suffix in ("", ".png"):
-            found = [shown(revision, path) for revision in revisions]
-            uris = {one.picture.uri if one.picture else None for one in found}
-            title = f"{GRIDS[base]}: {item.replace('_', ' ')}"
-            yield Grid(title, len(uris) == 1 and None not in uris, latents(revisions, item), found)
+    for path, item, about in outputs_of(revisions, ("", ".png")):
+        if about.compared_pictures:
+            shown = [shown_picture(revision, path) for revision in revisions]
+            yield {
+                "title": f"{about.compared_pictures}: {item}",
+                "same": all(one["picture"] and one["picture"].uri == shown[0]["picture"].uri for one in shown),
+                "latents": latents(revisions, item.replace(" ", "_")),
+                "shown": shown,
+            }
 
 
-def shown(revision: Revision, path: str) -> Shown:
+def shown_picture(revision: Revision, path: str) -> dict[str, Any]:
     """A state's picture at a path, in a folder its last; or why there is none."""
-    if path not in revision.outputs:
-        return Shown(revision.name, None, "This state has no stage that draws it.", "")
     inside = revision.inside(path) if not PurePosixPath(path).suffix else [path]
-    content = revision.read(inside[-1]) if inside else None
-    if content is None:
-        absence = "Not at hand: never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
-        return Shown(revision.name, None, absence, "")
-    epoch = picture_name(inside[-1]) if inside[-1] != path else ""
-    return Shown(revision.name, picture(content, inside[-1], f"Grid of samples of {revision.name}"), "", epoch)
+    content = revision.read(inside[-1]) if inside and path in revision.outputs else None
+    return {
+        "revision": revision.name,
+        "picture": content and picture(content, inside[-1], f"Grid of samples of {revision.name}"),
+        "absence": NOT_AT_HAND if path in revision.outputs else "This state has no stage that draws it.",
+        "epoch": picture_name(inside[-1]) if content and inside[-1] != path else "",
+    }
 
 
 def latents(revisions: Sequence[Revision], network: str) -> str:

@@ -1,8 +1,4 @@
-"""What differs between several mappings of values: parameters, metrics.
-
-Input: one mapping a state of the project, flat, the first the one that the others are compared with. Output: rows of
-text, a value and its difference to the first a state.
-"""
+"""What differs between several mappings of values, such as parameters or metrics, and the first of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,45 +31,20 @@ class Row:
         return any(entry.changed for entry in self.entries)
 
 
-@dataclass(frozen=True)
-class Group:
-    """The rows of one metrics file."""
-
-    title: str
-    rows: list[Row]
-
-    @property
-    def changed(self) -> bool:
-        """Whether any of its rows differs."""
-        return any(row.changed for row in self.rows)
-
-
 def rows_of(states: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Every key that any state has, in the order in which they come."""
     keys = dict.fromkeys(key for state in states for key in state)
-    return [row_of(key, [state.get(key, ABSENT) for state in states]) for key in keys]
-
-
-def groups_of(states: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[Group]:
-    """The same for files of values; files in which something differs come first."""
-    files = sorted({file for state in states for file in state})
-    groups = [Group(file.replace("_", " "), rows_of([state.get(file, {}) for state in states])) for file in files]
-    return sorted(groups, key=lambda group: not group.changed)
-
-
-def row_of(key: str, values: Sequence[Any]) -> Row:
-    """One key's values beside the first of them."""
-    return Row(key, [entry_of(value, values[0]) for value in values])
+    first = states[0]
+    return [Row(key, [entry_of(one.get(key, ABSENT), first.get(key, ABSENT)) for one in states]) for key in keys]
 
 
 def entry_of(value: Any, first: Any) -> Entry:
     """A value beside the first one."""
     if value is ABSENT:
         return Entry("absent", first is not ABSENT)
-    changed = type(value) is not type(first) or value != first
     if is_number(value) and is_number(first):
         return Entry(number(value), value != first, difference(value - first, first) if value != first else "")
-    return Entry(number(value), changed)
+    return Entry(number(value), type(value) is not type(first) or value != first)
 
 
 def is_number(value: Any) -> bool:

@@ -1,13 +1,12 @@
 """The files of several states of the project: the workspace, revisions, branches, tags, and `dvc exp`'s experiments.
 
 Input: names as git and DVC know them. Output: `Revision` objects that read a file as it was then: from git, or from
-DVC's cache or remote where DVC keeps it. Nothing is checked out; the workspace stays as it is.
+DVC's cache or remote if DVC keeps it. Nothing is checked out; the workspace stays as it is.
 """
 
 import io
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ class Revision:
     files: Any
 
     def read(self, path: str) -> bytes | None:
-        """A file's content; None where this state has no such file, or no copy of it is at hand."""
+        """A file's content; None if this state has no such file, or no copy of it is at hand."""
         from dvc.exceptions import DvcException
 
         try:
@@ -40,12 +39,8 @@ class Revision:
         except (OSError, DvcException):
             return None
 
-    def paths(self, folder: str, suffix: str) -> Iterator[str]:
-        """Outputs of a kind in a folder, in a fixed order."""
-        return (path for path in sorted(self.outputs) if path.startswith(folder) and path.endswith(suffix))
-
     def inside(self, folder: str) -> list[str]:
-        """Files below a folder that is an output; none where it was not made."""
+        """Files below a folder that is an output; none if it was not made."""
         from dvc.exceptions import DvcException
         from dvc_data.index import DataIndexDirError
 
@@ -54,44 +49,38 @@ class Revision:
         except (OSError, DvcException, DataIndexDirError):
             return []
 
-    def params(self) -> dict[str, Any]:
-        """params.yaml by dotted keys; raises InputError where there is none."""
-        content = self.read("params.yaml")
+    def mapping(self, path: str) -> dict[str, Any] | None:
+        """A YAML or JSON file by dotted keys; None if there is no such file. Raises InputError if it is another."""
+        content = self.read(path)
+        if content is None:
+            return None
         try:
-            tree = None if content is None else YAML(typ="safe", pure=True).load(content.decode())
-        except (UnicodeDecodeError, YAMLError) as error:
-            raise InputError(f"{self.name}: params.yaml cannot be read ({' '.join(str(error).split())})") from error
+            tree = json.loads(content) if path.endswith(".json") else YAML(typ="safe", pure=True).load(content.decode())
+        except (ValueError, YAMLError) as error:
+            raise InputError(f"{self.name}: {path} cannot be read ({' '.join(str(error).split())})") from error
         if not isinstance(tree, dict):
-            raise InputError(f"{self.name}: no params.yaml with parameters in it")
+            raise InputError(f"{self.name}: {path}: expected keys with values, found {type(tree).__name__}")
         return flat(tree)
+
+    def params(self) -> dict[str, Any]:
+        """params.yaml by dotted keys; raises InputError if there is none."""
+        found = self.mapping("params.yaml")
+        if found is None:
+            raise InputError(f"{self.name}: no params.yaml with parameters in it")
+        return found
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Every metrics file's content, by its name."""
-        found = {}
-        for path in self.paths("results/metrics/", ".json"):
-            content = self.read(path)
-            if content is not None:
-                found[Path(path).stem] = flat(parsed(content, f"{self.name}: {path}"))
-        return found
+        paths = [path for path in sorted(self.outputs) if path.startswith("results/metrics/")]
+        return {Path(path).stem: found for path in paths if (found := self.mapping(path)) is not None}
 
-    def table(self, path: str) -> pd.DataFrame | None:
-        """A CSV; None where this state has none."""
+    def table(self, path: str) -> pd.DataFrame:
+        """A CSV; empty if this state has none."""
         content = self.read(path)
         try:
-            return None if content is None else pd.read_csv(io.BytesIO(content))
+            return pd.DataFrame() if content is None else pd.read_csv(io.BytesIO(content))
         except ValueError as error:
             raise InputError(f"{self.name}: {path}: not a readable CSV ({error})") from error
-
-
-def parsed(content: bytes, where: str) -> dict[str, Any]:
-    """A JSON object; raises InputError where the bytes are none."""
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise InputError(f"{where}: not a readable JSON file ({error})") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{where}: expected a JSON object, found {type(found).__name__}")
-    return found
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -104,7 +93,7 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def open_revision(root: Path, name: str) -> Revision:
-    """The state that a name stands for; raises InputError where it stands for none."""
+    """The state that a name stands for; raises InputError if it stands for none."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from dvc.scm import SCMError, resolve_rev
@@ -115,20 +104,10 @@ def open_revision(root: Path, name: str) -> Revision:
         opened = Repo(str(root), rev=commit) if commit else Repo(str(root))
         outputs = {out.def_path: getattr(out.stage, "name", "") for out in opened.index.outs}
     except SCMError as error:
-        raise InputError(f"{name}: neither a revision nor an experiment; there are {known(root)}") from error
+        raise InputError(f"{name}: neither a revision nor an experiment; `dvc exp list -A` lists these") from error
     except DvcException as error:
         raise InputError(f"{name}: {' '.join(str(error).split())}") from error
     return Revision(name, commit, outputs, opened.dvcfs)
-
-
-def known(root: Path) -> str:
-    """The experiments that there are, in words."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
-        listed = repo.experiments.ls(all_commits=True).values()
-    names = sorted({name for experiments in listed for name, _ in experiments})
-    return f"the experiments {', '.join(names)}" if names else "no experiments"
 
 
 def changed_code(root: Path, first: Revision, other: Revision) -> list[str]:
@@ -145,7 +124,7 @@ def date_of(root: Path, revision: Revision) -> str:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git says; raises InputError with its last line where it fails."""
+    """What git says; raises InputError with its last line if it fails."""
     finished = subprocess.run(["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", check=False)
     if finished.returncode != 0:
         raise InputError(f"git {arguments[0]} failed: {finished.stderr.strip().splitlines()[-1:]}")

@@ -3,13 +3,11 @@
 A line for each kind of stage: jobs, images, hours of its longest job, core-hours and GPU-hours of all its jobs (cores
 and GPUs count for as long as they are reserved), what it leaves on the disk, the memory of its largest process (without
 mapped files: the system takes their pages back), and how much that is of the time and memory that the job asks its
-scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums,
-the hours on a cluster of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster
-than that), and the rates. Work comes from params.yaml (`workflow/planning/workload.py`); rates and the sizes of raw
-sets, which are taken to be whole, from `workflow/planning/rates.yaml`.
-
-Input: a preset, or the params.yaml of the checkout. A stage that asks for a GPU uses one with `--gpu NAME`; with
-`--gpu none` everything runs on its threads.
+scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums, the hours on a cluster
+of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster than that), and the
+rates. Work comes from params.yaml and the stages' descriptions; rates and the sizes of raw sets, which are taken to be
+whole, from `workflow/planning/rates.yaml`. A stage that asks for a GPU uses one with `--gpu NAME`; with `--gpu none`
+everything runs on its threads.
 """
 
 import argparse
@@ -18,22 +16,24 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
+from workflow.description import describe, item_of, kind_of
 from workflow.engines import dag
 from workflow.engines.stage import run_stage
 from workflow.params.load import check_params, read_yaml
 from workflow.params.presets import preset
 from workflow.params.sections import Params
-from workflow.planning.workload import Scale, Work, stage_work
+from workflow.planning.workload import GIGA, Scale, Work
 
 RATES = Path(__file__).with_name("rates.yaml")
-HOUR, MEGA, GIGA = 3600.0, 1e6, 1e9
+HOUR, MEGA = 3600.0, 1e6
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,9 @@ class Job:
     gpus: int
     process_mb: float = 0.0  # memory of one process
 
-    @property
-    def core_hours(self) -> float:
-        """Cores that are reserved, for as long as they are."""
-        return self.cores * self.seconds / HOUR
-
-    @property
-    def gpu_hours(self) -> float:
-        """GPUs that are reserved, for as long as they are."""
-        return self.gpus * self.seconds / HOUR
+    def hours(self, kind: Literal["cores", "gpus"]) -> float:
+        """Core-hours or GPU-hours: what is reserved, for as long as it is."""
+        return float(getattr(self, kind)) * self.seconds / HOUR
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -86,14 +80,13 @@ def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: s
     """
     if gpu != "none" and gpu not in rates["gpus"]:
         raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
-    params = check_params(values, "parameters")
-    scale, memory = Scale(params, rates), rates["memory_mb"]
+    params, stages = check_params(values, "parameters"), stages_with(root, values).values()
+    scale, memory = Scale(params, rates, stages), rates["memory_mb"]
     jobs = []
-    for stage in stages_with(root, values).values():
+    for stage in stages:
         work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
-        threads = min(threads_of(stage, params), cores)
-        seconds = seconds_of(work, threads, gpus, rates, gpu)
-        process_mb = memory.get(stage.name.partition("@")[0], memory["others"]) + work.held_bytes / MEGA
+        seconds = seconds_of(work, min(threads_of(stage, params), cores), gpus, rates, gpu)
+        process_mb = memory.get(kind_of(stage.name), memory["others"]) + work.held_bytes / MEGA
         jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
     return jobs
 
@@ -106,6 +99,17 @@ def stages_with(root: Path, values: Mapping[str, Any]) -> dict[str, dag.Stage]:
         return dag.resolve(Path(folder))
 
 
+def stage_work(name: str, scale: Scale) -> Work:
+    """The work of one job, e.g. `train_dcgan@bedrooms`; a stage without a rule of its own costs its fixed seconds."""
+    kind, fixed, rule = kind_of(name), scale.rates["fixed_seconds"], describe(name).work
+    work = rule(scale, item_of(name)) if rule else Work()
+    return replace(
+        work,
+        core_seconds=work.core_seconds + fixed.get(kind, 0.0) + fixed["start"],
+        written_bytes=work.written_bytes + scale.rates["fixed_bytes"].get(kind, 0.0),
+    )
+
+
 def threads_of(stage: dag.Stage, params: Params) -> int:
     """How many threads a stage computes on: all that it asks for, where that is `run.threads` or more, else one."""
     return stage.threads if stage.threads >= params.run.threads else 1
@@ -113,90 +117,68 @@ def threads_of(stage: dag.Stage, params: Params) -> int:
 
 def seconds_of(work: Work, threads: int, gpus: int, rates: Mapping[str, Any], gpu: str) -> float:
     """Seconds of one job: what one thread does, what all threads do, what they or all GPUs compute, what is written."""
-    gflops = rates["gflops_a_thread"]
+    gflop = {"training": work.training_gflop, "large": work.large_gflop, "matrix": work.matrix_gflop}
     if gpus:
-        computing = (work.training_gflop + work.large_gflop + work.matrix_gflop) / (rates["gpus"][gpu] * gpus)
+        computing = sum(gflop.values()) / (rates["gpus"][gpu] * gpus)
     else:
-        parts = (
-            work.training_gflop / gflops["training"],
-            work.large_gflop / gflops["large"],
-            work.matrix_gflop / gflops["matrix"],
-        )
-        computing = sum(parts) / threads
+        computing = sum(amount / rates["gflops_a_thread"][kind] for kind, amount in gflop.items()) / threads
     alone = work.core_seconds + work.minibatches * rates["minibatch_seconds"]
     writing = work.written_bytes / MEGA / rates["disk_megabytes_a_second"]
     return float(alone + work.shared_core_seconds / threads + computing + writing)
 
 
-def predecessors(jobs: list[Job]) -> dict[str, list[Job]]:
-    """The jobs that each job waits for, by its name."""
-    by_output = {path: job for job in jobs for path in job.stage.outputs}
-    waits_for = {}
-    for job in jobs:
-        before = {by_output[path].stage.name: by_output[path] for path in job.stage.inputs if path in by_output}
-        waits_for[job.stage.name] = list(before.values())
-    return waits_for
+def predecessors(jobs: Iterable[Job]) -> dict[str, set[str]]:
+    """The jobs that each job waits for, by name."""
+    makers = {path: job.stage.name for job in jobs for path in job.stage.outputs}
+    return {job.stage.name: {makers[path] for path in job.stage.inputs if path in makers} for job in jobs}
 
 
-def successors(before: Mapping[str, list[Job]], jobs: list[Job]) -> dict[str, list[Job]]:
-    """The jobs that wait for each job, by its name."""
-    after: dict[str, list[Job]] = {name: [] for name in before}
-    for job in jobs:
-        for earlier in before[job.stage.name]:
-            after[earlier.stage.name].append(job)
-    return after
-
-
-def seconds_to_the_end(jobs: list[Job], after: Mapping[str, list[Job]]) -> dict[str, float]:
-    """Seconds of the longest chain that begins with each job, by its name."""
-    found: dict[str, float] = {}
-
-    def chain(job: Job) -> float:
-        if job.stage.name not in found:
-            found[job.stage.name] = job.seconds + max(map(chain, after[job.stage.name]), default=0.0)
-        return found[job.stage.name]
-
-    return {job.stage.name: chain(job) for job in jobs}
+def seconds_to_the_end(jobs: list[Job]) -> dict[str, float]:
+    """Seconds of the longest chain of jobs that begins with each job, by its name."""
+    before, seconds = predecessors(jobs), {job.stage.name: job.seconds for job in jobs}
+    found = dict.fromkeys(seconds, 0.0)
+    for name in reversed(list(TopologicalSorter(before).static_order())):
+        found[name] += seconds[name]
+        for earlier in before[name]:
+            found[earlier] = max(found[earlier], found[name])
+    return found
 
 
 def longest_chain(jobs: list[Job]) -> tuple[float, list[str]]:
     """Seconds of the longest chain of jobs that wait for each other, and their names."""
-    after = successors(predecessors(jobs), jobs)
-    left = seconds_to_the_end(jobs, after)
-    names: list[str] = []
-    following = jobs
+    before, left = predecessors(jobs), seconds_to_the_end(jobs)
+    names, following = list[str](), list(left)
     while following:
-        names.append(max(following, key=lambda job: left[job.stage.name]).stage.name)
-        following = after[names[-1]]
+        names.append(max(following, key=left.__getitem__))
+        following = [name for name in left if names[-1] in before[name]]
     return left[names[0]], names
 
 
 def seconds_on(jobs: list[Job], cores: int, gpus: int) -> float:
     """Seconds of all jobs on so many cores and GPUs: whenever some are free, the job goes first that most waits for.
 
-    A small job may overtake a large one that still waits for cores. Raises InputError where a job asks for more GPUs
-    than there are. Memory, and on which nodes the cores are, is not looked at.
+    A small job may overtake a large one that still waits for cores. Raises InputError if a job asks for more GPUs than
+    there are. Memory, and on which nodes the cores are, is not looked at.
     """
-    before, by_name = predecessors(jobs), {job.stage.name: job for job in jobs}
     for job in jobs:
         if job.gpus > gpus:
             raise InputError(f"{job.stage.name} asks for {job.gpus} GPUs, and there are {gpus}")
-    urgency = seconds_to_the_end(jobs, successors(before, jobs))
-    waiting, ended, now = sorted(by_name, key=lambda name: -urgency[name]), set[str](), 0.0
-    running: list[tuple[float, str]] = []
-    free_cores, free_gpus = cores, gpus
-    while waiting or running:
-        for name in [name for name in waiting if {job.stage.name for job in before[name]} <= ended]:
-            job = by_name[name]
-            if job.cores <= free_cores and job.gpus <= free_gpus:
-                free_cores, free_gpus = free_cores - job.cores, free_gpus - job.gpus
-                waiting.remove(name)
-                heapq.heappush(running, (now + job.seconds, name))
+    by_name, urgency = {job.stage.name: job for job in jobs}, seconds_to_the_end(jobs)
+    sorter = TopologicalSorter(predecessors(jobs))
+    sorter.prepare()
+    ready, running, now = list[str](), list[tuple[float, str]](), 0.0
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=lambda name: -urgency[name])
+        for name in list(ready):
+            if by_name[name].cores <= cores and by_name[name].gpus <= gpus:
+                cores, gpus = cores - by_name[name].cores, gpus - by_name[name].gpus
+                ready.remove(name)
+                heapq.heappush(running, (now + by_name[name].seconds, name))
         now = running[0][0]
         while running and running[0][0] == now:
-            job = by_name[heapq.heappop(running)[1]]
-            free_cores, free_gpus = free_cores + job.cores, free_gpus + job.gpus
-            ended.add(job.stage.name)
+            _, name = heapq.heappop(running)
+            cores, gpus = cores + by_name[name].cores, gpus + by_name[name].gpus
+            sorter.done(name)
     return now
 
 
@@ -204,7 +186,7 @@ def table(jobs: Iterable[Job]) -> list[str]:
     """A line for each kind of stage, in the DAG's order."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
-        groups.setdefault(job.stage.name.split("@")[0], []).append(job)
+        groups.setdefault(kind_of(job.stage.name), []).append(job)
     columns = f"{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'MB':>8}"
     head = f"{'stage':24}{columns}{'of time':>9}{'of memory':>11}"
     return [head, *(line_of(name, group) for name, group in groups.items())]
@@ -217,7 +199,7 @@ def line_of(name: str, jobs: list[Job]) -> str:
     of_memory = max(job.process_mb * job.stage.processes / job.stage.mem_mb for job in jobs)
     return (
         f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
-        f"{sum(job.core_hours for job in jobs):10.2f}{sum(job.gpu_hours for job in jobs):9.2f}"
+        f"{sum(job.hours('cores') for job in jobs):10.2f}{sum(job.hours('gpus') for job in jobs):9.2f}"
         f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{max(job.process_mb for job in jobs):8,.0f}"
         f"{of_time:9.0%}{of_memory:11.0%}"
     )
@@ -228,8 +210,8 @@ def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
     seconds, names = longest_chain(jobs)
     size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.gpus for job in jobs) else "")
     return [
-        f"sum: {len(jobs)} jobs, {sum(job.core_hours for job in jobs):,.1f} core-hours, "
-        f"{sum(job.gpu_hours for job in jobs):,.1f} GPU-hours, "
+        f"sum: {len(jobs)} jobs, {sum(job.hours('cores') for job in jobs):,.1f} core-hours, "
+        f"{sum(job.hours('gpus') for job in jobs):,.1f} GPU-hours, "
         f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data "
         "(under DVC twice that, for its cache)",
         f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} that nobody else uses: "

@@ -4,12 +4,12 @@ Every page is one HTML file without a script and without a reference to another 
 and on a computer without a network.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
-from ruamel.yaml.compat import StringIO
 
 from dcgan.core.files import replace_when_done
 
@@ -18,13 +18,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def environment() -> Environment:
     """Templates in which everything that is shown is escaped, and a missing value is an error."""
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.loader, made.filters["anchor"], made.filters["as_yaml"] = FileSystemLoader(TEMPLATES), anchor, as_yaml
+    return made
+
+
+def fill_template(template: str, **values: Any) -> str:
+    """A page out of its template."""
+    return environment().get_template(template).render(**values)
 
 
 def anchor(text: str) -> str:
@@ -34,11 +35,10 @@ def anchor(text: str) -> str:
 
 def as_yaml(value: Any) -> str:
     """A value of params.yaml as text, without its comments."""
-    stream = StringIO()
-    writer = YAML(typ="safe", pure=True)
+    stream, writer = io.StringIO(), YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.dump(value, stream)
-    return str(stream.getvalue()).removesuffix("...\n").rstrip()
+    return stream.getvalue().removesuffix("...\n").rstrip()
 
 
 def write_page(path: Path, page: str) -> None:

@@ -1,7 +1,6 @@
-"""Pictures inside a page: PNG files as data URIs, as they are or, where a page would be too large, as WebP.
+"""Pictures inside a page: PNG files as data URIs, as they are or, if the page would be too large, as WebP.
 
-Input: the bytes of a PNG, moving ones too. Output: `Picture`. The forms are tried in the order of `FORMS`: at 64 x 64
-pixels and more a run's grids take several times the room that a mail has.
+At 64 x 64 pixels and more the grids of a run take several times the room that a mail has.
 """
 
 import base64
@@ -11,38 +10,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from dcgan.core.files import InputError
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_SIZE = struct.Struct(">2I")
-SIZE_AT = 16
-ANIMATION_CHUNK = b"\x00\x00\x00\x08acTL"
-
-
-@dataclass(frozen=True)
-class Form:
-    """How pictures are kept in a page: what is said about it, and WebP's quality; None where nothing is changed."""
-
-    said: str
-    quality: int | None
-    lossless: bool = True
-
-
-AS_THEY_ARE = Form("", None)
-FORMS = (
-    AS_THEY_ARE,
-    Form("Pictures are kept here as lossless WebP, so that the page can be mailed.", 60),
-    Form("Pictures are compressed here (WebP, quality 90), so that the page can be mailed.", 90, lossless=False),
-    Form("Pictures are compressed here (WebP, quality 70), so that the page can be mailed.", 70, lossless=False),
-    Form("Pictures are compressed here (WebP, quality 40), so that the page can be mailed.", 40, lossless=False),
-)
+PNG_SIGNATURE, SIZE_AT, ANIMATION_CHUNK = b"\x89PNG\r\n\x1a\n", 16, b"\x00\x00\x00\x08acTL"
+# How much of a picture is kept, the best first: all of its bytes, lossless WebP, WebP of lower and lower quality.
+AS_IT_IS, LOSSLESS = 101, 100
+QUALITIES = (AS_IT_IS, LOSSLESS, 90, 70, 40)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as a data URI, with what is said to someone who does not see it."""
+    """A picture as a data URI, with a text for those who do not see it."""
 
     uri: str
     width: int
@@ -52,25 +32,24 @@ class Picture:
     moves: bool
 
 
-def picture(content: bytes, path: str, alt: str, form: Form = AS_THEY_ARE) -> Picture:
-    """A PNG in the text of the page; raises InputError where the bytes are none."""
-    if not content.startswith(PNG_SIGNATURE) or len(content) < SIZE_AT + PNG_SIZE.size:
+def picture(content: bytes, path: str, alt: str, quality: int = AS_IT_IS) -> Picture:
+    """A PNG in the text of a page; raises InputError if it is not one."""
+    if not content.startswith(PNG_SIGNATURE) or len(content) < SIZE_AT + 8:
         raise InputError(f"{path}: not a readable PNG")
-    width, height = PNG_SIZE.unpack_from(content, SIZE_AT)
-    moves = ANIMATION_CHUNK in content
-    kind, kept = ("png", content) if form.quality is None else ("webp", as_webp(content, path, form))
+    kind, kept = ("png", content) if quality == AS_IT_IS else ("webp", as_webp(content, path, quality))
     uri = f"data:image/{kind};base64,{base64.b64encode(kept).decode()}"
-    return Picture(uri, width, height, picture_name(path), alt, moves)
+    width, height = struct.unpack_from(">2I", content, SIZE_AT)
+    return Picture(uri, width, height, picture_name(path), alt, ANIMATION_CHUNK in content)
 
 
-@cache
-def as_webp(content: bytes, path: str, form: Form) -> bytes:
-    """A PNG's pictures, all of them where it moves, as one WebP; kept, because the report is written twice."""
-    buffer = io.BytesIO()
+@cache  # because the report is written twice
+def as_webp(content: bytes, path: str, quality: int) -> bytes:
+    """A PNG as WebP, moving if it moves; raises InputError if it cannot be read."""
+    buffer, lossless = io.BytesIO(), quality == LOSSLESS
     try:
         with Image.open(io.BytesIO(content)) as image:
-            image.save(buffer, "WEBP", save_all=True, lossless=form.lossless, quality=form.quality, method=4)
-    except (OSError, UnidentifiedImageError) as error:
+            image.save(buffer, "WEBP", save_all=True, lossless=lossless, quality=60 if lossless else quality, method=4)
+    except OSError as error:
         raise InputError(f"{path}: not a readable PNG ({error})") from error
     return buffer.getvalue()
 

@@ -16,30 +16,27 @@ from workflow.params.load import load_params
 from workflow.params.sections import Report
 from workflow.report.collect import render
 from workflow.report.page import write_page
-from workflow.report.pictures import FORMS
+from workflow.report.pictures import QUALITIES
 from workflow.report.run_history import Account, account_of
 
 REPORT = Path("results/report.html")
 MEGABYTE = 1_000_000
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     """Writes the report of the checkout in the working directory."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=REPORT, help="HTML file to write (default: %(default)s)")
-    args = parser.parse_args(arguments)
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     root = Path.cwd()
     stages = resolved_stages(root)
-    section = load_params(root / "params.yaml").report
-    write_report(args.out, root, stages, section, account_of(root, stages.values()))
+    write_report(REPORT, root, stages, load_params(root / "params.yaml").report, account_of(root, stages.values()))
 
 
 def write_report(
     path: Path, root: Path, stages: dict[str, Stage], section: Report, account: Account | None = None
 ) -> None:
-    """Writes the page with the best pictures that leave it small enough; raises InputError where none do."""
-    for form in FORMS:
-        page = render(root, stages, section.title, account, form)
+    """Writes the page with the best pictures that leave it small enough; raises InputError if none do."""
+    for quality in QUALITIES:
+        page = render(root, stages, section.title, account, quality)
         megabytes = len(page.encode()) / MEGABYTE
         if megabytes <= section.max_megabytes:
             write_page(path, page)

@@ -1,0 +1,152 @@
+"""A stage is added in four places: its script, dvc.yaml, its parameters with their schema, and its description."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workflow.description import CHAPTERS, describe, fill_in
+from workflow.engines.code_dependencies import code_digests, code_of
+from workflow.params.load import read_yaml
+
+STAGE = """
+  count_rooms:
+    foreach: ${counted}
+    do:
+      desc: Counts the rooms of a set
+      cmd: python -m stages.count_rooms --out results/metrics/rooms_${key}.json
+      deps:
+        - data/code/count_rooms.txt
+        - data/bedrooms/unique.h5
+      params:
+        - counted.${key}
+      metrics:
+        - results/metrics/rooms_${key}.json: {cache: false}
+      meta: {threads: 1, gpu: 0, mem_mb: 2000, runtime: 10}
+"""
+DESCRIPTION = '''"""Rooms that are counted."""
+
+from workflow.description import Description
+from workflow.planning.workload import Scale, Work
+
+
+def work(s: Scale, item: str) -> Work:
+    """Seven images, and a second for each."""
+    return Work(7, core_seconds=7 * s.params.counted[item])
+
+
+DESCRIPTION = Description(
+    "Data",
+    title="Rooms",
+    sentence="{rooms:,} rooms are {share:.1%}",
+    in_summary=True,
+    makes={"Figure 12: rooms": "all"},
+)
+'''
+SHOW = """
+from pathlib import Path
+from workflow.engines.dag import resolved_stages
+from workflow.params.load import read_yaml
+from workflow.planning.plan import RATES, plan, table
+from workflow.report.collect import render
+from workflow.report.dag_drawing import drawing
+from workflow.report.readme import index
+from workflow.report.summary import sentence_lines
+root = Path.cwd()
+stages = resolved_stages(root)
+print(*sentence_lines(root, stages), sep="\\n")
+print(*table(plan(root, root / "params.yaml", read_yaml(RATES), "none", 2)), sep="\\n")
+print(*index(read_yaml(root / "dvc.yaml")["stages"]), *drawing(root), sep="\\n")
+print(render(root, stages, "Test"))
+"""
+
+
+@pytest.fixture
+def extended(root: Path, tmp_path: Path) -> Path:
+    """A copy of the project with one stage more, and a result of it."""
+    for name in ("dcgan", "demo", "stages", "workflow", "docs"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "dvc.yaml", "params.yaml"):
+        shutil.copy(root / name, tmp_path / name)
+    definition = (tmp_path / "dvc.yaml").read_text()
+    (tmp_path / "dvc.yaml").write_text(definition.replace("\n  build_report:", f"{STAGE}\n  build_report:"))
+    with (tmp_path / "params.yaml").open("a") as params:
+        params.write("\ncounted: {all: 2.0}\n")
+    schema = tmp_path / "workflow/params/sections.py"
+    schema.write_text(schema.read_text().replace("\nclass Params(Section):", SECTION, 1))
+    (tmp_path / "stages/count_rooms.py").write_text('"""Counts rooms."""\n')
+    (tmp_path / "workflow/descriptions/count_rooms.py").write_text(DESCRIPTION)
+    (tmp_path / "results/metrics").mkdir(parents=True)
+    (tmp_path / "results/metrics/rooms_all.json").write_text('{"rooms": 5000, "share": 0.25}')
+    return tmp_path
+
+
+SECTION = """
+class WithCounted(Section):
+    counted: dict[Name, float]
+
+
+class Params(WithCounted):"""
+
+
+def test_a_stage_is_added_by_its_script_dvc_yaml_parameters_and_description(
+    extended: Path, run: Callable[..., Any]
+) -> None:
+    shown = run(extended, sys.executable, "-c", SHOW).stdout
+    assert "\nFigure 12, rooms: 5,000 rooms are 25.0 %\n" in f"\n{shown}"
+    (planned,) = [line.split() for line in shown.splitlines() if line.startswith("count_rooms ")]
+    assert planned[1:4] == ["1", "7", f"{(7 * 2 + 4) / 3600:.3f}"]  # jobs, images, hours: four seconds start a job
+    assert '<h3 id="count-rooms-all">Rooms: all</h3>' in shown
+    assert "| Figure 12: rooms | [`count_rooms`](stages/count_rooms.py) |" in shown
+    assert "`counted.all` | `results/metrics/rooms_all.json` |" in shown
+    assert '"evaluate_duplicates<br/>count_rooms"' in shown  # both read what drop_duplicates makes
+    rules = run(extended, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
+    assert "count_rooms_all" in rules
+
+
+def test_the_report_depends_on_all_descriptions(extended: Path) -> None:
+    path = "workflow/descriptions/count_rooms.py"
+    before = code_digests("stages.build_report", extended)
+    assert {path, "workflow/descriptions/draw_turn.py", "workflow/description.py"} <= before.keys()
+    (extended / path).write_text(DESCRIPTION.replace("are", "make"))
+    after = code_digests("stages.build_report", extended)
+    assert {name for name in before if before[name] != after[name]} == {path}
+    assert path not in code_of("stages.train_dcgan", extended)
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ('import importlib\nimportlib.import_module(f"workflow.parts.{name}")', True),
+        ('from importlib import import_module\nimport_module(f"workflow.parts.{name}").X', True),
+        ('import importlib\nimportlib.import_module(f"{name}")', False),
+        ('import importlib\nimportlib.reload(f"workflow.parts.{name}")', False),
+    ],
+)
+def test_a_module_chosen_by_name_means_every_module_of_its_package(tmp_path: Path, code: str, found: bool) -> None:
+    for name, text in {"parts/one.py": "X = 1", "parts/two.py": "from workflow import base", "base.py": ""}.items():
+        (tmp_path / "workflow/parts").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "workflow" / name).write_text(text)
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/s.py").write_text(code)
+    chosen = ["workflow/base.py", "workflow/parts/one.py", "workflow/parts/two.py"] if found else []
+    assert code_of("stages.s", tmp_path) == ["stages/s.py", *chosen]
+
+
+def test_every_description_is_of_a_stage_and_in_a_chapter(root: Path) -> None:
+    described = {path.stem for path in (root / "workflow/descriptions").glob("[a-z]*.py")}
+    kinds = read_yaml(root / "dvc.yaml")["stages"].keys()
+    assert described == kinds - {"digest_code", "build_report"}
+    assert {describe(kind).chapter for kind in described} == CHAPTERS.keys()
+    assert {describe(kind).classifier for kind in described} - {""} <= described
+    assert describe("no_such_stage@x") == describe("<script>@x") == describe("digest_code")
+
+
+def test_numbers_in_sentences() -> None:
+    assert fill_in("{a:.1%} and {b[c]:rest.0%}", {"a": 0.054, "b": {"c": 0.25}}) == "5.4 % and 75 %"
+    assert fill_in("{a:.1%}, {n:,}", {"a": None, "n": 1200}) == "-, 1,200"
+    with pytest.raises(KeyError, match="absent"):
+        fill_in("{absent}", {})

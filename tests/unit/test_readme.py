@@ -1,0 +1,148 @@
+"""README's generated parts are what the project would write: the table, the drawing of the DAG, the index."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcgan.core.files import InputError
+from workflow.description import describe
+from workflow.engines.dag import resolve
+from workflow.params.load import load_params, read_yaml
+from workflow.report.dag_drawing import arrows_of, drawing, every_kind, without_implied
+from workflow.report.readme import check_demo, index, renewed, table
+from workflow.report.table_rows import TABLES
+
+ROOT = Path(__file__).parents[2]
+KINDS: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
+MARKS = "\n".join(f"<!-- make overview: {name} -->\nold\n<!-- end: {name} -->" for name in ("table", "dag", "index"))
+
+
+def in_git(*arguments: str) -> str:
+    """What git says of the last commit, so that a run of another preset in this checkout changes nothing."""
+    finished = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        pytest.skip(f"git {arguments[0]}: {finished.stderr.strip()}")
+    return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, dict[str, float]]:
+    names = in_git("ls-tree", "--name-only", "HEAD", "results/metrics/").split()
+    return {Path(name).stem: json.loads(in_git("show", f"HEAD:{name}")) for name in names}
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dvc.yaml and params.yaml as they are in git."""
+    folder = tmp_path_factory.mktemp("committed")
+    for name in ("dvc.yaml", "params.yaml"):
+        (folder / name).write_text(in_git("show", f"HEAD:{name}"))
+    return folder
+
+
+def test_readme_in_git_is_what_the_project_would_write(committed: Path, metrics: dict[str, dict[str, float]]) -> None:
+    readme = in_git("show", "HEAD:README.md")
+    assert renewed(readme, committed, metrics) == readme, "`make overview` renews README; then commit it"
+
+
+def test_files_that_readme_links_to_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
+    assert len(links) > 40
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_index_has_everything_of_the_paper_that_is_made() -> None:
+    """Figure 1 is the architecture, which nothing draws."""
+    rows = [line.split(" | ") for line in index(KINDS)[2:]]
+    sections = ["Section 3", "Section 4.1", "Section 4.1.1", "Section 4.2"]
+    tables, figures = [f"Table {n}" for n in (1, 2, 3)], [f"Figure {n}" for n in range(2, 12)]
+    assert [row[0].removeprefix("| ").partition(":")[0] for row in rows] == [*sections, *tables, *figures]
+    assert all(len(row) == 5 and all(cell.strip("| ") for cell in row) for row in rows)
+    turn = rows[-4]
+    assert turn[3:] == ["`figures.turn.faces`", "`results/figures/turn_faces.png`, `results/metrics/turn_faces.json` |"]
+
+
+def test_what_the_index_names_is_in_the_project(metrics: dict[str, dict[str, float]]) -> None:
+    """Sections of params.yaml, and outputs of the stages that the demo runs; it leaves the guidelines out."""
+    text = "\n".join(line for line in index(KINDS) if not line.startswith("| Section 3"))
+    outputs = {path for stage in resolve(ROOT).values() for path in stage.outputs}
+    assert set(re.findall(r"`(results/[^`]+)`", text)) <= outputs
+    tree = load_params(ROOT / "params.yaml").model_dump()
+    for key in {cell for line in text.splitlines()[2:] for cell in re.findall(r"`([^`]+)`", line.split(" | ")[3])}:
+        found = tree
+        for part in key.split("."):
+            found = found[part]
+
+
+def test_the_drawing_has_every_kind_and_the_arrows_of_the_data(committed: Path) -> None:
+    lines = drawing(committed)
+    drawn = [kind for line in lines if line.startswith("    ") for kind in re.findall(r"[a-z]\w+_\w+", line)]
+    assert set(drawn) == KINDS.keys() - {"digest_code", "build_report"}
+    assert len([line for line in lines if line.startswith("    ")]) <= 27
+    assert {"  encode_images --> drop_duplicates", "  train_guideline --> compare_guidelines"} <= set(lines)
+    assert "  fit_autoencoder --> drop_duplicates" not in lines  # by way of encode_images
+
+
+def test_a_longer_way_replaces_an_arrow() -> None:
+    assert without_implied({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == {"a": {"b"}, "b": {"c"}, "c": set()}
+    arrows = arrows_of(every_kind(ROOT))
+    assert {"evaluate_samples", "draw_walk"} <= arrows["fit_autoencoder"]
+    assert not {"evaluate_samples", "draw_walk"} & without_implied(arrows)["fit_autoencoder"]
+
+
+def test_what_readme_shows_of_a_diff_begins_at_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
+    """The column HEAD of `dvc metrics diff`, which prints five digits behind the point."""
+    shown = re.findall(r"^results/metrics/(\w+)\.json +(\w+) +(\S+) ", in_git("show", "HEAD:README.md"), re.MULTILINE)
+    assert len(shown) == 3
+    assert {(file, key): float(value) for file, key, value in shown} == {
+        (file, key): round(metrics[file][key], 5) for file, key, _ in shown
+    }
+
+
+def test_every_sentence_can_be_made_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
+    sentences = {
+        stage.name: describe(stage.name).measured(metrics[Path(path).stem])
+        for stage in resolve(ROOT).values()
+        for path in stage.outputs
+        if Path(path).suffix == ".json" and Path(path).stem in metrics
+    }
+    assert len(sentences) == len(metrics)
+    assert {name.partition("@")[0] for name, words in sentences.items() if words} >= {"draw_nearest", "evaluate_svm"}
+
+
+def test_published_numbers_of_the_table_are_quotes_of_the_papers_tables() -> None:
+    rows = [row.split(" | ") for kind in KINDS for row in describe(kind).table_rows]
+    quoted = {
+        str(table["number"]): {text for row in table["rows"] for text in row["paper"] if text} for table in TABLES
+    }
+    checked = [row for row in rows if row[0].startswith("Table")]
+    assert len(checked) == 7
+    for what, published, _ in checked:
+        assert set(published.removesuffix(" %").split(" / ")) <= quoted[what[len("Table ")]], what
+
+
+def test_a_changed_metric_changes_its_line_alone(metrics: dict[str, dict[str, float]], committed: Path) -> None:
+    old = renewed(f"before\n{MARKS}\nafter\n", committed, metrics)
+    assert old.startswith("before\n") and old.endswith("\nafter\n") and "\nold\n" not in old
+    changed = {**metrics, "supervised_cnn": {**metrics["supervised_cnn"], "error": 0.4321}}
+    new = renewed(old, committed, changed)
+    assert set(new.split("\n")) - set(old.split("\n")) == {"| Table 2: supervised CNN, error | 28.87 % | 43.2 % |"}
+    assert new.count("\n") == old.count("\n")
+
+
+def test_other_data_than_the_demos_are_refused() -> None:
+    check_demo(load_params(ROOT / "workflow/presets/demo.yaml"))
+    with pytest.raises(InputError, match="this run is of data/raw/bedroom_train_lmdb"):
+        check_demo(load_params(ROOT / "workflow/presets/small.yaml"))
+
+
+def test_what_is_missing_is_named(metrics: dict[str, dict[str, float]], committed: Path) -> None:
+    with pytest.raises(InputError, match="no 'duplicates' among the metrics"):
+        table(KINDS, {name: content for name, content in metrics.items() if name != "duplicates"})
+    with pytest.raises(InputError, match=r"README.md: no lines <!-- make overview: table -->"):
+        renewed("no marks here", committed, metrics)

@@ -1,0 +1,5 @@
+"""A generator for programs without PyTorch."""
+
+from workflow.description import Description
+
+DESCRIPTION = Description("Training")

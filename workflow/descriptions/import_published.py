@@ -1,0 +1,5 @@
+"""The authors' weights."""
+
+from workflow.description import Description
+
+DESCRIPTION = Description("Representations")
