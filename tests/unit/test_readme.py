@@ -136,9 +136,9 @@ def test_a_changed_metric_changes_its_line_alone(metrics: dict[str, dict[str, fl
 
 
 def test_other_data_than_the_demos_are_refused() -> None:
-    check_demo(load_params(ROOT / "workflow/presets/demo.yaml"))
+    check_demo(preset_params("demo"))
     with pytest.raises(InputError, match="this run is of data/raw/bedroom_train_lmdb"):
-        check_demo(load_params(ROOT / "workflow/presets/small.yaml"))
+        check_demo(preset_params("small"))
 
 
 def test_what_is_missing_is_named(metrics: dict[str, dict[str, float]], committed: Path) -> None:
