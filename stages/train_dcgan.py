@@ -26,6 +26,7 @@ import torch
 from dcgan.core.checkpoints import Checkpoints
 from dcgan.core.distributed import Group, join_group, leave_group
 from dcgan.core.files import InputError, replace_when_done, write_csv, write_json
+from dcgan.core.seeding import derived_seed
 from dcgan.core.signals import StopSignals
 from dcgan.core.splits import training_rows
 from dcgan.data.image_store import ImageStore
@@ -84,10 +85,11 @@ def prepare_run(
     state = state_of_run(name, params, architecture, store.path, device)
     if group.is_first:
         name_other_checkpoints(state.folder, name)
+    seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
     return TrainingRun(
-        AdversarialTraining(architecture, settings_of(section, run.seed, run.capture), device, group),
-        Batches(store.images, labels, rows, section.batch_size, run.seed, device, group),
+        AdversarialTraining(architecture, settings_of(section, seed, run.capture), device, group),
+        Batches(store.images, labels, rows, section.batch_size, seed, device, group),
         plan_of(section),
         Checkpoints(*state),
         Snapshots(state.folder, metadata),
