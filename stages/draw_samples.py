@@ -14,7 +14,7 @@ from dcgan.core.pixels import enlarge, tile, write_png
 from dcgan.core.seeding import derived_seed, numpy_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import above, title
-from dcgan.internals.memorization import mean_distance
+from dcgan.internals.nearest_images import mean_distance
 from dcgan.models.networks import Generator
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage

@@ -17,7 +17,7 @@ from dcgan.data.image_store import ImageStore
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.internals.figure_layout import draw
 from dcgan.internals.latent_space import roughness, step_lengths, walk
-from dcgan.internals.memorization import nearest, pixel_distances
+from dcgan.internals.nearest_images import nearest
 from dcgan.metrics.sample_quality import code_units
 from dcgan.models.networks import Generator
 from workflow.engines.options import figure_parser, section_named
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         points = generator.draw_latents(section.points, random)
         walks.append(draw(generator, walk(points, section.length, section.path), "batch"))
     rows = np.arange(len(store))
-    found = [nearest(images, store.images, rows, 1, pixel_distances).numbers[:, 0] for images in walks]
+    found = [nearest(images, store.images, rows, 1).numbers[:, 0] for images in walks]
     memorized = [store.images[numbers] for numbers in found]
     write_png(args.figure, enlarge(tile(walks[0], section.columns), section.enlargement))
     features = [code_units(images, autoencoder).numpy() for images in walks]

@@ -1,133 +1,156 @@
-"""Does the generator repeat its training images? Nearest training images, in pixels and in code space.
+"""Does the generator repeat its training images?
 
-Paper: section 4.1 speaks against memorization with the early epochs of Figure 2 and with de-duplication; the walk of
-Figure 4 is its other argument. Here it is measured: how near samples lie to their nearest training image, against how
-near real images do that were held out of training.
-Inputs: images (N, H, W, C) uint8, or binary codes (N, bits / 8) uint8 of the de-duplication's autoencoder.
-Outputs: distances (N, K) and numbers (N, K) of the nearest; shares and ratios.
-Published number: none.
+Paper: section 4.1 argues against memorization with early epochs and with de-duplication, without a number. Here it is
+measured. A generator that memorizes need not repeat pixels: it may shift, mirror, blur or brighten its training images.
+So a sample is compared with every training image in every alignment (shifted by up to two pixels, mirrored or not),
+after both were low-passed and brought to the same mean and contrast. A copy is much nearer to its original than to any
+other image. The measure is therefore a ratio, of the distance to the nearest training image to the median distance to
+the 5th to 20th nearest: 0 for a copy, near 1 for an image that resembles many. It starts at the 5th because
+near-duplicates of the original may be left in the set. It does not fall because samples are blurred. Which ratios arise
+without copying is seen on real images that were held out of training. tests/unit/test_memorization.py has the power
+against each kind of copy, and the rate of false alarms.
+
+Inputs: images (N, S, S, C) uint8, S of 16 or more. Outputs: neighbours, ratios (N,), a p-value.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import fisher_exact
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
-BlockDistance = Callable[[Bytes, Bytes], Floats]
-BLOCK_ROWS = 4096
-CHANCE = 0.001  # at most, of the verdict `memorized` for a generator whose samples lie like real images
+from dcgan.internals.nearest_images import BLOCK_ROWS, Bytes, Floats, Nearest, Rows, in_order
+
+MAX_SHIFT = 2  # pixels, in both directions
+CANDIDATES = 64  # training images that each query is compared with in every alignment
+NEIGHBOURS = 20
+COMPARED_WITH = slice(4, NEIGHBOURS)  # the 5th to 20th nearest
+QUERIES_AT_ONCE = 64
+# Shares of the held-out images that lie below the thresholds at which samples are counted.
+QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2)
+CHANCE = 0.001  # of the verdict "memorized" for a generator whose samples lie like real images
 
 
-@dataclass(frozen=True)
-class Nearest:
-    """The K nearest references of each query by their numbers, nearest first: (N, K) each."""
+def aligned_neighbours(queries: Bytes, references: Bytes, rows: Rows) -> Nearest:
+    """The 20 nearest of the references with numbers `rows`, each in its best alignment; distances 0 to 2.
 
-    distances: Floats
-    numbers: Rows
-
-
-def pixel_distances(queries: Bytes, references: Bytes) -> Floats:
-    """Root mean square difference of pixels, 0 to 255: (N, ...) and (M, ...) uint8 -> (N, M) float32."""
-    a = queries.reshape(len(queries), -1).astype(np.float32)
-    b = references.reshape(len(references), -1).astype(np.float32)
-    squares = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2 * (a @ b.T)
-    distances: Floats = np.sqrt(np.maximum(squares, 0) / a.shape[1])
-    return distances
-
-
-def mean_distance(images_uint8: Bytes) -> float:
-    """Mean RMS difference between two different images of a set."""
-    distances = pixel_distances(images_uint8, images_uint8)
-    pairs = distances[np.triu_indices(len(images_uint8), k=1)]
-    return float(pairs.mean(dtype=np.float64)) if len(pairs) else 0.0
-
-
-def code_distances(queries: Bytes, references: Bytes) -> Floats:
-    """Number of bits that differ: (N, B) and (M, B) uint8 codes -> (N, M) float32."""
-    bits = np.zeros((len(queries), len(references)), np.int32)
-    for column in range(queries.shape[1]):
-        bits += np.bitwise_count(queries[:, column, None] ^ references[None, :, column])
-    return bits.astype(np.float32)
-
-
-def nearest(queries: Bytes, references: Bytes, rows: Rows, k: int, distance: BlockDistance) -> Nearest:
-    """The k nearest of the references with numbers `rows`, block by block, so that memory stays small.
-
-    references: an array or a memory map. Ties go to the row named first. Raises ValueError for fewer than k rows.
+    A distance is the root mean square difference of two low-passed images of mean 0 and standard deviation 1. The 64
+    candidates of a query are the nearest at a coarser scale, mirrored or not. Raises ValueError for fewer than 20 rows.
     """
-    if len(rows) < k:
-        raise ValueError(f"{k} nearest of {len(rows)} references")
-    distances = np.full((len(queries), 0), 0, np.float32)
-    numbers = np.zeros((len(queries), 0), np.int64)
+    if len(rows) < NEIGHBOURS:
+        raise ValueError(f"{NEIGHBOURS} nearest of {len(rows)} references")
+    candidates = coarse_candidates(queries, references, rows)
+    parts = range(0, len(queries), QUERIES_AT_ONCE)
+    found = [
+        align(queries[start : start + QUERIES_AT_ONCE], references, candidates[start : start + QUERIES_AT_ONCE])
+        for start in parts
+    ]
+    best = in_order(np.concatenate(found), candidates)
+    return Nearest(best.distances[:, :NEIGHBOURS], best.numbers[:, :NEIGHBOURS])
+
+
+def coarse_candidates(queries: Bytes, references: Bytes, rows: Rows) -> Rows:
+    """Numbers of the references that are nearest at a coarse scale, (N, up to 64)."""
+    both = [coarse(queries), coarse(queries[:, :, ::-1])]
+    likeness = np.empty((len(queries), 0), np.float32)
+    numbers = np.empty((len(queries), 0), np.int64)
     for start in range(0, len(rows), BLOCK_ROWS):
         block_rows = rows[start : start + BLOCK_ROWS]
-        block = distance(queries, references[block_rows])
-        block_numbers = np.broadcast_to(block_rows, block.shape)
-        distances = np.concatenate([distances, block], axis=1)
-        numbers = np.concatenate([numbers, block_numbers], axis=1)
-        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        distances = np.take_along_axis(distances, order, axis=1)
-        numbers = np.take_along_axis(numbers, order, axis=1)
-    return Nearest(distances, numbers)
+        block = coarse(references[block_rows])
+        likeness = np.concatenate([likeness, np.maximum(*(own @ block.T for own in both))], axis=1)
+        numbers = np.concatenate([numbers, np.broadcast_to(block_rows, (len(queries), len(block_rows)))], axis=1)
+        order = np.argsort(-likeness, axis=1, kind="stable")[:, :CANDIDATES]
+        likeness, numbers = np.take_along_axis(likeness, order, 1), np.take_along_axis(numbers, order, 1)
+    return numbers
 
 
-def copied_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
-    """Share of samples that are nearer to a training image than nearly all held-out real images are.
-
-    `quantile` of the real images are as near by chance, so such a share is no sign of copying. A generator that only
-    copies has a share of 1.
-    """
-    return float(suspicious(samples.distances[:, 0], reals.distances[:, 0], quantile).mean())
-
-
-def distance_ratio(found: Nearest) -> npt.NDArray[np.float64]:
-    """The nearest-neighbour distance ratio, of the nearest to the second nearest: (N,), 0 for a copy.
-
-    It is near 1 if many images are equally near. Unlike the distance, it does not fall because an image is blurred, and
-    so nearer to everything. An exact copy has 0 even if the training images hold the same one twice.
-    """
-    first, second = found.distances[:, 0].astype(np.float64), found.distances[:, 1].astype(np.float64)
-    return np.divide(first, second, out=np.zeros_like(first), where=first > 0)
-
-
-def closer_share(samples: Nearest, reals: Nearest, quantile: float) -> float:
-    """Like `copied_share`, by `distance_ratio` in place of the distance."""
-    return float(suspicious(distance_ratio(samples), distance_ratio(reals), quantile).mean())
-
-
-def nearness_figures(samples: Nearest, reals: Nearest, quantile: float) -> dict[str, float]:
-    """How near samples are to training images, beside how near held-out real images are."""
-    return {
-        "median_distance": float(np.median(samples.distances[:, 0])),
-        "median_distance_real": float(np.median(reals.distances[:, 0])),
-        "copied_share": copied_share(samples, reals, quantile),
-        "copied_share_real": copied_share(reals, reals, quantile),
-        "closer_share": closer_share(samples, reals, quantile),
-        "closer_share_real": closer_share(reals, reals, quantile),
-    }
-
-
-def suspicious(values: npt.NDArray[Any], reals: npt.NDArray[Any], quantile: float) -> npt.NDArray[np.bool_]:
-    """Which values are below the real images' quantile, or 0, which an exact copy has wherever that lies."""
-    found: npt.NDArray[np.bool_] = (values < np.quantile(reals, quantile)) | (values == 0)
+def align(queries: Bytes, references: Bytes, candidates: Rows) -> Floats:
+    """Distance of each query to each of its candidates in the best of all alignments, (n, K) float32."""
+    alignments = np.stack(list(fine_alignments(queries)), axis=1)
+    found = np.empty(candidates.shape, np.float32)
+    for aligned, own, row in zip(alignments, candidates, found, strict=True):
+        fixed = fine(references[own])
+        best = aligned[(aligned @ fixed.T).argmax(axis=0)]
+        # From the differences: a copy is at 0, which the products above would miss by a rounding.
+        row[:] = np.sqrt(np.square(best - fixed).mean(axis=1))
     return found
 
 
-def memorized(samples: Nearest, reals: Nearest, quantile: float, chance: float = CHANCE) -> bool:
-    """The verdict: whether more samples than chance allows have a `distance_ratio` as low as that of copies.
+def fine_alignments(images_uint8: Bytes) -> Iterator[Floats]:
+    """The images in each alignment, as `fine` describes images: (N, D) each, 50 in all."""
+    for mirrored in (images_uint8, images_uint8[:, :, ::-1]):
+        smooth = low_pass(mirrored, 1.0)
+        for down in range(-MAX_SHIFT, MAX_SHIFT + 1):
+            for right in range(-MAX_SHIFT, MAX_SHIFT + 1):
+                yield standardized(cropped(smooth, down, right), step=2)
 
-    By Fisher's exact test, one-sided, of how many samples and how many held-out real images are below the real images'
-    `quantile`. That these set the threshold themselves does no harm: how many samples lie below a rank of theirs has
-    the same hypergeometric law if both were drawn alike. Few copies among few samples are not noticed: of 500, beside
-    500 real images of which 5 are below, 22 have to be.
+
+def fine(images_uint8: Bytes) -> Floats:
+    """(N, S, S, C) -> (N, D): low-passed, without the border that shifts may move out of the image."""
+    return standardized(cropped(low_pass(images_uint8, 1.0), 0, 0), step=2)
+
+
+def coarse(images_uint8: Bytes) -> Floats:
+    """(N, S, S, C) -> (N, D): at a scale where a shift by two pixels matters little."""
+    return standardized(low_pass(images_uint8, 2.0), step=4)
+
+
+def low_pass(images_uint8: Bytes, deviation: float) -> Floats:
+    """Gaussian blur, of a standard deviation in pixels of an image of 32 x 32: (N, S, S, C) float32."""
+    sigma = deviation * images_uint8.shape[1] / 32
+    blurred = [
+        cv2.GaussianBlur(i.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) for i in images_uint8
+    ]
+    return np.stack(blurred).reshape(images_uint8.shape)
+
+
+def cropped(images: Floats, down: int, right: int) -> Floats:
+    """The part of the images that no shift moves out of them, seen after a shift: a view."""
+    side = images.shape[1] - 2 * MAX_SHIFT
+    return images[:, MAX_SHIFT + down :, MAX_SHIFT + right :][:, :side, :side]
+
+
+def standardized(images: Floats, step: int) -> Floats:
+    """Every `step`-th pixel (of an image of 32 x 32), brought to mean 0 and standard deviation 1 per image: (N, D)."""
+    step = max(1, step * images.shape[1] // 32)
+    flat = images[:, ::step, ::step].reshape(len(images), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    return np.ascontiguousarray(flat / np.maximum(flat.std(axis=1, keepdims=True), 1e-6), dtype=np.float32)
+
+
+def distance_ratios(found: Nearest) -> npt.NDArray[np.float64]:
+    """Distance to the nearest over the median distance to the 5th to 20th nearest: (N,), 0 for a copy."""
+    first = found.distances[:, 0].astype(np.float64)
+    others = np.median(found.distances[:, COMPARED_WITH].astype(np.float64), axis=1)
+    return np.divide(first, others, out=np.zeros_like(first), where=first > 0)
+
+
+def copying_p_value(samples: npt.NDArray[np.float64], real: npt.NDArray[np.float64]) -> float:
+    """How likely so many low ratios of samples are if samples lie like held-out real images.
+
+    At each of five thresholds, which quantiles of the real ratios set, Fisher's exact test (one-sided) compares how
+    many samples and how many real images lie below. That the real ones set the thresholds does no harm: how many
+    samples lie below a rank of theirs has the same hypergeometric law if both were drawn alike. The smallest of the
+    five p-values is multiplied by five (Bonferroni).
     """
-    thresholds = distance_ratio(reals)
-    found = [suspicious(distance_ratio(of), thresholds, quantile) for of in (samples, reals)]
-    table = [[int(one.sum()) for one in found], [int((~one).sum()) for one in found]]
-    return bool(fisher_exact(table, alternative="greater").pvalue < chance)
+    smallest = min(p_value_below(samples, real, float(np.quantile(real, quantile))) for quantile in QUANTILES)
+    return min(1.0, len(QUANTILES) * smallest)
+
+
+def p_value_below(samples: npt.NDArray[np.float64], real: npt.NDArray[np.float64], threshold: float) -> float:
+    """One-sided p-value of Fisher's exact test of the shares at or below a threshold."""
+    low = [int((ratios <= threshold).sum()) for ratios in (samples, real)]
+    table = [low, [len(samples) - low[0], len(real) - low[1]]]
+    return float(fisher_exact(table, alternative="greater").pvalue)
+
+
+def copied_shares(
+    samples: npt.NDArray[np.float64], real: npt.NDArray[np.float64], quantile: float
+) -> tuple[float, float]:
+    """Shares of samples, and of real images, whose ratio is below a `quantile` of other real images'.
+
+    Every second held-out image sets the threshold and the others are measured, so neither share is so by construction.
+    """
+    threshold = np.quantile(real[::2], quantile)
+    return float((samples < threshold).mean()), float((real[1::2] < threshold).mean())

@@ -32,7 +32,7 @@ from dcgan.internals.concepts import (
 )
 from dcgan.internals.figure_layout import Candidates, above, beside, draw, sign, title
 from dcgan.internals.latent_space import arithmetic, neighbourhood
-from dcgan.internals.memorization import mean_distance
+from dcgan.internals.nearest_images import mean_distance
 from dcgan.models.networks import Generator
 
 

@@ -25,7 +25,7 @@ N_IMAGES = 80
 STAGES = {
     "draw_samples": ("bedrooms", "generator images"),
     "draw_walk": ("bedrooms", "generator images autoencoder"),
-    "draw_nearest": ("bedrooms", "generator images autoencoder"),
+    "draw_nearest": ("bedrooms", "generator images"),
     "draw_guided": ("bedrooms", "discriminator images"),
     "draw_windows": ("bedrooms", "generator windows"),
     "draw_arithmetic": ("faces", "generator faces"),

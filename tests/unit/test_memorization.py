@@ -1,111 +1,162 @@
-"""Nearest training images: by hand, in blocks, and a copying generator does not get through."""
+"""A generator that repeats its training images is caught, however it disguises them, and an honest one is not."""
 
+from collections.abc import Callable
+
+import cv2
 import numpy as np
 import pytest
 
 from dcgan.core.seeding import numpy_generator
 from dcgan.internals import memorization
 from dcgan.internals.memorization import (
-    closer_share,
-    code_distances,
-    copied_share,
-    distance_ratio,
-    memorized,
-    nearest,
-    pixel_distances,
+    CHANCE,
+    aligned_neighbours,
+    copied_shares,
+    copying_p_value,
+    distance_ratios,
 )
+from dcgan.internals.nearest_images import Nearest
+
+TRAINING, HELD_OUT, SAMPLES = 600, 200, 100
+ROWS = np.arange(TRAINING)
 
 
-def random_images(name: str, n: int) -> np.ndarray:
-    """Images of few degrees of freedom, as real ones are: smooth, from 4x4 random colours."""
-    coarse = numpy_generator(1, name).integers(0, 256, (n, 4, 4, 3), dtype=np.uint8)
-    return np.repeat(np.repeat(coarse, 4, axis=1), 4, axis=2)
+def scenes(name: str, n: int, side: int = 32) -> np.ndarray:
+    """Images of a few degrees of freedom, as real ones are: a gradient and some rectangles of random colours."""
+    random = numpy_generator(1, name)
+    images = np.empty((n, side, side, 3), np.uint8)
+    for image in images:
+        image[:] = np.linspace(*random.integers(0, 256, (2, 3)), side)[:, None]
+        for _ in range(6):
+            top, left = random.integers(0, side - 6, 2)
+            height, width = random.integers(4, side // 2, 2)
+            image[top : top + height, left : left + width] = random.integers(0, 256, 3)
+    return images
 
 
-def test_pixel_distance_is_the_root_of_the_mean_square() -> None:
-    black, white = np.zeros((1, 2, 2, 3), np.uint8), np.full((1, 2, 2, 3), 255, np.uint8)
-    half = white.copy()
-    half[:, 0] = 0
-    assert pixel_distances(black, np.concatenate([black, white, half])).tolist() == [
-        pytest.approx([0, 255, 255 / 2**0.5])
-    ]
+@pytest.fixture(scope="module")
+def training() -> np.ndarray:
+    """Random scenes, one in fifty of which has a near-duplicate that de-duplication left in the set."""
+    images = scenes("training", TRAINING)
+    copies = images[: TRAINING // 50].astype(int) + numpy_generator(1, "left over").integers(-5, 6, (1, 32, 32, 3))
+    images[-len(copies) :] = copies.clip(0, 255)
+    return images
 
 
-def test_code_distance_counts_bits() -> None:
-    codes = np.array([[0b0000_0000, 0b1111_0000], [0b0000_0001, 0b1111_1111]], np.uint8)
-    assert code_distances(codes, codes).tolist() == [[0, 5], [5, 0]]
+@pytest.fixture(scope="module")
+def real(training: np.ndarray) -> np.ndarray:
+    """Ratios of held-out scenes, one in fifty of which is a near-duplicate of a training image, too."""
+    held_out = scenes("held out", HELD_OUT)
+    held_out[: HELD_OUT // 50] = (training[100 : 100 + HELD_OUT // 50] * 0.98).astype(np.uint8)
+    return distance_ratios(aligned_neighbours(held_out, training, ROWS))
 
 
-def test_nearest_agrees_with_brute_force_in_any_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    queries, references = random_images("queries", 10), random_images("references", 57)
-    expected = np.argsort(pixel_distances(queries, references), axis=1, kind="stable")[:, :3]
-    for block in (4, 57, 1000):
-        monkeypatch.setattr(memorization, "BLOCK_ROWS", block)
-        found = nearest(queries, references, np.arange(57), 3, pixel_distances)
-        assert np.array_equal(found.numbers, expected)
-        assert (np.diff(found.distances, axis=1) >= 0).all()
+def shifted(images: np.ndarray) -> np.ndarray:
+    """Each by up to two pixels, its border repeated."""
+    random, padded = numpy_generator(1, "shifts"), np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
+    corners = random.integers(0, 5, (len(images), 2))
+    return np.stack([one[y : y + 32, x : x + 32] for one, (y, x) in zip(padded, corners, strict=True)])
 
 
-def test_only_the_named_rows_are_searched() -> None:
-    references = random_images("references", 20)
-    found = nearest(references[:5], references, np.arange(10, 20), 2, pixel_distances)
-    assert found.numbers.min() >= 10
-    with pytest.raises(ValueError, match="2 nearest of 1"):
-        nearest(references, references, np.arange(1), 2, pixel_distances)
+def blurred(images: np.ndarray) -> np.ndarray:
+    return np.stack([cv2.GaussianBlur(image, (0, 0), 1.0) for image in images])
 
 
-def test_a_copying_generator_is_caught_and_an_honest_one_is_not() -> None:
-    training, held_out = random_images("training", 400), random_images("held out", 200)
-    rows = np.arange(400)
-    real = nearest(held_out, training, rows, 2, pixel_distances)
-    noise = numpy_generator(1, "noise").integers(-6, 7, (200, 16, 16, 3))
-    copies = np.clip(training[:200].astype(int) + noise, 0, 255).astype(np.uint8)
-    copied = nearest(copies, training, rows, 2, pixel_distances)
-    honest = nearest(random_images("honest", 200), training, rows, 2, pixel_distances)
-    assert copied_share(copied, real, 0.01) == 1 and closer_share(copied, real, 0.01) == 1
-    assert copied_share(honest, real, 0.01) < 0.06 and closer_share(honest, real, 0.01) < 0.06
-    assert memorized(copied, real, 0.01) and not memorized(honest, real, 0.01)
+def noisy(images: np.ndarray) -> np.ndarray:
+    noise = numpy_generator(1, "noise").normal(0, 15, images.shape)
+    return (images + noise).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("copies", "verdict"), [(0, False), (5, False), (40, True)])
-def test_one_copy_in_ten_is_enough_for_the_verdict_and_one_in_eighty_is_not(copies: int, verdict: bool) -> None:
-    training, rows = random_images("training", 400), np.arange(400)
-    real = nearest(random_images("held out", 400), training, rows, 2, pixel_distances)
-    samples = np.concatenate([training[:copies], random_images("honest", 400 - copies)])
-    assert memorized(nearest(samples, training, rows, 2, pixel_distances), real, 0.01) is verdict
+def brightened(images: np.ndarray) -> np.ndarray:
+    return (images * 0.8 + 40).clip(0, 255).astype(np.uint8)
 
 
-def test_blurred_samples_are_near_to_everything_but_copy_nothing() -> None:
-    """The distance alone falls with blur; set against the second nearest it does not."""
-    training, held_out = random_images("training", 400), random_images("held out", 200)
-    rows = np.arange(400)
-    real = nearest(held_out, training, rows, 2, pixel_distances)
-    blurred = (random_images("others", 200) * 0.2 + 102).astype(np.uint8)
-    found = nearest(blurred, training, rows, 2, pixel_distances)
-    assert copied_share(found, real, 0.01) > 0.5
-    assert closer_share(found, real, 0.01) < 0.06
-    assert not memorized(found, real, 0.01)
+COPIERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "exact": lambda images: images,
+    "shifted": shifted,
+    "mirrored": lambda images: images[:, :, ::-1],
+    "blurred": blurred,
+    "noise": noisy,
+    "brightened": brightened,
+    "all of it": lambda images: brightened(noisy(blurred(shifted(images)[:, :, ::-1]))),
+}
 
 
-def test_copies_of_images_that_are_in_the_training_set_twice_are_caught() -> None:
-    training, held_out = random_images("training", 200), random_images("held out", 200)
-    twice, rows = np.concatenate([training, training]), np.arange(400)
-    real = nearest(held_out, twice, rows, 2, pixel_distances)
-    copied = nearest(training, twice, rows, 2, pixel_distances)
-    assert copied_share(copied, real, 0.01) == 1 and memorized(copied, real, 0.01)
-    assert not memorized(nearest(random_images("honest", 200), twice, rows, 2, pixel_distances), real, 0.01)
+@pytest.mark.parametrize("disguise", COPIERS)
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_a_copying_generator_is_caught(
+    training: np.ndarray, real: np.ndarray, disguise: str, share: float, honest: np.ndarray
+) -> None:
+    """It copies training images that have near-duplicates in the set as well as others."""
+    n = int(share * SAMPLES)
+    copies = distance_ratios(aligned_neighbours(COPIERS[disguise](training[:n]), training, ROWS))
+    ratios = np.concatenate([copies, honest[n:]])
+    assert copying_p_value(ratios, real) < CHANCE
+    assert copied_shares(ratios, real, 0.05)[0] > 0.8 * share
 
 
-def test_held_out_images_that_are_also_in_the_training_set_hide_no_copies() -> None:
-    training = random_images("training", 400)
-    held_out = np.concatenate([training[:6], random_images("held out", 194)])
-    rows = np.arange(400)
-    real = nearest(held_out, training, rows, 2, pixel_distances)
-    copied = nearest(training[:200], training, rows, 2, pixel_distances)
-    assert closer_share(copied, real, 0.01) == 1 and memorized(copied, real, 0.01)
-    assert closer_share(real, real, 0.01) == 0.03
+@pytest.fixture(scope="module")
+def honest(training: np.ndarray) -> np.ndarray:
+    return distance_ratios(aligned_neighbours(scenes("honest", SAMPLES), training, ROWS))
 
 
-def test_distance_ratio_of_equal_neighbours_is_one_and_of_a_copy_zero() -> None:
-    found = memorization.Nearest(np.array([[0, 0], [1, 2], [3, 3]], np.float32), np.zeros((3, 2), np.int64))
-    assert distance_ratio(found).tolist() == [0, 0.5, 1]
+def test_an_honest_generator_is_not_accused(real: np.ndarray, honest: np.ndarray) -> None:
+    assert copying_p_value(honest, real) > 0.01
+    copied, copied_real = copied_shares(honest, real, 0.05)
+    assert copied < 0.15 and copied_real < 0.15
+
+
+def test_blurred_samples_that_copy_nothing_are_not_accused(training: np.ndarray, real: np.ndarray) -> None:
+    """Blur brings an image nearer to everything; the ratio does not fall for it."""
+    soft = blurred(blurred(scenes("soft", SAMPLES)))
+    assert copying_p_value(distance_ratios(aligned_neighbours(soft, training, ROWS)), real) > 0.01
+
+
+def test_false_alarms_are_as_rare_as_promised(real: np.ndarray) -> None:
+    """Real images against other real images: at a level of 5 %, no more than 5 % of verdicts, give or take chance."""
+    random = numpy_generator(1, "halves")
+    halves = [np.split(random.permutation(real), 2) for _ in range(400)]
+    p_values = np.array([copying_p_value(*both) for both in halves])
+    assert (p_values < 0.05).mean() <= 0.08
+    assert (p_values < CHANCE).mean() <= 0.005
+
+
+def test_exact_and_mirrored_copies_are_at_zero_whatever_else_is_in_the_set(training: np.ndarray) -> None:
+    for copies in (training[:20], training[:20, :, ::-1]):
+        found = aligned_neighbours(copies, training, ROWS)
+        assert (found.distances[:, 0] == 0).all()
+        assert (distance_ratios(found) == 0).all()
+
+
+def test_only_the_named_rows_count_and_there_have_to_be_twenty(training: np.ndarray) -> None:
+    found = aligned_neighbours(training[:5], training, np.arange(100, 300))
+    assert found.numbers.shape == (5, 20)
+    assert found.numbers.min() >= 100 and found.numbers.max() < 300
+    assert (np.diff(found.distances, axis=1) >= 0).all()
+    with pytest.raises(ValueError, match="20 nearest of 19"):
+        aligned_neighbours(training[:5], training, np.arange(19))
+
+
+def test_candidates_are_the_same_in_any_blocks(training: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = memorization.coarse_candidates(training[:9], training, ROWS)
+    monkeypatch.setattr(memorization, "BLOCK_ROWS", 77)
+    assert np.array_equal(memorization.coarse_candidates(training[:9], training, ROWS), whole)
+
+
+def test_images_of_other_sizes_and_of_one_channel() -> None:
+    for images in (scenes("large", 40, side=64), scenes("grey", 40, side=28)[..., :1]):
+        found = aligned_neighbours(images[:6], images, np.arange(40))
+        assert found.numbers[:, 0].tolist() == list(range(6))
+        assert (found.distances[:, 0] == 0).all()
+
+
+def test_ratio_by_hand() -> None:
+    distances = np.arange(1.0, 21.0, dtype=np.float32)[None]
+    found = Nearest(np.concatenate([distances, distances - 1]), np.zeros((2, 20), np.int64))
+    assert distance_ratios(found).tolist() == [1 / 12.5, 0.0]
+
+
+def test_shares_by_hand() -> None:
+    """Every second real ratio sets the threshold, 0.5; of the others one in four is below it, of samples a half."""
+    real = np.array([0.5, 0.4, 0.5, 0.6, 0.5, 0.7, 0.5, 0.8])
+    assert copied_shares(np.array([0.1, 0.9]), real, 0.05) == (0.5, 0.25)
