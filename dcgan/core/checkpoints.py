@@ -95,7 +95,7 @@ class Checkpoints:
         aside = self.path.with_suffix(f".{kind}")
         self.path.replace(aside)
         print(
-            f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, starting from the beginning",
+            f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, beginning again",
             file=sys.stderr,
         )
 
