@@ -1,15 +1,14 @@
 """Several processes that share work (torchrun). In training they share each batch and end where one process would.
 
-PyTorch's own means do not fit: `DistributedDataParallel` averages in the backward pass, of which one update of a GAN
-has several; `SyncBatchNorm` has no CPU; `torch.distributed.nn.functional.all_reduce` is deprecated for a private one.
-
 Each process takes its part of the global batch and of its latents; gradients are averaged before Adam's step, so all
 of them hold the same weights. Batch-norm statistics are those of a process's own part, as most programs have it, or
 `synchronised`: those of the whole batch, with gradients through them, and then only the order of sums differs from one
 process (section 3 of the paper knows one GPU, and so one batch).
+
+PyTorch's own means do not fit: `DistributedDataParallel` averages in the backward pass, of which one update of a GAN
+has several; `SyncBatchNorm` has no CPU; `torch.distributed.nn.functional.all_reduce` is deprecated for a private one.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,20 +83,21 @@ ALONE = Group(0, 1)
 def join_group(expected: int, device: torch.device, patience: timedelta | None = None) -> tuple[Group, torch.device]:
     """The group that torchrun started this process in, and this process's device; `ALONE` without torchrun.
 
-    patience: how long one process may wait for another (None: torch's own, minutes). Raises InputError where torchrun
-    started another number of processes than `expected`.
+    patience: how long one process may wait for another (None: PyTorch's default, minutes). Raises InputError if
+    torchrun started another number of processes than `expected`.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size != expected:
-        raise InputError(f"the parameters ask for {expected} processes, torchrun started {size}")
-    if size == 1:
-        return ALONE, device
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(device)
-    # Numbers that the processes agree on stay on the CPU.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=patience)
-    return Group(dist.get_rank(), size), device
+    group = ALONE
+    if dist.is_torchelastic_launched():
+        if device.type == "cuda":
+            device = torch.device("cuda", dist.get_node_local_rank())
+            torch.cuda.set_device(device)
+        # Numbers that the processes agree on stay on the CPU.
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=patience)
+        group = Group(dist.get_rank(), dist.get_world_size())
+    if group.size != expected:
+        leave_group(group)
+        raise InputError(f"the parameters ask for {expected} processes, torchrun started {group.size}")
+    return group, device
 
 
 def leave_group(group: Group) -> None:

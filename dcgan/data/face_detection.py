@@ -81,8 +81,8 @@ class YuNetDetector:
     def __init__(self, model: Path | None) -> None:
         if model is None or not Path(model).is_file():
             raise InputError(
-                f"{model}: the detector yunet needs its ONNX file; download "
-                f"face_detection_yunet_2023mar.onnx from {YUNET_HOME} and give its path"
+                f"{model}: the detector yunet needs its ONNX file; download face_detection_yunet_2023mar.onnx "
+                f"from {YUNET_HOME} and give its path"
             )
         try:
             self.network = cv2.FaceDetectorYN.create(

@@ -97,7 +97,7 @@ class ArraySplit:
 
 
 def hold_out(split: Split, name: str, count: int, generator: np.random.Generator) -> tuple[Split, Split]:
-    """Draws `count` items of a split as a split of their own; returns what is left and those, both in their order."""
+    """Draws `count` items of a split; returns the split without them and a split of them, both in the old order."""
     drawn = np.sort(generator.permutation(len(split))[:count])
     left = np.setdiff1d(np.arange(len(split)), drawn)
     return split.select(split.name, left), split.select(name, drawn)

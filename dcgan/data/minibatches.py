@@ -17,9 +17,9 @@ Rows = npt.NDArray[np.int64]
 
 
 def split_rows(n: int, held_out: int, seed: int) -> tuple[Rows, Rows]:
-    """Rows to train on and rows never trained on, each ascending; the second are a random, seeded `held_out` of n.
+    """Rows to train on and `held_out` rows never trained on, drawn by the seed from n; each ascending.
 
-    Quality and memorization are measured against the second. Differs: the paper trains on all images.
+    Quality and memorization are measured against the held-out rows. Differs: the paper trains on all images.
     """
     order = numpy_generator(seed, "held out").permutation(n)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
