@@ -22,7 +22,7 @@ from dcgan.models.networks import Discriminator, Generator
 from dcgan.models.published_weights import catalogue, load_discriminator, load_generator, published_order, read_array
 from dcgan.representation.features import DiscriminatorFeatures, FeatureTable, estimate_on_images, extract_features
 from dcgan.representation.linear_classifier import Solver, fit_rows, predict, whole
-from dcgan.representation.protocol import Protocol, Splits, judge
+from dcgan.representation.protocol import Protocol, Splits, classifier
 from stages import import_published
 from tests.feature_tables import objective
 from tests.published import write_arrays
@@ -243,7 +243,7 @@ def test_svhn_error_is_near_the_published_one(svhn_arrays: Path, svhn_images: Pa
         extract_features(DiscriminatorFeatures(network), store, tmp_path / name, tmp_path / "work", 128, "float32")
         tables.append(whole(FeatureTable(tmp_path / name)))
     protocol = Protocol(100, [1e-4, 2e-4, 5e-4, 1e-3], 2, 5, False, seed=42)
-    verdict = judge(Splits(*tables), protocol, Solver(1e-4, 1 << 30, torch.device("cpu")))
+    verdict = classifier(Splits(*tables), protocol, Solver(1e-4, 1 << 30, torch.device("cpu")))
     assert 0.17 <= verdict.test_errors.mean() <= 0.22
 
 
