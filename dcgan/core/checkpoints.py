@@ -94,13 +94,16 @@ class Checkpoints:
     def _set_aside(self, kind: str, reason: str) -> None:
         aside = self.path.with_suffix(f".{kind}")
         self.path.replace(aside)
-        print(f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, starting anew", file=sys.stderr)
+        print(
+            f"checkpoint {self.path} not used: {reason}; kept as {aside.name}, beginning again",
+            file=sys.stderr,
+        )
 
     def clear(self) -> None:
         """Removes the run's folder once the result is complete; the copy from before a collapse stays."""
         if not self.folder.exists():
             return
-        # The checkpoint goes first: a run killed after that starts anew, and never goes on without its other files.
+        # The checkpoint goes first: a run killed after that begins again, and never goes on without its other files.
         self.path.unlink(missing_ok=True)
         for path in sorted(set(self.folder.iterdir()) - {self.good_path}):
             if path.is_dir():

@@ -1,4 +1,4 @@
-"""Turns an encoded image into pixels; the format is told from its bytes, never from its name.
+"""Turns an encoded image into pixels; its bytes give the format, never its name.
 
 LSUN's archives hold JPEG and WebP side by side, photos from the web hold everything. The result is always
 (H, W, 3) uint8 RGB, upright:

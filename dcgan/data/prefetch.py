@@ -13,7 +13,7 @@ ITEMS_A_THREAD = 4  # waiting or done, so that one slow item does not stop the o
 class Prefetcher(Generic[Item]):
     """`make(number)`, while a thread makes number + 1; any order is correct, an ascending one is fast.
 
-    An error in the thread is raised when its item is asked for.
+    An error in the thread is raised by the call for its item.
     """
 
     def __init__(self, make: Callable[[int], Item]) -> None:

@@ -1,9 +1,9 @@
 """Plain values and byte arrays out of a pickle, without running what it names.
 
-CIFAR-10 comes as pickles, and a pickle may name any function and have it called. Python's documentation restricts that
-by overriding `Unpickler.find_class` (library reference of `pickle`, "Restricting Globals"). Here it finds nothing of
-numpy either, whose `__setstate__` trusts the bytes that it is given: a name becomes a record of what was asked for, and
-`as_array` makes an array of the one kind of record that CIFAR-10 needs.
+CIFAR-10 comes as pickles, and a pickle may name any function and have it called. An unpickler whose `find_class` is
+overridden restricts that (library reference of `pickle`, "Restricting Globals"). The usual exception for numpy is not
+safe, because `ndarray.__setstate__` trusts the bytes that it gets. So no name is found here: each becomes a record of
+the call, and `as_array` makes an array of the one kind of record that CIFAR-10 needs.
 """
 
 import io
@@ -24,7 +24,7 @@ BYTES_AS_TEXT = "_codecs encode"  # protocols below 3 have no bytes: they are wr
 
 
 class Call:
-    """A call that a pickle asks for and that is not made, and the state that it has for the result."""
+    """A call that a pickle wants but that is not made, with its arguments and the state for its result."""
 
     def __init__(self, function: str, *arguments: Any) -> None:
         self.function, self.arguments, self.state = function, arguments, None
@@ -34,7 +34,7 @@ class Call:
 
 
 class RecordingUnpickler(pickle.Unpickler):
-    """Reads plain values; the names that numpy's arrays need become calls on record, any other raises InputError."""
+    """Reads plain values; the names that numpy's arrays need become records, any other raises InputError."""
 
     def find_class(self, module: str, name: str) -> Any:
         """A new object each time, so that no pickle can change what the next one finds."""
@@ -47,7 +47,7 @@ class RecordingUnpickler(pickle.Unpickler):
 
 
 def read_pickle(path: Path) -> Any:
-    """The value a pickle holds, Python 2's text in Latin-1; raises InputError if it is damaged or asks for more."""
+    """The value of a pickle, with Python 2's text as Latin-1; raises InputError if it is damaged or needs more."""
     try:
         content = Path(path).read_bytes()
         check_sizes(content)
@@ -59,10 +59,10 @@ def read_pickle(path: Path) -> Any:
 
 
 def check_sizes(content: bytes) -> None:
-    """Raises ValueError for a few bytes that make the unpickler take gigabytes.
+    """Raises ValueError for a few bytes that would make the unpickler allocate gigabytes.
 
-    `genops` only lists the opcodes, and refuses one that is longer than what is left of the file. The memo is a list in
-    memory that is as long as the largest number in it.
+    `genops` only lists the opcodes, and refuses one that is longer than the rest of the file. The unpickler's memo is
+    as long as the largest number in it.
     """
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(content):

@@ -163,7 +163,7 @@ def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: p
         checkpoints.path.write_bytes(damage(checkpoints.path.read_bytes()))
         assert checkpoints.load() is None
         (tmp_path / "checkpoint.corrupt").unlink()
-        assert "starting anew" in capsys.readouterr().err
+        assert "beginning again" in capsys.readouterr().err
 
 
 def test_a_run_that_is_killed_while_it_tidies_up_starts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
