@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dcgan.data.image_store import StoreWriter
 from tests.feature_tables import table_of
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +19,7 @@ SMALLEST = {
     "features": ("--images 32 --rounds 1", "forward pass"),
     "waiting": ("--steps 2 --rounds 1", "at once"),
     "training": ("--steps 2 --rounds 1 --images 200 --batch-size 16", "peer"),
+    "memorization": ("--images images.h5 --held-out 40 --samples 30", "brightened,1.0,"),
     "svm": (
         "--train train.h5 --test test.h5 --rows 60 --costs 0.01 --rounds 1 --solvers ours 'LinearSVC dual'",
         "LinearSVC dual",
@@ -32,6 +34,8 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for split in ("train", "test"):
         table_of(tmp_path / f"{split}.h5", random.random((90, 20), np.float32), np.arange(90) % 3)
+    with StoreWriter(tmp_path / "images.h5", (16, 16, 3), {}) as store:
+        store.append(random.integers(0, 256, (150, 16, 16, 3), np.uint8), [str(number) for number in range(150)])
     options = re.sub(r"\w+\.h5", lambda found: str(tmp_path / found[0]), options)
     command = [sys.executable, "-m", f"benchmarks.{name}", *shlex.split(options)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
