@@ -110,8 +110,13 @@ class TrainingRun:
         self._interval.add(self.training.step(*self.batches.batch(number)))
 
     def _close_interval_if_due(self) -> Row:
-        """The figures of the interval that ends here, if one does; it becomes a row of the curves."""
-        if self.training.minibatches % self.plan.curve_interval and self.training.minibatches < self.total:
+        """The figures of the interval that ends here, if one does; it becomes a row of the curves.
+
+        Intervals are counted from the end of the run, so that the last row, which experiments are compared by, is a
+        mean over a whole one. The first is longer by what is left over.
+        """
+        done, left = self.training.minibatches, self.total - self.training.minibatches
+        if left % self.plan.curve_interval or (left and done < self.plan.curve_interval):
             return {}
         figures = self._interval.means(self.group)
         self._interval = Interval()

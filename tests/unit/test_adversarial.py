@@ -145,9 +145,21 @@ def test_a_run_stopped_after_every_minibatch_ends_as_if_it_never_stopped(tmp_pat
         *(f"frames/frame-{seen:010d}.png" for seen in (64, 120, 160)),
         *(f"kept/{role}-{seen:010d}.safetensors" for seen in (80, 160) for role in ("generator", "discriminator")),
     }
-    assert [row["images"] for row in whole.curves] == [24, 48, 72, 96, 120, 144, 160]
+    # Twenty minibatches of 8 images, three per row from the end: the first row takes the two that are left over.
+    assert [row["images"] for row in whole.curves] == [40, 64, 88, 112, 136, 160]
     assert all(0 < row["spread"] < 127 for row in whole.curves)
     assert whole.best == min(whole.scores, key=lambda score: score["sliced_wasserstein"])
+
+
+def test_the_last_row_of_a_curve_is_the_mean_of_a_whole_interval(tmp_path: Path) -> None:
+    """Twenty minibatches that update both networks; whatever the interval, no row is the mean of a rest of one."""
+    for interval, lengths in ((3, [5, 3, 3, 3, 3, 3]), (7, [13, 7]), (19, [20]), (20, [20]), (50, [20])):
+        run = make_run(tmp_path / str(interval), plan=replace(PLAN, curve_interval=interval), schedule="both")
+        ends: list[int] = []
+        run.on_row = lambda row, ends=ends: ends.append(int(row["images"]) // 8)
+        run.complete("test")
+        assert np.diff(ends, prepend=0).tolist() == lengths
+        assert run.summary()["d_loss"] == run.curves[-1]["d_loss"]
 
 
 def test_damaged_and_foreign_checkpoints_are_set_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,10 +222,10 @@ def spoil(run: TrainingRun, after_rows: int) -> None:
 def test_a_diverging_run_stops_and_its_last_good_checkpoint_stays(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     spoil(run, after_rows=3)
-    with pytest.raises(InputError, match=r"after 96 images training diverged: .*newest good checkpoint: .*checkpoint"):
+    with pytest.raises(InputError, match=r"after 112 images training diverged: .*newest good checkpoint: .*checkpoint"):
         run.complete("diverging")
     tensors, progress = run.checkpoints.load() or ({}, {})
-    assert progress["minibatches"] == 8, "the last one before the weights broke"
+    assert progress["minibatches"] == 10, "the last one before the weights broke"
     assert all(t.isfinite().all() for name, t in tensors.items() if not name.endswith((".mean", ".variance")))
 
 
@@ -222,7 +234,7 @@ def test_a_diverging_run_goes_on_where_it_shall(tmp_path: Path, capsys: pytest.C
     spoil(run, after_rows=3)
     run.complete("diverging")
     assert run.training.minibatches == run.total and run.summary()["g_loss"] is None
-    assert capsys.readouterr().err.count("warning: after 96 images training diverged") == 1
+    assert capsys.readouterr().err.count("warning: after 112 images training diverged") == 1
     assert run.best is not None and run.best["images"] == 80, "weights kept before the end of the game"
 
 
@@ -255,7 +267,7 @@ def test_a_full_disk_is_said_plainly_and_the_last_checkpoint_is_whole(
         run.complete("full")
     monkeypatch.undo()
     tensors, progress = run.checkpoints.load() or ({}, {})
-    assert progress["minibatches"] == 2 and tensors
+    assert progress["minibatches"] == 4 and tensors
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors"}, "no half file is left"
     resumed, whole = make_run(tmp_path), make_run(tmp_path / "whole")
     resumed.complete("with room again")
