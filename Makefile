@@ -37,8 +37,8 @@ $(READY): requirements.lock
 	@touch $@
 
 repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
-	@python -m workflow.engines.lock dvc repro
-	@python -m workflow.engines.renew_times
+	@dvc repro
+	@python -m workflow.engines.record repro
 	@python -m workflow.report.write
 	@python -m workflow.report.summary
 

@@ -91,9 +91,6 @@ def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict
         "`dvc repro` typed while Snakemake runs",
         "refused before it touches anything: DVC's own `Unable to acquire lock`",
     )
-    line = refusal(run(waiting, "python", "-m", "workflow.engines.lock", "dvc", "repro", status=2))
-    assert line == "error: snakemake  is at work in this checkout; start again when it has ended"
-    happened("`make repro` while Snakemake runs", "status 2: `snakemake (process ...) is at work in this checkout`")
     run(waiting, "snakemake", "--cores", "1", "--dry-run", "--nolock")
 
     snakemake.kill()
@@ -110,21 +107,18 @@ def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "command"), [("dvc repro", "dvc repro"), ("make repro", "python -m workflow.engines.lock dvc repro")]
-)
 def test_snakemake_leaves_while_dvc_is_at_work(
-    waiting: Path, run: Run, environment: dict[str, str], happened: Happened, name: str, command: str
+    waiting: Path, run: Run, environment: dict[str, str], happened: Happened
 ) -> None:
-    dvc = start(waiting, environment, *command.split())
+    dvc = start(waiting, environment, "dvc", "repro")
     line = refusal(run(waiting, "snakemake", "--cores", "1", status=2))
     assert line == "error: dvc  is at work in this checkout; start again when it has ended"
     (waiting / "end").touch()
-    _, said = dvc.communicate(timeout=60)
-    assert dvc.returncode == 0, said
+    _, printed = dvc.communicate(timeout=60)
+    assert dvc.returncode == 0, printed
     assert (waiting / "data/demo/done.txt").read_text() == "done"
     happened(
-        f"Snakemake while `{name}` runs", "status 2: `dvc (process ...) is at work in this checkout`; DVC ends well"
+        "Snakemake while `dvc repro` runs", "status 2: `dvc (process ...) is at work in this checkout`; DVC ends well"
     )
 
 
