@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.dag.reliability import WRITING, Happened, Table
 from tests.dag.tiny import tiny_params
 
 ROOT = Path(__file__).parents[2]
@@ -93,21 +92,6 @@ def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProces
         return finished
 
     return run
-
-
-@pytest.fixture(scope="session")
-def reliability() -> Iterator[Table]:
-    """The table of faults, written at the end where that was asked for."""
-    table = Table()
-    yield table
-    if os.environ.get(WRITING):
-        table.write()
-
-
-@pytest.fixture
-def happened(reliability: Table, request: pytest.FixtureRequest) -> Happened:
-    """Says what came of a fault: `happened(fault, outcome)`."""
-    return lambda fault, outcome: reliability.check(fault, outcome, request.node.originalname)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.dag.reliability import Happened
+from tests.dag.reliability import fault
 from workflow.engines.lock import ENGINE_LOCK, STAGES_LOCK
 
 Run = Callable[..., Any]
@@ -83,14 +83,22 @@ def refusal(finished: Any) -> str:
     return line.split("(process")[0] + line.partition(")")[2] if "(process" in line else line
 
 
-def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict[str, str], happened: Happened) -> None:
+@fault(
+    "`dvc repro` while Snakemake runs",
+    "DVC's `Unable to acquire lock`, before it touches anything",
+    "255",
+    "`dvc repro`",
+)
+@fault(
+    "Snakemake is killed (-9) and started again while its stage goes on",
+    "`stages of an engine that has ended are still at work`; later it goes on",
+    "2",
+    "one stage",
+)
+def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict[str, str]) -> None:
     snakemake = start(waiting, environment, "snakemake", "--cores", "1")
     said = run(waiting, "dvc", "repro", status=255).stderr
     assert "Unable to acquire lock" in said
-    happened(
-        "`dvc repro` typed while Snakemake runs",
-        "refused before it touches anything: DVC's own `Unable to acquire lock`",
-    )
     run(waiting, "snakemake", "--cores", "1", "--dry-run", "--nolock")
 
     snakemake.kill()
@@ -101,15 +109,15 @@ def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict
     say_end(waiting)
     run(waiting, "snakemake", "--cores", "1", "--rerun-incomplete")
     assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        "Snakemake killed with -9 while its stage goes on, and started again",
-        "status 2 until the stage has ended: `stages of an engine that has ended are still at work`; then it goes on",
-    )
 
 
-def test_snakemake_leaves_while_dvc_is_at_work(
-    waiting: Path, run: Run, environment: dict[str, str], happened: Happened
-) -> None:
+@fault(
+    "Snakemake while `dvc repro` runs",
+    "`dvc (process ...) is at work in this checkout`; DVC ends well",
+    "2",
+    "`snakemake --cores 1`",
+)
+def test_snakemake_leaves_while_dvc_is_at_work(waiting: Path, run: Run, environment: dict[str, str]) -> None:
     dvc = start(waiting, environment, "dvc", "repro")
     line = refusal(run(waiting, "snakemake", "--cores", "1", status=2))
     assert line == "error: dvc  is at work in this checkout; start again when it has ended"
@@ -117,12 +125,15 @@ def test_snakemake_leaves_while_dvc_is_at_work(
     _, printed = dvc.communicate(timeout=60)
     assert dvc.returncode == 0, printed
     assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        "Snakemake while `dvc repro` runs", "status 2: `dvc (process ...) is at work in this checkout`; DVC ends well"
-    )
 
 
-def test_two_engines_started_in_the_same_second(waiting: Path, environment: dict[str, str], happened: Happened) -> None:
+@fault(
+    "both engines start in the same second",
+    "one leaves, the other ends well",
+    "2 or 255",
+    "both engines",
+)
+def test_two_engines_started_in_the_same_second(waiting: Path, environment: dict[str, str]) -> None:
     """Whoever comes first works, the other leaves; nobody can say who that will be."""
     engines = [
         subprocess.Popen(
@@ -141,15 +152,17 @@ def test_two_engines_started_in_the_same_second(waiting: Path, environment: dict
     assert engines[left].returncode in (2, 255) and ("at work in this" in said[left] or "acquire lock" in said[left])
     assert engines[stayed].returncode == 0, said[stayed]
     assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        "`dvc repro` and Snakemake started in the same second",
-        "one of them says that the other is at work, and leaves",
-    )
 
 
+@fault(
+    "a file changes while a stage reads it",
+    "the stage fails at its end: `... changed while the stage read it`; the next start runs it again",
+    "2",
+    "both engines",
+)
 @pytest.mark.parametrize("engine", ["dvc repro", "snakemake --cores 1"])
 def test_a_file_that_changes_under_a_running_stage(
-    waiting: Path, run: Run, environment: dict[str, str], happened: Happened, engine: str
+    waiting: Path, run: Run, environment: dict[str, str], engine: str
 ) -> None:
     """What the stage made is recorded by neither engine, and made again the next time."""
     read = waiting / "data/raw/read.txt"
@@ -166,10 +179,6 @@ def test_a_file_that_changes_under_a_running_stage(
     again = run(waiting, *engine.split())
     assert "Running stage 'wait'" in again.stdout or "rule wait" in again.stderr
     assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        f"a file that a stage reads changed while the stage runs, under `{engine.split()[0]}`",
-        "the stage fails at its end with `... changed while the stage read it`; the next start runs it again",
-    )
 
 
 HOLDING = """
