@@ -94,8 +94,8 @@ def case_step_killed(faults: Faults) -> None:
     training = faults.catch("step_killed")
     training.freeze()
     faults.cluster.ask("scancel", "--signal=KILL", f"{training.running_job()}.0")
-    said = training.finish()
-    assert "Trying to restart job" in said
+    printed = training.finish()
+    assert "Trying to restart job" in printed
     assert [job["JobState"] for job in training.jobs()] == ["FAILED", "COMPLETED"]
     faults.assert_went_on(training)
 
@@ -203,7 +203,7 @@ def case_snakemake_killed(faults: Faults) -> None:
     job = training.running_job()
     training.start()
     assert training.snakemake.wait(PATIENCE_SECONDS) != 0
-    assert "--unlock" in training.said.read_text()
+    assert "--unlock" in training.printed.read_text()
 
     faults.cluster.ask("scancel", job)
     wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"], pause=1.0)

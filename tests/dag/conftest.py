@@ -83,12 +83,12 @@ def files_with(secret: str, folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command of this environment in a folder; returns what it said."""
+    """Runs a command of this environment in a folder; returns what it printed."""
 
     def run(folder: Path, *command: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
         finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        said = f"{' '.join(command)}: status {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
-        assert status is None or finished.returncode == status, said
+        printed = f"{' '.join(command)}: status {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+        assert status is None or finished.returncode == status, printed
         return finished
 
     return run

@@ -43,8 +43,8 @@ def test_jobs_of_snakemake_spin_where_there_are_cores_for_all(run: Callable[...,
     with (checkout / "Snakefile").open("a") as file:
         file.write('\nrule spins:\n    shell: "echo spins=$GOMP_SPINCOUNT"\n')
     for cores, expected in (("1", "10000"), ("10000", "")):
-        said = run(checkout, "env", "-u", "GOMP_SPINCOUNT", "snakemake", "--cores", cores, "spins")
-        assert f"spins={expected}\n" in said.stdout
+        printed = run(checkout, "env", "-u", "GOMP_SPINCOUNT", "snakemake", "--cores", cores, "spins")
+        assert f"spins={expected}\n" in printed.stdout
 
 
 def test_snakemake_has_a_rule_for_every_stage(root: Path, run: Callable[..., Any], checkout: Path) -> None:
@@ -232,7 +232,7 @@ def test_stages_are_resolved_where_nothing_can_be_kept(tmp_path: Path) -> None:
 
 
 def test_profile_for_slurm_is_found_from_the_root(checkout: Path, run: Callable[..., Any]) -> None:
-    """`snakemake --profile slurm` finds ./slurm/config.yaml; the executor itself is not asked in a dry run."""
+    """`snakemake --profile slurm` finds ./slurm/config.yaml; the executor itself is not started in a dry run."""
     finished = run(checkout, "snakemake", "--cores", "8", "--profile", "slurm", "--dry-run", "--quiet", "rules")
     assert "Using profile slurm" in finished.stderr + finished.stdout
 

@@ -38,7 +38,7 @@ def test_outputs_tell_nothing_of_the_machine(under_dvc: Path) -> None:
 
 
 def test_after_dvc_snakemake_has_nothing_to_do(under_dvc: Path, run: Run) -> None:
-    """Though nobody told it of the outputs: no `make touch`, no run of its own."""
+    """Though it has no record of the outputs: no `make touch`, no run of its own."""
     assert not (under_dvc / ".snakemake/metadata").exists()
     done = run(under_dvc, "snakemake", "--dry-run")
     assert "Nothing to be done" in done.stdout and "note: DVC made these outputs" in done.stderr
@@ -53,18 +53,18 @@ def test_dvc_agrees_after_snakemake(under_snakemake: Path, run: Run) -> None:
     run(under_snakemake, "python", "-m", "workflow.engines.record", "snakemake")
     assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
     started = time.monotonic()
-    said = run(under_snakemake, "dvc", "repro").stdout
+    printed = run(under_snakemake, "dvc", "repro").stdout
     print(f"dvc repro with nothing to do: {time.monotonic() - started:.1f} s")
-    assert "Running stage" not in said
+    assert "Running stage" not in printed
     assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stdout
 
 
 def test_snakemake_agrees_after_dvc(under_dvc: Path, run: Run) -> None:
     run(under_dvc, "python", "-m", "workflow.engines.record", "dvc")
     started = time.monotonic()
-    said = run(under_dvc, "snakemake", "--cores", "2").stderr
+    printed = run(under_dvc, "snakemake", "--cores", "2").stderr
     print(f"snakemake with nothing to do: {time.monotonic() - started:.1f} s")
-    assert "Nothing to be done" in said and "note: " not in said
+    assert "Nothing to be done" in printed and "note: " not in printed
     assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}
 
 
@@ -130,8 +130,8 @@ def test_changed_code_makes_stale_what_runs_it_and_a_comment_nothing(under_snake
     assert set(record.stale_in_snakemake(under_snakemake)) == {
         path for name in run_it | made_of_it for path in stages[name].outputs
     }
-    said = run(under_snakemake, "snakemake", "--dry-run", "evaluate_neighbours_mnist").stdout
-    (reason,) = {line for line in said.splitlines() if "before:" in line and "evaluate" not in line}
+    printed = run(under_snakemake, "snakemake", "--dry-run", "evaluate_neighbours_mnist").stdout
+    (reason,) = {line for line in printed.splitlines() if "before:" in line and "evaluate" not in line}
     assert reason.count("dcgan/representation/one_nn.py: ") == 2 and reason.count(".py: ") == 2
     run(under_snakemake, "dvc", "repro", "digest_code")
     assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout).keys() == run_it - {"digest_code"}

@@ -78,7 +78,7 @@ def test_awkward_places_and_environments_work(trained: Path, barren: dict[str, s
 def test_a_stage_needs_no_utf_8(
     root: Path, tmp_path: Path, run: Run, environment: dict[str, str], good_image: bytes
 ) -> None:
-    """Python takes UTF-8 by itself where the locale is C; here it is told not to, and knows ASCII only."""
+    """Python takes UTF-8 by itself where the locale is C; here it must not, and knows ASCII only."""
     photos = tmp_path / "Räume"
     photos.mkdir()
     for number in range(3):
@@ -177,8 +177,8 @@ def plain(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_path_that_dvc_cannot_run_experiments_in(trained: Path, run: Run) -> None:
     """Its own fault: it writes the cache's path into the temporary folder's configuration as ASCII."""
-    said = run(trained, "dvc", "exp", "run", "--temp", "-S", f"{KEY}=0.0003", TARGET, status=255).stderr
-    assert "'ascii' codec can't encode character" in said
+    printed = run(trained, "dvc", "exp", "run", "--temp", "-S", f"{KEY}=0.0003", TARGET, status=255).stderr
+    assert "'ascii' codec can't encode character" in printed
     assert run(trained, "git", "status", "--porcelain", "params.yaml").stdout == ""
 
 
@@ -231,7 +231,7 @@ def test_experiments_run_at_once_each_as_a_job_of_its_own(
         for name, rate in rates.items()
     ]
     for job in jobs:
-        said, _ = job.communicate(timeout=300)
-        assert job.returncode == 0, said
+        printed, _ = job.communicate(timeout=300)
+        assert job.returncode == 0, printed
     found = experiments(plain, run)
     assert {name: found[name][KEY] for name in rates} == rates

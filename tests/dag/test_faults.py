@@ -81,33 +81,33 @@ def first_stage(world: Path, script: str) -> Stage:
 
 
 def attempt(stage: Stage, folder: Path, **environment: str) -> tuple[int, str]:
-    """Runs a stage in a child, its outputs below a folder; returns its exit status and what it said."""
+    """Runs a stage in a child, its outputs below a folder; returns its exit status and what it printed."""
     arguments = [str(folder / word) if word in stage.outputs else word for word in shlex.split(stage.command)[3:]]
     module = importlib.import_module(f"stages.{script_of(stage)}")
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
         child = os.fork()
         if child == 0:
             status: object = 1
             try:
                 os.environ.update(environment)
-                sys.stdout = sys.stderr = said
+                sys.stdout = sys.stderr = printed
                 run_stage(lambda: module.main(arguments))
             except SystemExit as ended:
                 status = ended.code
             except BaseException:
-                traceback.print_exc(file=said)
+                traceback.print_exc(file=printed)
             finally:
-                said.flush()
+                printed.flush()
                 os._exit(int(str(status)))
         _, waited = os.waitpid(child, 0)
-        said.seek(0)
-        return os.waitstatus_to_exitcode(waited), said.read()
+        printed.seek(0)
+        return os.waitstatus_to_exitcode(waited), printed.read()
 
 
-def error_line(status: int, said: str) -> str:
+def error_line(status: int, printed: str) -> str:
     """The one line that says what is wrong."""
-    assert status == 2 and "Traceback" not in said, said
-    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert status == 2 and "Traceback" not in printed, printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("error: ")]
     return line
 
 
@@ -145,7 +145,7 @@ def small_disk(folder: Path, free_pages: int, kind: str = "rw") -> Iterator[Path
 )
 @needs_disks
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_full_disk_is_said_and_leaves_nothing_half_written(world: Path, tmp_path: Path, script: str) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing_half_written(world: Path, tmp_path: Path, script: str) -> None:
     stage = first_stage(world, script)
     with small_disk(tmp_path / "disk", size_in_pages(stage) // 2) as disk:
         line = error_line(*attempt(stage, disk))
@@ -164,7 +164,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(world: Path, tmp_pa
 )
 @needs_disks
 @pytest.mark.parametrize("script", ["extract_features", "fit_kmeans", "train_dcgan", "train_guideline"])
-def test_a_full_disk_for_checkpoints_is_said(world: Path, tmp_path: Path, script: str) -> None:
+def test_a_full_disk_for_checkpoints_is_reported(world: Path, tmp_path: Path, script: str) -> None:
     """Started again with room, it ends with the same bytes."""
     stage = first_stage(world, script)
     often = world / "often.yaml"
@@ -189,7 +189,7 @@ def test_a_full_disk_for_checkpoints_is_said(world: Path, tmp_path: Path, script
 )
 @needs_disks
 @pytest.mark.parametrize("script", ["render_demo", "export_lsun", "fit_autoencoder", "encode_images", "draw_walk"])
-def test_a_read_only_output_folder_is_said(world: Path, tmp_path: Path, script: str) -> None:
+def test_a_read_only_output_folder_is_reported(world: Path, tmp_path: Path, script: str) -> None:
     with small_disk(tmp_path / "disk", 1, "ro") as disk:
         line = error_line(*attempt(first_stage(world, script), disk))
     assert "Read-only file system" in line and str(disk) in line
@@ -223,10 +223,10 @@ def test_a_file_that_is_cut_in_half_is_named(world: Path, tmp_path: Path, script
     refused = []
     for path in found:
         with cut_in_half(path):
-            status, said = attempt(stage, tmp_path / "out")
+            status, printed = attempt(stage, tmp_path / "out")
         if status == 0:
             assert str(path) not in data, f"{path} was cut in half and used"
         else:
-            assert str(path) in error_line(status, said)
+            assert str(path) in error_line(status, printed)
             refused.append(path)
     assert refused

@@ -1,6 +1,6 @@
-"""One engine at a time in a checkout: the second says so and leaves, and nothing that the first made is touched.
+"""One engine at a time in a checkout: the second reports it and leaves, and touches nothing that the first made.
 
-The DAG is a single stage that waits until it is told to end, in a clean copy of the project.
+The DAG is a single stage that waits until a file appears, in a clean copy of the project.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.dag.reliability import fault
 from workflow.engines.lock import ENGINE_LOCK, STAGES_LOCK
 
 Run = Callable[..., Any]
-WAITING = '''"""Waits until it is told to end."""
+WAITING = '''"""Waits until a file appears."""
 
 import time
 from pathlib import Path
@@ -70,7 +70,7 @@ def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
         time.sleep(0.05)
 
 
-def say_end(folder: Path) -> None:
+def let_end(folder: Path) -> None:
     """Lets the stage end, and waits for it: its lock is free then."""
     (folder / "end").touch()
     subprocess.run(["flock", "--exclusive", folder / STAGES_LOCK, "true"], check=True, timeout=60)
@@ -97,8 +97,8 @@ def refusal(finished: Any) -> str:
 )
 def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict[str, str]) -> None:
     snakemake = start(waiting, environment, "snakemake", "--cores", "1")
-    said = run(waiting, "dvc", "repro", status=255).stderr
-    assert "Unable to acquire lock" in said
+    printed = run(waiting, "dvc", "repro", status=255).stderr
+    assert "Unable to acquire lock" in printed
     run(waiting, "snakemake", "--cores", "1", "--dry-run", "--nolock")
 
     snakemake.kill()
@@ -106,7 +106,7 @@ def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict
     run(waiting, "snakemake", "--unlock")
     line = refusal(run(waiting, "snakemake", "--cores", "1", "--rerun-incomplete", status=2))
     assert "stages of an engine that has ended are still at work" in line
-    say_end(waiting)
+    let_end(waiting)
     run(waiting, "snakemake", "--cores", "1", "--rerun-incomplete")
     assert (waiting / "data/demo/done.txt").read_text() == "done"
 
@@ -147,10 +147,12 @@ def test_two_engines_started_in_the_same_second(waiting: Path, environment: dict
     gone = [engine.poll() is not None for engine in engines]
     assert gone.count(True) == 1, "one leaves while the other waits for its stage"
     (waiting / "end").touch()
-    said = [engine.communicate(timeout=60)[1] for engine in engines]
+    printed = [engine.communicate(timeout=60)[1] for engine in engines]
     left, stayed = gone.index(True), gone.index(False)
-    assert engines[left].returncode in (2, 255) and ("at work in this" in said[left] or "acquire lock" in said[left])
-    assert engines[stayed].returncode == 0, said[stayed]
+    assert engines[left].returncode in (2, 255) and (
+        "at work in this" in printed[left] or "acquire lock" in printed[left]
+    )
+    assert engines[stayed].returncode == 0, printed[stayed]
     assert (waiting / "data/demo/done.txt").read_text() == "done"
 
 
@@ -172,9 +174,9 @@ def test_a_file_that_changes_under_a_running_stage(
     process = start(waiting, environment, *engine.split())
     read.write_text("after!")
     (waiting / "end").touch()
-    _, said = process.communicate(timeout=60)
+    _, printed = process.communicate(timeout=60)
     log = waiting / "logs/wait.log"  # where Snakemake's stages say what they say
-    assert "read.txt changed while the stage read it" in (log.read_text() if log.exists() else said)
+    assert "read.txt changed while the stage read it" in (log.read_text() if log.exists() else printed)
     assert process.returncode not in (0, None)
     again = run(waiting, *engine.split())
     assert "Running stage 'wait'" in again.stdout or "rule wait" in again.stderr
