@@ -69,8 +69,8 @@ def code_digests(script: str, root: Path) -> dict[str, str]:
     while waiting:
         path = module_file(waiting.pop(), root)
         if path is not None and path not in WITHOUT_EFFECT | found.keys():
-            found[path] = code_of(path, root)
-            waiting.extend(found[path].imports)
+            found[path] = read_code(path, root)
+            waiting.extend(module for name in found[path].imports for module in modules_named(name, root))
     own = module_file(script, root)
     order = sorted(found, key=lambda path: (path != own, path))
     return {path: found[path].digest for path in order if found[path].digest}
@@ -83,7 +83,15 @@ def module_file(module: str, root: Path) -> str | None:
     return next((candidate for candidate in candidates if (root / candidate).is_file()), None)
 
 
-def code_of(path: str, root: Path) -> Code:
+def modules_named(name: str, root: Path) -> Iterator[str]:
+    """The module of a dotted name; for the name of a package with a star, every module of the package."""
+    package = name.removesuffix(".*")
+    yield package
+    if package != name:
+        yield from (f"{package}.{path.stem}" for path in sorted((root / package.replace(".", "/")).glob("*.py")))
+
+
+def read_code(path: str, root: Path) -> Code:
     """What matters of a file; raises InputError if it is not Python."""
     try:
         return parse((root / path).read_text(encoding="utf-8"), PurePosixPath(path).parent.parts)
@@ -114,9 +122,10 @@ def canonical(node: object) -> str:
 
 
 def imported_names(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """Modules that an import statement may mean: `from a.b import c` is a.b, a.b.c and the packages above.
+    """Modules that a piece of code may import; names that are no modules do no harm.
 
-    Names that are no modules do no harm.
+    `from a.b import c` means a.b, a.b.c and the packages above. `import_module(f"a.b.{name}")` means every module of
+    a.b, here written a.b.*.
     """
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
@@ -124,10 +133,22 @@ def imported_names(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
         above = package[: len(package) - node.level + 1] if node.level else ()
         base = ".".join([*above, *([node.module] if node.module else [])])
         names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    elif isinstance(node, ast.Call):
+        names = [f"{chosen}.*" for chosen in packages_chosen_from(node)]
     else:
         return
     for name in names:
         yield from with_packages(name)
+
+
+def packages_chosen_from(call: ast.Call) -> Iterator[str]:
+    """The package from which `importlib.import_module(f"some.package.{name}")` imports the module of that name."""
+    match call:
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
+            args=[ast.JoinedStr(values=[ast.Constant(value=str(start)), ast.FormattedValue()]), *_],
+        ) if start.endswith("."):
+            yield start.removesuffix(".")
 
 
 def with_packages(module: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dcgan.core.files import InputError, write_json
-from workflow.engines.code_dependencies import PACKAGES, code_digests, code_of, listed_script
+from workflow.engines.code_dependencies import PACKAGES, code_digests, read_code, listed_script
 
 TIMESTAMP = ".snakemake_timestamp"  # in a folder that Snakemake made: its time in Snakemake's eyes
 CACHE = Path(".snakemake/resolved_stages.json")
@@ -193,7 +193,7 @@ def code_among(dependencies: Iterable[str], root: Path) -> dict[str, str]:
             found |= code_digests(script, root)
         elif path in PACKAGES:
             modules = (file for file in files_of_package(path, root) if file.endswith(".py"))
-            found |= {module: code_of(module, root).digest for module in modules}
+            found |= {module: read_code(module, root).digest for module in modules}
     return found
 
 
