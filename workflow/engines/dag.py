@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dcgan.core.files import InputError, write_json
-from workflow.engines.code_dependencies import PACKAGES, code_digests, read_code, listed_script
+from workflow.engines.code_dependencies import PACKAGES, code_digests, listed_script, read_code
 
 TIMESTAMP = ".snakemake_timestamp"  # in a folder that Snakemake made: its time in Snakemake's eyes
 CACHE = Path(".snakemake/resolved_stages.json")
