@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUTF8 := 1
 # Threads sleep while they wait, unless a stage has its cores to itself; see stages/__init__.py.
 export OMP_WAIT_POLICY ?= PASSIVE
-# Where DVC remembers digests of files, as pickles: by default in a folder that every user of the machine may write to.
+# DVC remembers digests of files as pickles, by default in a folder that every user of the machine may write to.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
 .PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare overview preset plan check clean
@@ -35,9 +35,9 @@ $(READY): requirements.lock
 	@$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock
 	@touch $@
 
-repro: check ## runs the whole DAG under DVC (only what changed) and says what was reproduced
-	@python -m workflow.engines.lock dvc repro
-	@python -m workflow.engines.renew_times
+repro: check ## runs the whole DAG under DVC (only what changed) and prints what was reproduced
+	@dvc repro
+	@python -m workflow.engines.record repro
 	@python -m workflow.report.write
 	@python -m workflow.report.summary
 
@@ -96,11 +96,10 @@ plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES co
 
 .PHONY: reliability audit
 
-reliability: $(READY) ## rewrites docs/reliability.md: tries every fault (as root on Linux, many minutes)
-	@DCGAN_WRITE_RELIABILITY=1 python -m pytest -q tests/dag tests/cluster \
-		-k "clock or experiments or faults or locks or provenance or slurm"
+reliability: $(READY) ## rewrites the table of docs/reliability.md out of the faults that tests declare
+	@python -m tests.dag.reliability
 
-audit: $(READY) ## asks for known weaknesses of the pinned packages (needs the network; fails where it cannot ask)
+audit: $(READY) ## looks up known weaknesses of the pinned packages (needs the network; fails without)
 	@$(PYTHON) -m venv $(VENV)/audit
 	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check -qq pip-audit
 	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements.lock

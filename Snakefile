@@ -37,6 +37,14 @@ except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 
+if workflow.is_main_process and not Path(".snakemake/metadata").exists():
+    if all((ROOT / path).exists() for stage in STAGES.values() for path in stage.outputs):
+        print(
+            "note: DVC made these outputs. Snakemake compares only their times: it notices changes of code and "
+            "parameters after `make touch`",
+            file=sys.stderr,
+        )
+
 
 onstart:
     # Not at the top: `--dry-run`, `--summary` and `--unlock` disturb nobody.
@@ -74,7 +82,7 @@ for stage in STAGES.values():
         name: stage.rule
         input: stage.inputs
         output: [declare(path, stage) for path in stage.outputs]
-        params: cmd=stage.command, parameters=stage.parameters, code=stage.code
+        params: *stage.compared, cmd=stage.command
         log: f"logs/{stage.rule}.log"
         benchmark: f"logs/{stage.rule}.tsv"
         threads: stage.threads

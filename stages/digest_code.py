@@ -1,11 +1,10 @@
 """Digests of the code that each stage runs.
 
 In:  dcgan/, demo/, stages/ and workflow/ of the working directory.
-Out: a folder with <script>.txt for every script of stages/: SHA-256 and path of each file that the script's code comes
-     from, as `sha256sum --check` reads them.
+Out: a folder with <script>.txt per script of stages/: path and SHA-256 of each file that the script's code comes from.
+     The digest is that of the syntax tree without docstrings (workflow/engines/code_dependencies.py).
 
-Under DVC every other stage depends on its script's list, so a change of code makes stale what it can change, and
-nothing else.
+Under DVC every other stage depends on its script's list. So editing a module reruns only the stages that import it.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Downloads what torchvision can fetch into `data/raw/`, and says how a person gets the rest.
+"""Downloads what torchvision can fetch into `data/raw/`, and prints how to get the rest by hand.
 
-CIFAR-10 (5.1), SVHN (5.2) and MNIST (8.1) come through torchvision's own lists of addresses and digests; what is
-already there and right is not fetched again. LSUN (4.1), face photos (4.2) and ImageNet-1k (4.3) cannot be: the first
-is 43 GB from its authors' own tool, the second has to be gathered, the third needs an account.
-Exit status 2 when a set could not be downloaded; the others are fetched all the same.
+CIFAR-10 (5.1), SVHN (5.2) and MNIST (8.1) come through torchvision's own lists of addresses and digests. What is
+already there and right is not fetched again. By hand: LSUN (4.1) is 43 GB from its authors' own tool, face photos (4.2)
+have to be gathered, ImageNet-1k (4.3) needs an account.
+Exit status 2 if a set could not be downloaded; the others are fetched all the same.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Then: make preset PRESET=small && make repro"""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Fetches the sets that are asked for, one after another, and prints what is left to a person."""
+    """Fetches the named sets one after another, and prints what is left to a person."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, default=Path("data/raw"), help="folder (default: %(default)s)")
     parser.add_argument("--sets", nargs="*", choices=list(FETCHERS), default=list(FETCHERS), help="default: all")
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def fetched(name: str, folder: Path) -> bool:
-    """Whether a set is there now; says in one line what happened."""
+    """Whether a set is there now; prints in one line what happened."""
     try:
         where = FETCHERS[name](folder)
     except (OSError, RuntimeError) as error:
@@ -87,7 +87,7 @@ def fetch_mnist(folder: Path) -> Path:
 
 
 def fetch_from_any(mirrors: list[str], name: str, digest: str, folder: Path) -> None:
-    """Downloads a file from the first mirror that has it; raises the last mirror's error where none has."""
+    """Downloads a file from the first mirror that has it; raises the last mirror's error if none has."""
     from torchvision.datasets.utils import download_url
 
     failures: list[Exception] = []

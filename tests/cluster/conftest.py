@@ -7,8 +7,6 @@ import pytest
 
 from tests.cluster.slurm import Cluster, reason_to_skip
 from tests.dag.conftest import environment as environment
-from tests.dag.conftest import happened as happened
-from tests.dag.conftest import reliability as reliability
 from tests.dag.conftest import root as root
 from tests.dag.conftest import run as run
 

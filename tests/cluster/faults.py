@@ -8,10 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.cluster.slurm import PATIENCE_SECONDS, Cluster, wait_for
 from tests.cluster.sweeps import KEY, LOSS, Sweep
@@ -28,8 +26,16 @@ from tests.cluster.training import (
     thaw,
     with_longer_training,
 )
+from tests.dag.reliability import fault
 from tests.dag.tiny import digests_of
 from workflow.engines import dag
+
+TWO_PROCESSES = fault(
+    "the same, for two processes on one node or two",
+    "both stop with one checkpoint; sent again they go on, same bytes",
+    "75",
+    "training",
+)
 
 
 class Faults:
@@ -77,17 +83,29 @@ class Faults:
         assert training.checkpoints() == []
 
 
+@fault(
+    "a job step is killed (-9)",
+    "sent again, goes on from its checkpoint, same bytes",
+    "0",
+    "training",
+)
 def case_step_killed(faults: Faults) -> None:
     """A killed job step is sent again, and the second job goes on from the checkpoint of the first."""
     training = faults.catch("step_killed")
     training.freeze()
     faults.cluster.ask("scancel", "--signal=KILL", f"{training.running_job()}.0")
-    said = training.finish()
-    assert "Trying to restart job" in said
+    printed = training.finish()
+    assert "Trying to restart job" in printed
     assert [job["JobState"] for job in training.jobs()] == ["FAILED", "COMPLETED"]
     faults.assert_went_on(training)
 
 
+@fault(
+    "a job's time is nearly up",
+    "on Slurm's warning it writes a checkpoint and ends; sent again it goes on, same bytes",
+    "75",
+    "training",
+)
 def case_time_limit(faults: Faults) -> None:
     """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
     training = faults.catch("time_limit", *ASIDE, f"{RULE}:slurm_extra='--signal=USR1@300'")
@@ -105,26 +123,13 @@ def case_time_limit(faults: Faults) -> None:
     faults.assert_went_on(training)
 
 
-def case_too_little_memory(faults: Faults) -> None:
-    """A job over its memory is killed and sent again with twice as much; Slurm's log says why."""
-    folder = faults.copy("memory")
-    dag_text = (folder / "dvc.yaml").read_text()
-    before, at, after = dag_text.partition("\n  train_dcgan:\n")
-    (folder / "dvc.yaml").write_text(before + at + after.replace("mem_mb: 8000", "mem_mb: 600", 1))
-    training = CaughtTraining(folder, faults.cluster, faults.environment)
-    training.finish()
-    first, second = training.jobs()
-    assert [job["MinMemoryNode"] for job in (first, second)] == ["600M", "1200M"]
-    assert first["JobState"] != "COMPLETED"
-    assert "exceeded memory limit" in Path(first["StdOut"]).read_text()
-    faults.assert_same_bytes(training)
-
-
+@TWO_PROCESSES
 def case_two_processes(faults: Faults) -> None:
     """Two processes share each batch in one job with two cores and two GPUs; a warning stops both, a second goes on."""
     stopped_together(faults, "two_processes", {"second"}, "2", "--set-resources", f"{RULE}:slurm_partition={SIDE}")
 
 
+@TWO_PROCESSES
 def case_two_nodes(faults: Faults) -> None:
     """The same with a node and a GPU for each process, by what docs/clusters.md sets in the profile."""
     stopped_together(faults, "two_nodes", {"first", "second"}, "8", *ON_TWO_NODES)
@@ -144,6 +149,33 @@ def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *opt
     faults.assert_went_on(training, processes=2)
 
 
+@fault(
+    "a job takes more memory than it asked for",
+    "killed: `exceeded memory limit` in `logs/slurm/`; sent again with twice the memory, same bytes",
+    "0",
+    "training",
+)
+def case_too_little_memory(faults: Faults) -> None:
+    """A job over its memory is killed and sent again with twice as much; Slurm's log says why."""
+    folder = faults.copy("memory")
+    dag_text = (folder / "dvc.yaml").read_text()
+    before, at, after = dag_text.partition("\n  train_dcgan:\n")
+    (folder / "dvc.yaml").write_text(before + at + after.replace("mem_mb: 8000", "mem_mb: 600", 1))
+    training = CaughtTraining(folder, faults.cluster, faults.environment)
+    training.finish()
+    first, second = training.jobs()
+    assert [job["MinMemoryNode"] for job in (first, second)] == ["600M", "1200M"]
+    assert first["JobState"] != "COMPLETED"
+    assert "exceeded memory limit" in Path(first["StdOut"]).read_text()
+    faults.assert_same_bytes(training)
+
+
+@fault(
+    "Ctrl-C in Snakemake while it has a job",
+    "the job is cancelled, the lock is free; started again, it goes on, same bytes",
+    "not 0",
+    "training",
+)
 def case_interrupted(faults: Faults) -> None:
     """Ctrl-C cancels the job and frees the lock; the next start goes on from the checkpoint."""
     training = faults.catch("interrupted")
@@ -156,6 +188,12 @@ def case_interrupted(faults: Faults) -> None:
     faults.assert_went_on(training)
 
 
+@fault(
+    "Snakemake is killed (-9) while it has a job",
+    "its lock and job stay; after `scancel` and `snakemake --unlock` it goes on, same bytes",
+    "not 0",
+    "training",
+)
 def case_snakemake_killed(faults: Faults) -> None:
     """A killed Snakemake leaves its lock and its job: docs/clusters.md says how to go on, and it works."""
     training = faults.catch("snakemake_killed")
@@ -165,7 +203,7 @@ def case_snakemake_killed(faults: Faults) -> None:
     job = training.running_job()
     training.start()
     assert training.snakemake.wait(PATIENCE_SECONDS) != 0
-    assert "--unlock" in training.said.read_text()
+    assert "--unlock" in training.printed.read_text()
 
     faults.cluster.ask("scancel", job)
     wait_for("cancelled", lambda: [job["JobState"] for job in training.jobs()] == ["CANCELLED"], pause=1.0)
@@ -189,49 +227,12 @@ def case_sweep(faults: Faults) -> None:
     assert len({row[LOSS] for row in shown.values()}) == 3
 
 
-class Case(NamedTuple):
-    """A fault, what becomes of it, and the function that tries it."""
-
-    tried_by: Callable[[Faults], None]
-    fault: str
-    outcome: str
-
-
 CASES = (
-    Case(
-        case_step_killed,
-        "a job step is killed (-9)",
-        "sent again (`retries: 3`), goes on from its checkpoint, same bytes",
-    ),
-    Case(
-        case_time_limit,
-        "a job's time is nearly up",
-        "on the warning that Slurm sends before (tried with five minutes; the profile asks for two) training writes a "
-        "checkpoint and ends with status 75; sent again it goes on, same bytes",
-    ),
-    Case(
-        case_too_little_memory,
-        "a job takes more memory than it asked for",
-        "killed; `logs/slurm/` says `exceeded memory limit`; sent again with twice the memory, same bytes",
-    ),
-    Case(
-        case_two_processes,
-        "the signal before the end of a job's time, for two processes on one node",
-        "both stop, one checkpoint; sent again they go on, same bytes",
-    ),
-    Case(
-        case_two_nodes,
-        "the signal before the end of a job's time, for two processes on a node each",
-        "both stop, one checkpoint; sent again they go on, same bytes as on one node",
-    ),
-    Case(
-        case_interrupted,
-        "Ctrl-C in Snakemake while it has a job",
-        "the job is cancelled, the lock is free; started again, training goes on, same bytes",
-    ),
-    Case(
-        case_snakemake_killed,
-        "Snakemake is killed (-9) while it has a job",
-        "its lock and its job stay; after `scancel` and `snakemake --unlock` the next start goes on, same bytes",
-    ),
+    case_step_killed,
+    case_time_limit,
+    case_too_little_memory,
+    case_two_processes,
+    case_two_nodes,
+    case_interrupted,
+    case_snakemake_killed,
 )

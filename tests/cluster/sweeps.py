@@ -51,8 +51,8 @@ class Sweep:
             return {job["JobId"]: job["JobState"] for job in self.cluster.jobs() if job["JobId"] in numbers}
 
         wait_for("experiments at their end", lambda: set(states().values()) <= ENDED, SECONDS, pause=2.0)
-        said = [path.read_text() for path in self.folder.glob("rate-*.log")]
-        assert states() == dict.fromkeys(numbers, "COMPLETED"), "\n".join(said)
+        printed = [path.read_text() for path in self.folder.glob("rate-*.log")]
+        assert states() == dict.fromkeys(numbers, "COMPLETED"), "\n".join(printed)
 
     def in_a_clone(self, rate: float, *snakemake: str) -> None:
         """One experiment whose stages are jobs of their own, in a clone; its result comes back."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.faults import CASES, Case, Faults, case_sweep
+from tests.cluster.faults import CASES, Faults, case_sweep
 from tests.cluster.slurm import GPUS, Cluster
 from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, CaughtTraining, thaw
 from tests.dag.conftest import SECRET, files_with, tiny_checkout
-from tests.dag.reliability import Happened
+from tests.dag.reliability import fault
 from tests.dag.tiny import digests
 from workflow.engines import dag
 
@@ -114,16 +114,14 @@ def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[d
         assert (logs / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0
 
 
+@fault("a secret in the environment", "it stands in no file, logs of jobs included", "0", "both engines, Slurm")
 def test_a_secret_of_the_environment_is_in_no_file_of_a_run_on_a_cluster(
-    on_cluster: Future[Path], environment: dict[str, str], happened: Happened
+    on_cluster: Future[Path], environment: dict[str, str]
 ) -> None:
     assert environment["SERVICE_TOKEN"] == SECRET
     folder = on_cluster.result()
     assert {"logs", "results", ".snakemake"} <= {path.name for path in folder.iterdir()}
     assert files_with(SECRET, folder) == []
-    happened(
-        "a secret in the environment of a run on a cluster", "stands in no file of the checkout, logs of jobs included"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -142,16 +140,15 @@ def faults(
 def outcomes(
     faults: Future[Faults], threads: ThreadPoolExecutor, request: pytest.FixtureRequest
 ) -> dict[str, Future[None]]:
-    """Every case that was asked for, by name."""
-    asked = " ".join(item.name for item in request.session.items)
-    cases = [case for case in (*(case.tried_by for case in CASES), case_sweep) if case.__name__ in asked]
+    """Every case that is to run, by name."""
+    wanted = " ".join(item.name for item in request.session.items)
+    cases = [case for case in (*CASES, case_sweep) if case.__name__ in wanted]
     return {case.__name__: threads.submit(lambda case=case: case(faults.result())) for case in cases}
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.tried_by.__name__ for case in CASES])
-def test_what_becomes_of_jobs(outcomes: dict[str, Future[None]], case: Case, happened: Happened) -> None:
-    outcomes[case.tried_by.__name__].result()
-    happened(case.fault, case.outcome)
+@pytest.mark.parametrize("case", CASES, ids=[case.__name__ for case in CASES])
+def test_what_becomes_of_jobs(outcomes: dict[str, Future[None]], case: Callable[[Faults], None]) -> None:
+    outcomes[case.__name__].result()
 
 
 def test_case_sweep(outcomes: dict[str, Future[None]]) -> None:
@@ -162,14 +159,14 @@ def test_case_sweep(outcomes: dict[str, Future[None]]) -> None:
 def frozen(
     faults: Future[Faults], threads: ThreadPoolExecutor, request: pytest.FixtureRequest
 ) -> Future[tuple[CaughtTraining, list[int]]] | None:
-    """A training job that stands still until the cluster's daemons may be killed, where that was asked for."""
+    """A training job that stands still until the cluster's daemons may be killed, if that test is to run."""
 
     def freeze() -> tuple[CaughtTraining, list[int]]:
         training = faults.result().catch("slurmd")
         return training, training.freeze()
 
-    asked = any(item.name == test_a_job_survives_the_death_of_slurmd.__name__ for item in request.session.items)
-    return threads.submit(freeze) if asked else None
+    wanted = any(item.name == test_a_job_survives_the_death_of_slurmd.__name__ for item in request.session.items)
+    return threads.submit(freeze) if wanted else None
 
 
 @pytest.fixture
@@ -180,9 +177,8 @@ def quiet(faults: Future[Faults], outcomes: dict[str, Future[None]]) -> Faults:
     return faults.result()
 
 
-def test_a_job_survives_the_death_of_slurmd(
-    quiet: Faults, frozen: Future[tuple[CaughtTraining, list[int]]], happened: Happened
-) -> None:
+@fault("slurmd dies and comes back", "the job survives, same bytes", "0", "training")
+def test_a_job_survives_the_death_of_slurmd(quiet: Faults, frozen: Future[tuple[CaughtTraining, list[int]]]) -> None:
     training, trainers = frozen.result()
     quiet.cluster.kill("slurmd.second")
     quiet.cluster.start_node("second")
@@ -190,17 +186,17 @@ def test_a_job_survives_the_death_of_slurmd(
     training.finish()
     assert [job["JobState"] for job in training.jobs()] == ["COMPLETED"]
     quiet.assert_same_bytes(training)
-    happened("slurmd dies and comes back", "the job survives and finishes, same bytes")
 
 
-def test_without_a_controller_it_is_said_that_there_is_none(quiet: Faults, run: Run, happened: Happened) -> None:
+@fault(
+    "there is no controller",
+    "every submission fails: `Unable to contact slurm controller`",
+    "not 0",
+    "`snakemake --profile slurm --retries 0`",
+)
+def test_without_a_controller_submissions_fail(quiet: Faults, run: Run) -> None:
     """Last, since it takes the controller away."""
     quiet.cluster.kill("slurmctld", signal.SIGTERM)
     finished = run(quiet.copy("controller"), *PROFILE, *SOONER, "--retries", "0", RULE, status=None)
     assert finished.returncode != 0
     assert "Unable to contact slurm controller" in finished.stdout + finished.stderr
-    happened(
-        "no controller at submission",
-        "every submission fails with `Unable to contact slurm controller`, and Snakemake with a status that is not 0 "
-        "(tried with `--retries 0`)",
-    )

@@ -43,7 +43,7 @@ class CaughtTraining:
 
     def __init__(self, folder: Path, cluster: Cluster, environment: Mapping[str, str], *options: str) -> None:
         self.folder, self.cluster = folder, cluster
-        self.said = folder / "said.txt"
+        self.printed = folder / "printed.txt"
         # A test that a shell runs in the background ignores Ctrl-C, and so would everything that it starts.
         with_ctrl_c = ("env", "--default-signal=INT")
         self.command = [*with_ctrl_c, *PROFILE, *SOONER, RULE, *(options or ASIDE)]
@@ -52,7 +52,7 @@ class CaughtTraining:
 
     def start(self) -> None:
         """Starts Snakemake in a session of its own; what it says goes to a file."""
-        with self.said.open("ab") as output:
+        with self.printed.open("ab") as output:
             self.snakemake = subprocess.Popen(
                 self.command,
                 cwd=self.folder,
@@ -66,7 +66,7 @@ class CaughtTraining:
         """Waits for the processes that train to have written a checkpoint, and stops them; returns their pids."""
         wait_for("a checkpoint", lambda: self.checkpoints() or self.snakemake.poll() is not None, JOB_SECONDS)
         pids = list(self.processes())
-        assert pids, self.said.read_text()
+        assert pids, self.printed.read_text()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         return pids
@@ -112,17 +112,17 @@ class CaughtTraining:
         return int(found.group(1).replace(",", "")) if found else 0
 
     def finish(self) -> str:
-        """Waits for Snakemake's end, which has to be a good one; returns all that it said."""
+        """Waits for Snakemake's end, which has to be a good one; returns all that it printed."""
         status = self.snakemake.wait(JOB_SECONDS)
-        assert status == 0, f"status {status}\n{self.said.read_text()}"
-        return self.said.read_text()
+        assert status == 0, f"status {status}\n{self.printed.read_text()}"
+        return self.printed.read_text()
 
 
 def pending_signals(pid: int) -> int:
     """The mask of signals that a process has been sent and, being stopped, has not yet taken."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:  # gone since it was looked for
+    except OSError:  # gone meanwhile
         return 0
     masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd", "ShdPnd"))]
     return masks[0] | masks[1]

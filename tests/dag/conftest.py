@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.dag.reliability import WRITING, Happened, Table
 from tests.dag.tiny import tiny_params
 
 ROOT = Path(__file__).parents[2]
@@ -84,30 +83,15 @@ def files_with(secret: str, folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command of this environment in a folder; returns what it said."""
+    """Runs a command of this environment in a folder; returns what it printed."""
 
     def run(folder: Path, *command: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
         finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        said = f"{' '.join(command)}: status {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
-        assert status is None or finished.returncode == status, said
+        printed = f"{' '.join(command)}: status {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+        assert status is None or finished.returncode == status, printed
         return finished
 
     return run
-
-
-@pytest.fixture(scope="session")
-def reliability() -> Iterator[Table]:
-    """The table of faults, written at the end where that was asked for."""
-    table = Table()
-    yield table
-    if os.environ.get(WRITING):
-        table.write()
-
-
-@pytest.fixture
-def happened(reliability: Table, request: pytest.FixtureRequest) -> Happened:
-    """Says what came of a fault: `happened(fault, outcome)`."""
-    return lambda fault, outcome: reliability.check(fault, outcome, request.node.originalname)
 
 
 @pytest.fixture(scope="session")

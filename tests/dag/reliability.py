@@ -1,57 +1,63 @@
-"""The table in docs/reliability.md: faults that tests try, and what happened. The tests write it.
+"""The table in docs/reliability.md: `python -m tests.dag.reliability` writes it out of what the tests declare.
 
-A test calls `happened(fault, outcome)` once it has seen the outcome. The row has to be in the file as it is; with
-DCGAN_WRITE_RELIABILITY set (`make reliability`) it is put there instead, and rows of tests that are gone go.
+A test that tries a fault bears `@fault(...)`: what goes wrong, what happens, the exit status, and what it was tried on.
+So a row is true as long as its test passes, and `test_reliability.py` compares the file with the tests.
 """
 
-import os
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
-FILE = Path(__file__).parents[2] / "docs/reliability.md"
-WRITING = "DCGAN_WRITE_RELIABILITY"
-HEADER = "| fault | what happens | tried by |\n|---|---|---|\n"
-Happened = Callable[[str, str], None]
-
-
-class Table:
-    """Rows by fault: what happened, and the test that tried it."""
-
-    def __init__(self) -> None:
-        self.rows = read_rows()
-        self.seen: dict[str, tuple[str, str]] = {}
-
-    def check(self, fault: str, outcome: str, test: str) -> None:
-        """Compares a row with the file's, or keeps it for the file."""
-        assert "|" not in fault + outcome
-        self.seen[fault] = (outcome, test)
-        if not os.environ.get(WRITING):
-            assert self.rows.get(fault) == (outcome, test), f"docs/reliability.md: {fault}: run `make reliability`"
-
-    def write(self) -> None:
-        """Puts what was seen into the file, and takes rows of tests out that there are no more."""
-        tests = known_tests()
-        rows = {fault: row for fault, row in (read_rows() | self.seen).items() if row[1] in tests}
-        order = sorted(rows, key=lambda fault: (tests.index(rows[fault][1]), fault))
-        lines = (f"| {fault} | {rows[fault][0]} | `{rows[fault][1]}` |\n" for fault in order)
-        before = FILE.read_text(encoding="utf-8").partition(HEADER)[0]
-        FILE.write_text(before + HEADER + "".join(lines), encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docs/reliability.md"
+HEADER = "| what goes wrong | what happens | exit status | tried on | by |\n|---|---|---|---|---|\n"
+Test = TypeVar("Test", bound=Callable[..., Any])
 
 
-def read_rows() -> dict[str, tuple[str, str]]:
-    """The table as it is in the file."""
-    return dict(parse(line) for line in FILE.read_text(encoding="utf-8").partition(HEADER)[2].splitlines())
+class Fault(NamedTuple):
+    """A row of the table, without the test's name."""
+
+    what: str
+    outcome: str
+    status: str
+    tried_on: str
 
 
-def parse(line: str) -> tuple[str, tuple[str, str]]:
-    """A line of the table."""
-    fault, outcome, test = (cell.strip() for cell in line.strip("|").split("|"))
-    return fault, (outcome, test.strip("`"))
+def fault(what: str, outcome: str, status: str, tried_on: str) -> Callable[[Test], Test]:
+    """Declares what a test tries; a test may try several faults."""
+
+    def declare(test: Test) -> Test:
+        test.__dict__["faults"] = [Fault(what, outcome, status, tried_on), *test.__dict__.get("faults", [])]
+        return test
+
+    return declare
 
 
-def known_tests() -> list[str]:
-    """Names of all test functions that may try faults, in the order of the files, those on a cluster last."""
-    folders = (Path(__file__).parent, Path(__file__).parents[1] / "cluster")
-    texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("test_*.py"))]
-    lines = (line for text in texts for line in text.splitlines())
-    return [line.removeprefix("def ").partition("(")[0] for line in lines if line.startswith("def test_")]
+def declared() -> Iterator[tuple[Fault, str]]:
+    """Every fault with the name of its test, in the order of the files, those on a cluster last."""
+    for folder in ("tests/dag", "tests/cluster"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            if "\n@fault(" in path.read_text(encoding="utf-8"):
+                module = importlib.import_module(f"{folder.replace('/', '.')}.{path.stem}")
+                yield from ((found, name) for name, test in vars(module).items() for found in faults_of(test, module))
+
+
+def faults_of(test: Any, module: Any) -> list[Fault]:
+    """The faults that a function of a module declares."""
+    return getattr(test, "faults", []) if getattr(test, "__module__", None) == module.__name__ else []
+
+
+def table() -> str:
+    """The table as the file has it; tests that declare the same fault share its row."""
+    tests: dict[Fault, list[str]] = {}
+    for found, test in declared():
+        tests.setdefault(found, []).append(f"`{test}`")
+    rows = [(*found, ", ".join(names)) for found, names in tests.items()]
+    assert not any("|" in cell for row in rows for cell in row)
+    return HEADER + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    before = FILE.read_text(encoding="utf-8").partition(HEADER)[0]
+    FILE.write_text(before + table(), encoding="utf-8")

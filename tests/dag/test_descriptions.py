@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from workflow.description import CHAPTERS, describe, fill_in
-from workflow.engines.code_dependencies import code_digests, code_of
+from workflow.engines.code_dependencies import code_digests
 from workflow.params.load import read_yaml
 
 STAGE = """
@@ -114,7 +114,7 @@ def test_the_report_depends_on_all_descriptions(extended: Path) -> None:
     (extended / path).write_text(DESCRIPTION.replace("are", "make"))
     after = code_digests("stages.build_report", extended)
     assert {name for name in before if before[name] != after[name]} == {path}
-    assert path not in code_of("stages.train_dcgan", extended)
+    assert path not in code_digests("stages.train_dcgan", extended)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_module_chosen_by_name_means_every_module_of_its_package(tmp_path: Pat
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages/s.py").write_text(code)
     chosen = ["workflow/base.py", "workflow/parts/one.py", "workflow/parts/two.py"] if found else []
-    assert code_of("stages.s", tmp_path) == ["stages/s.py", *chosen]
+    assert list(code_digests("stages.s", tmp_path)) == ["stages/s.py", *chosen]
 
 
 def test_every_description_is_of_a_stage_and_in_a_chapter(root: Path) -> None:

@@ -17,9 +17,8 @@ import pytest
 from dcgan.core.files import InputError
 from tests.dag.conftest import commit_everything
 from tests.dag.tiny import digests, tiny_params
-from workflow.engines import dag
-from workflow.engines.record import record_dvc, record_snakemake
-from workflow.engines.renew_times import renew_times
+from workflow.engines import dag, record
+from workflow.engines.clock import renew_times
 from workflow.params.load import read_yaml
 
 pytestmark = pytest.mark.slow
@@ -39,9 +38,10 @@ def test_outputs_tell_nothing_of_the_machine(under_dvc: Path) -> None:
 
 
 def test_after_dvc_snakemake_has_nothing_to_do(under_dvc: Path, run: Run) -> None:
-    """Though nobody told it of the outputs: no `make touch`, no run of its own."""
+    """Though it has no record of the outputs: no `make touch`, no run of its own."""
     assert not (under_dvc / ".snakemake/metadata").exists()
-    assert "Nothing to be done" in run(under_dvc, "snakemake", "--dry-run").stdout
+    done = run(under_dvc, "snakemake", "--dry-run")
+    assert "Nothing to be done" in done.stdout and "note: DVC made these outputs" in done.stderr
 
 
 def test_every_job_of_snakemake_has_a_log(under_snakemake: Path) -> None:
@@ -53,18 +53,18 @@ def test_dvc_agrees_after_snakemake(under_snakemake: Path, run: Run) -> None:
     run(under_snakemake, "python", "-m", "workflow.engines.record", "snakemake")
     assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
     started = time.monotonic()
-    said = run(under_snakemake, "dvc", "repro").stdout
+    printed = run(under_snakemake, "dvc", "repro").stdout
     print(f"dvc repro with nothing to do: {time.monotonic() - started:.1f} s")
-    assert "Running stage" not in said
+    assert "Running stage" not in printed
     assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stdout
 
 
 def test_snakemake_agrees_after_dvc(under_dvc: Path, run: Run) -> None:
     run(under_dvc, "python", "-m", "workflow.engines.record", "dvc")
     started = time.monotonic()
-    said = run(under_dvc, "snakemake", "--cores", "2").stderr
+    printed = run(under_dvc, "snakemake", "--cores", "2").stderr
     print(f"snakemake with nothing to do: {time.monotonic() - started:.1f} s")
-    assert "Nothing to be done" in said
+    assert "Nothing to be done" in printed and "note: " not in printed
     assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}
 
 
@@ -73,7 +73,7 @@ def test_after_make_repro_outputs_that_came_with_the_clone_are_current_for_snake
     for path in (under_dvc / "results/metrics").iterdir():
         os.utime(path, (1, 1))
     assert "evaluate_samples" in run(under_dvc, "snakemake", "--dry-run").stdout
-    run(under_dvc, "python", "-m", "workflow.engines.renew_times")
+    run(under_dvc, "python", "-m", "workflow.engines.record", "repro")
     assert "Nothing to be done" in run(under_dvc, "snakemake", "--dry-run").stdout
     assert renew_times(under_dvc, dag.resolve(under_dvc)) == []
     assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}
@@ -84,16 +84,15 @@ def test_only_what_changed_is_made_again_and_nothing_stale_is_recorded(under_sna
     before, times = path.read_text(), path.stat()
     try:
         tiny_params(path, {"train": {"bedrooms": {"learning_rate": 0.0004}}})
-        pending = run(under_snakemake, "snakemake", "--summary", "--quiet", "all").stdout.splitlines()
-        stale = {row["output_file"] for row in csv.DictReader(pending, delimiter="\t") if row["plan"] != "no update"}
+        stale = set(record.stale_in_snakemake(under_snakemake))
         changed = json.loads(run(under_snakemake, "dvc", "status", "--json").stdout)
         assert "data/networks/bedrooms" in stale
         assert "train_dcgan@bedrooms" in changed
         assert not {"data/networks/faces", "data/bedrooms/unique.h5"} & stale
         assert not {"train_dcgan@faces", "drop_duplicates"} & changed.keys()
-        for record in (record_snakemake, record_dvc):
+        for hand_over in (record.record_snakemake, record.record_dvc):
             with pytest.raises(InputError, match="not current: "):
-                record(under_snakemake)
+                hand_over(under_snakemake)
     finally:
         path.write_text(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -108,39 +107,39 @@ def test_an_output_that_was_edited_is_not_recorded(under_snakemake: Path) -> Non
         with pytest.raises(
             InputError, match=r"not current: data/report\.html; run `snakemake --cores N --forcerun RULE`"
         ):
-            record_snakemake(under_snakemake)
+            record.record_snakemake(under_snakemake)
     finally:
         path.write_bytes(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    record_snakemake(under_snakemake)
+    record.record_snakemake(under_snakemake)
 
 
 def test_changed_code_makes_stale_what_runs_it_and_a_comment_nothing(under_snakemake: Path, run: Run) -> None:
-    module = under_snakemake / "dcgan" / "nearest_neighbour.py"
-    before, times = module.read_text(), module.stat()
+    module = under_snakemake / "dcgan/representation/one_nn.py"
+    before = module.read_text()
     stages = dag.resolve(under_snakemake)
-    run_it = {stage.name for stage in stages.values() if "dcgan/representation/one_nn.py" in stage.code} - {
-        "digest_code"
-    }
-    assert run_it == {"evaluate_neighbours@mnist"}
-    try:
-        module.write_text(f"{before}# more\n")
-        run(under_snakemake, "dvc", "repro", "digest_code")
-        assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
-        run(under_snakemake, "snakemake", "--cores", "1", "data/code")
-        assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stdout
-        module.write_text(f"{before}MORE = 1\n")
-        pending = run(under_snakemake, "snakemake", "--summary", "--quiet", "all").stdout.splitlines()
-        stale = {row["output_file"] for row in csv.DictReader(pending, delimiter="\t") if row["plan"] != "no update"}
-        of_them = {path for name in run_it for path in stages[name].outputs}
-        assert stale == of_them | {"data/code", *stages["build_report"].outputs}
-        run(under_snakemake, "dvc", "repro", "digest_code")
-        assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout).keys() == run_it
-    finally:
-        module.write_text(before)
-        os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
-        run(under_snakemake, "dvc", "repro", "digest_code")
+    run_it = {stage.name for stage in stages.values() if "dcgan/representation/one_nn.py" in stage.code}
+    assert run_it == {"digest_code", "evaluate_neighbours@mnist"}
+    module.write_text(f"{before}# more\n")
+    assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stdout
+    run(under_snakemake, "dvc", "repro", "digest_code")
     assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout) == {}
+
+    module.write_text(f"{before}MORE = 1\n")
+    made_of_it = {"build_report"}
+    assert set(record.stale_in_snakemake(under_snakemake)) == {
+        path for name in run_it | made_of_it for path in stages[name].outputs
+    }
+    printed = run(under_snakemake, "snakemake", "--dry-run", "results/metrics/neighbours_mnist.json").stdout
+    (reason,) = {line for line in printed.splitlines() if "before:" in line}
+    assert reason.count("dcgan/representation/one_nn.py: ") == 2 and reason.count(".py: ") == 2
+    run(under_snakemake, "dvc", "repro", "digest_code")
+    assert json.loads(run(under_snakemake, "dvc", "status", "--json").stdout).keys() == run_it - {"digest_code"}
+
+    # DVC makes it again, and after `make touch` Snakemake agrees, though it had recorded other code.
+    run(under_snakemake, "dvc", "repro")
+    assert record.stale_in_snakemake(under_snakemake) != []
+    run(under_snakemake, "python", "-m", "workflow.engines.record", "dvc")
     assert "Nothing to be done" in run(under_snakemake, "snakemake", "--dry-run").stdout
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from dcgan.core.files import read_json
 from tests.dag.conftest import SECRET, commit_everything, files_with
-from tests.dag.reliability import Happened
+from tests.dag.reliability import fault
 from workflow.engines.clock import check_clock
 from workflow.engines.dag import resolved_stages
 from workflow.params.load import read_yaml
@@ -61,28 +61,24 @@ def snakemake(folder: Path, environment: dict[str, str], *options: str) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-def test_awkward_places_and_environments_work(trained: Path, barren: dict[str, str], happened: Happened) -> None:
+@fault(
+    "an awkward place or environment",
+    "the same bytes",
+    "0",
+    "blanks, `&`, letters outside ASCII in the path; another drive; no `HOME`; `LC_ALL=C`",
+)
+def test_awkward_places_and_environments_work(trained: Path, barren: dict[str, str]) -> None:
     made = digests(trained / "data/packed/svhn")
     assert made and (trained / "data/networks/svhn/generator.safetensors").exists()
     snakemake(trained, barren, "--force", "pack_images_svhn")
     assert digests(trained / "data/packed/svhn") == made
-    faults = [
-        "a path with blanks, `&` and letters that are not ASCII",
-        "a locale without UTF-8 (`LC_ALL=C`)",
-        "no `HOME`",
-    ]
-    if trained.parents[1].is_mount():
-        faults.append("a checkout on another drive than the temporary folder")
-    for fault in faults:
-        happened(
-            fault, "one network is trained under DVC, and what it learns from packed again by Snakemake: same bytes"
-        )
 
 
+@fault("Python without UTF-8, such names in the data", "the same bytes", "0", "`export_lsun`")
 def test_a_stage_needs_no_utf_8(
-    root: Path, tmp_path: Path, run: Run, environment: dict[str, str], good_image: bytes, happened: Happened
+    root: Path, tmp_path: Path, run: Run, environment: dict[str, str], good_image: bytes
 ) -> None:
-    """Python takes UTF-8 by itself where the locale is C; here it is told not to, and knows ASCII only."""
+    """Python takes UTF-8 by itself where the locale is C; here it must not, and knows ASCII only."""
     photos = tmp_path / "Räume"
     photos.mkdir()
     for number in range(3):
@@ -95,9 +91,6 @@ def test_a_stage_needs_no_utf_8(
         subprocess.run(command, cwd=root, env=environment | changes, check=True)
         made[name] = digests(tmp_path / f"é {name}")
     assert made["ascii"] == made["utf-8"] and len(made["utf-8"]) == 3
-    happened(
-        "a stage without UTF-8 (`PYTHONUTF8=0` in the locale C), names in its data that are not ASCII", "the same bytes"
-    )
 
 
 def test_sidecars_name_data_as_dvc_does(trained: Path) -> None:
@@ -111,14 +104,20 @@ def test_sidecars_name_data_as_dvc_does(trained: Path) -> None:
         assert sidecar["git_dirty"] is False and sidecar["machine"]["threads"] == 1
 
 
-def test_a_secret_of_the_environment_is_in_no_file(trained: Path, barren: dict[str, str], happened: Happened) -> None:
+@fault("a secret in the environment", "it stands in no file, logs of jobs included", "0", "both engines, Slurm")
+def test_a_secret_of_the_environment_is_in_no_file(trained: Path, barren: dict[str, str]) -> None:
     assert barren["SERVICE_TOKEN"] == SECRET
     assert (trained / "dvc.lock").is_file() and (trained / ".snakemake").is_dir()
     assert files_with(SECRET, trained.parent) == []
-    happened("a secret in the environment of a run", "stands in no file that either engine or a stage writes")
 
 
-def test_a_clock_that_was_set_back(trained: Path, run: Run, happened: Happened) -> None:
+@fault(
+    "inputs are newer than now",
+    "DVC has nothing to do; Snakemake does not start: `... was changed in the future, by this machine's clock`",
+    "2",
+    "both engines",
+)
+def test_a_clock_that_was_set_back(trained: Path, run: Run) -> None:
     """Inputs seem to come from tomorrow; Snakemake by itself would make the stage and then throw its outputs away."""
     made, source = digests(trained / "data/packed/svhn"), trained / "data/demo/digits"
     tomorrow = time.time() + 86_400
@@ -132,17 +131,18 @@ def test_a_clock_that_was_set_back(trained: Path, run: Run, happened: Happened) 
     for path in [source, *source.rglob("*")]:
         path.touch()
     check_clock(trained, resolved_stages(trained))
-    happened(
-        "clock set back: inputs are newer than now",
-        "DVC, which looks at contents, has nothing to do; Snakemake, which would remove what it then makes, does not "
-        "start: status 2, `... was changed in the future, by this machine's clock`",
-    )
 
 
+@fault(
+    "DVC's cache cannot be written",
+    "`Read-only file system`; the outputs are there, and the next `dvc repro` goes on",
+    "255",
+    "`dvc repro`",
+)
 @pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="a read-only disk is mounted by root, on Linux"
 )
-def test_a_cache_that_cannot_be_written(trained: Path, run: Run, happened: Happened) -> None:
+def test_a_cache_that_cannot_be_written(trained: Path, run: Run) -> None:
     made, cache = digests(trained / "data/packed/svhn"), trained / ".dvc" / "cache"
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", cache], check=True)
     try:
@@ -153,10 +153,6 @@ def test_a_cache_that_cannot_be_written(trained: Path, run: Run, happened: Happe
     assert "Read-only file system" in line
     assert digests(trained / "data/packed/svhn") == made
     run(trained, "dvc", "repro", "pack_images@svhn")
-    happened(
-        "DVC's cache cannot be written",
-        "DVC ends with `Read-only file system`; the stage's outputs are there, and the next `dvc repro` goes on",
-    )
 
 
 def experiments(folder: Path, run: Run) -> dict[str, dict[str, str]]:
@@ -173,15 +169,17 @@ def plain(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_a_path_that_dvc_cannot_run_experiments_in(trained: Path, run: Run, happened: Happened) -> None:
+@fault(
+    "letters outside ASCII in the path of `dvc exp run --temp` or a queue",
+    "DVC refuses: `'ascii' codec can't encode character`; the checkout stays as it was",
+    "255",
+    "`dvc exp run`",
+)
+def test_a_path_that_dvc_cannot_run_experiments_in(trained: Path, run: Run) -> None:
     """Its own fault: it writes the cache's path into the temporary folder's configuration as ASCII."""
-    said = run(trained, "dvc", "exp", "run", "--temp", "-S", f"{KEY}=0.0003", TARGET, status=255).stderr
-    assert "'ascii' codec can't encode character" in said
+    printed = run(trained, "dvc", "exp", "run", "--temp", "-S", f"{KEY}=0.0003", TARGET, status=255).stderr
+    assert "'ascii' codec can't encode character" in printed
     assert run(trained, "git", "status", "--porcelain", "params.yaml").stdout == ""
-    happened(
-        "`dvc exp run --temp`, or a queue, below a path with letters that are not ASCII",
-        "DVC refuses: `'ascii' codec can't encode character`; the checkout stays as it was",
-    )
 
 
 def wait_for_queue(folder: Path, run: Run) -> None:
@@ -233,8 +231,8 @@ def test_experiments_run_at_once_each_as_a_job_of_its_own(
         for name, rate in rates.items()
     ]
     for job in jobs:
-        said, _ = job.communicate(timeout=300)
-        assert job.returncode == 0, said
+        printed, _ = job.communicate(timeout=300)
+        assert job.returncode == 0, printed
     found = experiments(plain, run)
     assert {name: found[name][KEY] for name in rates} == rates
 

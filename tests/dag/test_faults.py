@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator
-from tests.dag.reliability import Happened
+from tests.dag.reliability import fault
 from tests.dag.tiny import run_all, script_of, tiny_params
 from tests.published import write_arrays
 from workflow.engines import dag
@@ -81,33 +81,33 @@ def first_stage(world: Path, script: str) -> Stage:
 
 
 def attempt(stage: Stage, folder: Path, **environment: str) -> tuple[int, str]:
-    """Runs a stage in a child, its outputs below a folder; returns its exit status and what it said."""
+    """Runs a stage in a child, its outputs below a folder; returns its exit status and what it printed."""
     arguments = [str(folder / word) if word in stage.outputs else word for word in shlex.split(stage.command)[3:]]
     module = importlib.import_module(f"stages.{script_of(stage)}")
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
         child = os.fork()
         if child == 0:
             status: object = 1
             try:
                 os.environ.update(environment)
-                sys.stdout = sys.stderr = said
+                sys.stdout = sys.stderr = printed
                 run_stage(lambda: module.main(arguments))
             except SystemExit as ended:
                 status = ended.code
             except BaseException:
-                traceback.print_exc(file=said)
+                traceback.print_exc(file=printed)
             finally:
-                said.flush()
+                printed.flush()
                 os._exit(int(str(status)))
         _, waited = os.waitpid(child, 0)
-        said.seek(0)
-        return os.waitstatus_to_exitcode(waited), said.read()
+        printed.seek(0)
+        return os.waitstatus_to_exitcode(waited), printed.read()
 
 
-def error_line(status: int, said: str) -> str:
+def error_line(status: int, printed: str) -> str:
     """The one line that says what is wrong."""
-    assert status == 2 and "Traceback" not in said, said
-    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert status == 2 and "Traceback" not in printed, printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("error: ")]
     return line
 
 
@@ -137,30 +137,34 @@ def small_disk(folder: Path, free_pages: int, kind: str = "rw") -> Iterator[Path
         subprocess.run(["umount", folder], check=True)
 
 
+@fault(
+    "the disk is full",
+    "`... cannot be written (No space left on device)`; what the stage had finished is whole",
+    "2",
+    "every stage",
+)
 @needs_disks
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_full_disk_is_said_and_leaves_nothing_half_written(
-    world: Path, tmp_path: Path, script: str, happened: Happened
-) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing_half_written(world: Path, tmp_path: Path, script: str) -> None:
     stage = first_stage(world, script)
     with small_disk(tmp_path / "disk", size_in_pages(stage) // 2) as disk:
         line = error_line(*attempt(stage, disk))
         left = files_below(disk)
-    (reason,) = re.findall(
-        r"cannot be written \((No space left on device|Input/output error: is the disk full\?)\)", line
-    )
+    assert re.search(r"cannot be written \((No space left on device|Input/output error: is the disk full\?)\)", line)
     del left["filler"]
     whole = files_below(world)
     assert {name: digest for name, digest in left.items() if whole.get(name) != digest} == {}
-    happened(
-        f"disk full while `{script}` writes",
-        f"status 2: `... cannot be written ({reason})`; what it had finished is whole",
-    )
 
 
+@fault(
+    "the disk of the checkpoints is full",
+    "`... cannot be written (No space left on device)`; with room again, it ends with the same bytes",
+    "2",
+    "`extract_features`, `fit_kmeans`, `train_dcgan`, `train_guideline`",
+)
 @needs_disks
 @pytest.mark.parametrize("script", ["extract_features", "fit_kmeans", "train_dcgan", "train_guideline"])
-def test_a_full_disk_for_checkpoints_is_said(world: Path, tmp_path: Path, script: str, happened: Happened) -> None:
+def test_a_full_disk_for_checkpoints_is_reported(world: Path, tmp_path: Path, script: str) -> None:
     """Started again with room, it ends with the same bytes."""
     stage = first_stage(world, script)
     often = world / "often.yaml"
@@ -175,19 +179,20 @@ def test_a_full_disk_for_checkpoints_is_said(world: Path, tmp_path: Path, script
     differing = {name for name, digest in files_below(tmp_path / "out").items() if whole.get(name) != digest}
     # A network says in its file how often it was checkpointed.
     assert {name for name in differing if not name.endswith(".safetensors")} == set()
-    happened(
-        f"disk of the checkpoints full under `{script}`",
-        "status 2: `... cannot be written (No space left on device)`; started again with room, it ends well",
-    )
 
 
+@fault(
+    "the output folder is read-only",
+    "`... (Read-only file system)`",
+    "2",
+    "`render_demo`, `export_lsun`, `fit_autoencoder`, `encode_images`, `draw_walk`",
+)
 @needs_disks
 @pytest.mark.parametrize("script", ["render_demo", "export_lsun", "fit_autoencoder", "encode_images", "draw_walk"])
-def test_a_read_only_output_folder_is_said(world: Path, tmp_path: Path, script: str, happened: Happened) -> None:
+def test_a_read_only_output_folder_is_reported(world: Path, tmp_path: Path, script: str) -> None:
     with small_disk(tmp_path / "disk", 1, "ro") as disk:
         line = error_line(*attempt(first_stage(world, script), disk))
     assert "Read-only file system" in line and str(disk) in line
-    happened(f"read-only output folder under `{script}`", "status 2: `... (Read-only file system)`")
 
 
 @contextlib.contextmanager
@@ -201,23 +206,27 @@ def cut_in_half(path: Path) -> Iterator[None]:
         path.write_bytes(whole)
 
 
+@fault(
+    "an HDF5 or safetensors file is cut in half",
+    "the file's name and what is wrong",
+    "2",
+    "every stage that reads one",
+)
 @pytest.mark.parametrize("script", READERS)
-def test_a_file_that_is_cut_in_half_is_named(world: Path, tmp_path: Path, script: str, happened: Happened) -> None:
+def test_a_file_that_is_cut_in_half_is_named(world: Path, tmp_path: Path, script: str) -> None:
     stage = first_stage(world, script)
     made = [path for other in dag.resolved_stages(world).values() for path in other.outputs]
     data = [path for path in stage.dependencies if set(whole_outputs([path], made)) <= set(made)]
     found = [path for name in data for path in [Path(name), *sorted(Path(name).rglob("*"))] if path.suffix in CUT]
     if not found:
         pytest.skip(f"{script} reads no HDF5 or safetensors file")
-    refused = set()
+    refused = []
     for path in found:
         with cut_in_half(path):
-            status, said = attempt(stage, tmp_path / "out")
+            status, printed = attempt(stage, tmp_path / "out")
         if status == 0:
             assert str(path) not in data, f"{path} was cut in half and used"
         else:
-            assert str(path) in error_line(status, said)
-            refused.add(path.suffix)
+            assert str(path) in error_line(status, printed)
+            refused.append(path)
     assert refused
-    kinds = " or ".join(f"{suffix[1:]}" for suffix in CUT if suffix in refused)
-    happened(f"{kinds} file cut in half before `{script}` reads it", "status 2: the file's name and what is wrong")

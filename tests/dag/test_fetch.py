@@ -13,8 +13,8 @@ SETS = ("cifar10", "svhn", "mnist")
 
 
 @pytest.fixture
-def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that were asked for, each with a digest to be checked; nothing goes over a network."""
+def requested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that were requested, each with a digest to be checked; nothing goes over a network."""
     names: list[str] = []
 
     def download_url(url: str, root: str, filename: str | None = None, md5: str | None = None, **_: object) -> None:
@@ -34,18 +34,18 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_downloads_lie_where_the_preset_looks_for_them(
-    tmp_path: Path, root: Path, asked_for: list[str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, root: Path, requested: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["--into", str(tmp_path / "data/raw")])
     sets = preset_params("small").pack.sets
     assert [name for name in SETS if not (tmp_path / sets[name].source).exists()] == []
-    assert len(asked_for) == len(set(asked_for)) == 1 + 3 + 4
-    said = capsys.readouterr().out
-    assert "LSUN" in said and "ImageNet" in said and "PRESET=small" in said
+    assert len(requested) == len(set(requested)) == 1 + 3 + 4
+    printed = capsys.readouterr().out
+    assert "LSUN" in printed and "ImageNet" in printed and "PRESET=small" in printed
 
 
-def test_what_cannot_be_downloaded_is_said_and_the_rest_is_fetched(
-    tmp_path: Path, asked_for: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_cannot_be_downloaded_is_reported_and_the_rest_is_fetched(
+    tmp_path: Path, requested: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused(*_: object, **__: object) -> None:
         raise OSError("no route to host")

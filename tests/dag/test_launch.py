@@ -69,10 +69,10 @@ def test_each_node_knows_which_it_is(job: Path, monkeypatch: pytest.MonkeyPatch)
     command = started(2, monkeypatch)
     shell = command[command.index("sh") : command.index("torchrun") + 1]
     environment = os.environ | {"SLURM_NODEID": "1", "PATH": "/usr/bin:/bin"}
-    said = subprocess.run(
+    printed = subprocess.run(
         [*shell, "printenv", "PET_NODE_RANK"], env=environment, capture_output=True, text=True, check=True
     )
-    assert said.stdout == "1\n"
+    assert printed.stdout == "1\n"
 
 
 def test_nodes_that_cannot_share_evenly(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_the_slurm_profile_asks_for_a_warning_that_stages_hear(root: Path) -> No
 
 
 def test_the_status_is_that_of_the_process_that_failed(root: Path, tmp_path: Path) -> None:
-    """Not torchrun's own 1, which means a fault of the program; the process has said what is wrong."""
+    """Not torchrun's own 1, which means a fault of the program; the process has printed what is wrong."""
     script = tmp_path / "second_fails.py"
     script.write_text("import os, sys, time\ntime.sleep(60) if os.environ['RANK'] == '0' else sys.exit(2)\n")
     command = [sys.executable, "-m", "workflow.engines.torchrun", *meeting_place(["localhost"]), "--nproc-per-node=2"]

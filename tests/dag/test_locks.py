@@ -1,6 +1,6 @@
-"""One engine at a time in a checkout: the second says so and leaves, and nothing that the first made is touched.
+"""One engine at a time in a checkout: the second reports it and leaves, and touches nothing that the first made.
 
-The DAG is a single stage that waits until it is told to end, in a clean copy of the project.
+The DAG is a single stage that waits until a file appears, in a clean copy of the project.
 """
 
 import os
@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.dag.reliability import Happened
+from tests.dag.reliability import fault
 from workflow.engines.lock import ENGINE_LOCK, STAGES_LOCK
 
 Run = Callable[..., Any]
-WAITING = '''"""Waits until it is told to end."""
+WAITING = '''"""Waits until a file appears."""
 
 import time
 from pathlib import Path
@@ -70,7 +70,7 @@ def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
         time.sleep(0.05)
 
 
-def say_end(folder: Path) -> None:
+def let_end(folder: Path) -> None:
     """Lets the stage end, and waits for it: its lock is free then."""
     (folder / "end").touch()
     subprocess.run(["flock", "--exclusive", folder / STAGES_LOCK, "true"], check=True, timeout=60)
@@ -83,17 +83,22 @@ def refusal(finished: Any) -> str:
     return line.split("(process")[0] + line.partition(")")[2] if "(process" in line else line
 
 
-def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict[str, str], happened: Happened) -> None:
+@fault(
+    "`dvc repro` while Snakemake runs",
+    "DVC's `Unable to acquire lock`, before it touches anything",
+    "255",
+    "`dvc repro`",
+)
+@fault(
+    "Snakemake is killed (-9) and started again while its stage goes on",
+    "`stages of an engine that has ended are still at work`; later it goes on",
+    "2",
+    "one stage",
+)
+def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict[str, str]) -> None:
     snakemake = start(waiting, environment, "snakemake", "--cores", "1")
-    said = run(waiting, "dvc", "repro", status=255).stderr
-    assert "Unable to acquire lock" in said
-    happened(
-        "`dvc repro` typed while Snakemake runs",
-        "refused before it touches anything: DVC's own `Unable to acquire lock`",
-    )
-    line = refusal(run(waiting, "python", "-m", "workflow.engines.lock", "dvc", "repro", status=2))
-    assert line == "error: snakemake  is at work in this checkout; start again when it has ended"
-    happened("`make repro` while Snakemake runs", "status 2: `snakemake (process ...) is at work in this checkout`")
+    printed = run(waiting, "dvc", "repro", status=255).stderr
+    assert "Unable to acquire lock" in printed
     run(waiting, "snakemake", "--cores", "1", "--dry-run", "--nolock")
 
     snakemake.kill()
@@ -101,34 +106,34 @@ def test_two_engines_and_a_killed_one(waiting: Path, run: Run, environment: dict
     run(waiting, "snakemake", "--unlock")
     line = refusal(run(waiting, "snakemake", "--cores", "1", "--rerun-incomplete", status=2))
     assert "stages of an engine that has ended are still at work" in line
-    say_end(waiting)
+    let_end(waiting)
     run(waiting, "snakemake", "--cores", "1", "--rerun-incomplete")
     assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        "Snakemake killed with -9 while its stage goes on, and started again",
-        "status 2 until the stage has ended: `stages of an engine that has ended are still at work`; then it goes on",
-    )
 
 
-@pytest.mark.parametrize(
-    ("name", "command"), [("dvc repro", "dvc repro"), ("make repro", "python -m workflow.engines.lock dvc repro")]
+@fault(
+    "Snakemake while `dvc repro` runs",
+    "`dvc (process ...) is at work in this checkout`; DVC ends well",
+    "2",
+    "`snakemake --cores 1`",
 )
-def test_snakemake_leaves_while_dvc_is_at_work(
-    waiting: Path, run: Run, environment: dict[str, str], happened: Happened, name: str, command: str
-) -> None:
-    dvc = start(waiting, environment, *command.split())
+def test_snakemake_leaves_while_dvc_is_at_work(waiting: Path, run: Run, environment: dict[str, str]) -> None:
+    dvc = start(waiting, environment, "dvc", "repro")
     line = refusal(run(waiting, "snakemake", "--cores", "1", status=2))
     assert line == "error: dvc  is at work in this checkout; start again when it has ended"
     (waiting / "end").touch()
-    _, said = dvc.communicate(timeout=60)
-    assert dvc.returncode == 0, said
+    _, printed = dvc.communicate(timeout=60)
+    assert dvc.returncode == 0, printed
     assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        f"Snakemake while `{name}` runs", "status 2: `dvc (process ...) is at work in this checkout`; DVC ends well"
-    )
 
 
-def test_two_engines_started_in_the_same_second(waiting: Path, environment: dict[str, str], happened: Happened) -> None:
+@fault(
+    "both engines start in the same second",
+    "one leaves, the other ends well",
+    "2 or 255",
+    "both engines",
+)
+def test_two_engines_started_in_the_same_second(waiting: Path, environment: dict[str, str]) -> None:
     """Whoever comes first works, the other leaves; nobody can say who that will be."""
     engines = [
         subprocess.Popen(
@@ -142,20 +147,24 @@ def test_two_engines_started_in_the_same_second(waiting: Path, environment: dict
     gone = [engine.poll() is not None for engine in engines]
     assert gone.count(True) == 1, "one leaves while the other waits for its stage"
     (waiting / "end").touch()
-    said = [engine.communicate(timeout=60)[1] for engine in engines]
+    printed = [engine.communicate(timeout=60)[1] for engine in engines]
     left, stayed = gone.index(True), gone.index(False)
-    assert engines[left].returncode in (2, 255) and ("at work in this" in said[left] or "acquire lock" in said[left])
-    assert engines[stayed].returncode == 0, said[stayed]
-    assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        "`dvc repro` and Snakemake started in the same second",
-        "one of them says that the other is at work, and leaves",
+    assert engines[left].returncode in (2, 255) and (
+        "at work in this" in printed[left] or "acquire lock" in printed[left]
     )
+    assert engines[stayed].returncode == 0, printed[stayed]
+    assert (waiting / "data/demo/done.txt").read_text() == "done"
 
 
+@fault(
+    "a file changes while a stage reads it",
+    "the stage fails at its end: `... changed while the stage read it`; the next start runs it again",
+    "2",
+    "both engines",
+)
 @pytest.mark.parametrize("engine", ["dvc repro", "snakemake --cores 1"])
 def test_a_file_that_changes_under_a_running_stage(
-    waiting: Path, run: Run, environment: dict[str, str], happened: Happened, engine: str
+    waiting: Path, run: Run, environment: dict[str, str], engine: str
 ) -> None:
     """What the stage made is recorded by neither engine, and made again the next time."""
     read = waiting / "data/raw/read.txt"
@@ -165,17 +174,13 @@ def test_a_file_that_changes_under_a_running_stage(
     process = start(waiting, environment, *engine.split())
     read.write_text("after!")
     (waiting / "end").touch()
-    _, said = process.communicate(timeout=60)
+    _, printed = process.communicate(timeout=60)
     log = waiting / "logs/wait.log"  # where Snakemake's stages say what they say
-    assert "read.txt changed while the stage read it" in (log.read_text() if log.exists() else said)
+    assert "read.txt changed while the stage read it" in (log.read_text() if log.exists() else printed)
     assert process.returncode not in (0, None)
     again = run(waiting, *engine.split())
     assert "Running stage 'wait'" in again.stdout or "rule wait" in again.stderr
     assert (waiting / "data/demo/done.txt").read_text() == "done"
-    happened(
-        f"a file that a stage reads changed while the stage runs, under `{engine.split()[0]}`",
-        "the stage fails at its end with `... changed while the stage read it`; the next start runs it again",
-    )
 
 
 HOLDING = """

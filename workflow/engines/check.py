@@ -1,15 +1,14 @@
-"""Looks at everything a person gave, before any work starts: `python -m workflow.engines.check`.
+"""Checks everything that a person gave before any work starts: `python -m workflow.engines.check`.
 
-Checked: params.yaml against its schema; the DAG resolves under both engines' rules; every path that a stage needs and
-no stage makes exists; raw sources, and stores of one's own, are what their parameter says they are (an LMDB that is
-none, an empty folder and a file of another format are found here, not hours later). Exit status 2 with one line for the
-first thing that is wrong.
+Checked: params.yaml against its schema; the DAG under both engines' rules; that every path exists that a stage needs
+and no stage makes; that raw sources and image stores of one's own are what their parameter says (a folder that is no
+LMDB is found here, not hours later). Exit status 2 with one line for the first thing that is wrong.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from dcgan.core.files import InputError
 from workflow.engines.dag import Stage, is_inside, resolved_stages, whole_outputs
@@ -18,22 +17,11 @@ from workflow.params.figures import by_hand
 from workflow.params.load import load_params
 from workflow.params.sections import Params
 
-if TYPE_CHECKING:
-    from dcgan.data.formats import Kind
-
-FILLED_BY_HAND = "`make annotate` fills it once its generator is trained"
-
-
-class RawSource(NamedTuple):
-    """A path that a parameter names, and what has to be there."""
-
-    key: str
-    path: str
-    kind: "Kind"
+FILLED_BY_HAND = " (put {} into it: `make annotate` fills it once its generator is trained)"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Checks the checkout that one stands in."""
+    """Checks the checkout in the working directory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(arguments)
     check(Path())
@@ -43,70 +31,69 @@ def check(root: Path) -> None:
     """Raises InputError for the first thing that would stop a run."""
     params = load_params(root / "params.yaml")
     stages = resolved_stages(root)
-    outputs = [path for stage in stages.values() for path in stage.outputs]
-    sources = list(raw_sources(params))
-    check_existence(root, stages, outputs, {source.path: source.key for source in sources})
-    for source in sources:
-        if is_brought(source.path, outputs):
-            check_kind(root, source)
-        elif any(is_inside(path, source.path) for path in outputs):
-            raise InputError(f"params.yaml: {source.key}: {source.path!r} holds what the DAG makes; it is no source")
-    check_files(root, params, outputs)
-
-
-def raw_sources(params: Params) -> Iterator[RawSource]:
-    """Every parameter that names what a person may have to bring."""
-    yield RawSource("export.source", params.export.source, "lsun")
-    yield RawSource("crop_faces.source", params.crop_faces.source, "photos")
-    for name, packed in params.pack.sets.items():
-        yield RawSource(f"pack.sets.{name}.source", packed.source, packed.kind)
-
-
-def is_brought(path: str, outputs: list[str]) -> bool:
-    """Whether a path is a person's own: no output, nothing inside one, and no folder above one."""
-    return path not in outputs and whole_outputs([path], outputs) == [path]
-
-
-def check_files(root: Path, params: Params, outputs: list[str]) -> None:
-    """Raises InputError where a model's file is missing, or where a network is to learn from a file of one's own that
-    is no image store.
-    """
-    models = {"crop_faces.model": params.crop_faces.model if params.crop_faces.detector == "yunet" else None}
-    for key, path in {**models, "quality.inception": params.quality.inception}.items():
-        if path is not None and not (root / path).is_file():
+    outputs = {path for stage in stages.values() for path in stage.outputs}
+    data = list(data_of(params))
+    check_existence(root, stages, outputs, {path: key for key, path, _ in data})
+    for key, path, inspect in data:
+        try:
+            check_data(root, path, outputs, inspect)
+        except InputError as error:
+            raise InputError(f"params.yaml: {key}: {error}") from error
+    for key, path in models_of(params):
+        if not (root / path).is_file():
             raise InputError(f"params.yaml: {key}: {path!r} is no file")
-    for name, section in params.train.items():
-        if is_brought(section.images, outputs) and (root / section.images).exists():
-            from dcgan.data.image_store import ImageStore  # h5py is needed here only
-
-            try:
-                ImageStore(root / section.images)
-            except InputError as error:
-                raise InputError(f"params.yaml: train.{name}.images: {error}") from error
 
 
-def check_existence(root: Path, stages: Mapping[str, Stage], outputs: list[str], keys: Mapping[str, str]) -> None:
-    """Raises InputError where a stage needs a path that neither exists nor is made.
+def check_existence(root: Path, stages: Mapping[str, Stage], outputs: set[str], keys: Mapping[str, str]) -> None:
+    """Raises InputError if a stage needs a path that neither exists nor is made.
 
     keys: which parameter names a path.
     """
-    made = set(outputs)
     for stage in stages.values():
         for path in stage.inputs:
-            if path not in made and not (root / path).exists():
-                named = f"params.yaml: {keys[path]}: " if path in keys else f"stage {stage.name}: "
-                hint = f" (put {{}} into it: {FILLED_BY_HAND})" if by_hand(path) else ""
-                raise InputError(f"{named}{path!r} does not exist, and no stage makes it{hint}")
+            if path not in outputs and not (root / path).exists():
+                named = f"params.yaml: {keys[path]}" if path in keys else f"stage {stage.name}"
+                hint = FILLED_BY_HAND if by_hand(path) else ""
+                raise InputError(f"{named}: {path!r} does not exist, and no stage makes it{hint}")
 
 
-def check_kind(root: Path, source: RawSource) -> None:
-    """Raises InputError where what lies at a source's path is not of its kind."""
+def data_of(params: Params) -> Iterator[tuple[str, str, Callable[[Path], object]]]:
+    """Every parameter that names data a person may have to bring: key, path, and what raises InputError if it is wrong.
+
+    The DAG may make the data: those of the demo, and all that networks learn from.
+    """
     from dcgan.data.formats import inspect_source
 
-    try:
-        inspect_source(root / source.path, source.kind)
-    except InputError as error:
-        raise InputError(f"params.yaml: {source.key}: {error}") from error
+    yield "export.source", params.export.source, partial(inspect_source, kind="lsun")
+    yield "crop_faces.source", params.crop_faces.source, partial(inspect_source, kind="photos")
+    for name, packed in params.pack.sets.items():
+        yield f"pack.sets.{name}.source", packed.source, partial(inspect_source, kind=packed.kind)
+    for name, section in params.train.items():
+        yield f"train.{name}.images", section.images, open_store
+
+
+def open_store(path: Path) -> None:
+    """Raises InputError if a file is no image store."""
+    from dcgan.data.image_store import ImageStore  # h5py is needed here only
+
+    if path.exists():
+        ImageStore(path)
+
+
+def check_data(root: Path, path: str, outputs: set[str], inspect: Callable[[Path], object]) -> None:
+    """Raises InputError if a path is a folder above outputs, or is a person's own and not what it should be."""
+    if any(is_inside(output, path) for output in outputs):
+        raise InputError(f"{path!r} holds what the DAG makes; it is no source")
+    if path not in outputs and whole_outputs([path], outputs) == [path]:
+        inspect(root / path)
+
+
+def models_of(params: Params) -> Iterator[tuple[str, str]]:
+    """Every parameter that names the file of a model: key and path."""
+    if params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
+        yield "crop_faces.model", params.crop_faces.model
+    if params.quality.inception is not None:
+        yield "quality.inception", params.quality.inception
 
 
 if __name__ == "__main__":

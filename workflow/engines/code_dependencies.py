@@ -1,10 +1,10 @@
-"""Which files of this project a stage's code comes from: its own script and every module of `dcgan/`, `stages/` and
-`workflow/` that the script imports, directly or through others.
+"""Which code of this project a stage runs: its own script and every module that the script imports, directly or through
+others.
 
 A stage is stale when code that it runs has changed. What counts is the syntax tree without docstrings: a comment, a
-docstring, a blank line or a reformatted line changes no result and makes nothing stale; a changed constant, default or
-decorator does. DVC compares the list of digests that `stages/digest_code.py` writes for each script; Snakemake compares
-the same digests as a parameter of each rule (workflow/engines/dag.py). Times of change play no part.
+docstring, a blank line or a reformatted line makes nothing stale; a changed constant, default or decorator does. DVC
+compares the list of digests that `stages/digest_code.py` writes for each script. Snakemake compares the same digests as
+a parameter of each rule (workflow/engines/dag.py). Times of change play no part.
 """
 
 import ast
@@ -12,36 +12,45 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from dcgan.core.files import InputError
 
 PACKAGES = ("dcgan", "demo", "stages", "workflow")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+EMPTY = "Module()"  # `canonical` of a module that does nothing
 NOT_CODE = {"kind", "type_comment"}  # of a node: how a string was prefixed, and a comment
 LISTS = PurePosixPath("data/code")  # what stages/digest_code.py writes: <script>.txt
-# These decide whether and where a stage may start or has to stop, what it says while it runs, how many processes share
-# its work and what is noted beside its outputs, never what it writes into them. A new parameter, or a better message,
-# must not make weeks of training stale.
+# Modules that decide whether, where and in how many processes a stage runs, what it prints, and what is noted beside
+# its outputs. They never decide what it writes into them. A new parameter or a better message must not make weeks of
+# training stale.
 WITHOUT_EFFECT = {
-    "dcgan/training/tensorboard.py",
     "dcgan/core/progress.py",
     "dcgan/core/signals.py",
+    "dcgan/training/tensorboard.py",
+    "demo/parallel.py",
     "stages/__init__.py",
     "workflow/engines/clock.py",
-    "workflow/params/consistency.py",
-    "workflow/params/load.py",
-    "demo/parallel.py",
-    "workflow/params/figures.py",
     "workflow/engines/launch.py",
     "workflow/engines/lock.py",
-    "workflow/params/sections.py",
     "workflow/engines/provenance.py",
+    "workflow/params/consistency.py",
+    "workflow/params/figures.py",
+    "workflow/params/load.py",
+    "workflow/params/sections.py",
     "workflow/params/types.py",
 }
 
 
+class Code(NamedTuple):
+    """What matters of a file: a digest of what it does (empty if it does nothing) and the names that it imports."""
+
+    digest: str
+    imports: frozenset[str]
+
+
 def listed_script(path: str) -> str | None:
-    """The module whose code the list at a path names, or None where the path is no such list."""
+    """The module whose code the list at a path names, or None if the path is no such list."""
     return f"stages.{PurePosixPath(path).stem}" if PurePosixPath(path).parent == LISTS else None
 
 
@@ -51,20 +60,52 @@ def code_list(script: str, root: Path) -> str:
 
 
 def code_digests(script: str, root: Path) -> dict[str, str]:
-    """Path -> digest of its syntax tree, for each file that a module comes from."""
-    root = root.resolve()
-    return {path: digest_of_code(root / path, root) for path in code_of(script, root)}
+    """Path -> SHA-256 of the code of each file that a module comes from: its own first, the others sorted.
+
+    Files that do nothing are left out, as most `__init__.py` are. Raises InputError if a file is not Python.
+    """
+    found: dict[str, Code] = {}
+    waiting = list(with_packages(script))
+    while waiting:
+        path = module_file(waiting.pop(), root)
+        if path is not None and path not in WITHOUT_EFFECT | found.keys():
+            found[path] = read_code(path, root)
+            waiting.extend(module for name in found[path].imports for module in modules_named(name, root))
+    own = module_file(script, root)
+    order = sorted(found, key=lambda path: (path != own, path))
+    return {path: found[path].digest for path in order if found[path].digest}
 
 
-def digest_of_code(path: Path, root: Path) -> str:
-    """SHA-256 of what a file does: its syntax tree without docstrings and positions."""
-    return digest_of_tree(parsed(path, root))
+def module_file(module: str, root: Path) -> str | None:
+    """The file of a dotted module of this project, or None."""
+    path = module.replace(".", "/")
+    candidates = (f"{path}.py", f"{path}/__init__.py") if module.split(".")[0] in PACKAGES else ()
+    return next((candidate for candidate in candidates if (root / candidate).is_file()), None)
+
+
+def modules_named(name: str, root: Path) -> Iterator[str]:
+    """The module of a dotted name; for the name of a package with a star, every module of the package."""
+    package = name.removesuffix(".*")
+    yield package
+    if package != name:
+        yield from (f"{package}.{path.stem}" for path in sorted((root / package.replace(".", "/")).glob("*.py")))
+
+
+def read_code(path: str, root: Path) -> Code:
+    """What matters of a file; raises InputError if it is not Python."""
+    try:
+        return parse((root / path).read_text(encoding="utf-8"), PurePosixPath(path).parent.parts)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not Python ({error})") from error
 
 
 @cache
-def digest_of_tree(tree: ast.Module) -> str:
-    """SHA-256 of a syntax tree."""
-    return hashlib.sha256(canonical(tree).encode()).hexdigest()
+def parse(text: str, package: tuple[str, ...]) -> Code:
+    """What matters of a module of a package; kept by its text, because files change while a process looks at them."""
+    tree = ast.parse(text)
+    imports = frozenset(name for node in ast.walk(tree) for name in imported_names(node, package))
+    done = canonical(tree)
+    return Code("" if done == EMPTY else hashlib.sha256(done.encode()).hexdigest(), imports)
 
 
 def canonical(node: object) -> str:
@@ -73,79 +114,18 @@ def canonical(node: object) -> str:
         return f"[{', '.join(map(canonical, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = [(name, value) for name, value in ast.iter_fields(without_docstring(node)) if name not in NOT_CODE]
-    kept = [f"{name}={canonical(value)}" for name, value in fields if value is not None and value != []]
+    fields = {name: value for name, value in ast.iter_fields(node) if name not in NOT_CODE}
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = fields["body"][1:]
+    kept = [f"{name}={canonical(value)}" for name, value in fields.items() if value is not None and value != []]
     return f"{type(node).__name__}({', '.join(kept)})"
 
 
-def without_docstring(node: ast.AST) -> ast.AST:
-    """A module, class or function without its docstring; any other node as it is."""
-    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-        fields = dict(ast.iter_fields(node))
-        return type(node)(**{**fields, "body": fields["body"][1:]})
-    return node
+def imported_names(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
+    """Modules that a piece of code may import; names that are no modules do no harm.
 
-
-def code_of(script: str, root: Path) -> list[str]:
-    """Files of this project that a module comes from, its own first, the others sorted, as posix paths."""
-    root, found = root.resolve(), set[str]()
-    waiting = list(with_packages(script))
-    while waiting:
-        path = module_file(waiting.pop(), root)
-        if path is not None and path not in found | WITHOUT_EFFECT:
-            found.add(path)
-            waiting.extend(imported_modules(root / path, root))
-    own = module_file(script, root)
-    others = sorted(path for path in found - {own} if not is_empty_package(root / path))
-    return [own, *others] if own else others
-
-
-def module_file(module: str, root: Path) -> str | None:
-    """The file of a dotted module of this project, or None."""
-    path = Path(*module.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if module.split(".")[0] in PACKAGES and (root / candidate).is_file():
-            return candidate.as_posix()
-    return None
-
-
-def imported_modules(path: Path, root: Path) -> list[str]:
-    """Dotted names that a file imports anywhere in it, functions included; names that are no modules do no harm."""
-    names = names_imported(parsed(path, root), path.relative_to(root).parent.parts)
-    return [module for name in names for module in modules_named(name, root)]
-
-
-def modules_named(name: str, root: Path) -> Iterator[str]:
-    """The module of a dotted name; every module of a package for its name with a star."""
-    package = name.removesuffix(".*")
-    yield package
-    if package != name:
-        yield from (f"{package}.{path.stem}" for path in sorted((root / Path(*package.split("."))).glob("*.py")))
-
-
-@cache
-def names_imported(tree: ast.Module, package: tuple[str, ...]) -> list[str]:
-    """Dotted names that a module of a package imports."""
-    return [name for node in ast.walk(tree) for name in names_of(node, package)]
-
-
-def parsed(path: Path, root: Path) -> ast.Module:
-    """The syntax tree of a file; raises InputError where it is not Python."""
-    try:
-        return syntax_tree(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.relative_to(root)}: is not Python ({error})") from error
-
-
-@cache
-def syntax_tree(text: str) -> ast.Module:
-    """What Python understands of a text; kept by the text, because files change while a process looks at them."""
-    return ast.parse(text)
-
-
-def names_of(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """Modules that a piece of code may import: `from a.b import c` means a.b, a.b.c and the packages above them, and
-    `import_module(f"a.b.{name}")` every module of a.b, which is written a.b.* here.
+    `from a.b import c` means a.b, a.b.c and the packages above. `import_module(f"a.b.{name}")` means every module of
+    a.b, here written a.b.*.
     """
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
@@ -162,7 +142,7 @@ def names_of(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
 
 
 def packages_chosen_from(call: ast.Call) -> Iterator[str]:
-    """The package of which `importlib.import_module(f"some.package.{name}")` imports the module of that name."""
+    """The package from which `importlib.import_module(f"some.package.{name}")` imports the module of that name."""
     match call:
         case ast.Call(
             func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
@@ -175,10 +155,3 @@ def with_packages(module: str) -> Iterator[str]:
     """A dotted name and the packages above it, which Python imports first."""
     parts = module.split(".")
     return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-
-
-def is_empty_package(path: Path) -> bool:
-    """Whether a file is an `__init__.py` of a docstring and nothing else."""
-    if path.name != "__init__.py":
-        return False
-    return all(isinstance(node, ast.Expr) for node in ast.parse(path.read_text(encoding="utf-8")).body)

@@ -3,12 +3,12 @@
 `dvc.yaml` is the only place where the DAG is written. `Snakefile` makes a rule of each stage that `resolved_stages`
 returns, so the two engines cannot drift apart. What only one of them would understand is refused here.
 
-Of code, DVC compares the list of digests that `digest_code` writes for each script. The lists are all written at once,
-so Snakemake, which compares times of files, gets the digests as a parameter of each rule instead.
+For code, DVC compares the list of digests that `digest_code` writes per script. All lists are written at once, so
+Snakemake, which compares times of files, gets the digests as a parameter of each rule instead.
 
-Input: `dvc.yaml`, `params.yaml`, the imports of the code. Output: `Stage` objects by name, kept as JSON under
-`.snakemake/`, keyed by a digest of all these, because every job on a cluster reads the Snakefile again.
-`python -m workflow.engines.dag` prints every output of the DAG, one a line.
+Input: `dvc.yaml`, `params.yaml`, the code. Output: `Stage` objects by name. They are kept as JSON under `.snakemake/`,
+keyed by a digest of all input, because every job on a cluster reads the Snakefile again.
+`python -m workflow.engines.dag` prints every output of the DAG, one per line.
 """
 
 import hashlib
@@ -16,26 +16,22 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import reduce
+from graphlib import TopologicalSorter
+from operator import getitem
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
 from dcgan.core.files import InputError, write_json
-from workflow.engines.code_dependencies import PACKAGES, code_digests, listed_script
+from workflow.engines.code_dependencies import PACKAGES, code_digests, listed_script, read_code
 
 TIMESTAMP = ".snakemake_timestamp"  # in a folder that Snakemake made: its time in Snakemake's eyes
 CACHE = Path(".snakemake/resolved_stages.json")
 STAGE_KEYS = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta", "desc"}
 OUTPUT_KEYS = ("outs", "metrics", "plots")
 OUTPUT_FLAGS = {"cache", "x", "y", "x_label", "y_label", "title", "template", "header", "desc"}
-META_TYPES = {
-    "threads": int,
-    "gpu": int,
-    "mem_mb": int,
-    "runtime": int,
-    "processes": int,
-    "local": bool,
-}
+META_TYPES = dict.fromkeys(("threads", "gpu", "mem_mb", "runtime", "processes"), int) | {"local": bool}
 REQUIRED_META = ("threads", "gpu", "mem_mb", "runtime")
 
 
@@ -43,10 +39,10 @@ REQUIRED_META = ("threads", "gpu", "mem_mb", "runtime")
 class Stage:
     """One node of the DAG.
 
-    `dependencies` are the paths as dvc.yaml has them; `inputs` those of them that are data, as Snakemake has to see
-    them: every path is either an output of another stage, whole, or a file or folder that no stage makes. `code`: path
-    -> digest of the files of this project that the stage runs. `threads`, `gpu` and `mem_mb` are those of all processes
-    of the stage together; where `run.device` is cpu, no GPU is asked for.
+    dependencies: the paths as dvc.yaml has them.
+    inputs: the data among them as Snakemake has to see them: whole outputs of other stages, and what no stage makes.
+    code: path -> digest of each file of this project that the stage runs.
+    threads, gpu, mem_mb: of all processes of the stage together; no GPU if `run.device` is cpu.
     """
 
     name: str
@@ -69,32 +65,48 @@ class Stage:
         """The stage's name as Snakemake allows it."""
         return "".join(letter if letter.isalnum() else "_" for letter in self.name)
 
+    @property
+    def compared(self) -> list[str]:
+        """Parameters and digests of code as texts of their own, so that Snakemake names just those that changed."""
+        return [f"{key}: {value}" for key, value in (self.parameters | self.code).items()]
+
 
 def resolved_stages(root: Path) -> dict[str, Stage]:
     """Every stage of root/dvc.yaml with its parameters filled in; raises InputError for what cannot be resolved."""
     digest = definition_digest(root)
-    cached = read_cache(root / CACHE, digest)
-    if cached is None:
-        cached = resolve(root)
-        write_cache(root / CACHE, digest, cached)
-    return cached
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads((root / CACHE).read_text(encoding="utf-8"))
+        if kept["digest"] == digest:
+            return {stage["name"]: Stage(**stage) for stage in kept["stages"]}
+    stages = resolve(root)
+    with suppress(InputError, OSError):  # if nothing can be written, the next reader resolves them again
+        write_json(root / CACHE, {"digest": digest, "stages": [asdict(stage) for stage in stages.values()]})
+    return stages
+
+
+def definition_digest(root: Path) -> str:
+    """A digest of everything that the resolved stages depend on, this reader included."""
+    digest = hashlib.sha256()
+    code = [path for package in PACKAGES for path in files_of_package(package, root)]
+    for path in ("dvc.yaml", "params.yaml", *code):
+        try:
+            digest.update(path.encode() + hashlib.sha256((root / path).read_bytes()).digest())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
 
 
 def resolve(root: Path) -> dict[str, Stage]:
     """The same as `resolved_stages`, without the cache."""
-    from workflow.params.load import (
-        read_yaml,  # here, as DVC below: a job that finds the stages in the cache needs neither
-    )
+    from workflow.params.load import read_yaml  # a job that finds the stages in the cache needs neither it nor DVC
 
     definitions = dvc_definitions(root)
     parameters = read_yaml(root / "params.yaml")
     for name, definition in definitions.items():
-        check_definition(name, definition)
-    producers = producers_of_outputs(definitions)
-    return {
-        name: make_stage(name, definition, parameters, producers.keys(), root)
-        for name, definition in definitions.items()
-    }
+        for problem in problems_of(definition):
+            raise InputError(f"dvc.yaml: {name}: {problem}")
+    outputs = [path for definition in definitions.values() for path, _ in declared_outputs(definition)]
+    return {name: make_stage(name, definition, parameters, outputs, root) for name, definition in definitions.items()}
 
 
 def dvc_definitions(root: Path) -> dict[str, dict[str, Any]]:
@@ -113,25 +125,25 @@ def dvc_definitions(root: Path) -> dict[str, dict[str, Any]]:
     return stages
 
 
-def check_definition(name: str, definition: Mapping[str, Any]) -> None:
-    """Raises InputError where a stage has a key that Snakemake, or this reader, has no meaning for."""
+def problems_of(definition: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a stage: keys that mean nothing to Snakemake or to this reader, missing or wrong hints."""
     meta = definition.get("meta", {})
     for where, found, allowed in (
         ("", definition, STAGE_KEYS),
-        ("meta.", meta, set(META_TYPES)),
+        ("meta.", meta, META_TYPES.keys()),
         *(("outs: ", flags, OUTPUT_FLAGS) for _, flags in declared_outputs(definition)),
     ):
-        for key in sorted(set(found) - allowed):
-            raise InputError(f"dvc.yaml: {name}: {where}{key} is not supported (known: {', '.join(sorted(allowed))})")
+        for key in sorted(found.keys() - allowed):
+            yield f"{where}{key} is not supported (known: {', '.join(sorted(allowed))})"
     for key in REQUIRED_META:
         if key not in meta:
-            raise InputError(f"dvc.yaml: {name}: meta.{key} is missing")
+            yield f"meta.{key} is missing"
     for key, value in meta.items():
         if type(value) is not META_TYPES[key]:
-            raise InputError(f"dvc.yaml: {name}: meta.{key}: {value!r} is not of type {META_TYPES[key].__name__}")
+            yield f"meta.{key}: {value!r} is not of type {META_TYPES[key].__name__}"
     for entry in definition.get("params", []):
         if not isinstance(entry, str):
-            raise InputError(f"dvc.yaml: {name}: params: {entry!r}: only keys of params.yaml are supported")
+            yield f"params: {entry!r}: only keys of params.yaml are supported"
 
 
 def declared_outputs(definition: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -140,20 +152,6 @@ def declared_outputs(definition: Mapping[str, Any]) -> list[tuple[str, dict[str,
     for entry in (entry for key in OUTPUT_KEYS for entry in definition.get(key, [])):
         found.extend([(entry, {})] if isinstance(entry, str) else [(path, flags) for path, flags in entry.items()])
     return found
-
-
-def producers_of_outputs(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Output -> name of its stage; raises InputError where two outputs are the same, or one lies inside another."""
-    producers: dict[str, str] = {}
-    for name, definition in definitions.items():
-        for path, _ in declared_outputs(definition):
-            if path in producers:
-                raise InputError(f"dvc.yaml: {path} is an output of both {producers[path]} and {name}")
-            producers[path] = name
-    for path in producers:
-        for folder in set(map(str, PurePosixPath(path).parents)) & producers.keys():
-            raise InputError(f"dvc.yaml: {path} ({producers[path]}) lies inside {folder} ({producers[folder]})")
-    return producers
 
 
 def make_stage(
@@ -165,13 +163,14 @@ def make_stage(
     processes = meta.get("processes", 1)
     on_cpu = parameters.get("run", {}).get("device") == "cpu"
     dependencies = definition.get("deps", [])
+    data = [path for path in dependencies if path not in PACKAGES and listed_script(path) is None]
     return Stage(
         name=name,
         description=definition.get("desc", ""),
         command=commands if isinstance(commands, str) else " && ".join(commands),
         dependencies=dependencies,
-        inputs=whole_outputs(data_of(dependencies, root), outputs),
-        code=digests_of_code(dependencies, root),
+        inputs=whole_outputs(data, outputs),
+        code=code_among(dependencies, root),
         outputs=[path for path, _ in declared_outputs(definition)],
         parameters={key: parameter(parameters, key, name) for key in definition.get("params", [])},
         threads=meta["threads"] * processes,
@@ -183,31 +182,27 @@ def make_stage(
     )
 
 
-def data_of(dependencies: Iterable[str], root: Path) -> list[str]:
-    """Dependencies other than lists of code; a package's folder, of which only its code counts, as its files."""
-    paths: list[str] = []
+def code_among(dependencies: Iterable[str], root: Path) -> dict[str, str]:
+    """Path -> digest of every file in the lists of code, and in the packages, among the dependencies."""
+    found: dict[str, str] = {}
     for path in dependencies:
-        if path in PACKAGES:
-            paths.extend(files_of_package(path, root))
-        elif listed_script(path) is None:
-            paths.append(path)
-    return paths
-
-
-def digests_of_code(dependencies: Iterable[str], root: Path) -> dict[str, str]:
-    """Path -> digest of every file in the lists of code among the dependencies."""
-    scripts = filter(None, map(listed_script, dependencies))
-    return {path: digest for script in scripts for path, digest in code_digests(script, root).items()}
+        script = listed_script(path)
+        if script is not None:
+            found |= code_digests(script, root)
+        elif path in PACKAGES:
+            modules = (file for file in files_of_package(path, root) if file.endswith(".py"))
+            found |= {module: read_code(module, root).digest for module in modules}
+    return found
 
 
 def files_of_package(package: str, root: Path) -> list[str]:
-    """Every file below a package's folder but what Python has compiled."""
+    """Every file below a package's folder except those that Python has compiled."""
     found = (path.relative_to(root) for path in sorted((root / package).rglob("*")) if path.is_file())
     return [path.as_posix() for path in found if "__pycache__" not in path.parts]
 
 
 def whole_outputs(dependencies: Iterable[str], outputs: Iterable[str]) -> list[str]:
-    """Dependencies with a path inside an output replaced by it, and a folder above outputs by all of these."""
+    """Dependencies, with outputs in place of paths inside them and of folders above them."""
     outputs = list(outputs)
     inputs: dict[str, None] = {}
     for dependency in dependencies:
@@ -223,56 +218,23 @@ def is_inside(path: str, folder: str) -> bool:
 
 
 def parameter(parameters: Mapping[str, Any], key: str, stage: str) -> Any:
-    """The value of a dotted key; raises InputError where params.yaml has none."""
-    value: Any = parameters
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            raise InputError(f"dvc.yaml: {stage}: params: {key} is not in params.yaml")
-        value = value[part]
-    return value
+    """The value of a dotted key; raises InputError if params.yaml has none."""
+    try:
+        return reduce(getitem, key.split("."), parameters)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"dvc.yaml: {stage}: params: {key} is not in params.yaml") from error
 
 
 def in_order(stages: Mapping[str, Stage]) -> Iterator[Stage]:
     """Stages, each after those whose outputs it reads."""
-    waiting, made = list(stages.values()), set[str]()
-    outputs = {path for stage in waiting for path in stage.outputs}
-    while waiting:
-        stage = next(stage for stage in waiting if set(stage.inputs) & outputs <= made)
-        waiting.remove(stage)
-        made.update(stage.outputs)
-        yield stage
+    producers = {path: name for name, stage in stages.items() for path in stage.outputs}
+    graph = {name: [producers[path] for path in stage.inputs if path in producers] for name, stage in stages.items()}
+    return (stages[name] for name in TopologicalSorter(graph).static_order())
 
 
 def is_folder(path: str) -> bool:
     """Whether an output is a folder: dvc.yaml has no mark for it, so in this project a file has a suffix."""
     return PurePosixPath(path).suffix == ""
-
-
-def definition_digest(root: Path) -> str:
-    """A digest of everything that the resolved stages depend on, this reader included."""
-    digest = hashlib.sha256()
-    code = [path for package in PACKAGES for path in files_of_package(package, root)]
-    for path in ("dvc.yaml", "params.yaml", *code):
-        try:
-            digest.update(path.encode() + hashlib.sha256((root / path).read_bytes()).digest())
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return digest.hexdigest()
-
-
-def read_cache(path: Path, digest: str) -> dict[str, Stage] | None:
-    """The stages that were kept for this digest, or None."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {stage["name"]: Stage(**stage) for stage in content["stages"]} if content["digest"] == digest else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def write_cache(path: Path, digest: str, stages: Mapping[str, Stage]) -> None:
-    """Keeps resolved stages for the next reader; where nothing can be written, they are resolved again."""
-    with suppress(InputError, OSError):
-        write_json(path, {"digest": digest, "stages": [asdict(stage) for stage in stages.values()]})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Starts a stage as several processes that share its work: torchrun, on this machine or on every node of a Slurm job.
 
-How many processes there are is a parameter, because results of training depend on it; how many nodes they run on is the
-scheduler's affair, because no results do (docs/clusters.md has what the profile says then).
+The number of processes is a parameter, because results of training depend on it. The number of nodes is the scheduler's
+affair, because no result does (docs/clusters.md shows the profile for it).
 
-The processes meet at a fixed address. Torchrun's other ways (`--standalone` is one) keep a pickle where anybody who
-reaches the port may write.
+The processes meet at a fixed address. Torchrun's other ways, as `--standalone`, read pickles from a port to which
+anybody may write.
 """
 
 import os
@@ -37,16 +37,16 @@ def share_work(module: str, count: int, arguments: list[str] | None) -> tuple[in
 def start_processes(module: str, count: int, arguments: list[str] | None) -> NoReturn:
     """Becomes torchrun, which starts a module `count` times and passes signals on to all of them.
 
-    Raises InputError where the job's nodes cannot have as many of them each.
+    Raises InputError if the job's nodes cannot share the processes evenly.
     """
     addresses = addresses_of_nodes()
     if count % len(addresses):
         raise InputError(f"{count} processes cannot be shared evenly by the {len(addresses)} nodes of this job")
-    signals = ",".join(number.name for number in STOP_SIGNALS)
     command = [
         *on_each_node(len(addresses)),
         *(sys.executable, "-m", "workflow.engines.torchrun", *meeting_place(addresses)),
-        *(f"--nproc-per-node={count // len(addresses)}", f"--signals-to-handle={signals}"),
+        f"--nproc-per-node={count // len(addresses)}",
+        f"--signals-to-handle={','.join(number.name for number in STOP_SIGNALS)}",
         *("-m", module, *(sys.argv[1:] if arguments is None else arguments)),
     ]
     os.execvp(command[0], command)
@@ -57,14 +57,14 @@ def addresses_of_nodes() -> list[str]:
     job = os.environ.get("SLURM_JOB_ID")
     if job is None or shutil.which("squeue") is None:
         return ["localhost"]
-    # Asked, not read from the environment: Snakemake's job step takes most of Slurm's variables away.
-    nodes = asked("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
-    lines = asked("scontrol", "--oneliner", "show", "nodes", nodes).splitlines()
-    return [field.partition("=")[2] for line in lines for field in line.split() if field.startswith("NodeAddr=")]
+    # Slurm's clients know, the environment does not: Snakemake's job step takes most of Slurm's variables away.
+    nodes = output_of("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
+    fields = output_of("scontrol", "--oneliner", "show", "nodes", nodes).split()
+    return [field.partition("=")[2] for field in fields if field.startswith("NodeAddr=")]
 
 
-def asked(*command: str) -> str:
-    """What one of Slurm's clients prints; raises InputError where it cannot tell."""
+def output_of(*command: str) -> str:
+    """What one of Slurm's clients prints; raises InputError if it fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
@@ -72,8 +72,9 @@ def asked(*command: str) -> str:
 
 
 def on_each_node(count: int) -> list[str]:
-    """What starts a command once on each of the job's nodes, beside the step that this process may be itself, and
-    tells torchrun (by its variable PET_NODE_RANK) which of them it is on.
+    """What starts a command once per node of the job, and tells torchrun by PET_NODE_RANK which node it is on.
+
+    `--overlap`, because this process may be a step of the job itself.
     """
     if count == 1:
         return []
@@ -84,18 +85,16 @@ def on_each_node(count: int) -> list[str]:
 
 def meeting_place(addresses: list[str]) -> list[str]:
     """Torchrun's options for where its processes find each other."""
-    alone = len(addresses) == 1
-    port = free_port() if alone else FIRST_PORT + int(os.environ["SLURM_JOB_ID"]) % PORTS
-    address = "127.0.0.1" if alone else addresses[0]
-    return [
-        *(f"--nnodes={len(addresses)}", "--rdzv-backend=static"),
-        *(f"--master-addr={address}", f"--master-port={port}"),
-    ]
+    if len(addresses) == 1:
+        address, port = "127.0.0.1", free_port()
+    else:
+        address, port = addresses[0], FIRST_PORT + int(os.environ["SLURM_JOB_ID"]) % PORTS
+    found = (f"--master-addr={address}", f"--master-port={port}")
+    return [f"--nnodes={len(addresses)}", "--rdzv-backend=static", *found]
 
 
 def free_port() -> int:
     """A port of this machine that nobody listens on."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        found: int = listening.getsockname()[1]
-    return found
+        return int(listening.getsockname()[1])

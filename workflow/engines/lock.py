@@ -1,24 +1,21 @@
-"""One engine at a time in a checkout: `python -m workflow.engines.lock dvc repro` runs a command that holds the
-checkout.
+"""One engine at a time in a checkout, by two files under `.state/` with the system's own locks (flock).
 
-Two files under `.state/`, locked with the system's own locks (flock), which end with their holder, `kill -9` included:
+Such locks end with their holder, even by `kill -9`. A file system without them holds nothing and refuses nothing.
 
-- `engine.lock`: Snakemake holds it for a whole run, and so does `make repro`. A `dvc repro` that is typed by hand takes
-  it a stage at a time, shared, because DVC itself keeps its own processes apart.
-- `stages.lock`: shared by every stage that an engine started. The stages of an engine that was killed go on for a
-  while; another engine would write the same files, so it does not start before they have ended.
+- `engine.lock`: Snakemake holds it for a whole run. A stage that DVC started holds it shared, because DVC itself keeps
+  its own processes apart.
+- `stages.lock`: every stage that an engine started holds it shared. Stages outlive an engine that was killed. Another
+  engine would write the same files, so it does not start before they have ended.
 
-Snakemake holds DVC's own lock as well: else DVC would remove outputs before its first stage is refused. So `dvc status`
-and `dvc exp run` are refused while Snakemake runs; `dvc exp show`, `metrics diff` and `params diff` are not.
-On a file system without such locks nothing is held, and nothing is refused.
+Snakemake holds DVC's own lock as well: else DVC would remove outputs before its first stage is refused. So `dvc repro`,
+`dvc status` and `dvc exp run` are refused while Snakemake runs; `dvc exp show`, `metrics diff` and `params diff` are
+not.
 """
 
-import argparse
 import errno
 import fcntl
 import os
 import platform
-import sys
 from pathlib import Path
 from typing import IO
 
@@ -27,103 +24,64 @@ from dcgan.core.files import InputError
 ENGINE_LOCK, STAGES_LOCK, DVC_LOCK = Path(".state/engine.lock"), Path(".state/stages.lock"), Path(".dvc/tmp/lock")
 # In the environment of everything that an engine starts: which engine holds the checkout for it.
 HOLDER = "DCGAN_ENGINE"
+ENGINE_BUSY = "{} is at work in this checkout; start again when it has ended"
+STAGES_BUSY = "stages of an engine that has ended are still at work in this checkout; wait for them, or end them"
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 # Open until the process ends: closing a file gives its lock back.
 KEPT: list[IO[str]] = []
 
 
-class Busy(Exception):
-    """Somebody else has the lock; the message is what they wrote into the file."""
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Takes the checkout in the working directory and becomes the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="an engine and its arguments")
-    command = parser.parse_args(arguments).command
-    if not command:
-        parser.error("a command is needed")
-    try:
-        hold(Path(), command[0])
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    for file in KEPT:
-        os.set_inheritable(file.fileno(), True)
-    os.execvp(command[0], command)
-
-
 def hold(root: Path, engine: str) -> None:
-    """Takes a checkout for an engine until the process ends; raises InputError where somebody else is at work in it.
+    """Takes a checkout for an engine until the process ends; raises InputError if another engine is at work in it.
 
     Under an engine that holds the checkout already, nothing is taken.
     """
     if HOLDER in os.environ:
         return
-    take(root / ENGINE_LOCK, fcntl.LOCK_EX, f"{engine} (process {os.getpid()} on {platform.node()})")
+    taken = [lock(root / ENGINE_LOCK, fcntl.LOCK_EX, ENGINE_BUSY, name_of(engine, os.getpid()))]
     try:
-        refuse_orphans(root)
+        lock(root / STAGES_LOCK, fcntl.LOCK_EX, STAGES_BUSY).close()
         if engine == "snakemake" and (root / ".dvc").is_dir():
-            take(root / DVC_LOCK, fcntl.LOCK_EX)
+            taken.append(lock(root / DVC_LOCK, fcntl.LOCK_EX, ENGINE_BUSY.format("dvc")))
     except InputError:
-        KEPT.pop().close()  # until this process has ended the other engine's stages would find it taken
+        taken[0].close()  # else the other engine's stages find it taken until this process has ended
         raise
+    KEPT.extend(taken)
     os.environ[HOLDER] = engine
 
 
-def refuse_orphans(root: Path) -> None:
-    """Raises InputError while stages of an engine that was killed are still at work."""
-    try:
-        with locked(root / STAGES_LOCK, fcntl.LOCK_EX):
-            pass
-    except Busy as error:
-        raise InputError(
-            "stages of an engine that has ended are still at work in this checkout; wait for them, or end them"
-        ) from error
-
-
 def join(root: Path) -> None:
-    """What a stage does at its start if an engine started it; raises InputError where another engine has the checkout.
+    """What a stage does at its start if an engine started it; raises InputError if another engine has the checkout.
 
-    A stage that is started by hand asks nobody.
+    A stage that is started by hand needs no lock.
     """
     if HOLDER not in os.environ and "DVC_STAGE" not in os.environ:
         return
     if HOLDER not in os.environ:
-        take(root / ENGINE_LOCK, fcntl.LOCK_SH, f"dvc (process {os.getppid()} on {platform.node()})")
-    take(root / STAGES_LOCK, fcntl.LOCK_SH)
+        KEPT.append(lock(root / ENGINE_LOCK, fcntl.LOCK_SH, ENGINE_BUSY, name_of("dvc", os.getppid())))
+    KEPT.append(lock(root / STAGES_LOCK, fcntl.LOCK_SH, ENGINE_BUSY))
 
 
-def take(path: Path, kind: int, holder: str = "") -> None:
-    """Takes a lock until the process ends, and writes into the file who has it; raises InputError where it is taken."""
-    try:
-        file = locked(path, kind)
-    except Busy as error:
-        who = str(error) or "another engine" if holder else "dvc"
-        raise InputError(f"{who} is at work in this checkout; start again when it has ended") from error
-    if holder:
-        file.truncate(0)
-        file.write(holder)
-        file.flush()
-    KEPT.append(file)
+def name_of(engine: str, process: int) -> str:
+    """An engine as a refusal names it."""
+    return f"{engine} (process {process} on {platform.node()})"
 
 
-def locked(path: Path, kind: int) -> IO[str]:
-    """A file with a lock on it; raises Busy where another process has it."""
+def lock(path: Path, kind: int, busy: str, holder: str = "") -> IO[str]:
+    """A file with a lock on it, in which the holder is named; raises InputError with `busy` if the lock is taken."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.seek(0)
-        holder = file.read()
-        file.close()
-        raise Busy(holder) from error
+        with file:
+            raise InputError(busy.format(file.read() or "another engine")) from error
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
+    if holder:
+        file.truncate(0)
+        file.write(holder)
+        file.flush()
     return file
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,13 @@
-"""Makes one engine know what the other has done: `python -m workflow.engines.record snakemake|dvc`.
+"""Makes one engine know what the other has done: `python -m workflow.engines.record snakemake|dvc|repro`.
 
-After Snakemake: the outputs' digests go into `dvc.lock` and the outputs into DVC's cache (`dvc commit`). After DVC:
-Snakemake takes the outputs as its own (`snakemake --touch`). Either would bless a stale output as current, so both
-ask the engine that did the work first, and refuse, with exit status 2, when it names anything out of date. Snakemake
-looks at times only, which a `snakemake --touch` by hand renews, so what a stage says in its sidecar about its inputs,
-parameters and outputs is compared as well.
+snakemake  after Snakemake: the outputs' digests go into `dvc.lock` and the outputs into DVC's cache (`dvc commit`)
+dvc        after DVC: Snakemake takes the outputs as its own (`snakemake --touch`)
+repro      at the end of `make repro`: outputs that are older than their inputs get the time of now; quick, and enough
+           unless Snakemake has run in this checkout before
+
+The first two would bless a stale output as current. So they ask the engine that did the work first, and refuse, with
+exit status 2, if it names anything out of date. Snakemake compares times, which a `snakemake --touch` by hand renews;
+so each stage's sidecar is compared with its inputs, parameters and outputs as well.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import sys
 from pathlib import Path
 
 from dcgan.core.files import InputError
+from workflow.engines.clock import renew_times
 from workflow.engines.dag import resolved_stages
 from workflow.engines.lock import hold
 from workflow.engines.provenance import differences
@@ -25,17 +29,20 @@ NAMED_AT_MOST = 5
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Hands over the outputs of the engine that is named."""
+    """Hands over what has run in the checkout in the working directory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engine", choices=("snakemake", "dvc"), help="the engine that ran")
-    engine = parser.parse_args(arguments).engine
+    parser.add_argument("after", choices=("snakemake", "dvc", "repro"), help="what has run")
+    after = parser.parse_args(arguments).after
     root = Path.cwd()
     hold(root, "workflow.engines.record")
-    {"snakemake": record_snakemake, "dvc": record_dvc}[engine](root)
+    if after == "repro":
+        renew_times(root, resolved_stages(root))
+    else:
+        {"snakemake": record_snakemake, "dvc": record_dvc}[after](root)
 
 
 def record_snakemake(root: Path) -> None:
-    """Commits Snakemake's outputs to DVC; raises InputError where Snakemake would still make something."""
+    """Commits Snakemake's outputs to DVC; raises InputError if Snakemake would still make something."""
     refuse("snakemake --cores N", stale_in_snakemake(root))
     refuse("snakemake --cores N --forcerun RULE", altered(root))
     run(root, "dvc", "commit", "--force", "--quiet")
@@ -44,7 +51,7 @@ def record_snakemake(root: Path) -> None:
 
 
 def record_dvc(root: Path) -> None:
-    """Makes Snakemake take DVC's outputs as current; raises InputError where DVC would still make something."""
+    """Makes Snakemake take DVC's outputs as current; raises InputError if DVC would still make something."""
     refuse("dvc repro", stale_in_dvc(root))
     run(root, "snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all")
     refuse("snakemake --cores N", stale_in_snakemake(root))
@@ -54,8 +61,7 @@ def record_dvc(root: Path) -> None:
 def stale_in_snakemake(root: Path) -> list[str]:
     """Outputs that Snakemake would make anew."""
     table = run(root, "snakemake", "--summary", "--quiet", "all").splitlines()
-    rows = csv.DictReader(table, delimiter="\t")
-    return [row["output_file"] for row in rows if row["plan"] != CURRENT]
+    return [row["output_file"] for row in csv.DictReader(table, delimiter="\t") if row["plan"] != CURRENT]
 
 
 def altered(root: Path) -> list[str]:
@@ -69,14 +75,14 @@ def stale_in_dvc(root: Path) -> list[str]:
 
 
 def refuse(remedy: str, stale: list[str]) -> None:
-    """Raises InputError where anything is stale."""
+    """Raises InputError if anything is stale."""
     if stale:
         others = f" and {len(stale) - NAMED_AT_MOST} others" if len(stale) > NAMED_AT_MOST else ""
         raise InputError(f"not current: {', '.join(stale[:NAMED_AT_MOST])}{others}; run `{remedy}` first")
 
 
 def run(root: Path, tool: str, *arguments: str) -> str:
-    """Standard output of a tool of this environment; raises InputError with its last line where it fails."""
+    """Standard output of a tool of this environment; raises InputError with its last line if it fails."""
     command = [str(Path(sys.executable).parent / tool), *arguments]
     finished = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if finished.returncode != 0:

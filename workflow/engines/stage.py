@@ -1,7 +1,7 @@
 """What every stage script shares: the `--params` option, exit statuses, threads and determinism.
 
-Exit statuses: 0 done; 2 the input is wrong, or the disk is full or read-only (one line on stderr says what); 1 a fault
-of the program; 75 asked to stop, with a checkpoint written: start it again and it goes on; 130 interrupted.
+Exit statuses: 0 done; 2 the input is wrong, or the disk is full or read-only (one line on stderr tells what); 1 a fault
+of the program; 75 stopped by a signal with a checkpoint written: start it again and it goes on; 130 interrupted.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def fix_threads(run: Run) -> None:
     import cv2
     from threadpoolctl import threadpool_limits
 
-    # Whatever the engine or the user's environment says: sums of floats depend on how many threads share them.
+    # Sums of floats depend on how many threads share them, so neither engine nor environment may decide.
     threadpool_limits(run.threads)
     cv2.setNumThreads(run.threads)
 
@@ -52,10 +52,10 @@ def prepare(run: Run) -> "torch.device":
 
     fix_threads(run)
     torch.set_num_threads(run.threads)
-    # As `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds a stage.
+    # The same as `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds more.
     torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")
     torch.backends.cudnn.benchmark = not run.deterministic
-    # float32 is to mean float32: by default convolutions on a GPU keep ten bits of every factor (TF32).
+    # By default convolutions on a GPU keep ten bits of every float32 factor (TF32).
     torch.backends.cudnn.allow_tf32 = False
     if run.device == "cuda" and not torch.cuda.is_available():
         raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
@@ -65,15 +65,12 @@ def prepare(run: Run) -> "torch.device":
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
     """Runs a stage's main, keeps its provenance, and turns what it raises into an exit status."""
-    # A memory map whose file was cut off by somebody else kills the process: at least it says where.
+    # A memory map whose file somebody cuts off kills the process; this prints the line that read.
     faulthandler.enable()
     try:
         join(Path())
         with traced(Path()):
             main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(INPUT_ERROR_STATUS)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(STOPPED_STATUS)
@@ -81,9 +78,17 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)
     except Exception as error:
-        trouble, where = storage_problem(error), getattr(error, "filename", None)
-        if trouble is None:
+        message = input_error(error)
+        if message is None:
             raise
-        print(f"error: {where}: {trouble}" if where else f"error: {trouble}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
         sys.exit(INPUT_ERROR_STATUS)
     sys.exit(0)
+
+
+def input_error(error: Exception) -> str | None:
+    """One line about wrong input, or a disk that refuses to be written; None for a fault of the program."""
+    if isinstance(error, InputError):
+        return str(error)
+    trouble, where = storage_problem(error), getattr(error, "filename", None)
+    return f"{where}: {trouble}" if trouble and where else trouble

@@ -1,7 +1,7 @@
-"""PyTorch's torchrun with the exit status of what it starts, in place of a traceback and a 1 of its own.
+"""PyTorch's torchrun with the exit status of what it starts, in place of a traceback and its own status 1.
 
-Asked to stop, it passes the signal on, and its processes end with a checkpoint: 75, as one process does. Where one of
-them failed, torchrun ends the others, and the status is that of the first one; it has said why.
+A signal to stop is passed on; the processes write a checkpoint and end, and the status is 75, as for one process. If
+one process fails, torchrun ends the others, and the status is that of the failed one, which has printed why.
 """
 
 import sys

@@ -6,7 +6,6 @@ DVC's cache or remote if DVC keeps it. Nothing is checked out; the workspace sta
 
 import io
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dcgan.core.files import InputError
+from workflow.engines.code_dependencies import PACKAGES
+from workflow.engines.git import git
 
 WORKSPACE = "workspace"
-CODE = ("dcgan", "demo", "stages", "workflow", "dvc.yaml")
+CODE = (*PACKAGES, "dvc.yaml")
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,4 @@ def changed_code(root: Path, first: Revision, other: Revision) -> list[str]:
 
 def date_of(root: Path, revision: Revision) -> str:
     """When a state was committed, as year, month and day; nothing for the workspace."""
-    return git(root, "show", "--no-patch", "--format=%cs", revision.commit).strip() if revision.commit else ""
-
-
-def git(root: Path, *arguments: str) -> str:
-    """What git says; raises InputError with its last line if it fails."""
-    finished = subprocess.run(["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", check=False)
-    if finished.returncode != 0:
-        raise InputError(f"git {arguments[0]} failed: {finished.stderr.strip().splitlines()[-1:]}")
-    return finished.stdout
+    return git(root, "show", "--no-patch", "--format=%cs", revision.commit) if revision.commit else ""
