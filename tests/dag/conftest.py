@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.dag.reliability import WRITING, Happened, Table
-from tests.dag.tiny import tiny_params
+from tests.dag.tiny import DEMO, demo_project, tiny_params
 
 ROOT = Path(__file__).parents[2]
 ENGINES = Path(sys.executable).parent
@@ -25,6 +25,12 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the project's DAG and code and the parameters of the preset `demo`."""
+    return demo_project(tmp_path_factory.mktemp("demo"))
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A clean copy of the project, in a repository of its own."""
@@ -32,7 +38,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make_checkout(folder: Path) -> Path:
-    """What git knows, or would add, of this project as the only commit of a new repository."""
+    """What git knows, or would add, of this project as the only commit of a new repository, with the preset `demo`."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -44,6 +50,7 @@ def make_checkout(folder: Path) -> Path:
         if (ROOT / name).is_symlink() or (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    shutil.copy2(DEMO, folder / "params.yaml")
     commit_everything(folder)
     return folder
 

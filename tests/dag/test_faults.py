@@ -27,10 +27,9 @@ from ruamel.yaml import YAML
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator
 from tests.dag.reliability import Happened
-from tests.dag.tiny import run_all, script_of, tiny_params
+from tests.dag.tiny import demo_project, demo_stages, run_all, script_of, tiny_params
 from tests.published import write_arrays
 from workflow.engines import dag
-from workflow.engines.code_dependencies import PACKAGES
 from workflow.engines.dag import Stage, whole_outputs
 from workflow.engines.stage import run_stage
 from workflow.params.load import read_yaml
@@ -49,7 +48,7 @@ FURTHER = {
     "onnx": {"svhn": {"statistics": "batch", "statistics_batches": 1}},
 }
 OTHERS = {"import_published", "export_onnx", "train_guideline", "compare_guidelines"}
-SCRIPTS = sorted({script_of(stage) for stage in dag.resolve(ROOT).values()} | OTHERS)
+SCRIPTS = sorted({script_of(stage) for stage in demo_stages().values()} | OTHERS)
 OF_RAW_DATA = ("render_demo", "export_lsun", "crop_faces", "pack_images", "import_published")
 READERS = [script for script in SCRIPTS if script not in OF_RAW_DATA]
 
@@ -57,10 +56,7 @@ READERS = [script for script in SCRIPTS if script not in OF_RAW_DATA]
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in which every stage has run; the working directory of all tests here."""
-    folder = tmp_path_factory.mktemp("world")
-    shutil.copy(ROOT / "dvc.yaml", folder)
-    for package in PACKAGES:
-        (folder / package).symlink_to(ROOT / package)
+    folder = demo_project(tmp_path_factory.mktemp("world"))
     tiny_params(folder / "params.yaml")
     params = read_yaml(folder / "params.yaml")
     YAML(typ="safe").dump(params | FURTHER, folder / "params.yaml")

@@ -1,4 +1,6 @@
-"""The parameters in git, made very small by `tiny.yaml`, and the bytes that a run of the DAG left.
+"""The preset `demo`, made very small by `tiny.yaml`, and the bytes that a run of the DAG left.
+
+Tests start from the preset: the working tree's params.yaml may be another one, or a person's.
 
 `python -m tests.dag.tiny` runs every stage of the checkout one stands in without any engine, one after the other in one
 process, which pays for imports once.
@@ -7,6 +9,8 @@ process, which pays for imports once.
 import hashlib
 import importlib
 import shlex
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +18,29 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from workflow.engines import dag
+from workflow.engines.code_dependencies import PACKAGES
 from workflow.engines.dag import Stage
 from workflow.engines.provenance import traced
 from workflow.params.load import read_yaml
 
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "workflow/presets/demo.yaml"
 TINY = Path(__file__).with_name("tiny.yaml")
+
+
+def demo_project(folder: Path) -> Path:
+    """A folder with the project's DAG and code and the parameters of the preset `demo`."""
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    shutil.copy(DEMO, folder / "params.yaml")
+    for package in PACKAGES:
+        (folder / package).symlink_to(ROOT / package)
+    return folder
+
+
+def demo_stages() -> dict[str, Stage]:
+    """The stages of the preset `demo`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return dag.resolve(demo_project(Path(folder)))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -38,8 +60,8 @@ def digests_of(folder: Path, outputs: list[str]) -> dict[str, str]:
 
 
 def tiny_params(path: Path, further: Mapping[str, Any] | None = None) -> None:
-    """Rewrites a params.yaml with the values of tiny.yaml, and further ones; an unknown key is an error."""
-    params = read_yaml(TINY.parents[2] / "params.yaml")
+    """Writes the preset `demo` with the values of tiny.yaml, and further ones; an unknown key is an error."""
+    params = read_yaml(DEMO)
     override(params, read_yaml(TINY))
     override(params, further or {})
     YAML(typ="safe").dump(params, path)

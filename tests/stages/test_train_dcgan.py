@@ -23,6 +23,7 @@ from dcgan.data.image_store import StoreWriter
 from dcgan.models.batch_norm import BatchNorm, Statistics
 from dcgan.models.networks import Discriminator, Generator
 from stages.train_dcgan import main
+from tests.dag.tiny import DEMO
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A store of noise and parameters that train the demo's network on it for some seconds."""
-    parameters = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    parameters = YAML(typ="safe").load(DEMO.read_text())
     parameters["run"] |= {"threads": 1, "device": "cpu"}
     parameters["train"]["bedrooms"] |= {
         "epochs": 6,

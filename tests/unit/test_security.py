@@ -37,6 +37,7 @@ from dcgan.models.published_weights import PublishedArray, read_array
 from dcgan.representation.features import FeatureTable
 from stages import crop_faces, export_lsun
 from stages.train_guideline import KeptSamples
+from tests.dag.tiny import DEMO
 from workflow.annotation.file import Annotations, read_annotations
 from workflow.engines.dag import Stage, dvc_definitions
 from workflow.params.load import load_params
@@ -263,7 +264,7 @@ OUTSIDE = [
 
 def export(folder: Path, source: Path) -> ImageStore:
     """Runs the export of a source into folder/deep/er/out, and returns the store."""
-    params = YAML().load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = YAML().load(DEMO.read_text(encoding="utf-8"))
     params["export"].update(shards=[0], min_side=8, max_rejects=0.9)
     YAML().dump(params, folder / "params.yaml")
     out = folder / "deep" / "er" / "out"
@@ -310,7 +311,7 @@ def test_names_in_an_archive_lead_nowhere(
 
 def test_face_crops_are_not_named_after_their_photos(tmp_path: Path, good_image: bytes) -> None:
     source = tar_of(tmp_path / "archive", good_image)
-    params = YAML().load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = YAML().load(DEMO.read_text(encoding="utf-8"))
     params["crop_faces"].update(shards=[0], max_rejects=0.9)
     YAML().dump(params, tmp_path / "params.yaml")
     out = tmp_path / "deep" / "out"
