@@ -8,12 +8,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.dag.demo import DEMO, demo_project
 from tests.dag.reliability import WRITING, Happened, Table
-from tests.dag.tiny import DEMO, demo_project, tiny_params
+from tests.dag.tiny import tiny_params
+
+if TYPE_CHECKING:
+    from tests.dag.world import World
 
 ROOT = Path(__file__).parents[2]
 ENGINES = Path(sys.executable).parent
@@ -157,6 +161,14 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any])
         for engine, seconds in zip(commands, threads.map(timed, commands), strict=True):
             print(f"{' '.join(commands[engine])}: {seconds:.0f} s")
     return folders
+
+
+@pytest.fixture(scope="session")
+def every_stage(tmp_path_factory: pytest.TempPathFactory) -> "World":
+    """A very small world in which every stage has run in this process."""
+    from tests.dag.world import make_world  # here: it imports torch, which takes seconds
+
+    return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

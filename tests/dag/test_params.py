@@ -11,7 +11,6 @@ import scipy.io
 from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
-from tests.dag.tiny import DEMO
 from workflow.engines.check import check
 from workflow.params.load import load_params, read_yaml
 
@@ -138,7 +137,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
 def test_one_line_names_key_value_and_what_is_allowed(
     root: Path, tmp_path: Path, key: str, value: Any, expected: str
 ) -> None:
-    path = write(tmp_path / "params.yaml", change(read_yaml(DEMO), key, value))
+    path = write(tmp_path / "params.yaml", change(read_yaml(root / "params.yaml"), key, value))
     with pytest.raises(InputError) as error:
         load_params(path)
     assert expected in one_line(error)
@@ -167,7 +166,7 @@ def test_a_file_that_is_no_parameters(tmp_path: Path, content: bytes | None, exp
 
 def project(root: Path, folder: Path, changes: dict[str, Any]) -> Path:
     """A folder with this DAG and changed parameters, and the scripts that stages depend on."""
-    params = read_yaml(DEMO)
+    params = read_yaml(root / "params.yaml")
     for key, value in changes.items():
         change(params, key, value)
     write(folder / "params.yaml", params)

@@ -1,6 +1,4 @@
-"""The preset `demo`, made very small by `tiny.yaml`, and the bytes that a run of the DAG left.
-
-Tests start from the preset: the working tree's params.yaml may be another one, or a person's.
+"""The parameters in git, made very small by `tiny.yaml`, and the bytes that a run of the DAG left.
 
 `python -m tests.dag.tiny` runs every stage of the checkout one stands in without any engine, one after the other in one
 process, which pays for imports once.
@@ -9,38 +7,19 @@ process, which pays for imports once.
 import hashlib
 import importlib
 import shlex
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.dag.reads import recorded_reads
 from workflow.engines import dag
-from workflow.engines.code_dependencies import PACKAGES
 from workflow.engines.dag import Stage
 from workflow.engines.provenance import traced
 from workflow.params.load import read_yaml
 
-ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "workflow/presets/demo.yaml"
 TINY = Path(__file__).with_name("tiny.yaml")
-
-
-def demo_project(folder: Path) -> Path:
-    """A folder with the project's DAG and code and the parameters of the preset `demo`."""
-    shutil.copy(ROOT / "dvc.yaml", folder)
-    shutil.copy(DEMO, folder / "params.yaml")
-    for package in PACKAGES:
-        (folder / package).symlink_to(ROOT / package)
-    return folder
-
-
-def demo_stages() -> dict[str, Stage]:
-    """The stages of the preset `demo`."""
-    with tempfile.TemporaryDirectory() as folder:
-        return dag.resolve(demo_project(Path(folder)))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -60,8 +39,8 @@ def digests_of(folder: Path, outputs: list[str]) -> dict[str, str]:
 
 
 def tiny_params(path: Path, further: Mapping[str, Any] | None = None) -> None:
-    """Writes the preset `demo` with the values of tiny.yaml, and further ones; an unknown key is an error."""
-    params = read_yaml(DEMO)
+    """Rewrites a params.yaml with the values of tiny.yaml, and further ones; an unknown key is an error."""
+    params = read_yaml(TINY.parents[2] / "params.yaml")
     override(params, read_yaml(TINY))
     override(params, further or {})
     YAML(typ="safe").dump(params, path)
@@ -82,11 +61,14 @@ def override(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
             params[key] = value
 
 
-def run_all(root: Path) -> None:
-    """Every stage of root, which has to be the working directory, in this process."""
+def run_all(root: Path) -> dict[str, set[str]]:
+    """Every stage of root, which has to be the working directory, in this process; returns what keys each has read."""
+    read = {}
     for stage in dag.in_order(dag.resolve(root)):
-        with traced(root, stage):
-            importlib.import_module(f"stages.{script_of(stage)}").main(shlex.split(stage.command)[3:])
+        module = importlib.import_module(f"stages.{script_of(stage)}")
+        with traced(root, stage), recorded_reads(module) as read[stage.name]:
+            module.main(shlex.split(stage.command)[3:])
+    return read
 
 
 def script_of(stage: Stage) -> str:

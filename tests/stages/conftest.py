@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.dag.tiny import DEMO
+from tests.dag.demo import DEMO
 from tests.stages.sources import Configure
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.build_report import main
-from tests.dag.tiny import DEMO
+from tests.dag.demo import DEMO
 from workflow.engines.dag import resolved_stages
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from dcgan.models.networks import Generator
 from dcgan.models.onnx import export_generator
 from dcgan.models.pixel_range import to_uint8
 from stages.export_onnx import main
-from tests.dag.tiny import DEMO
+from tests.dag.demo import DEMO
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 

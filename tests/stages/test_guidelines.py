@@ -23,7 +23,8 @@ from dcgan.models.networks import Generator
 from dcgan.training.loop import TrainingRun
 from dcgan.training.stability import oscillation, restlessness
 from stages import compare_guidelines, train_guideline
-from tests.dag.tiny import demo_stages, tiny_params
+from tests.dag.demo import demo_stages
+from tests.dag.tiny import tiny_params
 from workflow.engines import dag
 from workflow.params.load import load_params, read_yaml
 from workflow.report.sentences import sentence

@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.render_demo import SETS, main
-from tests.dag.tiny import DEMO
+from tests.dag.demo import DEMO
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from dcgan.data.image_store import StoreWriter
 from dcgan.models.batch_norm import BatchNorm, Statistics
 from dcgan.models.networks import Discriminator, Generator
 from stages.train_dcgan import main
-from tests.dag.tiny import DEMO
+from tests.dag.demo import DEMO
 
 ROOT = Path(__file__).parents[2]
 

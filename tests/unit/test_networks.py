@@ -85,6 +85,15 @@ def test_estimated_statistics_are_means_over_batches() -> None:
         estimate_statistics(network, [])
 
 
+def test_normalizing_by_estimated_statistics_by_hand() -> None:
+    norm = BatchNorm(1, affine=True, epsilon=3.0)
+    with torch.no_grad():
+        norm.gain.fill_(2.0)
+        norm.bias.fill_(1.0)
+    norm.mean, norm.variance = torch.tensor([5.0]), torch.tensor([13.0])
+    assert norm(torch.tensor([[9.0]]), "estimated").item() == pytest.approx(2 * (9 - 5) / (13 + 3) ** 0.5 + 1)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7])
 def test_estimated_statistics_make_an_image_independent_of_its_batch(batch_size: int) -> None:
     row = replace(ARCHITECTURES["demo32"], name="independent")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dcgan.core.files import InputError
-from tests.dag.tiny import demo_stages
+from tests.dag.demo import demo_stages
 from workflow.report.readme_table import HEAD, ROWS, main, table, with_table
 from workflow.report.sentences import sentence
 

@@ -37,7 +37,7 @@ from dcgan.models.published_weights import PublishedArray, read_array
 from dcgan.representation.features import FeatureTable
 from stages import crop_faces, export_lsun
 from stages.train_guideline import KeptSamples
-from tests.dag.tiny import DEMO
+from tests.dag.demo import DEMO
 from workflow.annotation.file import Annotations, read_annotations
 from workflow.engines.dag import Stage, dvc_definitions
 from workflow.params.load import load_params
