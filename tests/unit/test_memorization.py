@@ -106,6 +106,14 @@ def test_held_out_images_that_are_also_in_the_training_set_hide_no_copies() -> N
     assert closer_share(real, real, 0.01) == 0.03
 
 
+def test_fewer_copies_than_among_held_out_images_are_no_sign_of_memorization() -> None:
+    """The test is one-sided."""
+    training, rows = random_images("training", 400), np.arange(400)
+    held_out = np.concatenate([training[:100], random_images("held out", 100)])
+    real = nearest(held_out, training, rows, 2, pixel_distances)
+    assert not memorized(nearest(random_images("honest", 200), training, rows, 2, pixel_distances), real, 0.01)
+
+
 def test_loneliness_of_equal_neighbours_is_one_and_of_a_copy_zero() -> None:
     found = memorization.Nearest(np.array([[0, 0], [1, 2], [3, 3]], np.float32), np.zeros((3, 2), np.int64))
     assert loneliness(found).tolist() == [0, 0.5, 1]
