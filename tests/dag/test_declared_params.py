@@ -16,7 +16,7 @@ from workflow.params.sections import Params
 
 @pytest.mark.slow
 def test_every_key_that_a_stage_reads_is_declared_and_every_declared_key_is_read(every_stage: World) -> None:
-    """Of stages of one kind, each key that is declared by all has to be read by one: some read it under conditions."""
+    """A stage may read a key under conditions only; so one of its kind has to read what they declare."""
     stages, read = dag.resolve(every_stage.folder), every_stage.read
     assert stages.keys() == read.keys()
     missing = {name: undeclared(read[name], stage.parameters) for name, stage in stages.items()}

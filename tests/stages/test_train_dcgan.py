@@ -258,7 +258,7 @@ def in_halves(norm: BatchNorm, x: Tensor, statistics: Statistics) -> Tensor:
 
 
 def test_tensorboard_gets_the_rows_of_the_curves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever writes its files: the package itself is optional, and tests/unit/test_board.py reads them."""
+    """Whatever writes its files: the package itself is optional, and tests/unit/test_tensorboard.py reads them."""
     written: list[tuple[str, str, float, int]] = []
 
     class Writer:

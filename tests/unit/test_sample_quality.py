@@ -56,7 +56,7 @@ def test_a_collapsed_generator_is_precise_but_covers_nothing() -> None:
 
 def test_scores_count_points_in_balls() -> None:
     """Against the definitions, pair by pair, for sets of unequal size of which each lies partly beside the other."""
-    real, fake = cloud(30, 0), torch.cat([0.3 * cloud(14, 1), cloud(6, 2, shift=9.0)])
+    real, fake = cloud(30, 0), torch.cat([0.7 * cloud(14, 1, shift=1.0), cloud(6, 2, shift=9.0)])
     real_radii, fake_radii = ball_radii(real), ball_radii(fake)
     in_real = [[bool((f - r).norm() < radius) for f in fake] for r, radius in zip(real, real_radii, strict=True)]
     in_fake = [[bool((f - r).norm() < radius) for r in real] for f, radius in zip(fake, fake_radii, strict=True)]
