@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dcgan.core.files import InputError
-from tests.dag.demo import demo_stages
+from workflow.engines.dag import resolve
 from workflow.report.readme_table import HEAD, ROWS, main, table, with_table
 from workflow.report.sentences import sentence
 
@@ -46,7 +46,7 @@ def test_what_readme_shows_of_a_diff_begins_at_the_metrics_in_git(metrics: dict[
 def test_every_sentence_can_be_said_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
     said = {
         stage.name: sentence(stage.name, metrics[Path(path).stem])
-        for stage in demo_stages().values()
+        for stage in resolve(ROOT).values()
         for path in stage.outputs
         if Path(path).suffix == ".json" and Path(path).stem in metrics
     }
