@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from workflow.engines import dag
@@ -21,6 +22,7 @@ def demo_project(folder: Path) -> Path:
     return folder
 
 
+@cache
 def demo_stages() -> dict[str, Stage]:
     """The stages of the preset `demo`."""
     with tempfile.TemporaryDirectory() as folder:

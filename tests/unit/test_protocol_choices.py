@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dcgan.representation import protocol
 from dcgan.representation.linear_classifier import Solver, Split, confusion, whole
-from dcgan.representation.protocol import Protocol, Splits, curve_point, draws_of, judge
+from dcgan.representation.protocol import Protocol, Splits, best_cost, curve_point, draws_of, judge
 from tests.feature_tables import table_of
 
 SOLVER = Solver(tolerance=1e-4, memory_bytes=1 << 28, device=torch.device("cpu"))
@@ -63,6 +63,10 @@ def test_c_is_chosen_on_validation_rows_and_the_error_is_that_on_test_rows_of_fr
     train = fits.splits.train
     assert fits.learned == [(drawn(train, "search", 2), [1.0, 2.0, 3.0]), (drawn(train, "test", 4), [2.0])]
     assert not {tuple(rows) for rows in fits.learned[0][0]} & {tuple(rows) for rows in fits.learned[1][0]}
+
+
+def test_c_is_the_best_of_the_mean_not_of_the_luckiest_draw() -> None:
+    assert best_cost(np.array([[0.1, 0.3], [0.9, 0.3]])) == 1
 
 
 @pytest.mark.parametrize(("learned", "rows"), [(False, 45), (True, 60)])
