@@ -14,13 +14,18 @@ from PIL import Image
 import workflow.report.browser
 from dcgan.core.files import InputError
 
-# Files that look at the same two whole runs (tests/dag/conftest.py), which take minutes to make.
-WHOLE_RUNS = {"test_engines.py", "test_remotes.py"}
+# Files that look at the same runs (tests/dag/conftest.py), which take minutes to make.
+SHARED_RUNS = {
+    "test_engines.py": "two engines",
+    "test_remotes.py": "two engines",
+    "test_faults.py": "every stage",
+    "test_declared_params.py": "every stage",
+}
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Of several processes one takes all tests of a file, and one all of these files. Groups by mark are no help: this
+    """Of several processes one takes all tests of a file, and one all files that share runs. Marks are no help: this
     pytest's ids do not carry them to xdist 3.8.
     """
     from xdist.scheduler import LoadFileScheduling
@@ -28,7 +33,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "whole runs" if Path(file).name in WHOLE_RUNS else file
+            return SHARED_RUNS.get(Path(file).name, file)
 
     return Scheduling(config, log)
 

@@ -8,20 +8,37 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.dag.demo import DEMO, demo_project
 from tests.dag.tiny import tiny_params
+
+if TYPE_CHECKING:
+    from tests.dag.world import World
 
 ROOT = Path(__file__).parents[2]
 ENGINES = Path(sys.executable).parent
+# Stages of which another of the same kind is run: each is a process that imports PyTorch, and under both engines.
+FEWER = {
+    "pack": {"sets": {"imagenet": "left out"}},
+    "train": {"imagenet": "left out"},
+    "features": {"cifar10": "left out"},
+    "svm": {"cifar10": "left out"},
+}
 SECRET = "-".join(["hunter2", "tell", "nobody"])  # in pieces: this file is in the checkouts that are searched for it
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the project's DAG and code and the parameters of the preset `demo`."""
+    return demo_project(tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture
@@ -31,7 +48,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make_checkout(folder: Path) -> Path:
-    """What git knows, or would add, of this project as the only commit of a new repository."""
+    """What git knows, or would add, of this project as the only commit of a new repository, with the preset `demo`."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -43,6 +60,7 @@ def make_checkout(folder: Path) -> Path:
         if (ROOT / name).is_symlink() or (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    shutil.copy2(DEMO, folder / "params.yaml")
     commit_everything(folder)
     return folder
 
@@ -123,7 +141,7 @@ def tiny_checkout(folder: Path, further: Mapping[str, Any] | None = None) -> Pat
 def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> dict[str, Path]:
     """Two clean copies, each after a run of one engine. They run at the same time: load must not change a byte."""
     commands = {"dvc": ("dvc", "repro"), "snakemake": ("snakemake", "--cores", "2")}
-    folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout") for engine in commands}
+    folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout", FEWER) for engine in commands}
 
     def timed(engine: str) -> float:
         started = time.monotonic()
@@ -134,6 +152,14 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any])
         for engine, seconds in zip(commands, threads.map(timed, commands), strict=True):
             print(f"{' '.join(commands[engine])}: {seconds:.0f} s")
     return folders
+
+
+@pytest.fixture(scope="session")
+def every_stage(tmp_path_factory: pytest.TempPathFactory) -> "World":
+    """A very small world in which every stage has run in this process."""
+    from tests.dag.world import make_world  # here: it imports torch, which takes seconds
+
+    return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ def write_project(folder: Path, stages: str, params: str = "{}") -> Path:
     return folder
 
 
-def test_reader_and_dvc_see_the_same_stages(root: Path) -> None:
+def test_reader_and_dvc_see_the_same_stages(checkout: Path) -> None:
     """The reader uses DVC's resolver through names that are no public interface."""
     from dvc.repo import Repo
 
-    stages = dag.resolve(root)
-    with Repo(str(root)) as repo:
+    stages = dag.resolve(checkout)
+    with Repo(str(checkout)) as repo:
         theirs = {stage.addressing: stage for stage in repo.index.stages}
     assert stages.keys() == theirs.keys()
     for name, stage in stages.items():
@@ -47,13 +47,13 @@ def test_jobs_of_snakemake_spin_where_there_are_cores_for_all(run: Callable[...,
         assert f"spins={expected}\n" in printed.stdout
 
 
-def test_snakemake_has_a_rule_for_every_stage(root: Path, run: Callable[..., Any], checkout: Path) -> None:
+def test_snakemake_has_a_rule_for_every_stage(run: Callable[..., Any], checkout: Path) -> None:
     listed = run(checkout, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
-    assert sorted(listed) == sorted(["all", *(stage.rule for stage in dag.resolve(root).values())])
+    assert sorted(listed) == sorted(["all", *(stage.rule for stage in dag.resolve(checkout).values())])
 
 
-def test_stages_depend_on_the_code_that_they_run(root: Path) -> None:
-    for stage in dag.resolve(root).values():
+def test_stages_depend_on_the_code_that_they_run(demo: Path) -> None:
+    for stage in dag.resolve(demo).values():
         script = re.match(r"python -m stages\.(\w+) ", stage.command)[1]
         if stage.name != "digest_code":
             assert f"data/code/{script}.txt" in stage.dependencies
@@ -66,12 +66,12 @@ def test_every_stage_script_is_in_the_dag(root: Path) -> None:
     assert scripts == set(re.findall(r"-m stages\.(\w+) ", (root / "dvc.yaml").read_text()))
 
 
-def test_both_losses_of_every_network_are_plotted(root: Path) -> None:
+def test_both_losses_of_every_network_are_plotted(root: Path, demo: Path) -> None:
     plots = [plot for entry in read_yaml(root / "dvc.yaml")["plots"] for plot in entry.values()]
     networks = read_yaml(root / "workflow/presets/demo.yaml")["train"]
     expected = [{f"results/curves/{name}.csv": ["d_loss", "g_loss"]} for name in networks]
     assert [plot["y"] for plot in plots] == expected
-    made = {path for stage in dag.resolve(root).values() for path in stage.outputs}
+    made = {path for stage in dag.resolve(demo).values() for path in stage.outputs}
     assert {path for plot in plots for path in plot["y"]} <= made
 
 
@@ -240,9 +240,9 @@ def test_profile_for_slurm_is_found_from_the_root(checkout: Path, run: Callable[
     assert "Using profile slurm" in finished.stderr + finished.stdout
 
 
-def test_outputs_are_not_in_git_unless_they_are_small_text(root: Path) -> None:
+def test_outputs_are_not_in_git_unless_they_are_small_text(root: Path, demo: Path) -> None:
     """Metrics and curves are kept in git (`cache: false`); everything else is ignored by it."""
-    definitions = dag.dvc_definitions(root)
+    definitions = dag.dvc_definitions(demo)
     declared = [pair for definition in definitions.values() for pair in dag.declared_outputs(definition)]
     for path, flags in declared:
         ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=root, check=False).returncode == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.dag.reads import recorded_reads
 from workflow.engines import dag
 from workflow.engines.dag import Stage
 from workflow.engines.provenance import traced
@@ -61,11 +62,14 @@ def override(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
             params[key] = value
 
 
-def run_all(root: Path) -> None:
-    """Every stage of root, which has to be the working directory, in this process."""
+def run_all(root: Path) -> dict[str, set[str]]:
+    """Every stage of root, which has to be the working directory, in this process; returns what keys each has read."""
+    read = {}
     for stage in dag.in_order(dag.resolve(root)):
-        with traced(root, stage):
-            importlib.import_module(f"stages.{script_of(stage)}").main(shlex.split(stage.command)[3:])
+        module = importlib.import_module(f"stages.{script_of(stage)}")
+        with traced(root, stage), recorded_reads(module) as read[stage.name]:
+            module.main(shlex.split(stage.command)[3:])
+    return read
 
 
 def script_of(stage: Stage) -> str:

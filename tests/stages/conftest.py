@@ -7,23 +7,22 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.dag.demo import DEMO
 from tests.stages.sources import Configure
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def configure(tmp_path: Path) -> Configure:
-    """Writes the parameters in git with some changes, section by section; returns the file."""
+    """Writes the preset `demo` with some changes, section by section; returns the file."""
 
     def write(**sections: Mapping[str, Any]) -> Path:
         yaml = YAML()
-        params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        params = yaml.load(DEMO.read_text(encoding="utf-8"))
         params["run"].update(threads=1, device="cpu")
         for name, changes in sections.items():
             sets = params[name].get("sets")
             params[name].update(changes)
-            if isinstance(sets, dict):  # the sets in git stay: other sections name them
+            if isinstance(sets, dict):  # the preset's sets stay: other sections name them
                 params[name]["sets"] = {**sets, **params[name]["sets"]}
         path = tmp_path / "params.yaml"
         yaml.dump(params, path)

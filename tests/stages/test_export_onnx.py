@@ -13,13 +13,13 @@ from dcgan.models.networks import Generator
 from dcgan.models.onnx import export_generator
 from dcgan.models.pixel_range import to_uint8
 from stages.export_onnx import main
+from tests.dag.demo import DEMO
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-ROOT = Path(__file__).parents[2]
 
 
 def export(folder: Path, network: str, statistics: str) -> Generator:
-    parameters = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    parameters = YAML(typ="safe").load(DEMO.read_text())
     parameters["onnx"] = {"bedrooms": {"statistics": statistics, "statistics_batches": 2}}
     with (folder / "params.yaml").open("w") as file:
         YAML().dump(parameters, file)

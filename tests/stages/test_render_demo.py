@@ -6,14 +6,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.render_demo import SETS, main
-
-ROOT = Path(__file__).parents[2]
+from tests.dag.demo import DEMO
 
 
 @pytest.fixture
 def few_images(tmp_path: Path) -> Path:
     yaml = YAML()
-    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = yaml.load(DEMO.read_text(encoding="utf-8"))
     params["demo"].update(bedrooms=6, duplicates=2, photos=6, digits=40, objects=40)
     yaml.dump(params, tmp_path / "params.yaml")
     return tmp_path / "params.yaml"

@@ -215,27 +215,27 @@ def run_shared(stage: str, inputs: Path, section: str, key: str, changes: dict[s
 
 
 def test_processes_that_share_the_samples_find_the_same(inputs: Path, tmp_path: Path) -> None:
-    """Errors, curve and picture of one, two and three processes are the same bytes."""
+    """Errors, curve and picture of one and three processes are the same bytes."""
     made = {}
-    for processes in (1, 2, 3):
+    for processes in (1, 3):
         outputs = {name: tmp_path / f"{processes}.{name}" for name in ("metrics", "curve", "figure")}
         changes: dict[str, object] = {"processes": processes, "batch_size": 7}
         given = {"generator": inputs / "generator.safetensors", "images": inputs / "mnist", "name": "mnist"}
         run_shared("evaluate_neighbours", inputs, "neighbours", "mnist", changes, **given, **outputs)
         made[processes] = [path.read_bytes() for path in outputs.values()]
-    assert made[2] == made[1] and made[3] == made[1]
+    assert made[3] == made[1]
 
 
 def test_processes_that_share_the_images_make_the_same_features(inputs: Path, tmp_path: Path) -> None:
-    """Tables and network of one, two and six processes, one of which has no images, are the same bytes."""
+    """Tables and network of one and six processes, one of which has no images, are the same bytes."""
     made = {}
-    for processes in (1, 2, 6):
+    for processes in (1, 6):
         changes: dict[str, object] = {"processes": processes, "batch_size": 64, "statistics_batch": 32}
         given = {"discriminator": inputs / "demo_svhn32.safetensors", "images": inputs / "svhn", "set": "svhn"}
         run_shared("extract_features", inputs, "features", "svhn", changes, **given, out=tmp_path / str(processes))
         made[processes] = digests(tmp_path / str(processes))
         assert not list((tmp_path / "state").glob("*"))
-    assert len(made[1]) == 7 and made[2] == made[1] and made[6] == made[1]
+    assert len(made[1]) == 7 and made[6] == made[1]
 
 
 def test_supervised_search_takes_the_best_of_all_shards(inputs: Path, tmp_path: Path) -> None:

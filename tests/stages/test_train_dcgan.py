@@ -23,6 +23,7 @@ from dcgan.data.image_store import StoreWriter
 from dcgan.models.batch_norm import BatchNorm, Statistics
 from dcgan.models.networks import Discriminator, Generator
 from stages.train_dcgan import main
+from tests.dag.demo import DEMO
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A store of noise and parameters that train the demo's network on it for some seconds."""
-    parameters = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    parameters = YAML(typ="safe").load(DEMO.read_text())
     parameters["run"] |= {"threads": 1, "device": "cpu"}
     parameters["train"]["bedrooms"] |= {
         "epochs": 6,
@@ -257,7 +258,7 @@ def in_halves(norm: BatchNorm, x: Tensor, statistics: Statistics) -> Tensor:
 
 
 def test_tensorboard_gets_the_rows_of_the_curves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever writes its files: the package itself is optional, and tests/unit/test_board.py reads them."""
+    """Whatever writes its files: the package itself is optional, and tests/unit/test_tensorboard.py reads them."""
     written: list[tuple[str, str, float, int]] = []
 
     class Writer:

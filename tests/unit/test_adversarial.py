@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from dcgan.core.checkpoints import Checkpoints
+from dcgan.core.distributed import ALONE
 from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
 from dcgan.core.signals import Stopped
@@ -19,7 +20,7 @@ from dcgan.data.minibatches import Batches
 from dcgan.data.prefetch import Prefetcher
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import BatchNorm
-from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.adversarial import AdversarialTraining, Interval, Settings
 from dcgan.training.collapse import Watch
 from dcgan.training.cuda_graph import Undo
 from dcgan.training.loop import Plan, TrainingRun
@@ -118,6 +119,53 @@ def test_untrained_losses_are_those_of_a_coin() -> None:
     assert float(training.update_generator(None, z)["g_loss"]) == pytest.approx(np.log(2), abs=0.1)
 
 
+def test_losses_and_figures_are_those_of_the_paper_away_from_a_coin_too() -> None:
+    """-log D(x) - log(1 - D(G(z))) and -log D(G(z)), where what is real, what is generated and their signs matter."""
+    training = AdversarialTraining(SMALLEST, SETTINGS, CPU)
+    batch, z = torch.from_numpy(images()[:8]), training.latents(8, "g", 0)
+    x = batch.permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        training.discriminator.dense[-1].weight.mul_(30)
+        real, fake = training.discriminator(x).sigmoid(), training.discriminator(training.generator(z)).sigmoid()
+    assert (real - fake).abs().mean() > 0.2
+    figures = training.update_discriminator(batch, None, z)
+    assert float(figures["d_loss"]) == pytest.approx(float(-real.log().mean() - (1 - fake).log().mean()), rel=1e-4)
+    assert float(figures["d_real"]) == pytest.approx(float(real.mean()), rel=1e-4)
+    with torch.no_grad():
+        fake = training.discriminator(training.generator(z)).sigmoid()
+    figures = training.update_generator(None, z)
+    assert float(figures["g_loss"]) == pytest.approx(float(-fake.log().mean()), rel=1e-4)
+    assert float(figures["d_fake"]) == pytest.approx(float(fake.mean()), rel=1e-4)
+
+
+def test_each_network_learns_its_own_side_of_the_game() -> None:
+    training = AdversarialTraining(SMALLEST, replace(SETTINGS, learning_rate=0.002), CPU)
+    batch, z = torch.from_numpy(images()[:8]), training.latents(8, "g", 0)
+    first = training.update_discriminator(batch, None, z)
+    for _ in range(5):
+        last = training.update_discriminator(batch, None, z)
+    assert last["d_loss"] < first["d_loss"] and last["d_real"] > first["d_real"]
+    first = training.update_generator(None, z)
+    assert first["d_fake"] < last["d_real"]
+    for _ in range(5):
+        last = training.update_generator(None, z)
+    assert last["g_loss"] < first["g_loss"] and last["d_fake"] > first["d_fake"]
+
+
+def test_every_update_has_z_of_its_own() -> None:
+    training = AdversarialTraining(SMALLEST, SETTINGS, CPU)
+    drawn = [training.latents(8, purpose, number) for purpose in ("g", "d", "both") for number in range(4)]
+    assert len({z.numpy().tobytes() for z in drawn}) == len(drawn)
+    assert torch.equal(training.latents(8, "d", 1), drawn[5])
+
+
+def test_means_of_an_interval_are_over_the_minibatches_that_have_the_figure() -> None:
+    interval = Interval()
+    for d_loss, others in ((1.0, {"g_loss": torch.tensor(4.0)}), (2.0, {}), (6.0, {"g_loss": torch.tensor(5.0)})):
+        interval.add({"d_loss": torch.tensor(d_loss)} | others)
+    assert interval.means(ALONE) == {"d_loss": 3.0, "g_loss": 4.5}
+
+
 def test_an_epoch_shows_every_image_at_most_once_in_a_new_order() -> None:
     data = np.arange(41, dtype=np.uint8).reshape(41, 1, 1, 1)
     batches = Batches(data, None, np.arange(41), 8, 3, CPU)
@@ -147,7 +195,9 @@ def test_a_run_stopped_after_every_minibatch_ends_as_if_it_never_stopped(tmp_pat
     }
     # Twenty minibatches of 8 images, three per row from the end: the first row takes the two that are left over.
     assert [row["images"] for row in whole.curves] == [40, 64, 88, 112, 136, 160]
+    assert [row["epoch"] for row in whole.curves] == [1.0, 1.6, 2.2, 2.8, 3.4, 4.0]
     assert all(0 < row["spread"] < 127 for row in whole.curves)
+    assert whole.summary()["d_loss"] == whole.curves[-1]["d_loss"] != whole.curves[0]["d_loss"]
     assert whole.best == min(whole.scores, key=lambda score: score["sliced_wasserstein"])
 
 
@@ -206,6 +256,39 @@ def test_weight_decay_shrinks_every_parameter() -> None:
             parameter.grad = torch.zeros_like(parameter)
         optimizer.step()
         assert [name for name, parameter in network.named_parameters() if not (parameter < 0.5).all()] == []
+
+
+def test_updates_are_adams_with_the_decay_in_the_gradient() -> None:
+    """By hand, for gradients so small that epsilon, 1e-8, counts; decoupled decay would hardly move the weight."""
+    settings = replace(SETTINGS, learning_rate=0.01, beta1=0.5, beta2=0.9, weight_decay=0.1)
+    training = AdversarialTraining(SMALLEST, settings, CPU)
+    for network, optimizer in (
+        (training.generator, training.g_optimizer),
+        (training.discriminator, training.d_optimizer),
+    ):
+        parameter = network.convolutions[0].weight
+        parameter.data.fill_(1e-7)
+        weight, first, second = 1e-7, 0.0, 0.0
+        for step, gradient in enumerate((2e-8, -5e-8, 3e-8), 1):
+            parameter.grad = torch.full_like(parameter, gradient)
+            optimizer.step()
+            decayed = gradient + 0.1 * weight
+            first, second = 0.5 * first + 0.5 * decayed, 0.9 * second + 0.1 * decayed**2
+            weight -= 0.01 * (first / (1 - 0.5**step)) / ((second / (1 - 0.9**step)) ** 0.5 + 1e-8)
+            assert parameter.detach().flatten()[0].item() == pytest.approx(weight, rel=1e-3)
+
+
+def test_a_checkpoint_from_before_trouble_is_kept_as_it_was_until_the_run_is_well(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, "digest")
+    for minibatches in (1, 2, 3):
+        if minibatches > 1:
+            checkpoints.keep_good()
+        checkpoints.save({"a": torch.ones(3)}, {"minibatches": minibatches})
+    kept = checkpoints.newest_good()
+    assert kept is not None
+    kept.replace(checkpoints.path)
+    _, progress = checkpoints.load() or ({}, {})
+    assert progress == {"minibatches": 1}
 
 
 def spoil(run: TrainingRun, after_rows: int) -> None:
@@ -285,10 +368,23 @@ def test_the_learning_rate_falls_at_the_end_of_epochs_as_in_the_published_code()
 
 def test_a_run_trains_at_the_falling_rate(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    rates: list[float] = []
-    run.stop_requested = lambda: rates.append(run.training.g_optimizer.param_groups[0]["lr"]) or False  # type: ignore[func-returns-value]
+    rates: list[tuple[float, ...]] = []
+
+    def note_rates() -> bool:
+        optimizers = (run.training.g_optimizer, run.training.d_optimizer)
+        rates.append(tuple(optimizer.param_groups[0]["lr"] for optimizer in optimizers))
+        return False
+
+    run.stop_requested = note_rates
     run.complete("falling")
-    assert rates == [0.0002] * 15 + [0.0001] * 4
+    assert rates == [(0.0002, 0.0002)] * 15 + [(0.0001, 0.0001)] * 4
+
+
+def test_grids_are_of_the_same_z_at_any_time(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    before = run.draw_samples()
+    run.training.minibatches = 7
+    assert np.array_equal(run.draw_samples(), before)
 
 
 def test_what_a_graphs_warm_up_does_is_undone() -> None:

@@ -11,9 +11,12 @@ import pytest
 import torch
 
 from dcgan.core.files import InputError
+from dcgan.core.seeding import torch_generator
 from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.batch_norm import estimate_statistics
 from dcgan.models.networks import Discriminator
+from dcgan.models.pixel_range import to_input
 from dcgan.representation.extraction import extract_features
 from dcgan.representation.feature_tables import FeatureTable
 from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images, pooled_features
@@ -69,6 +72,15 @@ def test_statistics_leave_out_a_batch_that_is_not_full() -> None:
     assert torch.equal(networks[0].norms[0].variance, networks[1].norms[0].variance)
 
 
+def test_statistics_are_of_whole_batches_in_the_order_of_the_images() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (150, 32, 32, 3), dtype=np.uint8)
+    ours, theirs = (Discriminator(ARCHITECTURES["demo_svhn32"]).initialize(torch_generator(0, "d")) for _ in "ab")
+    estimate_on_images(ours, images, 64)
+    estimate_statistics(theirs, [to_input(images[:64], "tanh"), to_input(images[64:128], "tanh")])
+    for one, two in zip(ours.norms, theirs.norms, strict=True):
+        assert torch.allclose(one.mean, two.mean, atol=1e-6) and torch.allclose(one.variance, two.variance, rtol=1e-5)
+
+
 def test_table_holds_rows_labels_keys_and_layers(tmp_path: Path) -> None:
     store, features = store_of(tmp_path / "images.h5", 50), DiscriminatorFeatures(discriminator("demo_svhn32"))
     extract_features(features, store, tmp_path / "table.h5", tmp_path / "work", 16, "float32")
@@ -78,6 +90,7 @@ def test_table_holds_rows_labels_keys_and_layers(tmp_path: Path) -> None:
     rows = np.array([49, 3, 3, 4, 20])
     assert np.allclose(table.read(rows), features(store.images[rows]).numpy(), atol=1e-5)
     second = table.columns_of(1)
+    assert second == slice(table.layers[0], table.layers[0] + table.layers[1])
     assert np.array_equal(table.read(slice(0, 50), second), table.read(slice(0, 50))[:, second])
     assert not (tmp_path / "work").exists()
 

@@ -95,3 +95,5 @@ def test_features_do_not_depend_on_batch_mates_and_are_standardised() -> None:
     assert whole.shape == (60, 64) and features.layers == [64]
     assert (torch.cat([features(images[start : start + 7]) for start in range(0, 60, 7)]) - whole).abs().max() < 1e-4
     assert whole.mean(0).abs().max() < 1e-3
+    variance = features.pooled(images).double().var(0, correction=0)
+    assert torch.allclose(whole.double().var(0, correction=0), variance / (variance + 0.01), rtol=1e-3)

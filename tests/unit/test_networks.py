@@ -66,7 +66,7 @@ def test_batch_norm_by_hand() -> None:
 
 
 def test_estimated_statistics_are_means_over_batches() -> None:
-    """Batches (0, 2) and (4, 8): means 1 and 6, biased variances 1 and 4, so 3.5 and 2.5, not those of the whole."""
+    """Batches (0, 2, 0, 2) and (4, 8): means 1 and 6, biased variances 1 and 4, so 3.5 and 2.5; the whole's differ."""
 
     class OneNorm(torch.nn.Module):
         def __init__(self) -> None:
@@ -78,11 +78,20 @@ def test_estimated_statistics_are_means_over_batches() -> None:
 
     network = OneNorm()
     assert network(torch.ones(1, 1), "estimated").isnan().all(), "a forgotten estimation must never pass as a number"
-    estimate_statistics(network, [torch.tensor([[0.0], [2.0]]), torch.tensor([[4.0], [8.0]])])
+    estimate_statistics(network, [torch.tensor([[0.0], [2.0], [0.0], [2.0]]), torch.tensor([[4.0], [8.0]])])
     assert network.norm.mean.item() == 3.5 and network.norm.variance.item() == 2.5
     assert network(torch.tensor([[3.5]]), "estimated").item() == pytest.approx(0, abs=1e-6)
     with pytest.raises(ValueError, match="at least one batch"):
         estimate_statistics(network, [])
+
+
+def test_normalizing_by_estimated_statistics_by_hand() -> None:
+    norm = BatchNorm(1, affine=True, epsilon=3.0)
+    with torch.no_grad():
+        norm.gain.fill_(2.0)
+        norm.bias.fill_(1.0)
+    norm.mean, norm.variance = torch.tensor([5.0]), torch.tensor([13.0])
+    assert norm(torch.tensor([[9.0]]), "estimated").item() == pytest.approx(2 * (9 - 5) / (13 + 3) ** 0.5 + 1)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])

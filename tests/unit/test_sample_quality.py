@@ -54,6 +54,22 @@ def test_a_collapsed_generator_is_precise_but_covers_nothing() -> None:
     assert scores["precision"] > 0.9 and scores["coverage"] < 0.1 and scores["recall"] < 0.1
 
 
+def test_scores_count_points_in_balls() -> None:
+    """Against the definitions, pair by pair, for sets of unequal size of which each lies partly beside the other."""
+    real, fake = cloud(30, 0), torch.cat([0.7 * cloud(14, 1, shift=1.0), cloud(6, 2, shift=9.0)])
+    real_radii, fake_radii = ball_radii(real), ball_radii(fake)
+    in_real = [[bool((f - r).norm() < radius) for f in fake] for r, radius in zip(real, real_radii, strict=True)]
+    in_fake = [[bool((f - r).norm() < radius) for r in real] for f, radius in zip(fake, fake_radii, strict=True)]
+    expected = {
+        "precision": np.mean([any(balls) for balls in zip(*in_real, strict=True)]),
+        "recall": np.mean([any(balls) for balls in zip(*in_fake, strict=True)]),
+        "density": np.mean([sum(balls) / 5 for balls in zip(*in_real, strict=True)]),
+        "coverage": np.mean([any(fakes) for fakes in in_real]),
+    }
+    assert len(set(expected.values())) == 4, "else one could stand for another"
+    assert manifold_scores(real, fake) == pytest.approx(expected)
+
+
 def test_too_few_points_and_unequal_sets_are_refused() -> None:
     with pytest.raises(ValueError, match="more than 5"):
         manifold_scores(cloud(5, 0), cloud(50, 0))

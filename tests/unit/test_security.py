@@ -37,6 +37,7 @@ from dcgan.models.published_weights import PublishedArray, read_array
 from dcgan.representation.feature_tables import FeatureTable
 from dcgan.training.guidelines import SampleArrays
 from stages import crop_faces, export_lsun
+from tests.dag.demo import DEMO
 from workflow.annotation.file import Annotations, read_annotations
 from workflow.engines.dag import Stage, dvc_definitions
 from workflow.params.load import load_params
@@ -265,7 +266,7 @@ OUTSIDE = [
 
 def export(folder: Path, source: Path) -> ImageStore:
     """Runs the export of a source into folder/deep/er/out, and returns the store."""
-    params = YAML().load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = YAML().load(DEMO.read_text(encoding="utf-8"))
     params["export"].update(shards=[0], min_side=8, max_rejects=0.9)
     YAML().dump(params, folder / "params.yaml")
     out = folder / "deep" / "er" / "out"
@@ -312,7 +313,7 @@ def test_names_in_an_archive_lead_nowhere(
 
 def test_face_crops_are_not_named_after_their_photos(tmp_path: Path, good_image: bytes) -> None:
     source = tar_of(tmp_path / "archive", good_image)
-    params = YAML().load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = YAML().load(DEMO.read_text(encoding="utf-8"))
     params["crop_faces"].update(shards=[0], max_rejects=0.9)
     YAML().dump(params, tmp_path / "params.yaml")
     out = tmp_path / "deep" / "out"

@@ -51,6 +51,18 @@ def test_the_maps_that_fire_on_windows_are_found() -> None:
     assert fitted.accuracy is not None and fitted.accuracy > 0.85
 
 
+def test_accuracy_is_that_on_images_that_were_not_learned_from() -> None:
+    """Each image has a map of its own that tells inside from outside; it tells nothing of another image."""
+    inside = np.zeros((10, 8, 8), np.bool_)
+    inside[:, 2:4, 2:4] = True
+    activations = np.zeros((10, 10, 8, 8))
+    for image in range(10):
+        activations[image, image] = np.where(inside[image], 1.0, -1.0)
+    fitted = fit_maps(torch.from_numpy(activations), inside, 10.0, numpy_generator(3, "maps"))
+    assert (fitted.weights > 0).all()
+    assert fitted.accuracy is not None and fitted.accuracy < 0.6
+
+
 def test_random_positions_come_from_images_with_a_box_only() -> None:
     """An image without a box differs in every map; if it were drawn from, the maps would tell it apart."""
     random = numpy_generator(2, "maps")
