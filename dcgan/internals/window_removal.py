@@ -2,16 +2,15 @@
 
 Paper: section 6.3.1, Figure 6. On 150 samples, window boxes (52 by hand) tell which positions of the second-highest
 convolution layer lie on a window; a logistic regression separates them from random positions of these images; every
-feature map with a weight greater than zero (200 in all) is dropped at all positions; the same z is drawn with and
-without.
+feature map with a weight greater than zero (200 in all) is dropped at all positions. New random samples are drawn with
+and without these maps. The random positions of one regression decide much, so the effect is measured over many draws.
 Inputs: activations (N, C, H, W) of a generator layer; boxes as a table (image, x, y, width, height) in image pixels.
 Outputs: weights (C,) of the maps; images with and without; numbers about what changed.
 Published number: none for the images ("mostly" forgot windows); 200 maps dropped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +19,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_score
 from torch import Tensor
 
+from dcgan.core.intervals import Values, bootstrap_interval
 from dcgan.core.pixels import Images, enlarge, tile
 from dcgan.internals.attribute_classifiers import WindowClassifier, windowed
 from dcgan.internals.boxes import Box, Positions, positions_inside
-from dcgan.internals.figure_layout import Candidates, above, draw, title
+from dcgan.internals.figure_layout import above, title
 from dcgan.models.batch_norm import Statistics
 from dcgan.models.networks import Generator
 from dcgan.models.pixel_range import to_uint8
 
 MAX_ITERATIONS, FOLDS = 1000, 5
-RANDOM_DRAWS = 10
-PUBLISHED_MAPS = 200
 Maps = npt.NDArray[np.int64]
 
 
@@ -96,83 +94,117 @@ def images_without(generator: Generator, z: Tensor, layer: int, maps: Maps, stat
     return generator.after(without_maps(activations, maps), number + 1, statistics=statistics)
 
 
-def change(before: Images, after: Images, inside: Positions) -> tuple[float, float]:
-    """Mean absolute change of pixels inside and outside the boxes, as a share of the pixel range.
-
-    before, after: (N, H, W, C) uint8; inside: (N, H, W) bool. No pixels count as 0.
-    """
-    difference = np.abs(after.astype(np.float64) - before).mean(axis=3) / 255
-    inner, outer = (float(part.mean()) if part.size else 0.0 for part in (difference[inside], difference[~inside]))
-    return inner, outer
-
-
 class Removal:
-    """Samples of a generator, and the same samples with feature maps of one layer dropped."""
+    """One layer of a generator, whose feature maps are chosen on some samples and dropped from others."""
 
-    def __init__(self, generator: Generator, candidates: Candidates, layer: int, statistics: Statistics) -> None:
+    def __init__(self, generator: Generator, layer: int, statistics: Statistics) -> None:
         self.generator, self.layer, self.statistics = generator, layer, statistics
-        self.z = candidates.z.to(next(generator.parameters()).device)
-        self.before = candidates.images if statistics == "estimated" else draw(generator, self.z, "batch")
 
     @torch.no_grad()
-    def fit(self, boxes: Sequence[Box], strength: float, random: np.random.Generator) -> MapWeights:
-        """Which maps of the layer separate the boxes from the rest of the samples."""
+    def fit(self, z: Tensor, boxes: Sequence[Box], strength: float, random: np.random.Generator) -> MapWeights:
+        """Which maps of the layer separate the boxes from the rest of the samples of z: (N, Z)."""
         number = layer_number(self.generator, self.layer)
-        activations = self.generator.until(self.z, number, statistics=self.statistics)
+        activations = self.generator.until(self._placed(z), number, statistics=self.statistics)
         image_size = self.generator.architecture.image_size
-        inside = positions_inside(boxes, len(self.z), image_size, activations.shape[2])
+        inside = positions_inside(boxes, len(z), image_size, activations.shape[2])
         return fit_maps(activations, inside, strength, random)
 
-    def without(self, maps: Maps) -> Images:
-        """The samples without some maps: (N, H, W, C) uint8."""
-        images = images_without(self.generator, self.z, self.layer, maps, self.statistics)
+    def without(self, z: Tensor, maps: Maps) -> Images:
+        """The samples of z: (N, Z) without some maps: (N, H, W, C) uint8."""
+        images = images_without(self.generator, self._placed(z), self.layer, maps, self.statistics)
         return to_uint8(images, self.generator.architecture.pixel_range)
 
-    def versions(self, fitted: MapWeights, random: np.random.Generator) -> list[Images]:
-        """The samples before, after, and after each draw of as many random maps."""
-        dropped = [fitted.positive, *random_maps(fitted, random)]
-        return [self.before, *(self.without(maps) for maps in dropped)]
+    def _placed(self, z: Tensor) -> Tensor:
+        return z.to(next(self.generator.parameters()).device)
 
 
-def random_maps(fitted: MapWeights, random: np.random.Generator) -> list[Maps]:
-    """As many maps as are dropped, at random, several times: what dropping any maps does."""
-    orders = [random.permutation(len(fitted.weights)) for _ in range(RANDOM_DRAWS)]
-    return [np.sort(order[: len(fitted.positive)]) for order in orders]
+def random_maps(fitted: MapWeights, random: np.random.Generator) -> Maps:
+    """As many maps as are dropped, at random: what dropping any maps does."""
+    return np.sort(random.permutation(len(fitted.weights))[: len(fitted.positive)])
 
 
-def removal_figures(fitted: MapWeights, versions: Sequence[Images], inside: Positions) -> dict[str, Any]:
-    """What dropping maps changes, whoever drew the boxes; versions: as `Removal.versions` gives them."""
-    changes, *at_random = (change(versions[0], version, inside) for version in versions[1:])
-    random_changes = np.mean(at_random, axis=0)
+@dataclass(frozen=True)
+class Effect:
+    """What dropping maps does to each of N samples: once per draw of the maps, D in all.
+
+    left: (D, N), 1 if a window is left; None without a classifier. inside, outside: (D, N), mean absolute change of the
+    pixels inside and outside the windows, as a share of the pixel range; NaN for the inside of a sample without window.
+    """
+
+    left: Values | None
+    inside: Values
+    outside: Values
+
+
+def effect_of(
+    before: Images, versions: Iterable[Images], windows: Positions, classifier: WindowClassifier | None
+) -> Effect:
+    """before: (N, H, W, C) uint8; versions: the same samples without maps, once per draw; windows: (N, H, W) bool."""
+    left, inside, outside = [], [], []
+    for version in versions:
+        if classifier is not None:
+            left.append(windowed(classifier.predict(version)).astype(np.float64))
+        difference = np.abs(version.astype(np.float64) - before).mean(axis=3) / 255
+        inside.append(mean_where(difference, windows))
+        outside.append(mean_where(difference, ~windows))
+    return Effect(np.stack(left) if left else None, np.stack(inside), np.stack(outside))
+
+
+def mean_where(values: Values, chosen: Positions) -> Values:
+    """Mean over the chosen positions per image, NaN for none: (N, H, W) -> (N,)."""
+    counts = chosen.sum(axis=(1, 2))
+    sums = np.where(chosen, values, 0.0).sum(axis=(1, 2))
+    means: Values = np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+    return means
+
+
+def effect_figures(window_maps: Effect, any_maps: Effect, random: np.random.Generator) -> dict[str, float | None]:
+    """What dropping window maps does beside dropping as many random ones, over all draws, with 95 % intervals.
+
+    Differences are random minus window maps: positive if window maps leave fewer windows, or change less outside.
+    """
+    changes: dict[str, float | None] = {
+        "change_inside_boxes": mean_or_zero(window_maps.inside),
+        "change_outside_boxes": mean_or_zero(window_maps.outside),
+        "change_inside_boxes_random_maps": mean_or_zero(any_maps.inside),
+        "change_outside_boxes_random_maps": mean_or_zero(any_maps.outside),
+    }
+    usable = ~np.isnan(window_maps.outside).any(axis=0)
+    outside = (any_maps.outside - window_maps.outside)[:, usable]
+    changes |= interval_of("change_outside_difference", outside, random)
+    if window_maps.left is None or any_maps.left is None:
+        return changes
+    per_draw = window_maps.left.mean(axis=1)
     return {
-        "maps": len(fitted.weights),
-        "maps_dropped": len(fitted.positive),
-        "maps_dropped_published": PUBLISHED_MAPS,
-        "position_accuracy": fitted.accuracy,
-        "share_with_window": float(inside.any(axis=(1, 2)).mean()),
-        "change_inside_boxes": changes[0],
-        "change_outside_boxes": changes[1],
-        "change_inside_boxes_random_maps": float(random_changes[0]),
-        "change_outside_boxes_random_maps": float(random_changes[1]),
+        "share_with_window_without_maps": float(per_draw.mean()),
+        "share_with_window_without_maps_least": float(per_draw.min()),
+        "share_with_window_without_maps_most": float(per_draw.max()),
+        "share_with_window_without_random_maps": float(any_maps.left.mean()),
+        **interval_of("windows_difference", any_maps.left - window_maps.left, random),
+        **changes,
     }
 
 
-def windows_left(classifier: WindowClassifier, versions: Sequence[Images]) -> dict[str, float]:
-    """Share of samples that still have a window by a classifier; boxes by hand lie on the samples before alone."""
-    after, *at_random = (float(windowed(classifier.predict(version)).mean()) for version in versions[1:])
-    return {
-        "share_with_window_without_maps": after,
-        "share_with_window_without_random_maps": float(np.mean(at_random)),
-    }
+def mean_or_zero(values: Values) -> float:
+    """Mean of the values that are numbers; 0 if none is."""
+    return float(np.nanmean(values)) if not np.isnan(values).all() else 0.0
 
 
-def removal_picture(versions: Sequence[Images], inside: Positions, shown: int, enlargement: int) -> Images:
+def interval_of(name: str, differences: Values, random: np.random.Generator) -> dict[str, float | None]:
+    """A mean over draws and images with the ends of its 95 % interval; None without any image."""
+    if differences.size == 0:
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+    low, high = bootstrap_interval(differences, random)
+    return {name: float(differences.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def removal_picture(before: Images, after: Images, windows: Positions, shown: int, enlargement: int) -> Images:
     """The first samples that have a window, then others, over the same samples without the maps."""
-    with_window: npt.NDArray[np.bool_] = np.any(inside, axis=(1, 2))
+    with_window: npt.NDArray[np.bool_] = np.any(windows, axis=(1, 2))
     chosen = np.concatenate([np.flatnonzero(with_window), np.flatnonzero(~with_window)])[:shown]
     below = "the same z, window maps dropped" if with_window.any() else "the same z; no window has been boxed"
     rows = [
         title(text, enlarge(tile(images[chosen], shown), enlargement))
-        for text, images in (("samples", versions[0]), (below, versions[1]))
+        for text, images in (("samples", before), (below, after))
     ]
     return above(rows, 4)

@@ -7,7 +7,17 @@ import torch
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.internals.boxes import Box, positions_inside
 from dcgan.internals.figure_layout import estimate_generator
-from dcgan.internals.window_removal import change, fit_maps, images_without, layer_number, without_maps
+from dcgan.internals.window_removal import (
+    Effect,
+    MapWeights,
+    effect_figures,
+    effect_of,
+    fit_maps,
+    images_without,
+    layer_number,
+    random_maps,
+    without_maps,
+)
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Generator
 
@@ -107,11 +117,62 @@ def test_only_hidden_layers_can_lose_maps(generator: Generator) -> None:
             layer_number(generator, layer)
 
 
-def test_change_is_a_share_of_the_pixel_range() -> None:
-    before = np.zeros((1, 2, 2, 3), np.uint8)
+def test_change_is_a_share_of_the_pixel_range_inside_and_outside() -> None:
+    before = np.zeros((2, 2, 2, 3), np.uint8)
     after = before.copy()
-    after[0, 0, 0] = 255
-    after[0, 1, 1] = 51
-    inside = np.array([[[True, False], [False, False]]])
-    assert change(before, after, inside) == pytest.approx((1.0, 0.2 / 3))
-    assert change(before, before, np.zeros_like(inside)) == (0.0, 0.0)
+    after[0, 0, 0], after[0, 1, 1], after[1] = 255, 51, 51
+    windows = np.zeros((2, 2, 2), np.bool_)
+    windows[0, 0, 0] = True
+    effect = effect_of(before, [after, before], windows, None)
+    assert effect.left is None
+    assert effect.inside[:, 0].tolist() == [1.0, 0.0] and np.isnan(effect.inside[:, 1]).all()
+    assert effect.outside == pytest.approx(np.array([[0.2 / 3, 0.2], [0.0, 0.0]]))
+
+
+def worlds(left: float, left_by_chance: float, outside: float, n: int = 200) -> dict[str, float | None]:
+    """Figures of ten draws in which windows are left, and other pixels change, with these chances."""
+    random = numpy_generator(5, "worlds")
+    pair = [
+        Effect(
+            (random.random((10, n)) < share).astype(float),
+            random.random((10, n)),
+            change + 0.01 * random.random((10, n)),
+        )
+        for share, change in ((left, outside), (left_by_chance, 0.05))
+    ]
+    return effect_figures(*pair, random)
+
+
+def test_windows_forgotten_not_forgotten_and_too_few_samples_to_tell() -> None:
+    holds, fails = worlds(0.1, 0.6, 0.03), worlds(0.6, 0.3, 0.09)
+    assert 0.4 < holds["windows_difference_low"] < 0.5 < holds["windows_difference_high"]
+    assert holds["change_outside_difference_low"] > 0
+    assert fails["windows_difference_high"] < 0 and fails["change_outside_difference_high"] < 0
+    undecided = worlds(0.45, 0.5, 0.05, n=5)
+    assert undecided["windows_difference_low"] < 0 < undecided["windows_difference_high"]
+
+
+def test_the_range_over_draws_is_told() -> None:
+    """One draw of the regression's random positions leaves no window, another leaves all."""
+    left = np.array([[0.0, 0, 0, 0], [1, 1, 1, 1]])
+    nothing = np.zeros((2, 4))
+    figures = effect_figures(
+        Effect(left, nothing, nothing), Effect(nothing + 0.5, nothing, nothing), numpy_generator(1, "interval")
+    )
+    assert figures["share_with_window_without_maps"] == 0.5
+    assert figures["share_with_window_without_maps_least"] == 0
+    assert figures["share_with_window_without_maps_most"] == 1
+    assert figures["windows_difference_low"] == -0.5 and figures["windows_difference_high"] == 0.5
+
+
+def test_as_many_random_maps_as_are_dropped() -> None:
+    fitted = MapWeights(np.array([1.0, -1, 2, -1, -1]), 9, None)
+    drawn = [random_maps(fitted, numpy_generator(number, "maps")).tolist() for number in range(20)]
+    assert all(len(set(maps)) == 2 and maps == sorted(maps) for maps in drawn)
+    assert len({tuple(maps) for maps in drawn}) > 3
+
+
+def test_windows_that_cover_everything_leave_nothing_outside_to_measure() -> None:
+    whole = Effect(None, np.zeros((2, 3)), np.full((2, 3), np.nan))
+    figures = effect_figures(whole, whole, numpy_generator(1, "interval"))
+    assert figures["change_outside_boxes"] == 0 and figures["change_outside_difference_low"] is None

@@ -66,6 +66,8 @@ class WindowsFigure(Section):
 
     annotator: Source
     samples: Several
+    measured: Several
+    draws: Several
     layer: Annotated[int, Field(ge=-32, le=-2)]
     strength: Positive
     shown: Count
