@@ -248,8 +248,7 @@ def test_paper_is_the_papers() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_the_documents_add_for_the_authors_weights_resolves(root: Path, tmp_path: Path, name: str) -> None:
-    text = (root / "docs/results.md").read_text(encoding="utf-8")
-    addition = YAML(typ="safe").load(text.split("```yaml\n")[1].split("```")[0])
+    addition = read_yaml(root / "docs/results/published_weights.yaml")
     folder = project(root, tmp_path, name)
     params = read_yaml(folder / "params.yaml")
     for section, entries in addition.items():
