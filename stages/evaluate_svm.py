@@ -6,7 +6,7 @@ Outputs: a JSON: mean test error over the draws, its interval (1.96 standard dev
          validation rows, the published error, and the error of the same network with random weights; a CSV of
          accuracies (curve, weights, x, cost, accuracy, interval) against C, labels per class and layers, each layer
          alone and all up to it; a PNG of these with the confusion matrix.
-Published: 17.2 % error (CIFAR-10, all labels), 26.2 % (400 a class), 22.48 % (SVHN, 1,000 labels).
+Published: 17.2 % error (CIFAR-10, all labels), 26.2 % (400 per class), 22.48 % (SVHN, 1,000 labels).
 """
 
 from pathlib import Path

@@ -4,7 +4,7 @@ Inputs:  a folder of image stores train.h5, test.h5 and, if there is one, valida
          params.yaml.
 Outputs: feature tables as `extract_features` writes them, for `evaluate_svm`: <out>/trained/<split>.h5,
          features (N, 4 K), standardised; the same under <out>/random/ with random patches for centroids.
-Published: 80.6 % accuracy on CIFAR-10, 63.7 +- 0.7 % with 400 labels a class (4,800 centroids).
+Published: 80.6 % accuracy on CIFAR-10, 63.7 +- 0.7 % with 400 labels per class (4,800 centroids).
 """
 
 from pathlib import Path

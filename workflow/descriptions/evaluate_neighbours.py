@@ -18,7 +18,7 @@ def work(s: Scale, item: str) -> Work:
 DESCRIPTION = Description(
     "Representations",
     title="Nearest neighbour among generated digits",
-    caption="As Figure 9 ({item}): a row a class; left, real digits; right, samples of that class. Samples should be "
+    caption="As Figure 9 ({item}): a row per class; left, real digits; right, samples of that class. Samples should be "
     "as easy to read, and as different from each other, as the real ones.",
     sentence="{error:.1%} error with {n_samples:,} samples (published {published:.1%} with 50,000), {real_error:.1%} "
     "with {n_real:,} real images",

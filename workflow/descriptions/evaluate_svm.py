@@ -35,18 +35,18 @@ def work(s: Scale, item: str) -> Work:
 DESCRIPTION = Description(
     "Representations",
     title="Linear classifier on features",
-    caption="Accuracy against C ({item}) and, where asked for, against labels a class and layer by layer; and what is "
+    caption="Accuracy against C ({item}) and, where asked for, against labels per class and layer by layer; and what is "
     "taken for what. Trained features should stay above those of random weights (a network's, or random patches for "
     "K-means), and all layers together above any layer alone.",
     sentence="{error:.1%} error (published {published:.1%}), {random_weights_error:.1%} with random weights",
     compared_charts=(
-        Curves("Accuracy against labels a class", "", "x", ("accuracy",), "weights", ("curve", "labels"), "labels"),
+        Curves("Accuracy against labels per class", "", "x", ("accuracy",), "weights", ("curve", "labels"), "labels"),
         Curves("Accuracy of all layers up to one", "", "x", ("accuracy",), "weights", ("curve", "cumulative"), "layer"),
     ),
     table_rows=(
         "Table 1: features + L2-SVM, all labels | 82.8 % | {svm_cifar10[error]:rest.1%} (random weights: "
         "{svm_cifar10[random_weights_error]:rest.1%})",
-        "Table 1: features + L2-SVM, few labels a class | 73.8 ± 0.4 % | "
+        "Table 1: features + L2-SVM, few labels per class | 73.8 ± 0.4 % | "
         "{svm_cifar10_few[error]:rest.1%} (random weights: "
         "{svm_cifar10_few[random_weights_error]:rest.1%})",
         "Table 1: 1-layer K-means, all labels / few | 80.6 / 63.7 ± 0.7 % | "
