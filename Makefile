@@ -35,7 +35,7 @@ $(READY): requirements.lock
 	@$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock
 	@touch $@
 
-repro: check ## runs the whole DAG under DVC (only what changed) and prints what was reproduced
+repro: check ## runs the whole DAG under DVC (only what changed) and prints its numbers beside the paper's
 	@dvc repro
 	@python -m workflow.engines.record repro
 	@python -m workflow.report.write

@@ -8,7 +8,7 @@ def sentence(m: Metrics) -> str:
     if m["annotated_by"] != "hand":
         return (
             "expected attributes in {mean_success:.0%} of results with the mean of {exemplars} z, {single_success:.0%} "
-            "with single z, {chance:.0%} by chance"
+            "with single z, {pixel_success:.0%} with the same sum of pixels, {chance:.0%} by chance"
         )
     if not m["sums_drawn"]:
         return f"still to be chosen: {{missing}}: {UNFINISHED}"
@@ -28,13 +28,14 @@ DESCRIPTION = Description(
     classifier="fit_face_classifier",
     in_summary=True,
     table_rows=(
-        'Figure 7: arithmetic succeeds, mean of 3 z / single z | shown / "unstable" | '
-        "{arithmetic_faces[mean_success]:.1%} / {arithmetic_faces[single_success]:.1%} (chance: "
+        'Figure 7: arithmetic succeeds, mean of 3 z / single z / pixels | shown / "unstable" / "noisy overlap" | '
+        "{arithmetic_faces[mean_success]:.1%} / {arithmetic_faces[single_success]:.1%} / "
+        "{arithmetic_faces[pixel_success]:.1%} (chance: "
         "{arithmetic_faces[chance]:.1%}); the classifier is right about glasses, smile and hair in "
         "{classifier_faces_faces[glasses_accuracy]:.1%}, {classifier_faces_faces[smile_accuracy]:.1%} "
         "and {classifier_faces_faces[long_hair_accuracy]:.1%}",
     ),
     pictured=("faces",),
     makes={"Figure 7: vector arithmetic": "faces"},
-    modules=("internals/latent_space", "internals/concepts"),
+    modules=("internals/vector_arithmetic", "internals/concepts"),
 )

@@ -35,5 +35,5 @@ DESCRIPTION = Description(
     ),
     pictured=("faces",),
     makes={"Figure 8: faces that turn": "faces"},
-    modules=("internals/latent_space",),
+    modules=("internals/turn", "internals/latent_space"),
 )

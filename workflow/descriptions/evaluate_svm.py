@@ -35,8 +35,8 @@ def work(s: Scale, item: str) -> Work:
 DESCRIPTION = Description(
     "Representations",
     title="Linear classifier on features",
-    caption="Accuracy against C ({item}) and, where asked for, against labels per class and layer by layer; and what is "
-    "taken for what. Trained features should stay above those of random weights (a network's, or random patches for "
+    caption="Accuracy against C ({item}) and, where asked for, against labels per class and layer by layer; and what "
+    "is taken for what. Trained features should stay above those of random weights (a network's, or random patches for "
     "K-means), and all layers together above any layer alone.",
     sentence="{error:.1%} error (published {published:.1%}), {random_weights_error:.1%} with random weights",
     compared_charts=(

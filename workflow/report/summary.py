@@ -1,4 +1,4 @@
-"""What was reproduced, in a few lines: `python -m workflow.report.summary`, the end of `make repro`.
+"""A run's numbers beside the paper's, in a few lines: `python -m workflow.report.summary`, the end of `make repro`.
 
 Input: the metrics of the current DAG. Output: a line a result, ours beside published, and where the report is.
 """
@@ -17,7 +17,7 @@ from workflow.report.write import REPORT
 def main() -> None:
     """Prints the summary of the DAG in the working directory."""
     stages = resolved_stages(Path.cwd())
-    print("What was reproduced, ours beside the paper's:")
+    print("Ours beside the paper's:")
     for line in [*table_lines(Path.cwd(), stages), *sentence_lines(Path.cwd(), stages)]:
         print(f"  {line}")
     print(f"Everything, with pictures: {REPORT}")
