@@ -78,7 +78,7 @@ touch: $(READY) ## after DVC: makes Snakemake know the outputs; refuses when any
 fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says how to get the rest
 	@python -m workflow.fetch
 
-report: $(READY) ## results/report.html anew, out of the results in the checkout
+report: $(READY) ## writes results/report.html again from the results in the checkout
 	@python -m workflow.report.write
 
 compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
@@ -89,7 +89,7 @@ overview: $(READY) ## README's table, drawing, index and picture out of the last
 	@python -m workflow.report.readme_picture
 
 preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it
-	@python -m workflow.params.presets $(if $(filter file,$(origin PRESET)),,"$(PRESET)")
+	@python -m workflow.presets.merge $(if $(filter file,$(origin PRESET)),,"$(PRESET)")
 
 plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES cores and GPUS of GPU=none|a100|h100
 	@python -m workflow.planning.plan $(if $(filter file,$(origin PRESET)),,--preset "$(PRESET)") --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)

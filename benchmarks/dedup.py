@@ -40,8 +40,8 @@ from dcgan.data.source import Encoded
 from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining, passes
 from dcgan.dedup.hamming_search import find_duplicates
 from dcgan.dedup.hash_codes import Codes, Duplicates
-from workflow.params.presets import preset_params
 from workflow.params.sections import Params
+from workflow.presets.merge import preset_params
 
 SAME_PHOTO, LOOK_ALIKES, LEAST_PRECISION = 0.95, 1000, 0.99
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]

@@ -33,8 +33,8 @@ from dcgan.core.pixels import tile, write_png
 from dcgan.data.archives import open_source
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.face_detection import Detector, Face, FaceRule, Finding, Images, open_detector
-from workflow.params.presets import preset_params
 from workflow.params.sections import CropFaces
+from workflow.presets.merge import preset_params
 
 ENLARGED_BY, LEAST_OVERLAP = 2.2, 0.5
 SHEET_COLUMNS, SHEET_BOXES = 20, 200

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from workflow.planning.workload import Scale, Work
+from workflow.workload import Scale, Work
 
 Metrics = Mapping[str, Any]
 # Chapters of the report, in order, with the sections of the paper. Stages of no chapter stand under the last.

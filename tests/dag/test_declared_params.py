@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import pytest
-from workflow.engines.figure_options import section_named
 
 from tests.dag.demo import DEMO
 from tests.dag.reads import recording, undeclared, unread, written_at
 from tests.dag.world import World
 from workflow.engines import dag
+from workflow.engines.options import section_named
 from workflow.params.load import load_params
 from workflow.params.sections import Params
 

@@ -30,7 +30,7 @@ STAGE = """
 DESCRIPTION = '''"""Rooms that are counted."""
 
 from workflow.description import Description
-from workflow.planning.workload import Scale, Work
+from workflow.workload import Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

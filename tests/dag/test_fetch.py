@@ -7,7 +7,7 @@ import torchvision.datasets.utils as downloads
 
 from dcgan.core.files import InputError
 from workflow.fetch import main
-from workflow.params.presets import preset_params
+from workflow.presets.merge import preset_params
 
 SETS = ("cifar10", "svhn", "mnist")
 

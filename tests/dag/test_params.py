@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from dcgan.core.files import InputError
 from workflow.engines.check import check
 from workflow.params.load import load_params, read_yaml
-from workflow.params.presets import preset
+from workflow.presets.merge import preset
 
 REMOVED = object()
 

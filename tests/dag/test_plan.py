@@ -13,9 +13,9 @@ from dcgan.models.networks import Discriminator, Generator
 from workflow.description import describe
 from workflow.engines.dag import Stage
 from workflow.params.load import check_params, read_yaml
-from workflow.params.presets import preset, preset_params
 from workflow.planning.plan import RATES, Job, longest_chain, main, plan, seconds_on, threads_of
-from workflow.planning.workload import Work
+from workflow.presets.merge import preset, preset_params
+from workflow.workload import Work
 
 DEMO_RUN = Path(__file__).with_name("demo_seconds.tsv")
 DEMO_WALL_SECONDS = 760.0  # of `make repro` then, installation not counted: one stage after the other

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from dcgan.models.architectures import ARCHITECTURES
 from workflow.engines import dag
 from workflow.params.load import load_params, read_yaml
-from workflow.params.presets import main, names, preset, preset_params, preset_text
+from workflow.presets.merge import main, names, preset, preset_params, preset_text
 from workflow.report.table_rows import TABLES
 
 PRESETS = ("demo", "paper", "small")
@@ -97,7 +97,7 @@ def test_demo_is_what_is_in_git(root: Path) -> None:
 def test_a_preset_is_the_base_with_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "demo.yaml").write_text(PLAIN)
     (tmp_path / "other.yaml").write_text(DIFFERENT)
-    monkeypatch.setattr("workflow.params.presets.FOLDER", tmp_path)
+    monkeypatch.setattr("workflow.presets.merge.FOLDER", tmp_path)
     assert preset_text("other") == MERGED
     assert preset("other")["a"] == {
         "changed": 2,
@@ -194,7 +194,7 @@ def test_without_a_name_the_presets_are_listed(
 
 
 def test_an_unknown_preset_ends_with_status_2_and_the_list(root: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "workflow.params.presets", "nonsense"]
+    command = [sys.executable, "-m", "workflow.presets.merge", "nonsense"]
     environment = os.environ | {"PYTHONPATH": str(root)}
     finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 2 and finished.stderr == "error: PRESET=nonsense: one of demo, paper, small\n"

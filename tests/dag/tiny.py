@@ -18,7 +18,7 @@ from workflow.engines import dag
 from workflow.engines.dag import Stage
 from workflow.engines.provenance import traced
 from workflow.params.load import check_params, read_yaml
-from workflow.params.presets import LEFT_OUT, preset
+from workflow.presets.merge import LEFT_OUT, preset
 
 TINY = Path(__file__).with_name("tiny.yaml")
 

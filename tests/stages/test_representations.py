@@ -32,7 +32,7 @@ from stages.evaluate_neighbours import summary
 from tests.dag.tiny import tiny_params
 from workflow.description import describe
 from workflow.params.load import read_yaml
-from workflow.params.presets import preset_params
+from workflow.presets.merge import preset_params
 
 ROOT = Path(__file__).parents[2]
 SPLITS = {"train": slice(0, 300), "validation": slice(300, 360), "test": slice(360, 460)}

@@ -22,7 +22,7 @@ from workflow.annotation.file import (
 )
 from workflow.annotation.server import MAX_BODY_BYTES, AnnotationApp, Desk
 from workflow.annotation.tasks import AnnotationTask, annotation_tasks
-from workflow.params.presets import preset_params
+from workflow.presets.merge import preset_params
 
 DRAWING = Drawing(seed=1, samples=5, statistics_batches=2)
 BOX = {"x": 2.0, "y": 3.5, "width": 10.0, "height": 4.0}

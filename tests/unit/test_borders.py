@@ -105,6 +105,22 @@ def test_no_circle_of_modules() -> None:
     assert len(order) == len(graph)
 
 
+def test_no_circle_of_packages_of_the_workflow() -> None:
+    """`workflow.params` knows no engine, `workflow.engines` no report, and so on."""
+    graph: dict[str, set[str]] = {}
+    for path in modules("workflow"):
+        own = package_of(name_of(path))
+        used = {package_of(name) for name in imports_of(path) if name.startswith("workflow.")}
+        graph.setdefault(own, set()).update(used - {own})
+    assert {"workflow.params", "workflow.engines", "workflow.report"} <= graph.keys()
+    list(TopologicalSorter(graph).static_order())  # raises CycleError for a circle
+
+
+def package_of(module: str) -> str:
+    """workflow.engines.dag is of workflow.engines; workflow.fetch and workflow.description stand alone."""
+    return ".".join(module.split(".")[:2])
+
+
 @pytest.mark.parametrize(
     ("package", "forbidden"),
     [("dcgan", {"demo", "stages", "workflow"}), ("demo", {"stages", "workflow"}), ("workflow", {"demo"})],

@@ -8,7 +8,7 @@ from benchmarks.dedup import KINDS, Planted, fitted_codes
 from dcgan.dedup.hamming_search import find_duplicates
 from dcgan.dedup.hash_codes import Duplicates
 from tests.real_data import real_data
-from workflow.params.presets import preset_params
+from workflow.presets.merge import preset_params
 
 ROOT = Path(__file__).parents[2]
 LEAST_RECALL = {"re-encoded": 0.95, "resized": 0.95, "noisy": 0.95, "cut": 0.9, "brightened": 0.9}

@@ -14,7 +14,7 @@ from demo.faces import Photo, render_photo
 from demo.heads import draw_person
 from stages.crop_faces import Search
 from tests.real_data import real_data
-from workflow.params.presets import preset_params
+from workflow.presets.merge import preset_params
 
 RULE = FaceRule(detection_side=200, min_size=40, max_faces=2, margin=0.0, resize=32, size=24)
 

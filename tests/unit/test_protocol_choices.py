@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dcgan.representation import protocol
 from dcgan.representation.linear_classifier import Solver, Split, confusion, whole
-from dcgan.representation.protocol import Protocol, Splits, best_cost, curve_point, draws_of, judge
+from dcgan.representation.protocol import Protocol, Splits, best_cost, curve_point, draws_of, evaluate
 from tests.feature_tables import table_of
 
 SOLVER = Solver(tolerance=1e-4, memory_bytes=1 << 28, device=torch.device("cpu"))
@@ -57,7 +57,7 @@ def drawn(split: Split, purpose: str, count: int) -> list[list[int]]:
 
 
 def test_c_is_chosen_on_validation_rows_and_the_error_is_that_on_test_rows_of_fresh_draws(fits: Fits) -> None:
-    verdict = judge(fits.splits, PROTOCOL, SOLVER)
+    verdict = evaluate(fits.splits, PROTOCOL, SOLVER)
     assert verdict.cost == 2.0
     assert verdict.validation_errors.tolist() == [[0.5, 0.2, 0.4]] * 2 and verdict.test_errors.tolist() == [0.6] * 4
     train = fits.splits.train
@@ -73,7 +73,7 @@ def test_c_is_the_best_of_the_mean_not_of_the_luckiest_draw() -> None:
 def test_validation_rows_are_learned_from_at_the_end_only_and_only_where_they_shall(
     fits: Fits, learned: bool, rows: int
 ) -> None:
-    judge(fits.splits, replace(PROTOCOL, labels_per_class=None, learn_validation=learned), SOLVER)
+    evaluate(fits.splits, replace(PROTOCOL, labels_per_class=None, learn_validation=learned), SOLVER)
     (search, _), (final, _) = fits.learned
     assert search == [list(range(45))] * 2 and final == [list(range(rows))] * 4
 

@@ -12,7 +12,7 @@ from dcgan.core.files import InputError
 from workflow.description import describe
 from workflow.engines.dag import resolve
 from workflow.params.load import load_params, read_yaml
-from workflow.params.presets import preset_params
+from workflow.presets.merge import preset_params
 from workflow.report.dag_drawing import arrows_of, drawing, every_kind, without_implied
 from workflow.report.readme import check_demo, index, renewed, table
 from workflow.report.table_rows import TABLES

@@ -11,7 +11,7 @@ from dcgan.core.files import InputError
 from dcgan.core.pixels import write_png
 from tests.unit.conftest import stage
 from workflow.engines.dag import resolve
-from workflow.params.presets import preset_text
+from workflow.presets.merge import preset_text
 from workflow.report.browser import NAMES
 from workflow.report.collect import render
 from workflow.report.readme_picture import PICTURE, REPORT, SCALE, WIDTH, chosen, main

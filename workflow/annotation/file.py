@@ -56,7 +56,7 @@ class Annotations(Section):
 
     @model_validator(mode="after")
     def check(self) -> Self:
-        """Raises ValueError for a sample, or a place on one, that there is not."""
+        """Raises ValueError for a sample, or a place on one, that does not exist."""
         size, n = self.image_size, self.drawing.samples
         for box in self.boxes:
             if box.image >= n or max(box.x + box.width, box.y + box.height) > size + ROUNDING:
@@ -118,7 +118,7 @@ def read_annotations(path: Path, empty: Annotations) -> Annotations:
 
 
 def annotations_that_fit(path: Path, generator: Path, image_size: int, drawing: Drawing) -> Annotations:
-    """The same for a stage, in whose eyes annotations of another generator's samples are empty; the log tells.
+    """The same for a stage, which takes annotations of another generator's samples for empty and logs that.
 
     So a generator that was trained again does not stop the pipeline; its figures tell that they need a person.
     """

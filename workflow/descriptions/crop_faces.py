@@ -1,7 +1,7 @@
 """Faces found in photos."""
 
 from workflow.description import Description
-from workflow.planning.workload import Scale, Work
+from workflow.workload import Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

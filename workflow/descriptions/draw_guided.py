@@ -1,7 +1,7 @@
 """What the discriminator's features answer to."""
 
 from workflow.description import Description
-from workflow.planning.workload import GIGA, KINDS, Scale, Work
+from workflow.workload import GIGA, KINDS, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

@@ -1,7 +1,7 @@
 """Samples beside their nearest training images."""
 
 from workflow.description import Description, Metrics
-from workflow.planning.workload import FLOAT_BYTES, GIGA, Scale, Work
+from workflow.workload import FLOAT_BYTES, GIGA, Scale, Work
 
 COARSE_VALUES = 8 * 8 * 3  # of an image among which candidates are searched, mirrored or not
 ALIGNED_GFLOP = 0.004  # per image: 50 alignments with 64 candidates

@@ -1,7 +1,7 @@
 """One image of each binary code."""
 
 from workflow.description import Description
-from workflow.planning.workload import KEY_BYTES, Scale, Work
+from workflow.workload import KEY_BYTES, Scale, Work
 
 SORTED_CODES = 190  # bytes a code that grouping takes at its most (docs/performance.md)
 

@@ -1,7 +1,7 @@
 """Binary codes of images."""
 
 from workflow.description import Description
-from workflow.planning.workload import CODE_BYTES, CROP_BYTES, GIGA, KEY_BYTES, Scale, Work
+from workflow.workload import CODE_BYTES, CROP_BYTES, GIGA, KEY_BYTES, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

@@ -1,7 +1,7 @@
 """The nearest neighbour among generated digits."""
 
 from workflow.description import Curves, Description
-from workflow.planning.workload import FLOAT_BYTES, GIGA, Scale, Work
+from workflow.workload import FLOAT_BYTES, GIGA, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:
@@ -38,5 +38,8 @@ DESCRIPTION = Description(
         "Table 3: 1-NN on samples of a fully connected GAN, error | 6.28 % | {neighbours_mnist_dense[error]:.1%}",
     ),
     makes={"Table 3: MNIST": "mnist", "Figure 9: MNIST digits": "mnist"},
-    modules=("representation/one_nn",),
+    modules=(
+        "representation/one_nn",
+        "representation/neighbour_curves",
+    ),
 )

@@ -1,7 +1,7 @@
 """The linear classifier on features."""
 
 from workflow.description import Curves, Description
-from workflow.planning.workload import DOUBLE_BYTES, FLOAT_BYTES, GIGA, KINDS, Scale, Work
+from workflow.workload import DOUBLE_BYTES, FLOAT_BYTES, GIGA, KINDS, Scale, Work
 
 CLASSES = 10
 
@@ -35,8 +35,8 @@ def work(s: Scale, item: str) -> Work:
 DESCRIPTION = Description(
     "Representations",
     title="Linear classifier on features",
-    caption="Accuracy against C ({item}) and, where asked for, against labels per class and layer by layer; and what "
-    "is taken for what. Trained features should stay above those of random weights (a network's, or random patches for "
+    caption="Accuracy against C ({item}) and, if asked, against labels per class and layer by layer; and what is "
+    "taken for what. Trained features should stay above those of random weights (a network's, or random patches for "
     "K-means), and all layers together above any layer alone.",
     sentence="{error:.1%} error (published {published:.1%}), {random_weights_error:.1%} with random weights",
     compared_charts=(
@@ -55,5 +55,5 @@ DESCRIPTION = Description(
         "weights: {svm_svhn[random_weights_error]:.1%})",
     ),
     makes={"Table 1: CIFAR-10": "cifar10", "Table 2: SVHN": "svhn"},
-    modules=("representation/linear_classifier", "representation/svm/solver"),
+    modules=("representation/protocol", "representation/linear_classifier", "representation/svm/solver"),
 )

@@ -1,7 +1,7 @@
 """Bedrooms as image stores."""
 
 from workflow.description import Description
-from workflow.planning.workload import CROP_BYTES, KEY_BYTES, Scale, Work
+from workflow.workload import CROP_BYTES, KEY_BYTES, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

@@ -1,7 +1,7 @@
 """Max-pooled activations of a discriminator."""
 
 from workflow.description import Description
-from workflow.planning.workload import FLOAT_BYTES, GIGA, KINDS, Scale, Work
+from workflow.workload import FLOAT_BYTES, GIGA, KINDS, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

@@ -1,7 +1,7 @@
 """The autoencoder whose code layer becomes the binary code."""
 
 from workflow.description import Curves, Description
-from workflow.planning.workload import CROP_BYTES, GIGA, Scale, Work
+from workflow.workload import CROP_BYTES, GIGA, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

@@ -1,7 +1,7 @@
 """The K-means baseline."""
 
 from workflow.description import Description
-from workflow.planning.workload import FLOAT_BYTES, GIGA, KINDS, Scale, Work
+from workflow.workload import FLOAT_BYTES, GIGA, KINDS, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

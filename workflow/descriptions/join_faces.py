@@ -1,7 +1,7 @@
 """All face crops in one store."""
 
 from workflow.description import Description
-from workflow.planning.workload import Scale, Work
+from workflow.workload import Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

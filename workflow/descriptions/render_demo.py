@@ -1,7 +1,7 @@
 """The raw sources of the demo world."""
 
 from workflow.description import Description
-from workflow.planning.workload import Scale, Work
+from workflow.workload import Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

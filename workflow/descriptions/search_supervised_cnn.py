@@ -1,7 +1,7 @@
 """Trials of the supervised CNN."""
 
 from workflow.description import Description
-from workflow.planning.workload import GIGA, Scale, Work
+from workflow.workload import GIGA, Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

@@ -1,7 +1,7 @@
 """Adversarial training of one pair of networks."""
 
 from workflow.description import Curves, Description
-from workflow.planning.workload import Scale, Work
+from workflow.workload import Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:

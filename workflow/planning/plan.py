@@ -28,9 +28,9 @@ from workflow.description import describe, item_of, kind_of
 from workflow.engines import dag
 from workflow.engines.stage import run_stage
 from workflow.params.load import check_params, read_yaml
-from workflow.params.presets import preset
 from workflow.params.sections import Params
-from workflow.planning.workload import GIGA, Scale, Work
+from workflow.presets.merge import preset
+from workflow.workload import GIGA, Scale, Work
 
 RATES = Path(__file__).with_name("rates.yaml")
 HOUR, MEGA = 3600.0, 1e6

@@ -13,7 +13,7 @@ from workflow.engines.stage import run_stage
 from workflow.params.load import check_params, parse_yaml
 from workflow.params.sections import Params
 
-FOLDER = Path(__file__).parents[1] / "presets"
+FOLDER = Path(__file__).parent
 BASE = "demo"
 LEFT_OUT = "left out"
 PARAMS = Path("params.yaml")
@@ -63,7 +63,7 @@ def summary(name: str) -> str:
 
 
 def preset(name: str) -> dict[str, Any]:
-    """The values of a preset, as `read_yaml` gives those of params.yaml; raises InputError if there is none such."""
+    """The values of a preset, as `read_yaml` gives those of params.yaml; raises InputError for an unknown name."""
     return parse_yaml(preset_text(name), f"preset {name}")
 
 

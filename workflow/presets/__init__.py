@@ -1,0 +1,1 @@
+"""Presets of params.yaml: one base with every key, and what differs."""
