@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     section = section_named(params.figures.arithmetic, args.name, "figures.arithmetic")
 
     generator = Generator.from_file(args.generator, prepare(params.run))
-    sums = [Sum(one.plus, one.minus, one.other) for one in section.sums]
+    sums = [Sum(plus=one.plus, minus=one.minus, other=one.other) for one in section.sums]
     study = open_study(generator, args.generator, args.annotator, sums, section, params.run.seed)
     results = [study.work_out(terms, number) for number, terms in enumerate(sums)]
     write_png(args.figure, above([block for block, _ in results], 20))

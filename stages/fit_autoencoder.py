@@ -34,10 +34,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     shards = Shards(options.shards, params.export.shards, "crops32.h5")
     chosen, held_out = draw_sample(params, len(shards))
-    autoencoder = Autoencoder(shards.image_shape, section.code_size, section.normalise)
+    autoencoder = Autoencoder(shards.image_shape, code_size=section.code_size, normalise=section.normalise)
     autoencoder.initialize(torch_generator(seed, "autoencoder", "weights"))
     autoencoder.to(device)
-    training = AutoencoderTraining(autoencoder, section.noise, section.dropout, section.learning_rate, seed)
+    training = AutoencoderTraining(
+        autoencoder,
+        noise=section.noise,
+        dropout=section.dropout,
+        learning_rate=section.learning_rate,
+        seed=seed,
+    )
     held_out_images = shards.gather(held_out)
     curve = []
     lengths = list(passes(len(chosen), section.minibatches, section.batch_size))

@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> None:
     crops, targets = known_faces(store, args.detections, args.truth, section)
     count = round(len(crops) * section.held_out)
     trained, held_out = hold_out(len(crops), count, numpy_generator(seed, "classifier", args.name, "split"))
-    classifier = FaceClassifier(store.shape[1], section.width, section.attributes, section.pose_range)
+    classifier = FaceClassifier(
+        store.shape[1], width=section.width, attributes=section.attributes, pose_range=section.pose_range
+    )
     classifier.initialize(torch_generator(seed, "classifier", args.name))
     settings = Settings(
         epochs=section.epochs,

@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     targets = window_targets(boxes, len(store), size, section.grid)
     count = round(len(store) * section.held_out)
     trained, held_out = hold_out(len(store), count, numpy_generator(seed, "classifier", args.name, "split"))
-    classifier = WindowClassifier(size, section.width, section.grid)
+    classifier = WindowClassifier(size, width=section.width, grid=section.grid)
     classifier.initialize(torch_generator(seed, "classifier", args.name))
     settings = Settings(
         epochs=section.epochs,

@@ -1,4 +1,4 @@
-"""Pictures of a classifier's errors: against C, labels a class and layers, and the confusion matrix.
+"""Pictures of a classifier's errors: against C, labels per class and layers, and the confusion matrix.
 
 Section 5 of the paper prints single numbers; these show what they depend on. Inputs: the table of
 `dcgan/representation/error_curves.py` and a confusion matrix. Output: one PNG, the same bytes for the same numbers.
@@ -32,7 +32,7 @@ class Panel:
 
 PANELS = (
     Panel(("cost",), "weights", "C", "validation accuracy", named_points=False),
-    Panel(("labels",), "weights", "labels a class", "test accuracy"),
+    Panel(("labels",), "weights", "labels per class", "test accuracy"),
     Panel(("alone", "cumulative"), "curve", "convolutional layer, from the image upwards", "test accuracy", log=False),
 )
 STYLE = {"trained": "#1f5fa8", "random": "#b06a1c", "alone": "#7a7a7a", "cumulative": "#1f5fa8"}
