@@ -1,10 +1,11 @@
 """Samples beside their nearest training images."""
 
 from workflow.description import Description, Metrics
-from workflow.workload import FLOAT_BYTES, GIGA, Scale, Work
+from workflow.workload import GIGA, Scale, Work
 
 COARSE_VALUES = 8 * 8 * 3  # of an image among which candidates are searched, mirrored or not
 ALIGNED_GFLOP = 0.004  # per image: 50 alignments with 64 candidates
+BLOCK_ROWS, BYTES_PER_PAIR = 4096, 20  # training images at a time; likeness, number and order of a pair
 
 
 def work(s: Scale, item: str) -> Work:
@@ -12,7 +13,12 @@ def work(s: Scale, item: str) -> Work:
     section = s.params.figures.nearest[item]
     rows, compared = s.store(section.images).rows, section.samples + s.params.train[item].held_out
     gflop = 2 * 2 * compared * rows * COARSE_VALUES / GIGA + compared * ALIGNED_GFLOP
-    return Work(compared, rows * s.cost["copied"], matrix_gflop=gflop, held_bytes=compared * rows * FLOAT_BYTES)
+    return Work(
+        compared,
+        rows * s.cost["copied"],
+        matrix_gflop=gflop,
+        held_bytes=compared * min(rows, BLOCK_ROWS) * BYTES_PER_PAIR,
+    )
 
 
 def sentence(m: Metrics) -> str:
