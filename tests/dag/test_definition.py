@@ -29,7 +29,7 @@ def test_reader_and_dvc_see_the_same_stages(checkout: Path) -> None:
 
     stages = dag.resolve(checkout)
     with Repo(str(checkout)) as repo:
-        theirs = {stage.addressing: stage for stage in repo.index.stages}
+        theirs = {stage.name: stage for stage in repo.index.stages}
     assert stages.keys() == theirs.keys()
     for name, stage in stages.items():
         assert stage.command == theirs[name].cmd

@@ -58,7 +58,7 @@ from workflow.report.summary import sentence_lines
 root = Path.cwd()
 stages = resolved_stages(root)
 print(*sentence_lines(root, stages), sep="\\n")
-print(*table(plan(root, root / "params.yaml", read_yaml(RATES), "none", 2)), sep="\\n")
+print(*table(plan(root, read_yaml(root / "params.yaml"), read_yaml(RATES), "none", 2)), sep="\\n")
 print(*index(read_yaml(root / "dvc.yaml")["stages"]), *drawing(root), sep="\\n")
 print(render(root, stages, "Test"))
 """
@@ -127,7 +127,7 @@ def test_the_report_depends_on_all_descriptions(extended: Path) -> None:
     ],
 )
 def test_a_module_chosen_by_name_means_every_module_of_its_package(tmp_path: Path, code: str, found: bool) -> None:
-    for name, text in {"parts/one.py": "X = 1", "parts/two.py": "from workflow import base", "base.py": ""}.items():
+    for name, text in {"parts/one.py": "X = 1", "parts/two.py": "from workflow import base", "base.py": "Y = 1"}.items():
         (tmp_path / "workflow/parts").mkdir(parents=True, exist_ok=True)
         (tmp_path / "workflow" / name).write_text(text)
     (tmp_path / "stages").mkdir()
