@@ -243,7 +243,7 @@ def test_experiments_build_on_each_other_until_one_goes_back(plain: Path, run: R
     run(plain, "dvc", "checkout", "--with-deps", TARGET)
     committed = digests(plain / "data/networks/svhn")
     run(plain, "dvc", "exp", "run", "-n", "first", "-S", f"{KEY}=0.0006", TARGET)
-    run(plain, "dvc", "exp", "run", "-n", "second", "-S", "train.svhn.beta1=0.6", TARGET)
+    run(plain, "dvc", "exp", "run", "-n", "second", "-S", "++train.svhn.beta1=0.6", TARGET)
     second = experiments(plain, run)["second"]
     assert (second[KEY], second["train.svhn.beta1"]) == ("0.0006", "0.6")
 
