@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.dag.demo import DEMO
 from workflow.description import CHAPTERS, describe, fill_in
 from workflow.engines.code_dependencies import code_digests
 from workflow.params.load import read_yaml
@@ -69,8 +70,9 @@ def extended(root: Path, tmp_path: Path) -> Path:
     """A copy of the project with one stage more, and a result of it."""
     for name in ("dcgan", "demo", "stages", "workflow", "docs"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "dvc.yaml", "params.yaml"):
-        shutil.copy(root / name, tmp_path / name)
+    for path in (root / "Snakefile", root / "dvc.yaml"):
+        shutil.copy(path, tmp_path)
+    shutil.copy(DEMO, tmp_path / "params.yaml")
     definition = (tmp_path / "dvc.yaml").read_text()
     (tmp_path / "dvc.yaml").write_text(definition.replace("\n  build_report:", f"{STAGE}\n  build_report:"))
     with (tmp_path / "params.yaml").open("a") as params:
@@ -127,7 +129,11 @@ def test_the_report_depends_on_all_descriptions(extended: Path) -> None:
     ],
 )
 def test_a_module_chosen_by_name_means_every_module_of_its_package(tmp_path: Path, code: str, found: bool) -> None:
-    for name, text in {"parts/one.py": "X = 1", "parts/two.py": "from workflow import base", "base.py": "Y = 1"}.items():
+    for name, text in {
+        "parts/one.py": "X = 1",
+        "parts/two.py": "from workflow import base",
+        "base.py": "Y = 1",
+    }.items():
         (tmp_path / "workflow/parts").mkdir(parents=True, exist_ok=True)
         (tmp_path / "workflow" / name).write_text(text)
     (tmp_path / "stages").mkdir()

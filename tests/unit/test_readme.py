@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dcgan.core.files import InputError
+from tests.dag.demo import DEMO, demo_stages
 from workflow.description import describe
-from workflow.engines.dag import resolve
 from workflow.params.load import load_params, read_yaml
 from workflow.presets.merge import preset_params
 from workflow.report.dag_drawing import arrows_of, drawing, every_kind, without_implied
@@ -71,9 +71,9 @@ def test_the_index_has_everything_of_the_paper_that_is_made() -> None:
 def test_what_the_index_names_is_in_the_project(metrics: dict[str, dict[str, float]]) -> None:
     """Sections of params.yaml, and outputs of the stages that the demo runs; it leaves the guidelines out."""
     text = "\n".join(line for line in index(KINDS) if not line.startswith("| Section 3"))
-    outputs = {path for stage in resolve(ROOT).values() for path in stage.outputs}
+    outputs = {path for stage in demo_stages().values() for path in stage.outputs}
     assert set(re.findall(r"`(results/[^`]+)`", text)) <= outputs
-    tree = load_params(ROOT / "params.yaml").model_dump()
+    tree = load_params(DEMO).model_dump()
     for key in {cell for line in text.splitlines()[2:] for cell in re.findall(r"`([^`]+)`", line.split(" | ")[3])}:
         found = tree
         for part in key.split("."):
@@ -108,7 +108,7 @@ def test_what_readme_shows_of_a_diff_begins_at_the_metrics_in_git(metrics: dict[
 def test_every_sentence_can_be_made_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
     sentences = {
         stage.name: describe(stage.name).measured(metrics[Path(path).stem])
-        for stage in resolve(ROOT).values()
+        for stage in demo_stages().values()
         for path in stage.outputs
         if Path(path).suffix == ".json" and Path(path).stem in metrics
     }
