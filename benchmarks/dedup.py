@@ -202,7 +202,9 @@ def fitted_codes(crops_uint8: Pixels, params: Params) -> Codes:
     section, seed = params.autoencoder, params.run.seed
     autoencoder = Autoencoder(crops_uint8.shape[1:], section.code_size, section.normalise)
     autoencoder.initialize(torch_generator(seed, "autoencoder", "weights"))
-    training = AutoencoderTraining(autoencoder, section.noise, section.dropout, section.learning_rate, seed)
+    training = AutoencoderTraining(
+        autoencoder, noise=section.noise, dropout=section.dropout, learning_rate=section.learning_rate, seed=seed
+    )
     indices = numpy_generator(seed, "sample").permutation(len(crops_uint8))[: section.sample]
     started = time.process_time()
     for epoch, length in enumerate(passes(len(indices), section.minibatches, section.batch_size)):

@@ -3,11 +3,11 @@
 Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, of which `held_out` random
          rows are not trained on; `train.<name>` of params.yaml.
 Outputs: <out>/generator.safetensors and discriminator.safetensors; <out>/kept/<network>-<images>.safetensors every
-         `keep_images` images, and <out>/best_generator.safetensors, the one of these whose samples are nearest to the
-         held-out images (measured by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64 samples of
-         the same z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same every
-         `frame_images` images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval;
-         spread: how much the 64 samples differ, in grey levels); a JSON of the last interval's figures.
+         `keep_images` images, and <out>/kept.csv, how far the samples of each are from the held-out images (measured
+         by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64 samples of the same z after chosen epochs,
+         drawn with batch statistics; <frames>/frame-<images>.png, the same every `frame_images` images; a CSV of curves
+         (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval; spread: how much the 64 samples differ,
+         in grey levels); a JSON of the last interval's figures.
 Stops safely at SIGINT, SIGTERM and SIGUSR1 with exit status 75, and goes on from there when it is started again.
 `train.<name>.processes` above 1: as many processes share each batch, started by torchrun.
 Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedrooms at 64 x 64.
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     if group.is_first:
         run.snapshots.deliver("samples", args.samples)
         run.snapshots.deliver("frames", args.frames)
-        write_networks(run, args.out)
+        write_networks(run, args.out, section.deliver)
         write_csv(args.curves, pd.DataFrame(run.curves))
         write_json(args.metrics, run.summary())
         run.checkpoints.clear()
@@ -158,16 +158,17 @@ def row_listener(name: str, folder: str | None, group: Group) -> Callable[[Row],
         return tensorboard_writer(Path(folder) / name)
 
 
-def write_networks(run: TrainingRun, out: Path) -> None:
-    """The last networks, the snapshots of weights, and a copy of the best generator among these."""
+def write_networks(run: TrainingRun, out: Path, deliver: str) -> None:
+    """The networks, and the snapshots of weights; the generator is the best of these if the parameters say so."""
     for network in (run.training.generator, run.training.discriminator):
         network.save(out / f"{type(network).__name__.lower()}.safetensors", run.snapshots.metadata)
     run.snapshots.deliver("kept", out / "kept")
-    if run.best is not None:
-        best = run.snapshots.weights_file(run.training.generator, int(run.best["images"]))
-        with replace_when_done(out / "best_generator.safetensors") as partial:
-            shutil.copyfile(best, partial)
+    if run.scores:
         write_csv(out / "kept.csv", pd.DataFrame(run.scores))
+    if deliver == "best" and run.best is not None:
+        best = run.snapshots.weights_file(run.training.generator, int(run.best["images"]))
+        with replace_when_done(out / "generator.safetensors") as partial:
+            shutil.copyfile(best, partial)
 
 
 def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNetwork) -> None:

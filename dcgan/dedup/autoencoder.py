@@ -113,7 +113,9 @@ def passes(n_images: int, minibatches: int, batch_size: int) -> Iterator[int]:
 class AutoencoderTraining:
     """Trains an autoencoder with Adam on images that are fetched one minibatch at a time, so they may lie on a disk."""
 
-    def __init__(self, autoencoder: Autoencoder, noise: float, dropout: float, learning_rate: float, seed: int) -> None:
+    def __init__(
+        self, autoencoder: Autoencoder, *, noise: float, dropout: float, learning_rate: float, seed: int
+    ) -> None:
         self.autoencoder, self.noise, self.dropout, self.seed = autoencoder, noise, dropout, seed
         self.optimizer = torch.optim.Adam(autoencoder.parameters(), learning_rate)
 

@@ -148,7 +148,6 @@ def test_killed_at_ten_random_moments_a_run_ends_with_the_bytes_of_a_whole_one(f
     assert set(digests(folder / "whole")) == {
         "generator.safetensors",
         "discriminator.safetensors",
-        "best_generator.safetensors",
         "kept.csv",
         *(f"kept/{role}-{seen:010d}.safetensors" for seen in (304, 480) for role in ("generator", "discriminator")),
         *(f"frames/frame-{seen:010d}.png" for seen in (200, 400, 480)),
@@ -159,6 +158,21 @@ def test_killed_at_ten_random_moments_a_run_ends_with_the_bytes_of_a_whole_one(f
     }
     assert Generator.from_file(folder / "whole/generator.safetensors").sample(2, seed=1).shape == (2, 32, 32, 3)
     Discriminator.from_file(folder / "whole/discriminator.safetensors")
+
+
+@pytest.mark.parametrize("deliver", ["last", "best"])
+def test_the_delivered_generator_is_the_last_or_the_nearest_to_held_out_images(folder: Path, deliver: str) -> None:
+    """Rates at which distances go up and down, so that the best is not the last."""
+    change_parameters(folder, deliver=deliver, learning_rate=0.02, keep_images=80, sample_epochs=[], frame_images=None)
+    main(options(folder, "out"))
+    kept = pd.read_csv(folder / "out/kept.csv")
+    assert len(kept) == 6 and kept.sliced_wasserstein.argmin() != len(kept) - 1
+    chosen = kept.images[kept.sliced_wasserstein.argmin()] if deliver == "best" else kept.images.max()
+    delivered, expected = (
+        parameters_to_vector(Generator.from_file(folder / "out" / name).parameters())
+        for name in ("generator.safetensors", f"kept/generator-{chosen:010d}.safetensors")
+    )
+    assert torch.equal(delivered, expected)
 
 
 @pytest.mark.parametrize("warning", [signal.SIGTERM, signal.SIGUSR1])

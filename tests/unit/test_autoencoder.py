@@ -21,7 +21,7 @@ def make(normalise: bool = False, code_size: int = 16) -> Autoencoder:
 
 
 def train(autoencoder: Autoencoder, epochs: int, noise: float = 0.1, dropout: float = 0.1) -> list[float]:
-    training = AutoencoderTraining(autoencoder, noise, dropout, learning_rate=0.003, seed=5)
+    training = AutoencoderTraining(autoencoder, noise=noise, dropout=dropout, learning_rate=0.003, seed=5)
     return [training.epoch(lambda n: IMAGES[n], np.arange(100), 20, number, 5) for number in range(epochs)]
 
 
@@ -60,7 +60,7 @@ def test_training_is_as_long_for_few_images_as_for_many() -> None:
     assert list(passes(100, 12, 20)) == [5, 5, 2]
     assert list(passes(30, 12, 20)) == [2] * 6
     assert list(passes(10_000, 12, 20)) == [12]
-    whole, cut = (AutoencoderTraining(make(), 0.1, 0.1, learning_rate=0.003, seed=5) for _ in range(2))
+    whole, cut = (AutoencoderTraining(make(), noise=0.1, dropout=0.1, learning_rate=0.003, seed=5) for _ in range(2))
     seen: list[int] = []
     cut.epoch(lambda n: IMAGES[seen.extend(n) or n], np.arange(100), 20, 1, 2)
     assert len(set(seen)) == len(seen) == 40

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dcgan.core.intervals import bootstrap_interval
+from dcgan.core.intervals import Values, bootstrap_interval, difference, newcombe_interval, wilson_interval
 from dcgan.core.seeding import numpy_generator
 
 
@@ -34,5 +34,51 @@ def test_it_covers_the_truth_about_as_often_as_promised() -> None:
 
 
 def test_no_values_have_no_interval() -> None:
-    with pytest.raises(ValueError, match="draws and images"):
+    with pytest.raises(ValueError, match="draws and units"):
         bootstrap_interval(np.empty((3, 0)), numpy_generator(1, "b"))
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    """Newcombe (1998a), Table I: 81 of 263 and 0 of 20."""
+    assert wilson_interval(ones(81, 263)) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson_interval(ones(0, 20)) == pytest.approx((0.0, 0.1611), abs=1e-4)
+
+
+def test_a_difference_of_shares_has_newcombes_interval() -> None:
+    """Newcombe (1998b), Table II, method 10: 56/70 - 48/80 and 10/10 - 0/20."""
+    assert newcombe_interval(ones(56, 70), ones(48, 80)) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+    assert newcombe_interval(ones(10, 10), ones(0, 20)) == pytest.approx((0.6791, 1.0), abs=1e-4)
+
+
+def test_a_few_draws_of_one_number_have_students_interval() -> None:
+    ours = np.array([[1.0], [2.0], [3.0], [4.0]])
+    found = difference(ours, np.zeros((4, 1)), numpy_generator(1, "t"), same_units=True, same_draws=True)
+    assert (found.low, found.high) == pytest.approx((2.5 - 3.1824 * 1.29099 / 2, 2.5 + 3.1824 * 1.29099 / 2), abs=1e-3)
+    with pytest.raises(ValueError, match="no interval"):
+        difference(np.ones((1, 1)) * 2, np.zeros((1, 1)), numpy_generator(1, "t"), same_units=True, same_draws=True)
+
+
+@pytest.mark.parametrize("same_units", [True, False])
+def test_units_that_both_share_leave_the_difference(same_units: bool) -> None:
+    """What is hard for both is not what they differ by. Two bootstraps at once count noise of single values twice."""
+    random = numpy_generator(3, "shared")
+    hard = random.normal(0, 5, (1, 300))
+    ours, other = hard + 1 + random.normal(0, 1, (3, 300)), hard + random.normal(0, 1, (5, 300))
+    found = difference(ours, other, random, same_units=same_units)
+    expected = 2 * 1.96 * ((1 / 3 + 1 / 5) / 300) ** 0.5 if same_units else 2 * 1.96 * 5 * (2 / 300) ** 0.5
+    assert 0.8 * expected < found.high - found.low < 1.7 * expected
+    assert found.low < found.value == pytest.approx(1.0, abs=0.2 if same_units else 1.5)
+
+
+def test_differences_cover_the_truth_as_often_as_promised() -> None:
+    covered = 0
+    for number in range(200):
+        random = numpy_generator(number, "covered")
+        ours, other = (random.random((1, 80)) < share for share in (0.3, 0.3))
+        found = difference(ours.astype(float), other.astype(float), random)
+        covered += found.low <= 0 <= found.high
+    assert 0.90 <= covered / 200 <= 1
+
+
+def ones(count: int, size: int) -> Values:
+    return (np.arange(size) < count).astype(float)[None]

@@ -91,6 +91,8 @@ def training(key: str, section: TrainedNetwork, stores: Mapping[str, ImageKind])
     yield uneven, f"{key}.processes", section.processes, f"has to divide batch_size, {section.batch_size}"
     blind = section.keep_images is not None and section.held_out < 2
     yield blind, f"{key}.keep_images", section.keep_images, "needs held_out images to compare weights by"
+    nothing_kept = section.deliver == "best" and section.keep_images is None
+    yield nothing_kept, f"{key}.deliver", section.deliver, "needs keep_images, among which the best is chosen"
 
 
 def guidelines(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule]:

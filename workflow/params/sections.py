@@ -139,6 +139,7 @@ class TrainedNetwork(Section):
     sample_epochs: list[Count]
     frame_images: Count | None
     keep_images: Count | None
+    deliver: Literal["last", "best"]
     curve_interval: Count
     checkpoint_seconds: Positive
     watch: WatchSection

@@ -1,0 +1,137 @@
+"""Claims: each holds in a world where it is true, fails where the opposite is, and stays undecided where nothing is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from dcgan.core.files import InputError
+from dcgan.core.seeding import numpy_generator
+from dcgan.core.verdicts import verdict_of, verdict_of_all, verdict_of_any
+from workflow.claims.judge import Claim, Comparison, judge, judge_all, read_registry, split
+from workflow.claims.words import CLAIMS, count, lines, read_claims
+
+REGISTRY = read_registry()
+Array = npt.NDArray[np.float32]
+World = dict[str, dict[str, Array]]
+EFFECTS = {"holds": 1, "fails": -1, "undecided": 0}
+
+
+def world(claim: Claim, verdict: str) -> World:
+    """Outcomes in which each comparison of a claim comes out in a way."""
+    files: World = {}
+    for one in claim.comparisons:
+        other = 0.5 if isinstance(one.other, str) else one.other
+        sign = 1 if one.better == "higher" else -1
+        effect = min(EFFECTS[verdict] * 0.2, 1 - other) if EFFECTS[verdict] else -one.margin
+        for name, level in ((one.ours, other + sign * effect), (str(one.other), other)):
+            file, array = split(name.replace("*", "rooms"))
+            if file and not file.isdigit():
+                files.setdefault(file, {})[array] = outcomes(one, f"{file}.{array}", level)
+    return files
+
+
+def outcomes(comparison: Comparison, name: str, level: float) -> Array:
+    """Right and wrong of 2,000 units, numbers of as many, or of eight draws for what is measured once a training."""
+    random = numpy_generator(1, name)
+    if comparison.unit == "share" and not name.startswith("guidelines"):
+        return np.asarray(random.permutation(2000) < level * 2000, np.float32)[None]
+    shape = (8, 1) if name.startswith(("guidelines", "quality")) else (1, 2000)
+    noise = random.normal(0, 0.05, shape)
+    return np.asarray(level + noise - noise.mean(), np.float32)
+
+
+@pytest.mark.parametrize("verdict", EFFECTS)
+@pytest.mark.parametrize("claim", REGISTRY, ids=lambda claim: claim.id)
+def test_a_claim_gets_the_verdict_of_its_world(claim: Claim, verdict: str) -> None:
+    rows = judge(claim, world(claim, verdict), seed=1)
+    assert {row["verdict"] for row in rows} == {verdict}
+    assert len(rows) == len(claim.comparisons) and all(row["low"] < row["high"] for row in rows)
+
+
+@pytest.mark.parametrize("claim", REGISTRY, ids=lambda claim: claim.id)
+def test_a_claim_that_was_not_measured_is_not_judged(claim: Claim) -> None:
+    assert {row["verdict"] for row in judge(claim, {}, seed=1)} == {"not run"}
+
+
+def test_one_comparison_that_fails_or_is_missing_decides() -> None:
+    claim = next(claim for claim in REGISTRY if claim.id == "features_beat_random")
+    files = world(claim, "holds")
+    files["svm_svhn"] = world(claim, "fails")["svm_svhn"]
+    assert {row["verdict"] for row in judge(claim, files, seed=1)} == {"fails"}
+    del files["svm_svhn"]
+    assert {row["verdict"] for row in judge(claim, files, seed=1)} == {"not run"}
+
+
+def test_every_file_of_a_pattern_is_judged_and_named() -> None:
+    claim = next(claim for claim in REGISTRY if claim.id == "heads_turn")
+    files = world(claim, "holds")
+    files["turn_cats"] = files["turn_rooms"]
+    assert [row["comparison"].rpartition(" ")[2] for row in judge(claim, files, seed=1)] == ["(cats)", "(rooms)"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "higher_is_better", "margin", "verdict"),
+    [
+        (0.1, 0.2, True, 0.0, "holds"),
+        (-0.2, -0.1, True, 0.0, "fails"),
+        (-0.1, 0.2, True, 0.0, "undecided"),
+        (-0.2, -0.1, False, 0.0, "holds"),
+        (-0.01, 0.01, False, 0.02, "holds"),
+        (0.03, 0.2, False, 0.02, "fails"),
+        (0.01, 0.03, False, 0.02, "undecided"),
+        (0.0, 0.0, True, 0.0, "undecided"),
+    ],
+)
+def test_a_verdict_is_of_the_whole_interval(
+    low: float, high: float, higher_is_better: bool, margin: float, verdict: str
+) -> None:
+    assert verdict_of(low, high, higher_is_better=higher_is_better, margin=margin) == verdict
+
+
+def test_verdicts_of_several_comparisons() -> None:
+    assert verdict_of_all(["holds", "undecided"]) == "undecided" and verdict_of_all(["holds"]) == "holds"
+    assert verdict_of_all(["not run", "undecided"]) == "not run" and verdict_of_all(["not run", "fails"]) == "fails"
+    assert verdict_of_any(["fails", "holds"]) == "holds" and verdict_of_any(["fails", "undecided"]) == "undecided"
+    assert verdict_of_any(["fails", "fails"]) == "fails" and verdict_of_any(["not run", "fails"]) == "not run"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[[World], pd.DataFrame]:
+    def write(files: World) -> pd.DataFrame:
+        pd.DataFrame(judge_all(REGISTRY, files, seed=1)).to_csv(tmp_path / CLAIMS.name, index=False)
+        return read_claims(tmp_path / CLAIMS.name)
+
+    return write
+
+
+def test_lines_say_what_was_compared_and_how_sure_it_is(table: Callable[[World], pd.DataFrame]) -> None:
+    right = np.asarray(np.arange(1000) < 900, np.float32)[None]
+    files = {"turn_faces": {"turned": right, "random_direction": 1 - right}}
+    found = lines(table(files))
+    assert [one.id for one in found] == [claim.id for claim in REGISTRY]
+    turned = next(one for one in found if one.id == "heads_turn")
+    assert turned.verdict == "holds" and turned.paper == "Figure 8"
+    assert turned.comparisons[0].startswith(
+        "steady turns against random directions (faces) 90.0 % against 10.0 %, diff"
+    )
+    assert count(found) == f"1 hold, 0 fail, 0 undecided, {len(REGISTRY) - 1} not run"
+
+
+def test_the_comparison_that_decides_comes_first(table: Callable[[World], pd.DataFrame]) -> None:
+    claim = next(claim for claim in REGISTRY if claim.id == "features_beat_random")
+    files = world(claim, "holds") | {"svm_svhn": world(claim, "undecided")["svm_svhn"]}
+    line = next(one for one in lines(table(files)) if one.id == claim.id)
+    assert line.verdict == "undecided" and line.comparisons[0].startswith("Table 2 ")
+
+
+def test_a_table_or_a_registry_of_another_form_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"claims\.csv: not a readable table of claims"):
+        read_claims(tmp_path / "claims.csv")
+    (tmp_path / "registry.yaml").write_text("a: {paper: b, claim: c, comparisons: [{what: d}]}\n")
+    with pytest.raises(InputError, match=r"registry\.yaml: comparisons\.0\.ours: Field required"):
+        read_registry(tmp_path / "registry.yaml")

@@ -1,0 +1,121 @@
+"""Judges the paper's claims: an interval for each comparison of the registry, a verdict for each claim.
+
+Input: workflow/claims/registry.yaml and files of outcomes. Output: a row per comparison. Two arrays of one file are of
+the same draws and units; arrays of two files with equally many units are of the same test images.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dcgan.core.files import InputError
+from dcgan.core.intervals import LEVEL, difference
+from dcgan.core.outcomes import Outcomes
+from dcgan.core.seeding import numpy_generator
+from dcgan.core.verdicts import Verdict, verdict_of, verdict_of_all, verdict_of_any
+from workflow.params.load import read_yaml
+
+REGISTRY = Path(__file__).with_name("registry.yaml")
+Files = Mapping[str, Mapping[str, Outcomes]]
+Row = dict[str, Any]
+
+
+class Entry(BaseModel):
+    """What the registry's entries share: no other keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Comparison(Entry):
+    """Ours, FILE.ARRAY, beside another or a number."""
+
+    what: str
+    ours: str
+    other: str | float
+    better: Literal["higher", "lower"]
+    margin: float = 0.0
+    unit: Literal["share", "number"] = "share"
+    paired: bool = True  # equally many units of two arrays are the same units
+    published: str = ""
+
+
+class Claim(Entry):
+    """A claim of the paper and the comparisons that decide it."""
+
+    id: str
+    paper: str
+    claim: str
+    any_of: bool = False
+    comparisons: tuple[Comparison, ...]
+
+
+def read_registry(path: Path = REGISTRY) -> list[Claim]:
+    """All claims, in the paper's order; raises InputError if the file has another form."""
+    try:
+        return [Claim(id=name, **content) for name, content in read_yaml(path).items()]
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+
+
+def judge_all(claims: Sequence[Claim], files: Files, seed: int) -> list[Row]:
+    """A row per comparison of each claim."""
+    return [row for claim in claims for row in judge(claim, files, seed)]
+
+
+def judge(claim: Claim, files: Files, seed: int) -> list[Row]:
+    """The rows of a claim, each with the claim's verdict beside its own."""
+    level = 1 - (1 - LEVEL) / len(claim.comparisons) if claim.any_of else LEVEL
+    rows = [row for one in claim.comparisons for row in compare(one, files, seed, level)]
+    verdict = (verdict_of_any if claim.any_of else verdict_of_all)([row["comparison_verdict"] for row in rows])
+    head = {"id": claim.id, "verdict": verdict, "paper": claim.paper, "claim": claim.claim}
+    return [head | row for row in rows]
+
+
+def compare(comparison: Comparison, files: Files, seed: int, level: float) -> Iterator[Row]:
+    """A row for each file that a comparison is about; one without numbers if there is none."""
+    pattern, array = split(comparison.ours)
+    found = [name for name in sorted(files) if fnmatchcase(name, pattern) and array in files[name]]
+    measured = [row for name in found if (row := row_of(comparison, name, files, seed, level))]
+    yield from measured or [texts(comparison, comparison.what, "not run")]
+
+
+def row_of(comparison: Comparison, name: str, files: Files, seed: int, level: float) -> Row | None:
+    """The row of one file; None if what it is compared with was not measured."""
+    pattern, array = split(comparison.ours)
+    ours, other, same_file = files[name][array], comparison.other, False
+    what = f"{comparison.what} ({name.partition('_')[2].replace('_', ' ')})" if "*" in pattern else comparison.what
+    if isinstance(other, str):
+        other_pattern, other_array = split(other)
+        other_name = name if other_pattern == pattern else other_pattern
+        if other_array not in files.get(other_name, {}):
+            return None
+        other, same_file = files[other_name][other_array], name == other_name
+    random = numpy_generator(seed, "claims", what)
+    same_units = comparison.paired and (isinstance(other, float) or ours.shape[1] == other.shape[1])
+    same_draws = isinstance(other, float) or (same_file and len(ours) == len(other))
+    try:
+        found = difference(ours, other, random, same_units=same_units, same_draws=same_draws, level=level)
+    except ValueError as error:
+        raise InputError(f"{comparison.ours} and {comparison.other} cannot be compared: {error}") from error
+    verdict = verdict_of(
+        found.low, found.high, higher_is_better=comparison.better == "higher", margin=comparison.margin
+    )
+    numbers = {"ours": found.ours, "other": found.other, "difference": found.value}
+    numbers |= {"low": found.low, "high": found.high, "draws": len(ours), "units": ours.shape[1]}
+    return texts(comparison, what, verdict) | numbers
+
+
+def texts(comparison: Comparison, what: str, verdict: Verdict) -> Row:
+    """What a row says besides numbers."""
+    row = {"comparison": what, "comparison_verdict": verdict, "published": comparison.published}
+    return row | {"better": comparison.better, "margin": comparison.margin, "unit": comparison.unit}
+
+
+def split(name: str) -> tuple[str, str]:
+    """FILE.ARRAY."""
+    file, _, array = name.rpartition(".")
+    return file, array

@@ -1,0 +1,71 @@
+"""Claims in words: what the report, README, the end of a run and `make compare` say of results/claims.csv."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dcgan.core.files import InputError
+from dcgan.core.verdicts import VERDICTS, Verdict
+
+CLAIMS = Path("results/claims.csv")
+COLUMNS = ("id", "verdict", "paper", "claim", "comparison", "comparison_verdict", "published", "unit")
+NUMBERS = ("ours", "other", "difference", "low", "high", "margin")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A claim as a line of a table; `comparisons` are its comparisons in words, the one that decides first."""
+
+    id: str
+    verdict: Verdict
+    paper: str
+    claim: str
+    comparisons: tuple[str, ...]
+    published: str
+
+
+def read_claims(path: Path) -> pd.DataFrame:
+    """The table that judge_claims wrote; raises InputError if it cannot be read."""
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, "string"))
+        table[list(NUMBERS)] = table[list(NUMBERS)].astype(float)
+        table[list(COLUMNS)] = table[list(COLUMNS)].fillna("")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not a readable table of claims ({error})") from error
+    return table
+
+
+def lines(table: pd.DataFrame) -> list[Line]:
+    """A line for each claim, in the order of the table."""
+    return [line(str(name), rows) for name, rows in table.groupby("id", sort=False)]
+
+
+def line(name: str, rows: pd.DataFrame) -> Line:
+    """The line of a claim out of its rows; of what was not run only the claim itself."""
+    first, measured = rows.iloc[0], rows[rows.low.notna()]
+    # What decides: of the comparisons with the claim's own verdict the one that is nearest to its margin.
+    nearness = ((measured.difference.abs() - measured.margin) / (measured.high - measured.low + 1e-12)).abs()
+    order = nearness[(measured.comparison_verdict == first.verdict).sort_values(ascending=False).index]
+    deciding = sorted(order.index, key=lambda at: (rows.comparison_verdict[at] != first.verdict, order[at]))
+    published = "; ".join(dict.fromkeys(text for text in rows.published if text))
+    return Line(name, first.verdict, first.paper, first.claim, tuple(words(rows.loc[at]) for at in deciding), published)
+
+
+def words(row: "pd.Series[str]") -> str:
+    """A comparison in words: ours against the other, and the interval of the difference."""
+    share = row.unit == "share"
+    ours, other, low, high = (float(row[key]) for key in ("ours", "other", "low", "high"))
+    if share:
+        numbers = f"{ours:.1%} against {other:.1%}, difference {100 * low:+.1f} to {100 * high:+.1f}"
+    else:
+        numbers = f"{ours:.3g} against {other:.3g}, difference {low:+.2g} to {high:+.2g}"
+    return f"{row.comparison} {numbers}".replace("%", " %").replace("-", "−")
+
+
+def count(found: Sequence[Line]) -> str:
+    """How many claims there are of each verdict: "11 hold, 0 fail, 2 undecided, 6 not run"."""
+    names = {"holds": "hold", "fails": "fail"}
+    verdicts = [one.verdict for one in found]
+    return ", ".join(f"{verdicts.count(verdict)} {names.get(verdict, verdict)}" for verdict in VERDICTS)
