@@ -23,6 +23,7 @@ from workflow.params.types import (
     ReducingGap,
     Rising,
     Section,
+    Several,
     Shards,
     Share,
     Size,
@@ -239,6 +240,7 @@ class OnnxSection(Section):
 
 
 class Quality(Section):
+    draws: Several
     inception: Source | None
 
 
