@@ -2,7 +2,9 @@
 
 In:  duplicates.csv (key, kept, distance); truth.csv (key, duplicate_of, kind): a row per planted duplicate.
 Out: a JSON: found share of all planted duplicates and of each kind (recall), how many removed images are no duplicate
-     of the one kept for them, precision.
+     of the one kept for them, precision. Outcomes: `precision`, 1 for a removed image that is a duplicate of the one
+     kept for it, else 0 (1, removed), left out if none was removed; `recall_<kind>`, 1 for a planted duplicate of the
+     kind that was found, else 0 (1, planted).
 Published: fewer than 1 in 100 false positives, estimated by eye: precision above 0.99.
 """
 
@@ -12,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from dcgan.core.files import InputError, write_json
+from dcgan.core.outcomes import write_outcomes
 from workflow.engines.stage import run_stage, stage_parser
 
 PUBLISHED_PRECISION = 0.99
@@ -22,10 +25,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--duplicates", type=Path, required=True, help="CSV of what was found")
     parser.add_argument("--truth", type=Path, required=True, help="CSV of what was planted")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of recall and precision")
+    parser.add_argument("--outcomes", type=Path, required=True, help="HDF5 of what was found and what rightly removed")
     options = parser.parse_args(arguments)
     found = read_table(options.duplicates, ["key", "kept"])
     planted = read_table(options.truth, ["key", "duplicate_of", "kind"])
-    write_json(options.metrics, compare(found, planted[planted["duplicate_of"] != ""]))
+    is_found, is_right = compare(found, planted[planted["duplicate_of"] != ""])
+    write_json(options.metrics, summary(is_found, is_right))
+    arrays = {f"recall_{kind}": values for kind, values in is_found.groupby(level=0)}
+    write_outcomes(options.outcomes, arrays | ({"precision": is_right} if len(is_right) else {}))
 
 
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -40,26 +47,29 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     return table
 
 
-def compare(found: pd.DataFrame, planted: pd.DataFrame) -> dict[str, Any]:
-    """Recall, over all and by kind, and precision.
+def compare(found: pd.DataFrame, planted: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Whether each planted duplicate was found, by kind, and whether each removed image was rightly removed.
 
     A planted duplicate is found when it and its original are represented by the same kept image. A removed image is
     wrongly removed when the image kept for it comes from another original.
     """
     representative = dict(zip(found["key"], found["kept"], strict=True))
     original = dict(zip(planted["key"], planted["duplicate_of"], strict=True))
-    is_found = pd.Series(
-        [representative.get(key, key) == representative.get(of, of) for key, of in original.items()], dtype=bool
-    )
-    wrong = sum(original.get(key, key) != original.get(kept, kept) for key, kept in representative.items())
-    by_kind = is_found.groupby(planted["kind"].to_numpy()).mean()
+    is_found = [representative.get(key, key) == representative.get(of, of) for key, of in original.items()]
+    is_right = [original.get(key, key) == original.get(kept, kept) for key, kept in representative.items()]
+    return pd.Series(is_found, planted["kind"].to_numpy(), dtype=bool), pd.Series(is_right, dtype=bool)
+
+
+def summary(is_found: pd.Series, is_right: pd.Series) -> dict[str, Any]:
+    """Recall, over all and by kind, and precision."""
+    wrong = int((~is_right).sum())
     return {
-        "n_planted": len(original),
-        "n_removed": len(found),
+        "n_planted": len(is_found),
+        "n_removed": len(is_right),
         "recall": float(is_found.mean()) if len(is_found) else 0.0,
-        **{f"recall_{kind}": float(share) for kind, share in by_kind.items()},
+        **{f"recall_{kind}": float(share) for kind, share in is_found.groupby(level=0).mean().items()},
         "wrongly_removed": wrong,
-        "precision": 1 - wrong / len(found) if len(found) else 1.0,
+        "precision": 1 - wrong / len(is_right) if len(is_right) else 1.0,
         "published_precision": PUBLISHED_PRECISION,
     }
 

@@ -3,7 +3,9 @@
 Inputs:  a conditional generator; a folder of image stores train.h5 and test.h5; `neighbours.<name>` of params.yaml.
 Outputs: a JSON: test error when the neighbours are samples (50,000 of them, as published, or the most that there are),
          when they are the real training images, the published error, and for samples of the untrained network; a CSV
-         (source, n, error) at each number asked for; a PNG, one row per class: real training images, a gap, samples.
+         (source, n, error) at each number asked for; a PNG, one row per class: real training images, a gap, samples;
+         outcomes: 1 where a test image is right, else 0 (1, test images), with the largest number of `samples`, of
+         `real` training images, of samples of the untrained network (`random`).
          Samples stream by: 10 million need no more memory than one batch.
 `neighbours.<name>.processes` above 1: as many processes share the samples, started by torchrun; the result is the same.
 Published: error at 50,000 / 10 million samples: DCGAN 2.98 / 1.48 %, GAN 6.28 / 5.65; real data 3.1 (60,000 images).
@@ -16,6 +18,7 @@ import pandas as pd
 
 from dcgan.core.distributed import join_group, leave_group
 from dcgan.core.files import write_csv, write_json
+from dcgan.core.outcomes import write_outcomes
 from dcgan.core.pixels import write_png
 from dcgan.core.seeding import torch_generator
 from dcgan.data.packed_sets import labelled_store
@@ -43,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of errors")
     parser.add_argument("--curve", type=Path, required=True, help="CSV of errors against the number of neighbours")
     parser.add_argument("--figure", type=Path, required=True, help="PNG of real digits and samples")
+    parser.add_argument("--outcomes", type=Path, required=True, help="HDF5 of which test images are right")
     args = parser.parse_args(arguments)
     params = load_params(args.params)
     section, seed = section_named(params.neighbours, args.name, "neighbours"), params.run.seed
@@ -53,16 +57,19 @@ def main(arguments: list[str] | None = None) -> None:
     generator = Generator.from_file(args.generator, device)
     untrained = Generator(generator.architecture).initialize(torch_generator(seed, "neighbours", args.name)).to(device)
     size, few = section.batch_size, few_samples(section)
-    rows = []
+    rows, right = [], {}
     for source, counts, batches in (
         ("samples", section.samples, sample_batches(generator, max(section.samples), size, seed, group)),
         ("random weights", few, sample_batches(untrained, max(few), size, seed, group)),
         ("real", real_counts(section, len(train)), store_batches(train, size, seed, group)),
     ):
-        rows += errors_at(test, batches, counts, device, source, group)
+        curve, right[source] = errors_at(test, batches, counts, device, source, group)
+        rows += curve
     if group.is_first:
         write_csv(args.curve, pd.DataFrame(rows))
         write_json(args.metrics, summary(rows, section, len(test)))
+        arrays = {"samples": right["samples"], "real": right["real"], "random": right["random weights"]}
+        write_outcomes(args.outcomes, arrays)
         write_png(args.figure, digits_picture(train, generator, size, seed))
     leave_group(group)
 

@@ -45,7 +45,7 @@ def manifold_scores(real: Tensor, fake: Tensor) -> dict[str, float]:
     if min(len(real), len(fake)) <= NEIGHBOURS:
         raise ValueError(f"more than {NEIGHBOURS} points are needed in each set")
     real_radii, fake_radii = ball_radii(real), ball_radii(fake)
-    distances = torch.cdist(real, fake)
+    distances = all_distances(real, fake)
     in_real_ball = distances < real_radii[:, None]
     in_fake_ball = distances < fake_radii[None, :]
     return {
@@ -59,7 +59,16 @@ def manifold_scores(real: Tensor, fake: Tensor) -> dict[str, float]:
 def ball_radii(points: Tensor) -> Tensor:
     """Distance from each point to its 5th nearest other point: (N, D) -> (N,)."""
     # The nearest of all is the point itself, at distance 0.
-    return torch.cdist(points, points).kthvalue(NEIGHBOURS + 1, dim=1).values
+    return all_distances(points, points).kthvalue(NEIGHBOURS + 1, dim=1).values
+
+
+def all_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Euclidean distances of all pairs: (N, D), (M, D) -> (N, M) float64.
+
+    From differences: by matrix products, which torch takes for large sets, float32 loses the digits of an offset that
+    both sets share, and copies are not at distance 0.
+    """
+    return torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def compare(real: Images, fake: Images, autoencoder: Autoencoder, seed: int) -> dict[str, float]:

@@ -32,6 +32,7 @@ from dcgan.representation.svm.solver import minimize
 FLOAT32_ROUNDING = 2.0**-24
 Errors = npt.NDArray[np.float64]
 Classes = npt.NDArray[np.int64]
+Answers = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,15 @@ def predict(split: Split, weights: Tensor) -> Classes:
     return np.concatenate(places, axis=1)
 
 
+def right_answers(split: Split, weights: Tensor, classes: Classes) -> Answers:
+    """Which rows each model gets right: (models, n). classes: the labels that were learned, rising."""
+    right: Answers = classes[predict(split, weights)] == split.labels
+    return right
+
+
 def error_rates(split: Split, weights: Tensor, classes: Classes) -> Errors:
-    """The share of wrong rows of each model: (models,). classes: the labels that were learned, rising."""
-    wrong: Errors = (classes[predict(split, weights)] != split.labels).mean(axis=1)
+    """The share of wrong rows of each model: (models,)."""
+    wrong: Errors = (~right_answers(split, weights, classes)).mean(axis=1)
     return wrong
 
 

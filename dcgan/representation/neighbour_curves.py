@@ -1,14 +1,15 @@
 """The error of a 1-nearest-neighbour classifier against the number of samples that it has, and its picture.
 
 Section 8.1 of the paper, Table 3 and Figure 9. Inputs: a conditional generator, whose samples stream by (10 million
-need no more memory than one batch), or a labelled store; test images with labels. Outputs: rows of source, n, error; a
-picture (H, W, 3) uint8. Several processes share the references; the result is the same.
+need no more memory than one batch), or a labelled store; test images with labels. Outputs: rows of source, n, error;
+which test images are right; a picture (H, W, 3) uint8. Several processes share the references; the result is the same.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from dcgan.core.distributed import ALONE, Group
@@ -77,8 +78,11 @@ def errors_at(
     device: torch.device,
     source: str,
     group: Group,
-) -> list[Row]:
-    """The test error at each of the rising numbers of references, which all processes of a group have together."""
+) -> tuple[list[Row], npt.NDArray[np.bool_]]:
+    """The test error at each of the rising numbers of references, which all processes of a group have together.
+
+    Also which test images are right, (N,), with the last and largest number.
+    """
     assert test.labels is not None
     neighbours, rows = NearestNeighbour(np.asarray(test.images), device), []
     batch = next(batches, None)
@@ -88,7 +92,7 @@ def errors_at(
             neighbours.add(now.images, now.labels, now.first)
             batch = batch.after(n) or next(batches, None)
         rows.append({"source": source, "n": n, "error": neighbours.error(test.labels, group)})
-    return rows
+    return rows, neighbours.right(test.labels, group)
 
 
 def digits_picture(train: ImageStore, generator: Generator, size: int, seed: int) -> Images:

@@ -90,6 +90,11 @@ class NearestNeighbour:
         found._nearness, found._labels = nearness.gather(0, best)[0], labels.gather(0, best)[0]
         return found
 
+    def right(self, labels: Labels, group: Group = ALONE) -> npt.NDArray[np.bool_]:
+        """Which queries have a nearest reference of their own label: (Q,)."""
+        right: npt.NDArray[np.bool_] = self.shared(group).labels == labels
+        return right
+
     def error(self, labels: Labels, group: Group = ALONE) -> float:
         """The share of queries whose nearest reference has another label."""
-        return float((self.shared(group).labels != labels).mean())
+        return float((~self.right(labels, group)).mean())

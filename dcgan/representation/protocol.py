@@ -18,7 +18,17 @@ from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator
 from dcgan.core.splits import hold_out
 from dcgan.representation.feature_tables import Rows
-from dcgan.representation.linear_classifier import Classes, Errors, Solver, Split, confusion, error_rates, fit_draws
+from dcgan.representation.linear_classifier import (
+    Answers,
+    Classes,
+    Errors,
+    Solver,
+    Split,
+    confusion,
+    error_rates,
+    fit_draws,
+    right_answers,
+)
 
 NORMAL_95 = 1.96
 
@@ -67,12 +77,18 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """validation_errors: (search_draws, costs); test_errors: (draws,); counts: (truth, predicted)."""
+    """validation_errors: (search_draws, costs); right: (draws, test rows); counts: (truth, predicted)."""
 
     validation_errors: Errors
     cost: float
-    test_errors: Errors
+    right: Answers
     counts: npt.NDArray[np.int64]
+
+    @property
+    def test_errors(self) -> Errors:
+        """The share of test rows that each draw gets wrong: (draws,)."""
+        wrong: Errors = (~self.right).mean(axis=1)
+        return wrong
 
 
 def draw_rows(labels: Classes, per_class: int | None, generator: np.random.Generator) -> Rows:
@@ -115,8 +131,8 @@ def evaluate(splits: Splits, protocol: Protocol, solver: Solver) -> Evaluation:
     learned = joined(splits.train, splits.validation) if protocol.learn_validation else splits.train
     final = draws_of(learned, protocol, "test", protocol.draws)
     weights = torch.cat(list(fit_draws(learned, final, [cost], solver)))
-    errors = error_rates(splits.test, weights, splits.classes)
-    return Evaluation(validation_errors, cost, errors, confusion(splits.test, weights, splits.classes))
+    right = right_answers(splits.test, weights, splits.classes)
+    return Evaluation(validation_errors, cost, right, confusion(splits.test, weights, splits.classes))
 
 
 def joined(train: Split, validation: Split) -> Split:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dcgan.core.files import InputError, read_json
+from dcgan.core.outcomes import read_outcomes
 from dcgan.data.image_store import ImageStore
 from stages import drop_duplicates, encode_images, evaluate_duplicates, fit_autoencoder
 from tests.stages.sources import Configure, encode, export, key_of, rooms, write_corpus, write_lmdb
@@ -189,11 +190,7 @@ def test_recall_and_precision_are_those_of_the_truth(tmp_path: Path) -> None:
     pd.DataFrame(
         [("a", "b", 0), ("c", "b", 1), ("e", "f", 2), ("x", "y", 0)], columns=["key", "kept", "distance"]
     ).to_csv(tmp_path / "found.csv", index=False)
-    evaluate_duplicates.main(
-        ["--duplicates", str(tmp_path / "found.csv"), "--truth", str(tmp_path / "truth.csv")]
-        + ["--metrics", str(tmp_path / "metrics.json")]
-    )
-    assert read_json(tmp_path / "metrics.json") == {
+    assert evaluated(tmp_path) == {
         "n_planted": 4,
         "n_removed": 4,
         "recall": 0.5,
@@ -203,3 +200,26 @@ def test_recall_and_precision_are_those_of_the_truth(tmp_path: Path) -> None:
         "precision": 0.5,
         "published_precision": 0.99,
     }
+    assert {name: array.tolist() for name, array in read_outcomes(tmp_path / "outcomes.h5").items()} == {
+        "precision": [[1, 1, 0, 0]],
+        "recall_cropped": [[0, 0]],
+        "recall_noisy": [[1, 1]],
+    }
+
+
+def evaluated(folder: Path) -> dict[str, object]:
+    """The metrics of found.csv against truth.csv; outcomes.h5 lies beside them."""
+    paths = {"duplicates": "found.csv", "truth": "truth.csv", "metrics": "metrics.json", "outcomes": "outcomes.h5"}
+    evaluate_duplicates.main([word for name, path in paths.items() for word in (f"--{name}", str(folder / path))])
+    return read_json(folder / "metrics.json")
+
+
+@pytest.mark.parametrize("planted", [[("b", "a", "noisy")], []])
+def test_what_never_happened_has_no_outcomes(tmp_path: Path, planted: list[tuple[str, str, str]]) -> None:
+    """Nothing was removed, or nothing was planted either."""
+    pd.DataFrame(planted, columns=["key", "duplicate_of", "kind"]).to_csv(tmp_path / "truth.csv", index=False)
+    pd.DataFrame([], columns=["key", "kept", "distance"]).to_csv(tmp_path / "found.csv", index=False)
+    metrics = evaluated(tmp_path)
+    assert (metrics["n_planted"], metrics["recall"], metrics["precision"]) == (len(planted), 0, 1)
+    expected = {f"recall_{kind}": [[0]] for *_, kind in planted}
+    assert {name: array.tolist() for name, array in read_outcomes(tmp_path / "outcomes.h5").items()} == expected

@@ -17,9 +17,11 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
+from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from dcgan.core.files import InputError
+from dcgan.core.outcomes import Outcomes, read_outcomes
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import torch_generator
 from dcgan.data.image_store import ImageStore, StoreWriter
@@ -79,10 +81,21 @@ def digests(folder: Path) -> dict[str, bytes]:
 
 
 def evaluate(inputs: Path, name: str, features: Path, out: Path) -> dict[str, Any]:
-    outputs = {"metrics": out / "m.json", "curve": out / "c.csv", "figure": out / "f.png"}
+    outputs = {"metrics": out / "m.json", "curve": out / "c.csv", "figure": out / "f.png", "outcomes": out / "o.h5"}
     run("evaluate_svm", inputs, name=name, features=features, **outputs)
     metrics: dict[str, Any] = json.loads((out / "m.json").read_text())
+    right = read_outcomes(out / "o.h5")
+    assert right["trained"].shape == right["random"].shape == (metrics["n_draws"], metrics["n_test"])
+    assert (
+        error_of(right["trained"]) == metrics["error"] and error_of(right["random"]) == metrics["random_weights_error"]
+    )
     return metrics
+
+
+def error_of(right: Outcomes) -> float:
+    """The share of zeros, within rounding, in an array of nothing but zeros and ones."""
+    assert set(np.unique(right)) <= {0, 1}
+    return pytest.approx(1 - right.mean(dtype=np.float64))  # type: ignore[no-any-return]
 
 
 def test_features_and_their_svm(inputs: Path, tmp_path: Path) -> None:
@@ -106,7 +119,8 @@ def test_features_and_their_svm(inputs: Path, tmp_path: Path) -> None:
     run("extract_features", inputs, set="svhn", discriminator=network, images=inputs / "svhn", out=again)
     assert digests(again) == digests(out)
     evaluate(inputs, "svhn", again, again)
-    assert all((again / name).read_bytes() == (tmp_path / name).read_bytes() for name in ("m.json", "c.csv", "f.png"))
+    made = ("m.json", "c.csv", "f.png", "o.h5")
+    assert all((again / name).read_bytes() == (tmp_path / name).read_bytes() for name in made)
 
 
 def test_what_a_killed_extraction_computed_outlives_its_outputs(
@@ -192,8 +206,18 @@ def test_kmeans_features_are_scaled_on_drawn_images(inputs: Path, monkeypatch: p
 def test_nearest_neighbours_of_samples(inputs: Path, tmp_path: Path) -> None:
     outputs = {"metrics": tmp_path / "m.json", "curve": tmp_path / "c.csv", "figure": tmp_path / "f.png"}
     options = {"generator": inputs / "generator.safetensors", "images": inputs / "mnist", **outputs}
-    run("evaluate_neighbours", inputs, name="mnist", **options)
+    run("evaluate_neighbours", inputs, name="mnist", outcomes=tmp_path / "o.h5", **options)
     metrics = json.loads((tmp_path / "m.json").read_text())
+    right = read_outcomes(tmp_path / "o.h5")
+    assert {name: array.shape for name, array in right.items()} == dict.fromkeys(
+        ("samples", "real", "random"), (1, 100)
+    )
+    errors = {"samples": "error_60", "real": "real_error", "random": "random_weights_error"}
+    assert {name: metrics[error] for name, error in errors.items()} == {name: error_of(right[name]) for name in errors}
+    flat, own = (np.reshape(ImageStore(inputs / f"mnist/{split}.h5").images, (-1, 784)) for split in ("train", "test"))
+    theirs = KNeighborsClassifier(1).fit(flat.astype(float), ImageStore(inputs / "mnist/train.h5").labels)
+    expected = theirs.predict(own.astype(float)) == ImageStore(inputs / "mnist/test.h5").labels
+    np.testing.assert_array_equal(right["real"][0], expected)
     assert metrics["real_error"] < 0.2 < metrics["error"] and metrics["n_samples"] == 60
     assert metrics["error"] == metrics["error_60"]
     curve = pd.read_csv(tmp_path / "c.csv")
@@ -215,10 +239,10 @@ def run_shared(stage: str, inputs: Path, section: str, key: str, changes: dict[s
 
 
 def test_processes_that_share_the_samples_find_the_same(inputs: Path, tmp_path: Path) -> None:
-    """Errors, curve and picture of one and three processes are the same bytes."""
+    """Errors, curve, picture and outcomes of one and three processes are the same bytes."""
     made = {}
     for processes in (1, 3):
-        outputs = {name: tmp_path / f"{processes}.{name}" for name in ("metrics", "curve", "figure")}
+        outputs = {name: tmp_path / f"{processes}.{name}" for name in ("metrics", "curve", "figure", "outcomes")}
         changes: dict[str, object] = {"processes": processes, "batch_size": 7}
         given = {"generator": inputs / "generator.safetensors", "images": inputs / "mnist", "name": "mnist"}
         run_shared("evaluate_neighbours", inputs, "neighbours", "mnist", changes, **given, **outputs)
@@ -239,52 +263,68 @@ def test_processes_that_share_the_images_make_the_same_features(inputs: Path, tm
 
 
 def test_supervised_search_takes_the_best_of_all_shards(inputs: Path, tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    tiny_params(params, {"supervised": {"trials": 3}})
     for shard in (0, 1):
-        out = tmp_path / "trials" / f"{shard}.csv"
-        run("search_supervised_cnn", inputs, images=inputs / "svhn", shard=shard, out=out)
-    outputs = {"metrics": tmp_path / "m.json", "curve": tmp_path / "c.csv"}
-    run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
+        search(inputs, params, shard, tmp_path / "trials")
+    outputs = {"metrics": tmp_path / "m.json", "curve": tmp_path / "c.csv", "outcomes": tmp_path / "o.h5"}
+    run("select_supervised_cnn", tmp_path, trials=tmp_path / "trials", **outputs)
     metrics, trials = json.loads((tmp_path / "m.json").read_text()), pd.read_csv(tmp_path / "c.csv")
-    assert trials.trial.tolist() == [0, 1] and metrics["error"] == trials.validation_error.min()
+    assert trials.trial.tolist() == [0, 1, 2] and metrics["error"] == trials.validation_error.min()
     assert trials.best_so_far.is_monotonic_decreasing
+    right = read_outcomes(tmp_path / "o.h5")
+    assert {name: array.shape for name, array in right.items()} == {"best": (1, 100), "validation": (1, 60)}
+    assert metrics["test_error"] == error_of(right["best"]) and metrics["error"] == error_of(right["validation"])
+    assert len(set(trials.validation_error)) == len(set(trials.test_error)) == 3, "else one could stand for another"
     # A shard of an earlier run with more of them lies there still.
     shutil.copy(tmp_path / "trials/1.csv", tmp_path / "trials/2.csv")
-    run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
+    run("select_supervised_cnn", tmp_path, trials=tmp_path / "trials", **outputs)
     assert json.loads((tmp_path / "m.json").read_text()) == metrics
     (tmp_path / "trials" / "1.csv").write_bytes((tmp_path / "trials" / "0.csv").read_bytes())
-    with pytest.raises(InputError, match=r"expected the trials 0 to 1, found \[0, 0\]"):
-        run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
+    with pytest.raises(InputError, match=r"expected the trials 0 to 2, found \[0, 0, 2, 2\]"):
+        run("select_supervised_cnn", tmp_path, trials=tmp_path / "trials", **outputs)
     (tmp_path / "trials" / "1.csv").unlink()
     with pytest.raises(InputError, match=r"1\.csv: no such shard"):
-        run("select_supervised_cnn", inputs, trials=tmp_path / "trials", **outputs)
+        run("select_supervised_cnn", tmp_path, trials=tmp_path / "trials", **outputs)
+
+
+def search(inputs: Path, params: Path, shard: int, folder: Path) -> None:
+    """One shard of the search: a CSV and outcomes in a folder."""
+    arguments = ["--params", str(params), "--images", str(inputs / "svhn"), "--shard", str(shard)]
+    arguments += ["--out", str(folder / f"{shard}.csv"), "--outcomes", str(folder / f"{shard}.h5")]
+    importlib.import_module("stages.search_supervised_cnn").main(arguments)
 
 
 def test_a_search_goes_on_behind_its_last_finished_trial_and_finds_the_same_in_any_number_of_shards(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = importlib.import_module("stages.search_supervised_cnn")
-    original, ran = module.outcome_of, []
+    original, ran = module.run_trial, []
 
-    def interrupted(number: int, *rest: Any) -> Any:
+    def interrupted(*given: Any) -> Any:
         if ran:
             raise KeyboardInterrupt
-        ran.append(number)
-        return original(number, *rest)
+        ran.append(given)
+        return original(*given)
 
     params = inputs / "one_shard.yaml"
     tiny_params(params, {"supervised": {"shards": [0]}})
-    arguments = ["--params", str(params), "--images", str(inputs / "svhn"), "--shard", "0", "--out"]
-    monkeypatch.setattr(module, "outcome_of", interrupted)
+    monkeypatch.setattr(module, "run_trial", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        module.main([*arguments, str(tmp_path / "a.csv")])
-    assert ran == [0] and not (tmp_path / "a.csv").exists()
-    monkeypatch.setattr(module, "outcome_of", lambda number, *rest: ran.append(number) or original(number, *rest))
-    module.main([*arguments, str(tmp_path / "a.csv")])
-    assert ran == [0, 1]
+        search(inputs, params, 0, tmp_path / "whole")
+    assert len(ran) == 1 and not (tmp_path / "whole").exists()
+    monkeypatch.setattr(module, "run_trial", lambda *given: ran.append(given) or original(*given))
+    search(inputs, params, 0, tmp_path / "whole")
+    assert len(ran) == 2
+    assert not [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
     for shard in (0, 1):
-        run("search_supervised_cnn", inputs, images=inputs / "svhn", shard=shard, out=tmp_path / f"{shard}.csv")
+        search(inputs, inputs / "params.yaml", shard, tmp_path)
     in_shards = pd.concat([pd.read_csv(tmp_path / f"{shard}.csv") for shard in (0, 1)], ignore_index=True)
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), in_shards, check_exact=True)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "whole/0.csv"), in_shards, check_exact=True)
+    whole, *parts = (read_outcomes(tmp_path / name) for name in ("whole/0.h5", "0.h5", "1.h5"))
+    for name, size in (("validation", 60), ("test", 100)):
+        assert whole[name].shape == (2, size)
+        np.testing.assert_array_equal(whole[name], np.concatenate([part[name] for part in parts]))
 
 
 @pytest.mark.parametrize(
@@ -299,5 +339,7 @@ def test_a_search_goes_on_behind_its_last_finished_trial_and_finds_the_same_in_a
 )
 def test_wrong_input_is_named(stage: str, options: dict[str, str], message: str, inputs: Path, tmp_path: Path) -> None:
     paths = {name: inputs / value if name in ("discriminator", "images") else value for name, value in options.items()}
+    if stage == "search_supervised_cnn":
+        paths["outcomes"] = tmp_path / "o.h5"
     with pytest.raises(InputError, match=message):
         run(stage, inputs, **paths, out=tmp_path / "out")

@@ -39,6 +39,11 @@ class Fits:
         assert split is self.splits.validation or split is self.splits.test
         return np.array([errors[cost] for cost in weights.flatten().tolist()])
 
+    def right_answers(self, split: Split, weights: Tensor, _: object) -> npt.NDArray[np.bool_]:
+        """The last rows of ten: as many as the cost's error on the test split leaves."""
+        assert split is self.splits.test
+        return np.arange(10) >= 10 * self.error_rates(split, weights, _)[:, None]
+
 
 @pytest.fixture
 def fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fits:
@@ -48,6 +53,7 @@ def fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fits:
     found = Fits(Splits(train.part(np.arange(45)), train.part(np.arange(45, 60)), test))
     monkeypatch.setattr(protocol, "fit_draws", found.fit_draws)
     monkeypatch.setattr(protocol, "error_rates", found.error_rates)
+    monkeypatch.setattr(protocol, "right_answers", found.right_answers)
     monkeypatch.setattr(protocol, "confusion", lambda split, weights, classes: np.zeros((3, 3), np.int64))
     return found
 

@@ -42,6 +42,16 @@ def test_a_test_split_without_some_classes_is_evaluated_by_the_classes_learned(t
     assert found.counts.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 2]]
 
 
+def test_answers_are_right_or_wrong_row_by_row_in_the_order_of_the_test_split(tmp_path: Path) -> None:
+    """The fourth and the sixth row lie in the corner of another class than their label says."""
+    splits = three(tmp_path, [0, 1, 2, 3] * 8, [1, 2] * 4, [2, 3, 0, 1, 1, 2])
+    assert splits.test.table.labels is not None
+    splits.test.table.labels[[3, 5]] = 3
+    found = evaluate(splits, PROTOCOL, SOLVER)
+    assert found.right.tolist() == [[True, True, True, False, True, False]]
+    assert found.test_errors.tolist() == [pytest.approx(1 / 3)]
+
+
 def test_labels_need_not_be_neighbours(tmp_path: Path) -> None:
     found = evaluate(three(tmp_path, [0, 5, 7, 10] * 8, [5, 10] * 4, [0, 7, 7]), PROTOCOL, SOLVER)
     assert found.test_errors.tolist() == [0.0] and found.counts.diagonal().tolist() == [1, 0, 2, 0]

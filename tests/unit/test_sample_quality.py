@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 
 from dcgan.core.seeding import torch_generator
-from dcgan.metrics.sample_quality import ball_radii, manifold_scores, sliced_wasserstein
+from dcgan.metrics.sample_quality import all_distances, ball_radii, manifold_scores, sliced_wasserstein
 
 
 def cloud(n: int, seed: int, shift: float = 0.0) -> torch.Tensor:
@@ -68,6 +69,17 @@ def test_scores_count_points_in_balls() -> None:
     }
     assert len(set(expected.values())) == 4, "else one could stand for another"
     assert manifold_scores(real, fake) == pytest.approx(expected)
+
+
+def test_an_offset_that_both_sets_share_costs_no_digit() -> None:
+    """Code units are not below zero and may be large: distances are those of scipy, and copies are at 0."""
+    real, fake = cloud(60, 0, shift=3000.0), cloud(40, 1, shift=3000.0)
+    expected = cdist(real.double().numpy(), fake.double().numpy())
+    np.testing.assert_allclose(all_distances(real, fake).numpy(), expected, rtol=1e-12)
+    own = np.sort(cdist(real.double().numpy(), real.double().numpy()), axis=1)
+    np.testing.assert_allclose(ball_radii(real).numpy(), own[:, 5], rtol=1e-12)
+    assert (all_distances(real, real.clone()).diagonal() == 0).all()
+    assert manifold_scores(real, real.clone())["coverage"] == 1
 
 
 def test_too_few_points_and_unequal_sets_are_refused() -> None:

@@ -23,6 +23,7 @@ from workflow.params.types import (
     ReducingGap,
     Rising,
     Section,
+    Several,
     Shards,
     Share,
     Size,
@@ -240,6 +241,7 @@ class OnnxSection(Section):
 
 
 class Quality(Section):
+    draws: Several
     inception: Source | None
 
 
