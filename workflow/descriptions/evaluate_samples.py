@@ -1,6 +1,5 @@
 """Samples against real images that were not trained on."""
 
-from workflow.description import Description
 from workflow.workload import GIGA, Scale, Work
 
 
@@ -9,11 +8,3 @@ def work(s: Scale, item: str) -> Work:
     n = s.params.train[item].held_out
     row = s.store(s.params.figures.samples[item].images).row_bytes
     return Work(2 * n, n * s.cost["compared"], matrix_gflop=(4 * n * row * 512 * 2 + 6 * n * n * 128 * 2) / GIGA)
-
-
-DESCRIPTION = Description(
-    "Training",
-    title="Quality of samples",
-    sentence="precision {precision:.2f}, recall {recall:.2f} (other real images: {precision_real:.2f}, "
-    "{recall_real:.2f})",
-)

@@ -67,10 +67,10 @@ def code_digests(script: str, root: Path) -> dict[str, str]:
     found: dict[str, Code] = {}
     waiting = list(with_packages(script))
     while waiting:
-        path = module_file(waiting.pop(), root)
-        if path is not None and path not in WITHOUT_EFFECT | found.keys():
-            found[path] = read_code(path, root)
-            waiting.extend(module for name in found[path].imports for module in modules_named(name, root))
+        for path in files_named(waiting.pop(), root):
+            if path not in WITHOUT_EFFECT | found.keys():
+                found[path] = read_code(path, root)
+                waiting.extend(found[path].imports)
     own = module_file(script, root)
     order = sorted(found, key=lambda path: (path != own, path))
     return {path: found[path].digest for path in order if found[path].digest}
@@ -83,16 +83,19 @@ def module_file(module: str, root: Path) -> str | None:
     return next((candidate for candidate in candidates if (root / candidate).is_file()), None)
 
 
-def modules_named(name: str, root: Path) -> Iterator[str]:
-    """The module of a dotted name; for the name of a package with a star, every module of the package."""
-    package = name.removesuffix(".*")
-    yield package
-    if package != name:
-        yield from (f"{package}.{path.stem}" for path in sorted((root / package.replace(".", "/")).glob("*.py")))
+def files_named(name: str, root: Path) -> list[str]:
+    """The file of a dotted module of this project, if it is one; of a package with a star, all code and YAML in it."""
+    if name.endswith(".*"):
+        found = sorted((root / name.removesuffix(".*").replace(".", "/")).glob("*"))
+        return [path.relative_to(root).as_posix() for path in found if path.suffix in (".py", ".yaml")]
+    own = module_file(name, root)
+    return [own] if own else []
 
 
 def read_code(path: str, root: Path) -> Code:
-    """What matters of a file; raises InputError if it is not Python."""
+    """What matters of a file; of YAML all of its text. Raises InputError if it is not Python."""
+    if path.endswith(".yaml"):
+        return Code(hashlib.sha256((root / path).read_bytes()).hexdigest(), frozenset())
     try:
         return parse((root / path).read_text(encoding="utf-8"), PurePosixPath(path).parent.parts)
     except (SyntaxError, UnicodeDecodeError) as error:
@@ -124,7 +127,7 @@ def canonical(node: object) -> str:
 def imported_names(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
     """Modules that a piece of code may import; names that are no modules do no harm.
 
-    `from a.b import c` means a.b, a.b.c and the packages above. `import_module(f"a.b.{name}")` means every module of
+    `from a.b import c` means a.b, a.b.c and the packages above. `import_module(f"a.b.{name}")` means every file of
     a.b, here written a.b.*.
     """
     if isinstance(node, ast.Import):

@@ -46,8 +46,7 @@ class Chart:
 
 def series_of(table: pd.DataFrame, plan: Curves) -> dict[str, pd.Series]:
     """The values of each curve of a plan over its horizontal axis; what the table does not have is left out."""
-    if plan.where is not None:
-        column, value = plan.where
+    for column, value in plan.where.items():
         table = table[table[column] == value] if column in table else table[:0]
     groups = [("", table)] if plan.by is None else table.groupby(plan.by, sort=False) if plan.by in table else []
     found = {}
