@@ -1,16 +1,14 @@
 """What differs between several mappings of values, such as parameters or metrics, and the first of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from workflow.report.table_rows import number
 
 ABSENT = object()
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A value of one state, and how it differs from the first one's; both as text."""
 
     text: str
@@ -18,38 +16,29 @@ class Entry:
     difference: str = ""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A key with its values."""
+class Row(NamedTuple):
+    """A key with its values, and whether any state differs from the first."""
 
     name: str
     entries: list[Entry]
-
-    @property
-    def changed(self) -> bool:
-        """Whether any state differs from the first."""
-        return any(entry.changed for entry in self.entries)
+    changed: bool
 
 
 def rows_of(states: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Every key that any state has, in the order in which they come."""
-    keys = dict.fromkeys(key for state in states for key in state)
-    first = states[0]
-    return [Row(key, [entry_of(one.get(key, ABSENT), first.get(key, ABSENT)) for one in states]) for key in keys]
+    rows = []
+    for key in dict.fromkeys(key for state in states for key in state):
+        entries = [entry_of(one.get(key, ABSENT), states[0].get(key, ABSENT)) for one in states]
+        rows.append(Row(key, entries, any(entry.changed for entry in entries)))
+    return rows
 
 
 def entry_of(value: Any, first: Any) -> Entry:
-    """A value beside the first one."""
-    if value is ABSENT:
-        return Entry("absent", first is not ABSENT)
-    if is_number(value) and is_number(first):
-        return Entry(number(value), value != first, difference(value - first, first) if value != first else "")
-    return Entry(number(value), type(value) is not type(first) or value != first)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a difference of two such values means something."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """A value beside the first one; True is not 1, but 1.0 is."""
+    text = "absent" if value is ABSENT else number(value)
+    if {type(value), type(first)} <= {int, float}:
+        return Entry(text, value != first, difference(value - first, first) if value != first else "")
+    return Entry(text, type(value) is not type(first) or value != first)
 
 
 def difference(change: float, first: float) -> str:
