@@ -57,7 +57,7 @@ from workflow.report.summary import sentence_lines
 root = Path.cwd()
 stages = resolved_stages(root)
 print(*sentence_lines(root, stages), sep="\\n")
-print(*table(plan(root, read_yaml(root / "params.yaml"), read_yaml(RATES), "none", 2)), sep="\\n")
+print(table(plan(root, read_yaml(root / "params.yaml"), read_yaml(RATES), "none", 2)))
 print(*index(read_yaml(root / "dvc.yaml")["stages"]), *drawing(root), sep="\\n")
 print(render(root, stages, "Test"))
 """
