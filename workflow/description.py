@@ -8,7 +8,7 @@ report all read it there. A stage without a description works: its results stand
 
 import importlib
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import field
 from functools import cache
@@ -75,9 +75,12 @@ class Description:
 
     def measured(self, metrics: Metrics) -> str:
         """The sentence of a stage's metrics; empty if it has none."""
-        if isinstance(self.sentence, tuple):
-            return first_filled_in(self.sentence, metrics)
-        return fill_in(self.sentence(metrics) if callable(self.sentence) else self.sentence, metrics)
+        if not isinstance(self.sentence, tuple):
+            return fill_in(self.sentence(metrics) if callable(self.sentence) else self.sentence, metrics)
+        for sentence in self.sentence:
+            with suppress(KeyError):
+                return fill_in(sentence, metrics)
+        return ""
 
 
 @cache
@@ -130,11 +133,3 @@ class Words(string.Formatter):
 def fill_in(text: str, metrics: Metrics) -> str:
     """A text with its `{keys}` filled in: `{share:.1%}` is "5.4 %". Raises KeyError for a missing metric."""
     return Words().vformat(text, (), metrics)
-
-
-def first_filled_in(texts: Sequence[str], metrics: Metrics) -> str:
-    """The first of some texts whose keys are all among the metrics; empty if none is."""
-    for text in texts:
-        with suppress(KeyError):
-            return fill_in(text, metrics)
-    return ""

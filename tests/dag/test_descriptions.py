@@ -1,6 +1,7 @@
 """A stage is added in four places: its script, dvc.yaml, its parameters with their schema, and its description."""
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.dag.demo import DEMO
 from workflow.description import CHAPTERS, Description, describe, fill_in
-from workflow.engines.code_dependencies import code_digests
+from workflow.engines.code_dependencies import CHOSEN_BY_NAME, PACKAGES, code_digests
 from workflow.params.load import read_yaml
 
 STAGE = """
@@ -124,32 +125,15 @@ def test_the_report_depends_on_all_descriptions(extended: Path, path: str, chang
     assert path not in code_digests("stages.train_dcgan", extended)
 
 
-@pytest.mark.parametrize(
-    ("code", "found"),
-    [
-        ('import importlib\nimportlib.import_module(f"workflow.parts.{name}")', True),
-        ('from importlib import import_module\nimport_module(f"workflow.parts.{name}").X', True),
-        ('import importlib\nimportlib.import_module(f"{name}")', False),
-        ('import importlib\nimportlib.reload(f"workflow.parts.{name}")', False),
-    ],
-)
-def test_a_module_chosen_by_name_means_every_module_of_its_package(tmp_path: Path, code: str, found: bool) -> None:
-    for name, text in {
-        "parts/one.py": "X = 1",
-        "parts/two.py": "from workflow import base",
-        "parts/two.yaml": "text: words",
-        "base.py": "Y = 1",
-    }.items():
-        (tmp_path / "workflow/parts").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "workflow" / name).write_text(text)
-    (tmp_path / "stages").mkdir()
-    (tmp_path / "stages/s.py").write_text(code)
-    chosen = (
-        ["workflow/base.py", "workflow/parts/one.py", "workflow/parts/two.py", "workflow/parts/two.yaml"]
-        if found
-        else []
+def test_only_listed_modules_choose_others_by_name(root: Path) -> None:
+    """Whose files are then code of whoever imports them."""
+    paths = subprocess.run(
+        ["git", "grep", "-l", "import_module(", "--", *(f"{name}/" for name in PACKAGES)],
+        cwd=root,
+        capture_output=True,
+        text=True,
     )
-    assert list(code_digests("stages.s", tmp_path)) == ["stages/s.py", *chosen]
+    assert set(paths.stdout.split()) - {"workflow/engines/code_dependencies.py"} == CHOSEN_BY_NAME.keys()
 
 
 def test_every_description_is_of_a_stage_and_in_a_chapter(root: Path) -> None:

@@ -62,20 +62,20 @@ def listen(app: AnnotationApp, port: int) -> BaseWSGIServer:
 def open_desks(params_path: Path, networks: Path, anew: bool) -> list[Desk]:
     """A desk per file of annotations whose generator has been trained; InputError if there is none."""
     params = load_params(params_path)
-    generators = {task.path: networks / task.network / "generator.safetensors" for task in annotation_tasks(params)}
-    if not generators:
+    tasks = annotation_tasks(params)
+    if not tasks:
         raise InputError(
             f"{params_path}: no figure rests on a person: none of figures.windows, figures.arithmetic and figures.turn "
             "has an `annotator` that ends in .json"
         )
-    for path, generator in generators.items():
-        if not generator.is_file():
-            print(f"{path}: its generator, {generator}, has not been trained yet")
-    trained = [task for task in annotation_tasks(params) if generators[task.path].is_file()]
-    if not trained:
+    generators = [(task, networks / task.network / "generator.safetensors") for task in tasks]
+    for task, path in generators:
+        if not path.is_file():
+            print(f"{task.path}: its generator, {path}, has not been trained yet")
+    if not any(path.is_file() for _, path in generators):
         raise InputError("there are no samples to annotate yet: first train the networks (`make repro`)")
     device = prepare(params.run)
-    return [open_desk(task, generators[task.path], device, anew) for task in trained]
+    return [open_desk(task, path, device, anew) for task, path in generators if path.is_file()]
 
 
 def open_desk(task: AnnotationTask, path: Path, device: "torch.device", anew: bool) -> Desk:
@@ -86,7 +86,7 @@ def open_desk(task: AnnotationTask, path: Path, device: "torch.device", anew: bo
     generator = Generator.from_file(path, device)
     empty = empty_annotations(path, generator.architecture.image_size, task.drawing)
     drawing = fitting(task.path, empty, anew).drawing
-    _, images = draw_candidates(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
+    _, images = draw_candidates(generator, **drawing.model_dump())
     return Desk(task, empty.changed(drawing=drawing.model_dump()), images)
 
 
