@@ -19,7 +19,7 @@ from flatten_dict import flatten
 
 from dcgan.core.files import InputError
 from workflow.engines.code_dependencies import PACKAGES
-from workflow.engines.git import git
+from workflow.engines.commands import git
 from workflow.params.load import parse_yaml
 
 WORKSPACE = "workspace"
