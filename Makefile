@@ -86,7 +86,7 @@ compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (w
 
 overview: $(READY) ## README's table, drawing, index and picture out of the last run of the demo (needs Chromium)
 	@python -m workflow.report.readme
-	@python -m workflow.report.readme_picture
+	@python -m tests.readme_picture
 
 preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it
 	@python -m workflow.presets.merge $(if $(filter file,$(origin PRESET)),,"$(PRESET)")

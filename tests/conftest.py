@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import workflow.report.browser
 from dcgan.core.files import InputError
+from tests.browser import browser as running_browser
 
 # Files that look at the same runs (tests/dag/conftest.py), which take minutes to make.
 SHARED_RUNS = {
@@ -42,7 +42,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def browser() -> Iterator[Any]:
     """A running Chromium; tests that want one are skipped where there is none."""
     try:
-        with workflow.report.browser.browser() as started:
+        with running_browser() as started:
             yield started
     except InputError as error:
         pytest.skip(str(error))

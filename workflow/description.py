@@ -1,18 +1,24 @@
 """What the project knows of a stage besides how it runs: what it shows, and how much work it is.
 
-Each script of `stages/` has one module of the same name in `workflow/descriptions/`, and that module's `DESCRIPTION` is
-found by the stage's name. The report, the summary, README's generated parts, `make compare`, `make plan` and
-Snakemake's report all read it there. A stage without a module works: its results stand under "Further results".
+Each script of `stages/` has its description in `workflow/descriptions/`, found by the stage's name: `<script>.yaml`,
+whose keys are the fields of `Description`, and, only if there is something to compute, `<script>.py` with functions
+`work` or `sentence`. The report, the summary, README's generated parts, `make compare`, `make plan` and Snakemake's
+report all read it there. A stage without a description works: its results stand under "Further results".
 """
 
 import importlib
-import importlib.util
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from workflow.params.load import read_yaml
 from workflow.workload import Scale, Work
 
 Metrics = Mapping[str, Any]
@@ -24,10 +30,11 @@ CHAPTERS = {
     "Looking inside": "section 6",
 }
 FURTHER = "Further results"
-UNFINISHED = "`make annotate`, then run the pipeline again"  # what a figure says that waits for a person
+FOLDER = Path(__file__).with_name("descriptions")
+NO_OTHERS = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, config=NO_OTHERS)
 class Curves:
     """A chart of a stage's CSV: a curve for each of `columns` over the column `horizontal`.
 
@@ -35,22 +42,23 @@ class Curves:
     """
 
     title: str
-    note: str  # what to look for
+    note: str = ""  # what to look for
     horizontal: str
     columns: tuple[str, ...]
     by: str | None = None
-    where: tuple[str, str] | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
     axis: str = ""  # the horizontal axis in words, if not the column's name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, config=NO_OTHERS)
 class Description:
     """All of it has defaults; `{item}` in a caption is what `foreach` added to the stage's name."""
 
     chapter: str = ""
     title: str = ""  # of its results; else the stage's `desc`
     caption: str = ""  # of its pictures
-    sentence: str | Callable[[Metrics], str] = ""  # its metrics in words, or what chooses the words; see `fill_in`
+    # Its metrics in words (see `fill_in`); of several the first whose metrics are all there; or what chooses the words.
+    sentence: str | tuple[str, ...] | Callable[[Metrics], str] = ""
     classifier: str = ""  # the kind of stage whose sentence says how far this one's numbers can be trusted
     charts: tuple[Curves, ...] = ()
     compared_charts: tuple[Curves, ...] = ()  # further ones that `make compare` draws
@@ -67,21 +75,28 @@ class Description:
 
     def measured(self, metrics: Metrics) -> str:
         """The sentence of a stage's metrics; empty if it has none."""
-        return fill_in(self.sentence(metrics) if callable(self.sentence) else self.sentence, metrics)
+        if not isinstance(self.sentence, tuple):
+            return fill_in(self.sentence(metrics) if callable(self.sentence) else self.sentence, metrics)
+        for sentence in self.sentence:
+            with suppress(KeyError):
+                return fill_in(sentence, metrics)
+        return ""
 
 
 @cache
 def describe(stage: str) -> Description:
-    """The description of a stage, by its name or that of its kind; an empty one if it has no module.
+    """The description of a stage, by its name or that of its kind; an empty one if it has none.
 
-    A function `work` of the module is the amount of work of a job; without one it takes a few seconds.
+    A function `work` of its module is the amount of work of a job; without one it takes a few seconds.
     """
     name = kind_of(stage)
-    if not name.isidentifier() or importlib.util.find_spec(f"workflow.descriptions.{name}") is None:
+    if not (FOLDER / f"{name}.yaml").is_file():
         return Description()
-    module = importlib.import_module(f"workflow.descriptions.{name}")
-    found: Description = module.DESCRIPTION
-    return replace(found, work=getattr(module, "work", None))
+    found = read_yaml(FOLDER / f"{name}.yaml")
+    if (FOLDER / f"{name}.py").is_file():
+        module = importlib.import_module(f"workflow.descriptions.{name}")
+        found |= {key: getattr(module, key) for key in ("sentence", "work") if hasattr(module, key)}
+    return Description(**found)
 
 
 def kind_of(stage: str) -> str:
@@ -100,12 +115,16 @@ def caption_of(stage: str) -> str:
 
 
 class Words(string.Formatter):
-    """`str.format` with two things more: None is a dash, and the format `rest.1%` is that of 1 minus the value."""
+    """`str.format` with three things more: None is a dash; `rest.1%` is the format of 1 minus the value; the format
+    `words|others` has the words if the value is true, else the others.
+    """
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """One value as text."""
         if value is None:
             return "-"
+        if isinstance(value, bool) and "|" in format_spec:
+            return format_spec.split("|")[not value]
         if format_spec.startswith("rest"):
             value, format_spec = 1 - value, format_spec.removeprefix("rest")
         return str(super().format_field(value, format_spec)).replace("%", " %")

@@ -13,25 +13,7 @@ from pathlib import Path
 from dcgan.core.files import InputError
 from workflow.engines.stage import run_stage
 
-INSTRUCTIONS = """\
-What has to be put there by hand (paths that the presets `small` and `paper` name):
-
-  data/raw/bedroom_train_lmdb/   LSUN bedrooms, a folder with data.mdb (43 GB). With the tool of the data set's
-                                 authors, github.com/fyu/lsun:
-                                   python3 download.py -c bedroom
-                                   unzip bedroom_train_lmdb.zip -d data/raw
-                                 For `small` some tens of thousands of rooms are enough: a folder or a tar of images
-                                 serves as well, named by export.source; with all of LSUN take deduplicate.radius: 8.
-  data/raw/photos/               Photos with faces, any folders beneath, JPEG, PNG or WebP. The paper took photos of
-                                 10,000 people by name; photos of your own, or CelebA's img_celeba folder, serve.
-  data/raw/imagenet/             ImageNet-1k's training images, a folder for each class (n01440764/*.JPEG). From
-                                 image-net.org with an account: ILSVRC2012_img_train.tar, then
-                                   mkdir -p data/raw/imagenet && tar -xf ILSVRC2012_img_train.tar -C data/raw/imagenet
-                                   cd data/raw/imagenet && for f in *.tar; do mkdir "${f%.tar}" &&
-                                     tar -xf "$f" -C "${f%.tar}" && rm "$f"; done
-                                 For `small` some tens of these archives are enough.
-
-Then: make preset PRESET=small && make repro"""
+BY_HAND = Path(__file__).with_name("fetch_by_hand.txt")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sets", nargs="*", choices=list(FETCHERS), default=list(FETCHERS), help="default: all")
     args = parser.parse_args(arguments)
     failed = [name for name in args.sets if not fetched(name, args.into)]
-    print(INSTRUCTIONS)
+    print(BY_HAND.read_text(encoding="utf-8"), end="")
     if failed:
         raise InputError(f"could not be downloaded: {', '.join(failed)}; see above, and try again")
 
@@ -59,46 +41,35 @@ def fetched(name: str, folder: Path) -> bool:
 
 def fetch_cifar10(folder: Path) -> Path:
     """CIFAR-10 as <folder>/cifar-10-batches-py."""
-    from torchvision.datasets import CIFAR10
-    from torchvision.datasets.utils import download_and_extract_archive
+    from torchvision.datasets import CIFAR10, utils
 
     # Not by its constructor, which reads the batches by pickle.
-    download_and_extract_archive(CIFAR10.url, str(folder), filename=CIFAR10.filename, md5=CIFAR10.tgz_md5)
+    utils.download_and_extract_archive(CIFAR10.url, str(folder), filename=CIFAR10.filename, md5=CIFAR10.tgz_md5)
     return folder / "cifar-10-batches-py"
 
 
 def fetch_svhn(folder: Path) -> Path:
     """SVHN's cropped digits as <folder>/svhn/{train,test,extra}_32x32.mat."""
-    from torchvision.datasets import SVHN
-    from torchvision.datasets.utils import download_url
+    from torchvision.datasets import SVHN, utils
 
     for address, name, digest in SVHN.split_list.values():
-        download_url(address, str(folder / "svhn"), name, digest)
+        utils.download_url(address, str(folder / "svhn"), name, digest)
     return folder / "svhn"
 
 
 def fetch_mnist(folder: Path) -> Path:
-    """MNIST as <folder>/mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz."""
-    from torchvision.datasets import MNIST
+    """MNIST as <folder>/mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz, from the first mirror that has them."""
+    from torchvision.datasets import MNIST, utils
 
     for name, digest in MNIST.resources:
-        fetch_from_any(MNIST.mirrors, name, digest, folder / "mnist")
+        for mirror in MNIST.mirrors:
+            try:
+                utils.download_url(f"{mirror}{name}", str(folder / "mnist"), name, digest)
+                break
+            except (OSError, RuntimeError):
+                if mirror == MNIST.mirrors[-1]:
+                    raise
     return folder / "mnist"
-
-
-def fetch_from_any(mirrors: list[str], name: str, digest: str, folder: Path) -> None:
-    """Downloads a file from the first mirror that has it; raises the last mirror's error if none has."""
-    from torchvision.datasets.utils import download_url
-
-    failures: list[Exception] = []
-    for mirror in mirrors:
-        try:
-            download_url(f"{mirror}{name}", str(folder), name, digest)
-        except (OSError, RuntimeError) as error:
-            failures.append(error)
-        else:
-            return
-    raise failures[-1]
 
 
 FETCHERS: dict[str, Callable[[Path], Path]] = {"cifar10": fetch_cifar10, "svhn": fetch_svhn, "mnist": fetch_mnist}

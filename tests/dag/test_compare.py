@@ -9,8 +9,7 @@ import pytest
 
 from dcgan.core.files import InputError
 from tests.dag.conftest import commit_everything
-from workflow.experiments.compare import chosen, main
-from workflow.experiments.differences import rows_of
+from workflow.experiments.compare import chosen, main, rows_of
 
 DAG = """
 stages:

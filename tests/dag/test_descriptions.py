@@ -1,6 +1,7 @@
 """A stage is added in four places: its script, dvc.yaml, its parameters with their schema, and its description."""
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.dag.demo import DEMO
-from workflow.description import CHAPTERS, describe, fill_in
-from workflow.engines.code_dependencies import code_digests
+from workflow.description import CHAPTERS, Description, describe, fill_in
+from workflow.engines.code_dependencies import CHOSEN_BY_NAME, PACKAGES, code_digests
 from workflow.params.load import read_yaml
 
 STAGE = """
@@ -28,24 +29,22 @@ STAGE = """
         - results/metrics/rooms_${key}.json: {cache: false}
       meta: {threads: 1, gpu: 0, mem_mb: 2000, runtime: 10}
 """
-DESCRIPTION = '''"""Rooms that are counted."""
+DESCRIPTION = """# Rooms that are counted.
+chapter: Data
+title: Rooms
+sentence: "{rooms:,} rooms are {share:.1%}"
+in_summary: true
+makes:
+  "Figure 12: rooms": all
+"""
+WORK = '''"""Rooms that are counted."""
 
-from workflow.description import Description
 from workflow.workload import Scale, Work
 
 
 def work(s: Scale, item: str) -> Work:
     """Seven images, and a second for each."""
     return Work(7, core_seconds=7 * s.params.counted[item])
-
-
-DESCRIPTION = Description(
-    "Data",
-    title="Rooms",
-    sentence="{rooms:,} rooms are {share:.1%}",
-    in_summary=True,
-    makes={"Figure 12: rooms": "all"},
-)
 '''
 SHOW = """
 from pathlib import Path
@@ -59,7 +58,7 @@ from workflow.report.summary import sentence_lines
 root = Path.cwd()
 stages = resolved_stages(root)
 print(*sentence_lines(root, stages), sep="\\n")
-print(*table(plan(root, read_yaml(root / "params.yaml"), read_yaml(RATES), "none", 2)), sep="\\n")
+print(table(plan(root, read_yaml(root / "params.yaml"), read_yaml(RATES), "none", 2)))
 print(*index(read_yaml(root / "dvc.yaml")["stages"]), *drawing(root), sep="\\n")
 print(render(root, stages, "Test"))
 """
@@ -80,7 +79,8 @@ def extended(root: Path, tmp_path: Path) -> Path:
     schema = tmp_path / "workflow/params/sections.py"
     schema.write_text(schema.read_text().replace("\nclass Params(Section):", SECTION, 1))
     (tmp_path / "stages/count_rooms.py").write_text('"""Counts rooms."""\n')
-    (tmp_path / "workflow/descriptions/count_rooms.py").write_text(DESCRIPTION)
+    (tmp_path / "workflow/descriptions/count_rooms.yaml").write_text(DESCRIPTION)
+    (tmp_path / "workflow/descriptions/count_rooms.py").write_text(WORK)
     (tmp_path / "results/metrics").mkdir(parents=True)
     (tmp_path / "results/metrics/rooms_all.json").write_text('{"rooms": 5000, "share": 0.25}')
     return tmp_path
@@ -109,50 +109,57 @@ def test_a_stage_is_added_by_its_script_dvc_yaml_parameters_and_description(
     assert "count_rooms_all" in rules
 
 
-def test_the_report_depends_on_all_descriptions(extended: Path) -> None:
-    path = "workflow/descriptions/count_rooms.py"
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("workflow/descriptions/count_rooms.yaml", DESCRIPTION.replace("are", "make")),
+        ("workflow/descriptions/count_rooms.py", WORK.replace("7", "8")),
+    ],
+)
+def test_the_report_depends_on_all_descriptions(extended: Path, path: str, changed: str) -> None:
     before = code_digests("stages.build_report", extended)
-    assert {path, "workflow/descriptions/draw_turn.py", "workflow/description.py"} <= before.keys()
-    (extended / path).write_text(DESCRIPTION.replace("are", "make"))
+    assert {path, "workflow/descriptions/draw_turn.yaml", "workflow/description.py"} <= before.keys()
+    (extended / path).write_text(changed)
     after = code_digests("stages.build_report", extended)
     assert {name for name in before if before[name] != after[name]} == {path}
     assert path not in code_digests("stages.train_dcgan", extended)
 
 
-@pytest.mark.parametrize(
-    ("code", "found"),
-    [
-        ('import importlib\nimportlib.import_module(f"workflow.parts.{name}")', True),
-        ('from importlib import import_module\nimport_module(f"workflow.parts.{name}").X', True),
-        ('import importlib\nimportlib.import_module(f"{name}")', False),
-        ('import importlib\nimportlib.reload(f"workflow.parts.{name}")', False),
-    ],
-)
-def test_a_module_chosen_by_name_means_every_module_of_its_package(tmp_path: Path, code: str, found: bool) -> None:
-    for name, text in {
-        "parts/one.py": "X = 1",
-        "parts/two.py": "from workflow import base",
-        "base.py": "Y = 1",
-    }.items():
-        (tmp_path / "workflow/parts").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "workflow" / name).write_text(text)
-    (tmp_path / "stages").mkdir()
-    (tmp_path / "stages/s.py").write_text(code)
-    chosen = ["workflow/base.py", "workflow/parts/one.py", "workflow/parts/two.py"] if found else []
-    assert list(code_digests("stages.s", tmp_path)) == ["stages/s.py", *chosen]
+def test_only_listed_modules_choose_others_by_name(root: Path) -> None:
+    """Whose files are then code of whoever imports them."""
+    paths = subprocess.run(
+        ["git", "grep", "-l", "import_module(", "--", *(f"{name}/" for name in PACKAGES)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    assert set(paths.stdout.split()) - {"workflow/engines/code_dependencies.py"} == CHOSEN_BY_NAME.keys()
 
 
 def test_every_description_is_of_a_stage_and_in_a_chapter(root: Path) -> None:
-    described = {path.stem for path in (root / "workflow/descriptions").glob("[a-z]*.py")}
+    described = {path.stem for path in (root / "workflow/descriptions").glob("*.yaml")}
     kinds = read_yaml(root / "dvc.yaml")["stages"].keys()
     assert described == kinds - {"digest_code", "build_report"}
     assert {describe(kind).chapter for kind in described} == CHAPTERS.keys()
     assert {describe(kind).classifier for kind in described} - {""} <= described
+    assert {path.stem for path in (root / "workflow/descriptions").glob("[a-z]*.py")} <= described
     assert describe("no_such_stage@x") == describe("<script>@x") == describe("digest_code")
 
 
 def test_numbers_in_sentences() -> None:
     assert fill_in("{a:.1%} and {b[c]:rest.0%}", {"a": 0.054, "b": {"c": 0.25}}) == "5.4 % and 75 %"
     assert fill_in("{a:.1%}, {n:,}", {"a": None, "n": 1200}) == "-, 1,200"
+    assert fill_in("{a:yes|no}, {b:yes|no}", {"a": True, "b": False}) == "yes, no"
     with pytest.raises(KeyError, match="absent"):
         fill_in("{absent}", {})
+
+
+def test_the_first_sentence_whose_numbers_are_there() -> None:
+    both = Description(sentence=("{a} of {b}", "only {a}"))
+    assert [both.measured(m) for m in ({"a": 1, "b": 2}, {"a": 1}, {"b": 2})] == ["1 of 2", "only 1", ""]
+    assert describe("animate_training@x").measured({"grids": 1}) == ""  # too few to compare
+
+
+def test_a_description_with_an_unknown_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="captoin"):
+        Description(**{"captoin": "x"})

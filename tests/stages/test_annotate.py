@@ -58,7 +58,7 @@ def address(project: Path) -> Iterator[str]:
 @contextmanager
 def served(project: Path) -> Iterator[str]:
     """A running page."""
-    server = listen(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)), 0)
+    server = listen(AnnotationApp(open_desks(project / "params.yaml", project / "networks")), 0)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -189,9 +189,9 @@ def test_a_new_start_shows_the_same_samples_and_their_annotations(project: Path)
     (project / "bedrooms.json").unlink(missing_ok=True)
     box = {"x": 2.0, "y": 3.5, "width": 10.0, "height": 4.0}
     here = {"Host": "127.0.0.1:8765", "Origin": "http://127.0.0.1:8765"}
-    before = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)))
+    before = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks")))
     assert before.put("/desks/0/boxes/3", json={"boxes": [box]}, headers=here).status_code == 200
-    after = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks", False)))
+    after = Client(AnnotationApp(open_desks(project / "params.yaml", project / "networks")))
     annotations = [client.get("/desks/0", headers=here).json for client in (before, after)]
     assert annotations[0] == annotations[1] and annotations[1]["boxes"]
     samples = [client.get("/desks/0/samples/3.png", headers=here).data for client in (before, after)]

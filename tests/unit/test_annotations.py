@@ -11,7 +11,7 @@ from werkzeug.test import Client
 from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator
 from tests.dag.tiny import tiny_params
-from workflow.annotation.annotate import fitting, listen, open_desks
+from workflow.annotation.annotate import listen, open_desks
 from workflow.annotation.file import (
     Drawing,
     OtherGenerator,
@@ -174,10 +174,7 @@ def test_annotations_never_meet_another_generators_samples(
         read_annotations(file, empty)
     assert annotations_that_fit(file, generator, 32, DRAWING) == empty
     assert "another generator" in capsys.readouterr().err
-    with pytest.raises(InputError, match="OPTIONS=--anew"):
-        fitting(file, empty, anew=False)
-    assert fitting(file, empty, anew=True) == empty
-    assert not file.exists() and (file.parent / "rooms.1.json").read_bytes() == before
+    assert file.read_bytes() == before
 
 
 def test_a_file_that_somebody_broke_is_told_not_overwritten(client: Client, file: Path) -> None:
@@ -207,11 +204,11 @@ def test_presets_for_real_data_need_a_person() -> None:
 def test_without_figures_by_hand_or_networks_there_is_nothing_to_annotate(tmp_path: Path) -> None:
     tiny_params(tmp_path / "params.yaml")
     with pytest.raises(InputError, match="no figure rests on a person"):
-        open_desks(tmp_path / "params.yaml", tmp_path, False)
+        open_desks(tmp_path / "params.yaml", tmp_path)
     by_hand = {"figures": {"windows": {"bedrooms": {"annotator": "data/annotations/bedrooms.json"}}}}
     tiny_params(tmp_path / "params.yaml", by_hand)
     with pytest.raises(InputError, match="first train the networks"):
-        open_desks(tmp_path / "params.yaml", tmp_path, False)
+        open_desks(tmp_path / "params.yaml", tmp_path)
 
 
 def test_the_page_is_on_the_loopback_interface_only() -> None:

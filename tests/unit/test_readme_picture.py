@@ -9,12 +9,12 @@ import pytest
 
 from dcgan.core.files import InputError
 from dcgan.core.pixels import write_png
+from tests.browser import NAMES
 from tests.dag.demo import demo_stages
+from tests.readme_picture import PICTURE, REPORT, SCALE, WIDTH, chosen, main
 from tests.unit.conftest import stage
 from workflow.presets.merge import preset_text
-from workflow.report.browser import NAMES
 from workflow.report.collect import render
-from workflow.report.readme_picture import PICTURE, REPORT, SCALE, WIDTH, chosen, main
 
 ROOT = Path(__file__).parents[2]
 FIGURES = chosen(demo_stages())

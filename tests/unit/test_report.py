@@ -212,10 +212,10 @@ def test_a_column_can_name_the_curves_and_choose_the_rows() -> None:
     rows = pd.DataFrame(
         {"set": ["a", "a", "b", "c"], "kind": ["x", "x", "x", "y"], "n": [1, 2, 1, 1], "e": [3, 4, 5, 6]}
     )
-    found = series_of(rows, Curves("", "", "n", ("e",), by="set", where=("kind", "x")))
+    found = series_of(rows, Curves(title="", horizontal="n", columns=("e",), by="set", where={"kind": "x"}))
     assert {name: dict(one) for name, one in found.items()} == {"a": {1: 3, 2: 4}, "b": {1: 5}}
-    assert series_of(rows.drop(columns=["set"]), Curves("", "", "n", ("e",), by="set")) == {}
-    assert series_of(rows, Curves("", "", "n", ("e",), where=("absent", "x"))) == {}
+    assert series_of(rows.drop(columns=["set"]), Curves(title="", horizontal="n", columns=("e",), by="set")) == {}
+    assert series_of(rows, Curves(title="", horizontal="n", columns=("e",), where={"absent": "x"})) == {}
 
 
 def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stage]) -> None:

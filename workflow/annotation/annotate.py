@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from dcgan.core.files import InputError, free_name
-from workflow.annotation.file import Annotations, OtherGenerator, empty_annotations, read_annotations
+from dcgan.core.files import InputError
+from workflow.annotation.file import OtherGenerator, empty_annotations, read_annotations
 from workflow.annotation.server import AnnotationApp, Desk
 from workflow.annotation.tasks import AnnotationTask, annotation_tasks
 from workflow.engines.stage import prepare, run_stage
@@ -29,12 +29,8 @@ NETWORKS = Path("data/networks")
 def main(arguments: list[str] | None = None) -> None:
     """Serves until it is interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
-    parser.add_argument("--networks", type=Path, default=NETWORKS, help="folder of networks (default: %(default)s)")
     parser.add_argument("--port", type=int, default=PORT, help="0 for any that is free (default: %(default)s)")
-    parser.add_argument("--anew", action="store_true", help="put annotations of another generator's samples aside")
-    args = parser.parse_args(arguments)
-    server = listen(AnnotationApp(open_desks(args.params, args.networks, args.anew)), args.port)
+    server = listen(AnnotationApp(open_desks(Path("params.yaml"), NETWORKS)), parser.parse_args(arguments).port)
     print(f"Annotate at http://{ADDRESS}:{server.port}/ - every change is saved at once; Ctrl-C ends.", flush=True)
     try:
         server.serve_forever()
@@ -59,47 +55,38 @@ def listen(app: AnnotationApp, port: int) -> BaseWSGIServer:
         raise InputError(f"--port {port}: cannot be listened on ({ADDRESS}); --port 0 takes a free one") from error
 
 
-def open_desks(params_path: Path, networks: Path, anew: bool) -> list[Desk]:
+def open_desks(params_path: Path, networks: Path) -> list[Desk]:
     """A desk per file of annotations whose generator has been trained; InputError if there is none."""
     params = load_params(params_path)
-    generators = {task.path: networks / task.network / "generator.safetensors" for task in annotation_tasks(params)}
-    if not generators:
+    tasks = annotation_tasks(params)
+    if not tasks:
         raise InputError(
             f"{params_path}: no figure rests on a person: none of figures.windows, figures.arithmetic and figures.turn "
             "has an `annotator` that ends in .json"
         )
-    for path, generator in generators.items():
-        if not generator.is_file():
-            print(f"{path}: its generator, {generator}, has not been trained yet")
-    trained = [task for task in annotation_tasks(params) if generators[task.path].is_file()]
-    if not trained:
+    generators = [(task, networks / task.network / "generator.safetensors") for task in tasks]
+    for task, path in generators:
+        if not path.is_file():
+            print(f"{task.path}: its generator, {path}, has not been trained yet")
+    if not any(path.is_file() for _, path in generators):
         raise InputError("there are no samples to annotate yet: first train the networks (`make repro`)")
     device = prepare(params.run)
-    return [open_desk(task, generators[task.path], device, anew) for task in trained]
+    return [open_desk(task, path, device) for task, path in generators if path.is_file()]
 
 
-def open_desk(task: AnnotationTask, path: Path, device: "torch.device", anew: bool) -> Desk:
-    """Draws the samples that are, or will be, annotated."""
+def open_desk(task: AnnotationTask, path: Path, device: "torch.device") -> Desk:
+    """Draws the samples that are, or will be, annotated; InputError for annotations of another generator's samples."""
     from dcgan.internals.figure_layout import draw_candidates
     from dcgan.models.networks import Generator
 
     generator = Generator.from_file(path, device)
     empty = empty_annotations(path, generator.architecture.image_size, task.drawing)
-    drawing = fitting(task.path, empty, anew).drawing
-    _, images = draw_candidates(generator, drawing.samples, drawing.statistics_batches, drawing.seed)
-    return Desk(task, empty.changed(drawing=drawing.model_dump()), images)
-
-
-def fitting(path: Path, empty: Annotations, anew: bool) -> Annotations:
-    """The annotations of a generator's samples; those of another generator's are put aside if that is asked for."""
     try:
-        return read_annotations(path, empty)
+        drawing = read_annotations(task.path, empty).drawing
     except OtherGenerator as error:
-        if not anew:
-            raise InputError(f"{error}; `make annotate OPTIONS=--anew` puts it aside and begins again") from error
-    aside = path.rename(free_name(path))
-    print(f"{path} was of another generator; it is {aside} now")
-    return empty
+        raise InputError(f"{error}; rename the file, and `make annotate` begins again") from error
+    _, images = draw_candidates(generator, **drawing.model_dump())
+    return Desk(task, empty.changed(drawing=drawing.model_dump()), images)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Annotations(Section):
 
     def boxes_in_pixels(self) -> list[Box]:
         """The boxes as the library has them."""
-        return [Box(box.image, box.x, box.y, box.width, box.height) for box in self.boxes]
+        return [Box(**box.model_dump()) for box in self.boxes]
 
     def changed(self, **parts: Any) -> "Annotations":
         """The same with some parts replaced, checked again; raises InputError if they do not fit."""

@@ -10,7 +10,7 @@ this one. Paths are looked up, never opened by what the browser sent.
 import json
 import mimetypes
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,32 +135,27 @@ class AnnotationApp:
         """The answer to a request; raises HTTPException or InputError."""
         check_caller(request)
         endpoint, values = ROUTES.bind("localhost", path_info=request.path).match(method=request.method)
-        if endpoint == "file":
-            name = values["file"]
-            return Response((TEMPLATES / name).read_bytes(), mimetype=mimetypes.guess_type(name)[0])
-        if endpoint == "desks":
-            return as_json([desk.about() for desk in self.desks])
-        return respond_at_desk(numbered(self.desks, values["desk"], "desks"), request, endpoint, values)
+        body = json_object(request) if request.method == "PUT" else {}
+        desk = numbered(self.desks, values.get("desk"), "desks")
+        image: Any = numbered(desk.images, values.get("number"), "samples") if desk else None
+        match endpoint:
+            case "file":
+                name = values["file"]
+                return Response((TEMPLATES / name).read_bytes(), mimetype=mimetypes.guess_type(name)[0])
+            case "sample":
+                return Response(png_bytes(image), mimetype="image/png")
+            case "boxes":
+                return as_json(desk.set_boxes(values["number"], body.get("boxes")))
+            case "concept":
+                return as_json(desk.set_concept(body.get("concept"), body.get("samples")))
+        return as_json(desk.answer(desk.read()) if desk else [one.about() for one in self.desks])
 
 
-def respond_at_desk(desk: Desk, request: Request, endpoint: str, values: Mapping[str, Any]) -> Response:
-    """The same for one desk."""
-    if endpoint == "annotations":
-        return as_json(desk.answer(desk.read()))
-    if endpoint == "concept":
-        body = json_object(request)
-        return as_json(desk.set_concept(body.get("concept"), body.get("samples")))
-    image = numbered(desk.images, values["number"], "samples")
-    if endpoint == "boxes":
-        return as_json(desk.set_boxes(values["number"], json_object(request).get("boxes")))
-    return Response(png_bytes(image), mimetype="image/png")
-
-
-def numbered(things: Any, number: int, name: str) -> Any:
-    """The thing of that number; raises NotFound if there are not so many."""
-    if number >= len(things):
+def numbered(things: Any, number: int | None, name: str) -> Any:
+    """The thing of that number, if any was asked for; raises NotFound if there are not so many."""
+    if number is not None and number >= len(things):
         raise NotFound(f"there are {len(things)} {name}")
-    return things[number]
+    return None if number is None else things[number]
 
 
 def check_caller(request: Request) -> None:

@@ -4,9 +4,11 @@ Input: parameters. Output: one `AnnotationTask` per file of annotations that a f
 (workflow/annotation/file.py).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 from dcgan.internals.concepts import LEFT, RIGHT, describe
@@ -36,31 +38,26 @@ class AnnotationTask:
 def annotation_tasks(params: Params) -> list[AnnotationTask]:
     """One per file of annotations that figures of params.yaml rest on."""
     figures: dict[tuple[str, str], list[FigureByHand]] = {}
-    kinds = params.figures.windows.items(), params.figures.arithmetic.items(), params.figures.turn.items()
-    for network, section in chain[tuple[str, FigureByHand]](*kinds):
-        if by_hand(section.annotator):
-            figures.setdefault((network, section.annotator), []).append(section)
+    for kind in (params.figures.windows, params.figures.arithmetic, params.figures.turn):
+        for network, section in kind.items():
+            if by_hand(section.annotator):
+                figures.setdefault((network, section.annotator), []).append(section)
     return [task(network, Path(path), sections, params.run.seed) for (network, path), sections in figures.items()]
 
 
 def task(network: str, path: Path, sections: Sequence[FigureByHand], seed: int) -> AnnotationTask:
     """What figures need of the same samples: the largest number of everything."""
     samples = max(one.samples if isinstance(one, WindowsFigure) else one.candidates for one in sections)
-    batches = max(one.statistics_batches for one in sections)
-    concepts: dict[str, int] = {}
-    for concept, n in (pair for one in sections for pair in concepts_of(one).items()):
-        concepts[concept] = max(n, concepts.get(concept, 0))
+    drawing = Drawing(seed=seed, samples=samples, statistics_batches=max(one.statistics_batches for one in sections))
     boxes = any(isinstance(one, WindowsFigure) for one in sections)
-    return AnnotationTask(
-        network, path, Drawing(seed=seed, samples=samples, statistics_batches=batches), boxes, concepts
-    )
+    return AnnotationTask(network, path, drawing, boxes, dict(reduce(or_, map(concepts_of, sections))))
 
 
-def concepts_of(section: FigureByHand) -> dict[str, int]:
+def concepts_of(section: FigureByHand) -> Counter[str]:
     """The concepts of a figure and how many samples of each it takes."""
+    if isinstance(section, WindowsFigure):
+        return Counter()
     if isinstance(section, TurnFigure):
-        return dict.fromkeys((LEFT, RIGHT), section.exemplars)
-    if isinstance(section, ArithmeticFigure):
-        terms = [term for one in section.sums for term in (one.plus, one.minus, one.other)]
-        return dict.fromkeys(map(describe, terms), section.exemplars)
-    return {}
+        return Counter(dict.fromkeys((LEFT, RIGHT), section.exemplars))
+    terms = [term for one in section.sums for term in (one.plus, one.minus, one.other)]
+    return Counter(dict.fromkeys(map(describe, terms), section.exemplars))

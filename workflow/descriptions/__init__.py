@@ -1,1 +1,1 @@
-"""One module a script of `stages/`: what the stage shows and how much work it is; see workflow/description.py."""
+"""What the scripts of `stages/` show (`<script>.yaml`) and how much work they are; see workflow/description.py."""

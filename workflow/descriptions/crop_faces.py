@@ -1,6 +1,5 @@
 """Faces found in photos."""
 
-from workflow.description import Description
 from workflow.workload import Scale, Work
 
 
@@ -11,6 +10,3 @@ def work(s: Scale, item: str) -> Work:
     searched = n * min(source["megapixels"], 0.75 * section.detection_side**2 / 1e6)
     seconds = searched * s.cost["searched_megapixel"] + n * source["megapixels"] * s.cost["decoded_megapixel"]
     return Work(n, shared_core_seconds=seconds, written_bytes=n * source["faces"] * section.image_size**2 * 3)
-
-
-DESCRIPTION = Description("Data", makes={"Section 4.2": "0"}, modules=("data/face_detection",))

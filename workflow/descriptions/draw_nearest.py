@@ -1,6 +1,5 @@
 """Samples beside their nearest training images."""
 
-from workflow.description import Description, Metrics
 from workflow.workload import GIGA, Scale, Work
 
 COARSE_VALUES = 8 * 8 * 3  # of an image among which candidates are searched, mirrored or not
@@ -19,28 +18,3 @@ def work(s: Scale, item: str) -> Work:
         matrix_gflop=gflop,
         held_bytes=compared * min(rows, BLOCK_ROWS) * BYTES_PER_PAIR,
     )
-
-
-def sentence(m: Metrics) -> str:
-    """Shares and the verdict."""
-    verdict = "training images are repeated" if m["memorized"] else "no more than by chance"
-    return (
-        "{copied_share:.1%} of samples are as near to one training image alone as copies are (real images never "
-        f"trained on: {{copied_share_real:.1%}}): {verdict} (p = {{p_value:.2g}})"
-    )
-
-
-DESCRIPTION = Description(
-    "Looking inside",
-    title="Nearest training images",
-    caption="Against memorization (section 4.1; {item}): each row a sample and its nearest training images, shifted or "
-    "mirrored if that brings them nearer. They should be alike in layout and colour, not be the same picture.",
-    sentence=sentence,
-    in_summary=True,
-    table_rows=(
-        "section 4.1: samples that copy a training image | none seen | "
-        "{nearest_bedrooms[copied_share]:.1%} (held-out real images: {nearest_bedrooms[copied_share_real]:.1%})",
-    ),
-    makes={"Section 4.1: memorization": "bedrooms"},
-    modules=("internals/memorization",),
-)

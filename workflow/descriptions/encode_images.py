@@ -1,6 +1,5 @@
 """Binary codes of images."""
 
-from workflow.description import Description
 from workflow.workload import CODE_BYTES, CROP_BYTES, GIGA, KEY_BYTES, Scale, Work
 
 
@@ -9,6 +8,3 @@ def work(s: Scale, item: str) -> Work:
     n = s.bedrooms / len(s.params.export.shards)
     gflop = n * 2 * CROP_BYTES * s.params.autoencoder.code_size / GIGA
     return Work(n, matrix_gflop=gflop, written_bytes=n * (CODE_BYTES + KEY_BYTES))
-
-
-DESCRIPTION = Description("Data")

@@ -1,6 +1,5 @@
 """Samples against real images that were not trained on."""
 
-from workflow.description import Description
 from workflow.workload import GIGA, Scale, Work
 
 
@@ -12,11 +11,3 @@ def work(s: Scale, item: str) -> Work:
     sampled = pairs * n * s.generator(section.network).flop
     flop = (4 + 2 * pairs) * n * row * 512 * 2 + 6 * n * n * 128 * 2 + sampled
     return Work((2 + pairs) * n, n * s.cost["compared"], matrix_gflop=flop / GIGA)
-
-
-DESCRIPTION = Description(
-    "Training",
-    title="Quality of samples",
-    sentence="precision {precision:.2f}, recall {recall:.2f} (other real images: {precision_real:.2f}, "
-    "{recall_real:.2f})",
-)

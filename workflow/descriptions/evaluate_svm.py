@@ -1,6 +1,5 @@
 """The linear classifier on features."""
 
-from workflow.description import Curves, Description
 from workflow.workload import DOUBLE_BYTES, FLOAT_BYTES, GIGA, KINDS, Scale, Work
 
 CLASSES = 10
@@ -30,30 +29,3 @@ def work(s: Scale, item: str) -> Work:
     allowed, n = section.memory_gb * 2**30, max(learned)
     held = [n * width * FLOAT_BYTES, n * n * DOUBLE_BYTES]
     return Work(rows, matrix_gflop=flop / GIGA, held_bytes=sum(size for size in held if size <= allowed))
-
-
-DESCRIPTION = Description(
-    "Representations",
-    title="Linear classifier on features",
-    caption="Accuracy against C ({item}) and, if asked, against labels per class and layer by layer; and what is "
-    "taken for what. Trained features should stay above those of random weights (a network's, or random patches for "
-    "K-means), and all layers together above any layer alone.",
-    sentence="{error:.1%} error (published {published:.1%}), {random_weights_error:.1%} with random weights",
-    compared_charts=(
-        Curves("Accuracy against labels per class", "", "x", ("accuracy",), "weights", ("curve", "labels"), "labels"),
-        Curves("Accuracy of all layers up to one", "", "x", ("accuracy",), "weights", ("curve", "cumulative"), "layer"),
-    ),
-    table_rows=(
-        "Table 1: features + L2-SVM, all labels | 82.8 % | {svm_cifar10[error]:rest.1%} (random weights: "
-        "{svm_cifar10[random_weights_error]:rest.1%})",
-        "Table 1: features + L2-SVM, few labels per class | 73.8 ± 0.4 % | "
-        "{svm_cifar10_few[error]:rest.1%} (random weights: "
-        "{svm_cifar10_few[random_weights_error]:rest.1%})",
-        "Table 1: 1-layer K-means, all labels / few | 80.6 / 63.7 ± 0.7 % | "
-        "{svm_kmeans_cifar10[accuracy]:.1%} / {svm_kmeans_cifar10_few[accuracy]:.1%}",
-        "Table 2: features + L2-SVM, 1,000 labels, error | 22.48 % | {svm_svhn[error]:.1%} (random "
-        "weights: {svm_svhn[random_weights_error]:.1%})",
-    ),
-    makes={"Table 1: CIFAR-10": "cifar10", "Table 2: SVHN": "svhn"},
-    modules=("representation/protocol", "representation/linear_classifier", "representation/svm/solver"),
-)

@@ -1,6 +1,5 @@
 """Bedrooms as image stores."""
 
-from workflow.description import Description
 from workflow.workload import CROP_BYTES, KEY_BYTES, Scale, Work
 
 
@@ -10,6 +9,3 @@ def work(s: Scale, item: str) -> Work:
     megapixels = n * s.source(s.params.export.source)["megapixels"]
     row = s.params.export.image_size**2 * 3 + CROP_BYTES + 2 * KEY_BYTES
     return Work(n, n * s.cost["exported"] + megapixels * s.cost["decoded_megapixel"], written_bytes=n * row)
-
-
-DESCRIPTION = Description("Data")

@@ -1,6 +1,5 @@
 """Max-pooled activations of a discriminator."""
 
-from workflow.description import Description
 from workflow.workload import FLOAT_BYTES, GIGA, KINDS, Scale, Work
 
 
@@ -15,10 +14,3 @@ def work(s: Scale, item: str) -> Work:
     held = FLOAT_BYTES * (size.weights + 2 * section.batch_size * (size.units + a.feature_count))
     seconds = written / 1e6 * s.cost["feature_megabyte"]
     return Work(n, seconds, matrix_gflop=gflop, written_bytes=written, held_bytes=held)
-
-
-DESCRIPTION = Description(
-    "Representations",
-    makes={"Table 1": "cifar10", "Table 2": "svhn"},
-    modules=("representation/features",),
-)

@@ -1,6 +1,6 @@
 """The classifier that reads faces."""
 
-from workflow.description import Description, Metrics
+from workflow.description import Metrics
 
 
 def sentence(m: Metrics) -> str:
@@ -13,10 +13,3 @@ def sentence(m: Metrics) -> str:
         f"right about {shares} of {{held_out:,}} real faces it never saw; pose off by {{pose_mean_error_degrees:.1f}} "
         "degrees on average"
     )
-
-
-DESCRIPTION = Description(
-    "Looking inside",
-    title="The classifier of faces",
-    sentence=sentence,
-)

@@ -1,6 +1,5 @@
 """The K-means baseline."""
 
-from workflow.description import Description
 from workflow.workload import FLOAT_BYTES, GIGA, KINDS, Scale, Work
 
 
@@ -17,11 +16,3 @@ def work(s: Scale, item: str) -> Work:
     held = section.patches * values * FLOAT_BYTES * 4
     written = KINDS * n * 4 * section.centroids * FLOAT_BYTES
     return Work(n, matrix_gflop=flop / GIGA, written_bytes=written, held_bytes=held)
-
-
-DESCRIPTION = Description(
-    "Representations",
-    title="K-means baseline",
-    makes={"Table 1": "cifar10"},
-    modules=("representation/kmeans",),
-)

@@ -1,6 +1,5 @@
 """Labelled sets as image stores."""
 
-from workflow.description import Description
 from workflow.workload import Scale, Work
 
 
@@ -11,6 +10,3 @@ def work(s: Scale, item: str) -> Work:
     megapixels = n * s.source(section.source).get("megapixels", 0.0)
     seconds = n * s.cost["packed"][section.kind] + megapixels * s.cost["decoded_megapixel"]
     return Work(n, seconds, written_bytes=sum(split.rows * split.row_bytes for split in splits))
-
-
-DESCRIPTION = Description("Data")

@@ -1,6 +1,5 @@
 """The raw sources of the demo world."""
 
-from workflow.description import Description
 from workflow.workload import Scale, Work
 
 
@@ -11,6 +10,3 @@ def work(s: Scale, item: str) -> Work:
     images = n if n is not None else 2.5 * {"digits": demo.digits, "objects": demo.objects}[item]
     written = images * s.rates["rendered_bytes"][item]
     return Work(images, shared_core_seconds=images * s.cost["rendered"][item], written_bytes=written)
-
-
-DESCRIPTION = Description("Data")

@@ -1,6 +1,5 @@
 """Trials of the supervised CNN."""
 
-from workflow.description import Description
 from workflow.workload import GIGA, Scale, Work
 
 
@@ -12,10 +11,3 @@ def work(s: Scale, item: str) -> Work:
     evaluated = trials * section.epochs * sum(splits[name].rows for name in ("validation", "test") if name in splits)
     gflop = s.discriminator(section.network).flop / GIGA
     return Work(trained + evaluated, training_gflop=3 * trained * gflop, matrix_gflop=evaluated * gflop)
-
-
-DESCRIPTION = Description(
-    "Representations",
-    makes={"Table 2": "0"},
-    modules=("representation/supervised_cnn",),
-)

@@ -1,6 +1,5 @@
 """Training with one of the guidelines broken."""
 
-from workflow.description import Description
 from workflow.workload import Scale, Work
 
 
@@ -9,6 +8,3 @@ def work(s: Scale, item: str) -> Work:
     section, trained = s.params.guidelines, s.params.train[item.rsplit("-", 2)[0]]
     seen = (s.store(section.images).rows - trained.held_out) * section.epochs
     return s.training(section.network, seen, section.batch_size, section.batch_size, trained, 1)
-
-
-DESCRIPTION = Description("Training", makes={"Section 3": "svhn"}, modules=("training/stability",))

@@ -6,12 +6,12 @@ LMDB is found here, not hours later). Exit status 2 with one line for the first 
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from dcgan.core.files import InputError
-from workflow.engines.dag import Stage, is_inside, resolved_stages, whole_outputs
+from workflow.engines.dag import is_inside, resolved_stages, whole_outputs
 from workflow.engines.stage import run_stage
 from workflow.params.figures import by_hand
 from workflow.params.load import load_params
@@ -20,10 +20,9 @@ from workflow.params.sections import Params
 FILLED_BY_HAND = " (put {} into it: `make annotate` fills it once its generator is trained)"
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     """Checks the checkout in the working directory."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args(arguments)
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     check(Path())
 
 
@@ -33,34 +32,21 @@ def check(root: Path) -> None:
     stages = resolved_stages(root)
     outputs = {path for stage in stages.values() for path in stage.outputs}
     data = list(data_of(params))
-    check_existence(root, stages, outputs, {path: key for key, path, _ in data})
+    named = {path: f"params.yaml: {key}" for key, path, _ in data}
+    for stage in stages.values():
+        for path in (path for path in stage.inputs if path not in outputs and not (root / path).exists()):
+            where, hint = named.get(path, f"stage {stage.name}"), FILLED_BY_HAND if by_hand(path) else ""
+            raise InputError(f"{where}: {path!r} does not exist, and no stage makes it{hint}")
     for key, path, inspect in data:
         try:
             check_data(root, path, outputs, inspect)
         except InputError as error:
             raise InputError(f"params.yaml: {key}: {error}") from error
-    for key, path in models_of(params):
-        if not (root / path).is_file():
-            raise InputError(f"params.yaml: {key}: {path!r} is no file")
-
-
-def check_existence(root: Path, stages: Mapping[str, Stage], outputs: set[str], keys: Mapping[str, str]) -> None:
-    """Raises InputError if a stage needs a path that neither exists nor is made.
-
-    keys: which parameter names a path.
-    """
-    for stage in stages.values():
-        for path in stage.inputs:
-            if path not in outputs and not (root / path).exists():
-                named = f"params.yaml: {keys[path]}" if path in keys else f"stage {stage.name}"
-                hint = FILLED_BY_HAND if by_hand(path) else ""
-                raise InputError(f"{named}: {path!r} does not exist, and no stage makes it{hint}")
 
 
 def data_of(params: Params) -> Iterator[tuple[str, str, Callable[[Path], object]]]:
-    """Every parameter that names data a person may have to bring: key, path, and what raises InputError if it is wrong.
-
-    The DAG may make the data: those of the demo, and all that networks learn from.
+    """Every parameter that names a file a person may have to bring: key, path, and what raises InputError if it is
+    wrong. The DAG may make the data: those of the demo, and all that networks learn from.
     """
     from dcgan.data.formats import inspect_source
 
@@ -70,6 +56,10 @@ def data_of(params: Params) -> Iterator[tuple[str, str, Callable[[Path], object]
         yield f"pack.sets.{name}.source", packed.source, partial(inspect_source, kind=packed.kind)
     for name, section in params.train.items():
         yield f"train.{name}.images", section.images, open_store
+    if params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
+        yield "crop_faces.model", params.crop_faces.model, open_file
+    if params.quality.inception is not None:
+        yield "quality.inception", params.quality.inception, open_file
 
 
 def open_store(path: Path) -> None:
@@ -80,20 +70,18 @@ def open_store(path: Path) -> None:
         ImageStore(path)
 
 
+def open_file(path: Path) -> None:
+    """Raises InputError if a file of a model is none."""
+    if not path.is_file():
+        raise InputError(f"{str(path)!r} is no file")
+
+
 def check_data(root: Path, path: str, outputs: set[str], inspect: Callable[[Path], object]) -> None:
     """Raises InputError if a path is a folder above outputs, or is a person's own and not what it should be."""
     if any(is_inside(output, path) for output in outputs):
         raise InputError(f"{path!r} holds what the DAG makes; it is no source")
     if path not in outputs and whole_outputs([path], outputs) == [path]:
         inspect(root / path)
-
-
-def models_of(params: Params) -> Iterator[tuple[str, str]]:
-    """Every parameter that names the file of a model: key and path."""
-    if params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
-        yield "crop_faces.model", params.crop_faces.model
-    if params.quality.inception is not None:
-        yield "quality.inception", params.quality.inception
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ a parameter of each rule (workflow/engines/dag.py). Times of change play no part
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -21,6 +21,8 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 EMPTY = "Module()"  # `canonical` of a module that does nothing
 NOT_CODE = {"kind", "type_comment"}  # of a node: how a string was prefixed, and a comment
 LISTS = PurePosixPath("data/code")  # what stages/digest_code.py writes: <script>.txt
+# A module that finds modules and data by a name, and the folder of these.
+CHOSEN_BY_NAME = {"workflow/description.py": "workflow/descriptions"}
 # Modules that decide whether, where and in how many processes a stage runs, what it prints, and what is noted beside
 # its outputs. They never decide what it writes into them. A new parameter or a better message must not make weeks of
 # training stale.
@@ -65,34 +67,29 @@ def code_digests(script: str, root: Path) -> dict[str, str]:
     Files that do nothing are left out, as most `__init__.py` are. Raises InputError if a file is not Python.
     """
     found: dict[str, Code] = {}
-    waiting = list(with_packages(script))
+    waiting, own = module_files(with_packages(script), root), module_files([script], root)
     while waiting:
-        path = module_file(waiting.pop(), root)
-        if path is not None and path not in WITHOUT_EFFECT | found.keys():
+        path = waiting.pop()
+        if path not in WITHOUT_EFFECT | found.keys():
             found[path] = read_code(path, root)
-            waiting.extend(module for name in found[path].imports for module in modules_named(name, root))
-    own = module_file(script, root)
-    order = sorted(found, key=lambda path: (path != own, path))
+            waiting += module_files(found[path].imports, root)
+            chosen = (root / CHOSEN_BY_NAME[path]).glob("*.*") if path in CHOSEN_BY_NAME else ()
+            waiting += [file.relative_to(root).as_posix() for file in chosen]
+    order = sorted(found, key=lambda path: (path not in own, path))
     return {path: found[path].digest for path in order if found[path].digest}
 
 
-def module_file(module: str, root: Path) -> str | None:
-    """The file of a dotted module of this project, or None."""
-    path = module.replace(".", "/")
-    candidates = (f"{path}.py", f"{path}/__init__.py") if module.split(".")[0] in PACKAGES else ()
-    return next((candidate for candidate in candidates if (root / candidate).is_file()), None)
-
-
-def modules_named(name: str, root: Path) -> Iterator[str]:
-    """The module of a dotted name; for the name of a package with a star, every module of the package."""
-    package = name.removesuffix(".*")
-    yield package
-    if package != name:
-        yield from (f"{package}.{path.stem}" for path in sorted((root / package.replace(".", "/")).glob("*.py")))
+def module_files(modules: Iterable[str], root: Path) -> list[str]:
+    """The files of those among dotted names that are modules of this project."""
+    paths = (module.replace(".", "/") for module in modules if module.split(".")[0] in PACKAGES)
+    candidates = (candidate for path in paths for candidate in (f"{path}.py", f"{path}/__init__.py"))
+    return [candidate for candidate in candidates if (root / candidate).is_file()]
 
 
 def read_code(path: str, root: Path) -> Code:
-    """What matters of a file; raises InputError if it is not Python."""
+    """What matters of a file; of YAML all of its text. Raises InputError if it is not Python."""
+    if path.endswith(".yaml"):
+        return Code(hashlib.sha256((root / path).read_bytes()).hexdigest(), frozenset())
     try:
         return parse((root / path).read_text(encoding="utf-8"), PurePosixPath(path).parent.parts)
     except (SyntaxError, UnicodeDecodeError) as error:
@@ -122,33 +119,17 @@ def canonical(node: object) -> str:
 
 
 def imported_names(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """Modules that a piece of code may import; names that are no modules do no harm.
+    """Modules that a piece of code may import, here `from a.b import c`: a.b, a.b.c and the packages above.
 
-    `from a.b import c` means a.b, a.b.c and the packages above. `import_module(f"a.b.{name}")` means every module of
-    a.b, here written a.b.*.
+    Names that are no modules do no harm.
     """
-    if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom):
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+    if isinstance(node, ast.ImportFrom):
         above = package[: len(package) - node.level + 1] if node.level else ()
         base = ".".join([*above, *([node.module] if node.module else [])])
-        names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    elif isinstance(node, ast.Call):
-        names = [f"{chosen}.*" for chosen in packages_chosen_from(node)]
-    else:
-        return
+        names = [base, *(f"{base}.{name}" for name in names)]
     for name in names:
         yield from with_packages(name)
-
-
-def packages_chosen_from(call: ast.Call) -> Iterator[str]:
-    """The package from which `importlib.import_module(f"some.package.{name}")` imports the module of that name."""
-    match call:
-        case ast.Call(
-            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
-            args=[ast.JoinedStr(values=[ast.Constant(value=str(start)), ast.FormattedValue()]), *_],
-        ) if start.endswith("."):
-            yield start.removesuffix(".")
 
 
 def with_packages(module: str) -> Iterator[str]:

@@ -214,7 +214,7 @@ def whole_outputs(dependencies: Iterable[str], outputs: Iterable[str]) -> list[s
 
 def is_inside(path: str, folder: str) -> bool:
     """Whether a path lies below a folder."""
-    return PurePosixPath(folder) in PurePosixPath(path).parents
+    return path.startswith(f"{folder}/")
 
 
 def parameter(parameters: Mapping[str, Any], key: str, stage: str) -> Any:

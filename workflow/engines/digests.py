@@ -1,24 +1,20 @@
 """Digests of files and folders as DVC makes them: `md5:...` as in dvc.lock, for a folder `md5:....dir`.
 
-An input larger than 256 MB, or of more than 10,000 files, is not read: no 43 GB are read twice. It has the digest that
-its own stage has left in its sidecar, if it did not change since. If there is none, as for a raw source, `unread: ...`
-has its size and its last change.
+An input larger than 256 MB, or of more than 10,000 files, is not read: no 43 GB are read twice. `unread: ...` has its
+size and its last change. If a stage made it, the digest is among the outputs in that stage's sidecar.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from dcgan.core.files import InputError, read_json
 from workflow.engines.code_dependencies import code_list, listed_script
 from workflow.engines.dag import TIMESTAMP
 
-SIDECARS = Path("results/provenance")
 READ_BYTES, READ_FILES = 256_000_000, 10_000
 OF_PYTHON = "__pycache__"
 MISSING = "missing"  # the stage's main complains of it
@@ -39,31 +35,17 @@ def digest_of_input(root: Path, path: str) -> str:
     except OSError:
         return MISSING
     changed = datetime.fromtimestamp(changed_ns / 1e9, UTC).isoformat()
-    return digest_left(root, path, changed_ns) or f"unread: {len(found)} files, {size} bytes, changed {changed}"
+    return f"unread: {len(found)} files, {size} bytes, changed {changed}"
 
 
-def may_be_same(now: str, noted: str) -> bool:
-    """Whether an input may be what it was by its digests. Engines renew times, so of what is unread the size counts."""
-    size_now, size_noted = (digest.partition(", changed ")[0] for digest in (now, noted))
-    return size_now == size_noted or (now.startswith("unread") and not noted.startswith("unread"))
-
-
-def digest_left(root: Path, path: str, changed_ns: int) -> str | None:
-    """The digest that the stage which made a path has noted, or None; also None if the path has changed since."""
-    for sidecar in (root / SIDECARS).glob("*.json"):
-        with suppress(InputError, KeyError, TypeError, AttributeError):
-            noted = read_json(sidecar)["outputs"].get(path)
-            if noted is not None and changed_ns <= sidecar.stat().st_mtime_ns:
-                return str(noted)
-    return None
+def without_time(digest: str) -> str:
+    """A digest that two runs can be compared by: engines renew times, so of what is unread the size counts."""
+    return digest.partition(", changed ")[0]
 
 
 def digest_of_output(root: Path, path: str) -> str:
     """The digest of what a stage has made, however large it is."""
-    try:
-        return digest_of(root / path)
-    except OSError:
-        return MISSING
+    return digest_of(root / path) if (root / path).exists() else MISSING
 
 
 def digest_of(path: Path) -> str:

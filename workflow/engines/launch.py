@@ -10,12 +10,12 @@ anybody may write.
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from typing import NoReturn
 
 from dcgan.core.files import InputError
 from dcgan.core.signals import STOP_SIGNALS
+from workflow.engines.commands import output_of
 
 FIRST_PORT, PORTS = 20_000, 20_000
 
@@ -63,14 +63,6 @@ def addresses_of_nodes() -> list[str]:
     return [field.partition("=")[2] for field in fields if field.startswith("NodeAddr=")]
 
 
-def output_of(*command: str) -> str:
-    """What one of Slurm's clients prints; raises InputError if it fails."""
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise InputError(f"{command[0]} does not tell the nodes of this job ({error})") from error
-
-
 def on_each_node(count: int) -> list[str]:
     """What starts a command once per node of the job, and tells torchrun by PET_NODE_RANK which node it is on.
 
@@ -84,17 +76,12 @@ def on_each_node(count: int) -> list[str]:
 
 
 def meeting_place(addresses: list[str]) -> list[str]:
-    """Torchrun's options for where its processes find each other."""
+    """Torchrun's options for where its processes find each other: on one machine, at a port that nobody listens on."""
     if len(addresses) == 1:
-        address, port = "127.0.0.1", free_port()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address, port = free.getsockname()
     else:
         address, port = addresses[0], FIRST_PORT + int(os.environ["SLURM_JOB_ID"]) % PORTS
     found = (f"--master-addr={address}", f"--master-port={port}")
     return [f"--nnodes={len(addresses)}", "--rdzv-backend=static", *found]
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

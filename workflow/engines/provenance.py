@@ -40,10 +40,11 @@ from dcgan.core.files import InputError, read_json, write_json
 from workflow.engines.clock import settle_clock
 from workflow.engines.code_dependencies import PACKAGES as OURS
 from workflow.engines.code_dependencies import listed_script
+from workflow.engines.commands import git
 from workflow.engines.dag import Stage, resolved_stages
-from workflow.engines.digests import SIDECARS, digest_of, digest_of_input, digest_of_output, may_be_same
-from workflow.engines.git import git
+from workflow.engines.digests import digest_of, digest_of_input, digest_of_output, without_time
 
+SIDECARS = Path("results/provenance")
 CODE = (*OURS, "dvc.yaml", "params.yaml")
 NOT_DATA = (".md", ".yaml")  # read at the start, as code is
 PACKAGES = (
@@ -93,9 +94,9 @@ def differences(root: Path, stage: Stage) -> list[str]:
     """
     try:
         sidecar = read_json(root / SIDECARS / f"{stage.name}.json")
-        same = (sidecar["command"], sidecar["parameters"]) == (stage.command, stage.parameters) and all(
-            may_be_same(digest_of_input(root, path), sidecar["inputs"][path]) for path in stage.dependencies
-        )
+        now = {path: without_time(digest_of_input(root, path)) for path in stage.dependencies}
+        then = {path: without_time(sidecar["inputs"][path]) for path in stage.dependencies}
+        same = (sidecar["command"], sidecar["parameters"], then) == (stage.command, stage.parameters, now)
         left = sidecar["outputs"] if same else {}
         return [path for path in stage.outputs if left.get(path) != digest_of_output(root, path)]
     except (InputError, KeyError, TypeError, ValueError, AttributeError):
@@ -162,20 +163,13 @@ def machine() -> dict[str, Any]:
     """What can change the last bits of a result, and its speed."""
     torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
     on_gpu = torch is not None and torch.cuda.is_initialized()
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.exists() else []
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor(),
+        "processor": next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "unknown"),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads() if torch is not None else cv2.getNumThreads() if cv2 is not None else 1,
         "accelerator": torch.cuda.get_device_name() if torch is not None and on_gpu else None,
         "cuda": torch.version.cuda if torch is not None and on_gpu else None,
     }
-
-
-def processor() -> str:
-    """The processor's name if the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

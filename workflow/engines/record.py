@@ -13,12 +13,12 @@ so each stage's sidecar is compared with its inputs, parameters and outputs as w
 import argparse
 import csv
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from dcgan.core.files import InputError
 from workflow.engines.clock import renew_times
+from workflow.engines.commands import output_of
 from workflow.engines.dag import resolved_stages
 from workflow.engines.lock import hold
 from workflow.engines.provenance import differences
@@ -82,13 +82,8 @@ def refuse(remedy: str, stale: list[str]) -> None:
 
 
 def run(root: Path, tool: str, *arguments: str) -> str:
-    """Standard output of a tool of this environment; raises InputError with its last line if it fails."""
-    command = [str(Path(sys.executable).parent / tool), *arguments]
-    finished = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if finished.returncode != 0:
-        lines = (finished.stderr or finished.stdout).strip().splitlines() or ["no message"]
-        raise InputError(f"{tool} {arguments[0]} failed: {lines[-1]}")
-    return finished.stdout
+    """Standard output of a tool of this environment; raises InputError if it fails."""
+    return output_of(str(Path(sys.executable).parent / tool), *arguments, cwd=root)
 
 
 if __name__ == "__main__":

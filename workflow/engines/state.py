@@ -37,19 +37,14 @@ def state_of(stage: str, parameters: Mapping[str, Any], inputs: Sequence[Path], 
 
     determining = {name: value for name, value in parameters.items() if name not in WITHOUT_EFFECT}
     machine = run.model_dump(include={"seed", "threads", "deterministic"}) | {"device": device}
-    contents = [content_digest(path) for path in inputs]
+    contents = [content_digest(path, path.stat().st_mtime_ns) for path in inputs]
     digest = digest_of(stage, determining, contents, machine, torch.__version__)
     return State(Path(os.environ.get("DCGAN_STATE", ".state")) / f"{stage}-{digest}", digest)
 
 
-def content_digest(path: Path) -> str:
-    """A digest of a file's bytes; a file that a process asks for again is read once."""
-    status = path.stat()
-    return _digest_of_version(path, status.st_mtime_ns, status.st_size)
-
-
 @cache
-def _digest_of_version(path: Path, *_: int) -> str:
+def content_digest(path: Path, changed_ns: int) -> str:
+    """A digest of a file's bytes; a file that a process asks for again is read once, unless it has changed."""
     from dcgan.core.checkpoints import digest_of
 
     return digest_of(path)

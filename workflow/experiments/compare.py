@@ -7,21 +7,22 @@ is checked out. What is not at hand (never recorded, or not in DVC's cache) is n
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from dcgan.core.files import InputError
 from workflow.description import Description, describe, item_of
 from workflow.engines.stage import run_stage
-from workflow.experiments.differences import rows_of
 from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, date_of, open_revision
 from workflow.report.charts import Chart, chart, series_of
 from workflow.report.page import fill_template, write_page
 from workflow.report.pictures import picture, picture_name
+from workflow.report.table_rows import number
 
 PAGE = Path("results/compare.html")
+ABSENT = object()
 NOT_AT_HAND = "Not at hand: never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
 
 
@@ -113,6 +114,46 @@ def latents(revisions: Sequence[Revision], network: str) -> str:
     rows = rows_of([{key: state.get(key) for key in keys} for state in (one.params() for one in revisions)])
     changed = [row.name for row in rows if row.changed]
     return f"Not the same z: it depends on {' and '.join(changed)}." if changed else "Cell by cell the same z."
+
+
+class Entry(NamedTuple):
+    """A value of one state, and how it differs from the first one's; both as text."""
+
+    text: str
+    changed: bool
+    difference: str = ""
+
+
+class Row(NamedTuple):
+    """A key with its values, and whether any state differs from the first."""
+
+    name: str
+    entries: list[Entry]
+    changed: bool
+
+
+def rows_of(states: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Every key that any state has, in the order in which they come."""
+    rows = []
+    for key in dict.fromkeys(key for state in states for key in state):
+        entries = [entry_of(one.get(key, ABSENT), states[0].get(key, ABSENT)) for one in states]
+        rows.append(Row(key, entries, any(entry.changed for entry in entries)))
+    return rows
+
+
+def entry_of(value: Any, first: Any) -> Entry:
+    """A value beside the first one; True is not 1, but 1.0 is."""
+    text = "absent" if value is ABSENT else number(value)
+    if {type(value), type(first)} <= {int, float}:
+        return Entry(text, value != first, difference(value - first, first) if value != first else "")
+    return Entry(text, type(value) is not type(first) or value != first)
+
+
+def difference(change: float, first: float) -> str:
+    """A change with its sign, and in percent of what was there."""
+    text = f"{change:+,}" if isinstance(change, int) else f"{change:+.4g}"
+    share = f" ({100 * change / abs(first):+.1f} %)" if first else ""
+    return f"{text}{share}".replace("-", "−")
 
 
 if __name__ == "__main__":

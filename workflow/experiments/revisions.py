@@ -5,18 +5,22 @@ DVC's cache or remote if DVC keeps it. Nothing is checked out; the workspace sta
 """
 
 import io
-import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.scm import SCMError, resolve_rev
+from dvc_data.index import DataIndexDirError
+from flatten_dict import flatten
 
 from dcgan.core.files import InputError
 from workflow.engines.code_dependencies import PACKAGES
-from workflow.engines.git import git
+from workflow.engines.commands import git
+from workflow.params.load import parse_yaml
 
 WORKSPACE = "workspace"
 CODE = (*PACKAGES, "dvc.yaml")
@@ -33,47 +37,37 @@ class Revision:
 
     def read(self, path: str) -> bytes | None:
         """A file's content; None if this state has no such file, or no copy of it is at hand."""
-        from dvc.exceptions import DvcException
-
-        try:
+        with suppress(OSError, DvcException):
             return bytes(self.files.cat_file(path))
-        except (OSError, DvcException):
-            return None
+        return None
 
     def inside(self, folder: str) -> list[str]:
         """Files below a folder that is an output; none if it was not made."""
-        from dvc.exceptions import DvcException
-        from dvc_data.index import DataIndexDirError
-
-        try:
+        with suppress(OSError, DvcException, DataIndexDirError):
             return sorted(path.lstrip("/") for path in self.files.find(folder))
-        except (OSError, DvcException, DataIndexDirError):
-            return []
+        return []
 
-    def mapping(self, path: str) -> dict[str, Any] | None:
-        """A YAML or JSON file by dotted keys; None if there is no such file. Raises InputError if it is another."""
+    def mapping(self, path: str) -> dict[str, Any]:
+        """A YAML or JSON file by dotted keys, lists whole; empty if there is none. Raises InputError for another."""
         content = self.read(path)
         if content is None:
-            return None
+            return {}
         try:
-            tree = json.loads(content) if path.endswith(".json") else YAML(typ="safe", pure=True).load(content.decode())
-        except (ValueError, YAMLError) as error:
-            raise InputError(f"{self.name}: {path} cannot be read ({' '.join(str(error).split())})") from error
-        if not isinstance(tree, dict):
-            raise InputError(f"{self.name}: {path}: expected keys with values, found {type(tree).__name__}")
-        return flat(tree)
+            tree = parse_yaml(content.decode(), f"{self.name}: {path}")  # JSON is YAML
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.name}: {path} cannot be read ({error})") from error
+        return dict(flatten(tree, reducer="dot", keep_empty_types=(dict,)))
 
     def params(self) -> dict[str, Any]:
         """params.yaml by dotted keys; raises InputError if there is none."""
-        found = self.mapping("params.yaml")
-        if found is None:
-            raise InputError(f"{self.name}: no params.yaml with parameters in it")
-        return found
+        if found := self.mapping("params.yaml"):
+            return found
+        raise InputError(f"{self.name}: no params.yaml with parameters in it")
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Every metrics file's content, by its name."""
         paths = [path for path in sorted(self.outputs) if path.startswith("results/metrics/")]
-        return {Path(path).stem: found for path in paths if (found := self.mapping(path)) is not None}
+        return {Path(path).stem: found for path in paths if (found := self.mapping(path))}
 
     def table(self, path: str) -> pd.DataFrame:
         """A CSV; empty if this state has none."""
@@ -84,21 +78,8 @@ class Revision:
             raise InputError(f"{self.name}: {path}: not a readable CSV ({error})") from error
 
 
-def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A tree of mappings as one, by dotted keys; lists stay whole."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        found |= flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
-    return found
-
-
 def open_revision(root: Path, name: str) -> Revision:
     """The state that a name stands for; raises InputError if it stands for none."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc.scm import SCMError, resolve_rev
-
     try:
         with Repo(str(root)) as repo:
             commit = "" if name == WORKSPACE else resolve_rev(repo.scm, name)

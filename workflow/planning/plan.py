@@ -11,16 +11,16 @@ everything runs on its threads.
 """
 
 import argparse
-import heapq
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import pandas as pd
 from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
@@ -47,9 +47,19 @@ class Job:
     gpus: int
     process_mb: float = 0.0  # memory of one process
 
-    def hours(self, kind: Literal["cores", "gpus"]) -> float:
-        """Core-hours or GPU-hours: what is reserved, for as long as it is."""
-        return float(getattr(self, kind)) * self.seconds / HOUR
+
+# Of the table: what it tells of a job, of several jobs, and as text. Cores and GPUs count for as long as reserved.
+COLUMNS: dict[str, tuple[Callable[[Job], float], str, str]] = {
+    "jobs": (lambda job: 1, "sum", "{:d}"),
+    "images": (lambda job: job.work.images, "sum", "{:,.0f}"),
+    "hours/job": (lambda job: job.seconds / HOUR, "max", "{:.3f}"),
+    "core-h": (lambda job: job.cores * job.seconds / HOUR, "sum", "{:.2f}"),
+    "GPU-h": (lambda job: job.gpus * job.seconds / HOUR, "sum", "{:.2f}"),
+    "GB": (lambda job: job.work.written_bytes / GIGA, "sum", "{:.2f}"),
+    "MB": (lambda job: job.process_mb, "max", "{:,.0f}"),
+    "of time": (lambda job: job.seconds / 60 / job.stage.runtime_minutes, "max", "{:.0%}"),
+    "of memory": (lambda job: job.process_mb * job.stage.processes / job.stage.mem_mb, "max", "{:.0%}"),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -68,9 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     rates = read_yaml(RATES)
     values = preset(options.preset) if options.preset else read_yaml(options.params)
     jobs = plan(Path(), values, rates, options.gpu, options.cores)
-    print(*table(jobs), sep="\n")
-    print(*totals(jobs, options.cores, options.gpus), sep="\n")
-    print(*basis(rates, options.gpu), sep="\n")
+    print(table(jobs), *totals(jobs, options.cores, options.gpus), *basis(rates, options.gpu), sep="\n")
 
 
 def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: str, cores: int) -> list[Job]:
@@ -133,25 +141,16 @@ def predecessors(jobs: Iterable[Job]) -> dict[str, set[str]]:
     return {job.stage.name: {makers[path] for path in job.stage.inputs if path in makers} for job in jobs}
 
 
-def seconds_to_the_end(jobs: list[Job]) -> dict[str, float]:
-    """Seconds of the longest chain of jobs that begins with each job, by its name."""
+def longest_chains(jobs: list[Job]) -> dict[str, tuple[float, list[str]]]:
+    """By the name of each job, the longest chain of jobs that begins with it: seconds and names."""
     before, seconds = predecessors(jobs), {job.stage.name: job.seconds for job in jobs}
-    found = dict.fromkeys(seconds, 0.0)
+    found: dict[str, tuple[float, list[str]]] = {name: (0.0, []) for name in seconds}
     for name in reversed(list(TopologicalSorter(before).static_order())):
-        found[name] += seconds[name]
+        left, names = found[name]
+        found[name] = (left + seconds[name], [name, *names])
         for earlier in before[name]:
             found[earlier] = max(found[earlier], found[name])
     return found
-
-
-def longest_chain(jobs: list[Job]) -> tuple[float, list[str]]:
-    """Seconds of the longest chain of jobs that wait for each other, and their names."""
-    before, left = predecessors(jobs), seconds_to_the_end(jobs)
-    names, following = list[str](), list(left)
-    while following:
-        names.append(max(following, key=left.__getitem__))
-        following = [name for name in left if names[-1] in before[name]]
-    return left[names[0]], names
 
 
 def seconds_on(jobs: list[Job], cores: int, gpus: int) -> float:
@@ -163,57 +162,43 @@ def seconds_on(jobs: list[Job], cores: int, gpus: int) -> float:
     for job in jobs:
         if job.gpus > gpus:
             raise InputError(f"{job.stage.name} asks for {job.gpus} GPUs, and there are {gpus}")
-    by_name, urgency = {job.stage.name: job for job in jobs}, seconds_to_the_end(jobs)
+    by_name, chains = {job.stage.name: job for job in jobs}, longest_chains(jobs)
     sorter = TopologicalSorter(predecessors(jobs))
     sorter.prepare()
-    ready, running, now = list[str](), list[tuple[float, str]](), 0.0
+    ready, ends, now = list[str](), dict[str, float](), 0.0
     while sorter.is_active():
-        ready = sorted([*ready, *sorter.get_ready()], key=lambda name: -urgency[name])
+        ready = sorted([*ready, *sorter.get_ready()], key=lambda name: -chains[name][0])
         for name in list(ready):
-            if by_name[name].cores <= cores and by_name[name].gpus <= gpus:
-                cores, gpus = cores - by_name[name].cores, gpus - by_name[name].gpus
+            at_work = [by_name[other] for other in (*ends, name)]
+            if sum(job.cores for job in at_work) <= cores and sum(job.gpus for job in at_work) <= gpus:
                 ready.remove(name)
-                heapq.heappush(running, (now + by_name[name].seconds, name))
-        now = running[0][0]
-        while running and running[0][0] == now:
-            _, name = heapq.heappop(running)
-            cores, gpus = cores + by_name[name].cores, gpus + by_name[name].gpus
+                ends[name] = now + by_name[name].seconds
+        now = min(ends.values())
+        for name in [name for name, end in ends.items() if end == now]:
+            del ends[name]
             sorter.done(name)
     return now
 
 
-def table(jobs: Iterable[Job]) -> list[str]:
-    """A line for each kind of stage, in the DAG's order."""
-    groups: dict[str, list[Job]] = {}
-    for job in jobs:
-        groups.setdefault(kind_of(job.stage.name), []).append(job)
-    columns = f"{'jobs':>5}{'images':>14}{'hours/job':>11}{'core-h':>10}{'GPU-h':>9}{'GB':>9}{'MB':>8}"
-    head = f"{'stage':24}{columns}{'of time':>9}{'of memory':>11}"
-    return [head, *(line_of(name, group) for name, group in groups.items())]
+def by_kind(jobs: list[Job]) -> pd.DataFrame:
+    """The columns of each kind of stage, in the DAG's order."""
+    rows = pd.DataFrame({name: [value(job) for job in jobs] for name, (value, _, _) in COLUMNS.items()})
+    kinds = [kind_of(job.stage.name) for job in jobs]
+    return rows.groupby(kinds, sort=False).agg({name: how for name, (_, how, _) in COLUMNS.items()})
 
 
-def line_of(name: str, jobs: list[Job]) -> str:
-    """One kind of stage in a line."""
-    longest = max(job.seconds for job in jobs) / HOUR
-    of_time = max(job.seconds / 60 / job.stage.runtime_minutes for job in jobs)
-    of_memory = max(job.process_mb * job.stage.processes / job.stage.mem_mb for job in jobs)
-    return (
-        f"{name:24}{len(jobs):5}{sum(job.work.images for job in jobs):14,.0f}{longest:11.3f}"
-        f"{sum(job.hours('cores') for job in jobs):10.2f}{sum(job.hours('gpus') for job in jobs):9.2f}"
-        f"{sum(job.work.written_bytes for job in jobs) / GIGA:9.2f}{max(job.process_mb for job in jobs):8,.0f}"
-        f"{of_time:9.0%}{of_memory:11.0%}"
-    )
+def table(jobs: list[Job]) -> str:
+    """A line for each kind of stage."""
+    return str(by_kind(jobs).to_string(formatters={name: form.format for name, (_, _, form) in COLUMNS.items()}))
 
 
 def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
     """The sums, the time on a cluster of this size, and the least time that a run takes on however many machines."""
-    seconds, names = longest_chain(jobs)
+    (seconds, names), sums = max(longest_chains(jobs).values()), by_kind(jobs).sum()
     size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.gpus for job in jobs) else "")
     return [
-        f"sum: {len(jobs)} jobs, {sum(job.hours('cores') for job in jobs):,.1f} core-hours, "
-        f"{sum(job.hours('gpus') for job in jobs):,.1f} GPU-hours, "
-        f"{sum(job.work.written_bytes for job in jobs) / GIGA:,.1f} GB on the disk besides raw data "
-        "(under DVC twice that, for its cache)",
+        f"sum: {len(jobs)} jobs, {sums['core-h']:,.1f} core-hours, {sums['GPU-h']:,.1f} GPU-hours, {sums['GB']:,.1f} "
+        "GB on the disk besides raw data (under DVC twice that, for its cache)",
         f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} that nobody else uses: "
         f"{seconds_on(jobs, cores, gpus) / HOUR:,.2f} h; the longest chain: {seconds / HOUR:,.2f} h "
         f"({' -> '.join(names)})",

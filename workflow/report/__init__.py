@@ -1,1 +1,1 @@
-"""The report, README's table and picture, and the summary of a run."""
+"""The report, README's table, and the summary of a run."""

@@ -3,23 +3,22 @@
 Numbers are rounded to a tenth of a unit of the drawing, so that the same CSV gives the same bytes.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from workflow.description import Curves
 
-WIDTH, HEIGHT = 420, 240
-LEFT, RIGHT, TOP, BOTTOM = 48, 408, 12, 200  # of the plot in the drawing
-TICKS = 5
+LEFT, RIGHT, TOP, BOTTOM = 48, 408, 12, 200  # of the plot in a drawing of 420 x 240
+ROUND = MaxNLocator(5, steps=[1, 2, 5, 10])  # finds about five round numbers around values
 Tick = tuple[float, str]  # its place in the drawing, its text
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """One line: its name, the points of its polyline, and its last value."""
 
     name: str
@@ -37,17 +36,11 @@ class Chart:
     curves: list[Curve]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = RIGHT
-    bottom: int = BOTTOM
 
 
 def series_of(table: pd.DataFrame, plan: Curves) -> dict[str, pd.Series]:
     """The values of each curve of a plan over its horizontal axis; what the table does not have is left out."""
-    if plan.where is not None:
-        column, value = plan.where
+    for column, value in plan.where.items():
         table = table[table[column] == value] if column in table else table[:0]
     groups = [("", table)] if plan.by is None else table.groupby(plan.by, sort=False) if plan.by in table else []
     found = {}
@@ -65,34 +58,21 @@ def chart(plan: Curves, series: Mapping[str, pd.Series], title: str = "") -> Cha
         return None
     xs = axis(np.concatenate([one.index for one in series.values()]), LEFT, RIGHT)
     ys = axis(np.concatenate(list(series.values())), BOTTOM, TOP)
-    curves = [
-        Curve(name, points(np.interp(one.index, *xs), np.interp(one, *ys)), f"{one.iloc[-1]:.3g}")
-        for name, one in series.items()
-    ]
+    curves = []
+    for name, one in series.items():
+        points = [f"{x:.1f},{y:.1f}" for x, y in zip(np.interp(one.index, *xs), np.interp(one, *ys), strict=True)]
+        # A single point is a line from itself to itself, which is drawn as a dot.
+        curves.append(Curve(name, " ".join(points * 2 if len(points) == 1 else points), f"{one.iloc[-1]:.3g}"))
     return Chart(title or plan.title, plan.note, plan.axis or plan.horizontal, curves, ticks(*xs), ticks(*ys))
 
 
-def points(x: np.ndarray, y: np.ndarray) -> str:
-    """A polyline; a single point is a line from itself to itself, which is drawn as a dot."""
-    found = [f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True)]
-    return " ".join(found * 2 if len(found) == 1 else found)
-
-
 def axis(values: np.ndarray, start: float, end: float) -> tuple[np.ndarray, np.ndarray]:
-    """Round numbers around all values, about `TICKS` apart, and their places between start and end of the drawing."""
-    low, high = float(values.min()), float(values.max())
-    step = round_step((high - low) / TICKS) if high > low else max(abs(high), 1.0)
-    first = math.floor(low / step)
-    marks = step * np.arange(first, max(math.ceil(high / step), first + 1) + 1)
+    """Round numbers around all values, and their places between start and end of the drawing."""
+    low, high = values.min(), values.max()
+    marks = np.array(ROUND.tick_values(low, high if high > low else low + max(abs(low), 1.0)))
     return marks, np.linspace(start, end, len(marks))
 
 
 def ticks(marks: np.ndarray, places: np.ndarray) -> list[Tick]:
     """The marks of an axis as text."""
     return [(round(float(place), 1), f"{mark:.6g}") for mark, place in zip(marks, places, strict=True)]
-
-
-def round_step(step: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50 ... that is not smaller."""
-    unit = 10.0 ** math.floor(math.log10(step))
-    return next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= step * (1 - 1e-9))

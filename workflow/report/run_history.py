@@ -28,20 +28,14 @@ class Account:
     @property
     def origins(self) -> list[tuple[str, str, int]]:
         """Every revision and machine, and for how many stages it is true, the most frequent first."""
-        return [
-            (what, found, count)
-            for what in ("git revision", "machine")
-            for found, count in Counter(record[what] for record in self.records.values()).most_common()
-        ]
+        counts = {what: Counter(one[what] for one in self.records.values()) for what in ("git revision", "machine")}
+        return [(what, found, n) for what, counter in counts.items() for found, n in counter.most_common()]
 
     @property
     def packages(self) -> dict[str, str]:
         """Every package with its version, or its versions if stages ran with different ones."""
-        found: dict[str, dict[str, None]] = {}
-        for record in self.records.values():
-            for package, version in record["packages"].items():
-                found.setdefault(package, {})[str(version)] = None
-        return {package: ", ".join(versions) for package, versions in found.items()}
+        pairs = dict.fromkeys(pair for record in self.records.values() for pair in record["packages"].items())
+        return {name: ", ".join(version for other, version in pairs if other == name) for name, _ in pairs}
 
     @property
     def total(self) -> str:
@@ -68,28 +62,21 @@ def record_of(root: Path, stage: Stage) -> Record | None:
     """What a stage has left about its last run; None if that was another command or had other parameters."""
     try:
         record = read_json(root / PROVENANCE / f"{stage.name}.json")
-        own = record["command"] == stage.command and record["parameters"] == stage.parameters
-        if not own or float(record["seconds"]) < 0:
+        seconds = float(record["seconds"])
+        if (record["command"], record["parameters"]) != (stage.command, stage.parameters) or seconds < 0:
             return None
-        more = {"seconds": float(record["seconds"]), "git revision": revision(record), "machine": machine(record)}
+        found, changed = record.get("git_revision"), " with changes" if record.get("git_dirty") else ""
+        revision = f"{found[:SHORT_REVISION]}{changed}" if found else "no git repository"
+        more = {"seconds": seconds, "git revision": revision, "machine": in_a_line(record.get("machine") or {})}
         return {"packages": {}, "inputs": {}, "outputs": {}, "started": ""} | record | more
     except (InputError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
-def revision(record: Record) -> str:
-    """The git revision of a stage's run."""
-    found = record.get("git_revision")
-    return (
-        f"{found[:SHORT_REVISION]}{' with changes' * bool(record.get('git_dirty'))}" if found else "no git repository"
-    )
-
-
-def machine(record: Record) -> str:
-    """The machine of a stage's run in a line."""
-    facts = record.get("machine") or {}
-    cores = f"{facts['cores']} cores" if facts.get("cores") else None
-    parts = (facts.get("processor"), cores, facts.get("accelerator") or "no accelerator", facts.get("system"))
+def in_a_line(machine: Mapping[str, Any]) -> str:
+    """What is known of the machine of a stage's run."""
+    cores = f"{machine['cores']} cores" if machine.get("cores") else None
+    parts = (machine.get("processor"), cores, machine.get("accelerator") or "no accelerator", machine.get("system"))
     return ", ".join(str(part) for part in parts if part)
 
 

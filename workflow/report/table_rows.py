@@ -12,8 +12,7 @@ from ruamel.yaml import YAML
 
 Judgement = Literal["better", "worse", "equal"]
 Metrics = Mapping[str, Mapping[str, Any]]  # by the name of their file
-PUBLISHED_PREFIX, PUBLISHED_SUFFIX = "published_", "_published"
-LEADING = ("error", "accuracy")  # what a plain "published" is the published value of
+LEADING = ("error", "accuracy")
 FIGURE_SPACE = "\u2007"  # as wide as a digit: values of a column stand with their points under each other
 
 
@@ -102,15 +101,13 @@ def judgement_of(difference: float, more_is_better: bool) -> Judgement:
 
 
 def pairs(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Name, our value and the published one of everything in a metrics file."""
-    for key, value in metrics.items():
-        if key == "published" or key.startswith(PUBLISHED_PREFIX) or key.endswith(PUBLISHED_SUFFIX):
-            continue
-        names = [PUBLISHED_PREFIX + key, key + PUBLISHED_SUFFIX]
-        names += [PUBLISHED_PREFIX + key.split("_")[0]] if key.startswith("share_") else []
-        names += ["published"] if key in LEADING and next(k for k in metrics if k in LEADING) == key else []
-        published = next((metrics[name] for name in names if name in metrics), None)
-        yield key.replace("_", " "), number(value), number(published) if published is not None else ""
+    """Name, our value and the published one of everything in a metrics file; `published` alone is that of LEADING."""
+    leading = next((key for key in metrics if key in LEADING), None)
+    for key in (key for key in metrics if "published" not in key):
+        names = [f"published_{key}", f"{key}_published", f"published_{key.partition('_')[0]}"]
+        names += ["published"] if key == leading else []
+        published = next((metrics[name] for name in names if name in metrics), "")
+        yield key.replace("_", " "), number(metrics[key]), number(published)
 
 
 def number(value: Any) -> str:

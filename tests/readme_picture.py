@@ -8,15 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcgan.core.files import InputError, replace_when_done
+from tests.browser import browser
 from workflow.description import describe, kind_of
 from workflow.engines.dag import resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.params.load import load_params
-from workflow.report.browser import browser
-from workflow.report.page import TEMPLATES, anchor
+from workflow.report.page import anchor
 from workflow.report.readme import check_demo
 
 REPORT, PICTURE = "data/report.html", "docs/images/overview.jpg"
+STYLE = Path(__file__).with_suffix(".css")
 WIDTH = 1280  # of the page, in CSS pixels; GitHub shows the picture at about 850
 SCALE = 1.25  # pixels of the picture for a CSS pixel
 QUALITY = 80  # of the JPEG
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def chosen(stages: Iterable[str]) -> dict[str, str]:
-    """Stages whose results are shown, and the classes that overview.css lays them out by."""
+    """Stages whose results are shown, and the classes that STYLE lays them out by."""
     kinds = {kind: describe(kind) for kind in map(kind_of, stages)}
     return {
         f"{k}@{item}": f"overview{' wide' * about.pictured_wide}"
@@ -60,7 +61,7 @@ def screenshot(report: Path, figures: dict[str, str]) -> bytes:
         missing = page.evaluate(CHOOSE, {anchor(stage): kind for stage, kind in figures.items()})
         if missing:
             raise InputError(f"{report}: no figure of {', '.join(missing)} in it")
-        page.add_style_tag(path=TEMPLATES / "overview.css")
+        page.add_style_tag(path=STYLE)
         return bytes(page.locator("main").screenshot(type="jpeg", quality=QUALITY))
 
 

@@ -1,5 +1,0 @@
-"""The authors' weights."""
-
-from workflow.description import Description
-
-DESCRIPTION = Description("Representations")
