@@ -11,6 +11,8 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 PRESET ?= demo
 GPU ?= none
 GPUS ?= 1
+SEEDS ?= 1 2 3
+JOBS ?= 1
 
 # The engines' commands say `python`, so the environment's comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -20,7 +22,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # DVC remembers digests of files as pickles, by default in a folder that every user of the machine may write to.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare overview preset plan check clean
+.PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare replicate overview preset plan check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -52,10 +54,16 @@ annotate: $(READY) ## the page on which a person boxes windows and chooses faces
 check: $(READY) ## checks params.yaml and the sources it names; no work is done
 	@python -m workflow.engines.check
 
+replicate: $(READY) ## the last commit with several seeds, as experiments: SEEDS="1 2 3" [JOBS=1]; which claims hold over them
+	@python -m workflow.experiments.replicate --jobs $(JOBS) $(SEEDS)
+
 test: $(READY) ## runs the tests
 	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile --no-loadscope-reorder
 
-slurm-test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
+slurm-replicate: $(READY) ## the last commit with several seeds, as experiments: SEEDS="1 2 3" [JOBS=1]; which claims hold over them
+	@python -m workflow.experiments.replicate --jobs $(JOBS) $(SEEDS)
+
+test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
 	@python -m pytest tests/cluster
 
 lint: $(READY) ## formatting and lint

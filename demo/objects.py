@@ -115,11 +115,11 @@ def write_imagenet(folder: Path, seed: int, count: int, processes: int) -> None:
         (folder / path).write_bytes(content)
 
 
-def write_objects(folder: Path, seed: int, objects: int, processes: int) -> None:
-    """Writes both sets into an existing folder: `objects` for training and in ImageNet's form, a fifth for testing."""
+def write_objects(folder: Path, seed: int, objects: int, pictures: int, processes: int) -> None:
+    """Writes both sets into an existing folder: `objects` for training, a fifth for testing; `pictures` as ImageNet."""
     cifar = folder / "cifar-10-batches-bin"
     train_files = [f"data_batch_{batch + 1}.bin" for batch in range(TRAIN_BATCHES)]
     write_cifar(cifar, seed, "train", train_files, objects, processes)
     write_cifar(cifar, seed, "test", ["test_batch.bin"], objects // 5, processes)
     (cifar / "batches.meta.txt").write_text("\n".join(CIFAR_CLASSES) + "\n", encoding="ascii")
-    write_imagenet(folder / "imagenet", seed, objects, processes)
+    write_imagenet(folder / "imagenet", seed, pictures, processes)

@@ -5,7 +5,8 @@ Inputs:  a folder of runs, <variant>/<seed>/{generator.safetensors, figures.json
 Outputs: a CSV, one row per variant: variant, change, runs, diverged, and of every figure the mean over the seeds that
          did not diverge and the standard deviation between them, `<figure>_spread`; a JSON of the same,
          `<variant>_<figure>`, with how many variants are clearly worse or better than the published rules; a PNG, one
-         row per variant: samples of the same z, of the first seed, with their batch's statistics; real images on top.
+         row per variant: samples of the same z, of the first seed, with their batch's statistics; real images on top;
+         outcomes, `<variant>_<figure>` by seed, and `<variant>_diverged`, 1 or 0.
 Published: no numbers; section 3 says in words what happened.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dcgan.core.files import read_json, write_csv, write_json
+from dcgan.core.outcomes import Outcomes, write_outcomes
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
@@ -36,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = figure_parser(__doc__, "images", "figure", "metrics")
     parser.add_argument("--runs", type=Path, required=True, help="folder of runs, <variant>/<seed>")
     parser.add_argument("--table", type=Path, required=True, help="CSV to write")
+    parser.add_argument("--outcomes", type=Path, required=True, help="HDF5 of every run's figures, for claims")
     args = parser.parse_args(arguments)
     params = load_params(args.params)
     guidelines = params.guidelines
@@ -46,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     table = pd.DataFrame([row_of(args.runs, name, guidelines) for name in names])
     write_csv(args.table, table)
     write_json(args.metrics, metrics_of(table, guidelines))
+    write_outcomes(args.outcomes, outcomes_of(args.runs, guidelines))
     store = ImageStore(args.images)
     chosen = numpy_generator(params.run.seed, "guidelines").permutation(len(store))[: guidelines.shown]
     rows = [("real images", store.images[np.sort(chosen)])]
@@ -57,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def row_of(runs: Path, variant: str, guidelines: Guidelines) -> dict[str, Any]:
     """One row of the table: means over seeds and their spread; empty if every run diverged."""
-    found = [read_json(runs / variant / str(seed) / "figures.json") for seed in guidelines.seeds]
+    found = figures_of(runs, variant, guidelines)
     finite = pd.DataFrame([figures for figures in found if not figures["diverged"]], columns=FIGURES, dtype=float)
     changes = guidelines.variants[variant].changes()
     row: dict[str, Any] = {"variant": variant, "change": ", ".join(f"{key}={value}" for key, value in changes.items())}
@@ -65,6 +69,20 @@ def row_of(runs: Path, variant: str, guidelines: Guidelines) -> dict[str, Any]:
     for name in FIGURES:
         row |= {name: finite[name].mean(), f"{name}_spread": finite[name].std()}
     return row
+
+
+def figures_of(runs: Path, variant: str, guidelines: Guidelines) -> list[dict[str, Any]]:
+    """What each run of a variant gave, in the order of the seeds."""
+    return [read_json(runs / variant / str(seed) / "figures.json") for seed in guidelines.seeds]
+
+
+def outcomes_of(runs: Path, guidelines: Guidelines) -> dict[str, Outcomes]:
+    """(seeds, 1) of each figure that every run of a variant has, and whether a run diverged."""
+    found: dict[str, Outcomes] = {}
+    for variant in guidelines.variants:
+        figures = pd.DataFrame(figures_of(runs, variant, guidelines), columns=["diverged", *FIGURES], dtype=float)
+        found |= {f"{variant}_{name}": figures[[name]].to_numpy(np.float32) for name in figures.dropna(axis=1)}
+    return found
 
 
 def metrics_of(table: pd.DataFrame, guidelines: Guidelines) -> dict[str, Any]:

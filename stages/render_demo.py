@@ -43,7 +43,7 @@ def write_set(folder: Path, name: str, params: Params) -> None:
     elif name == "digits":
         write_digits(folder, seed, demo.digits, processes)
     else:
-        write_objects(folder, seed, demo.objects, processes)
+        write_objects(folder, seed, demo.objects, demo.pictures, processes)
 
 
 if __name__ == "__main__":

@@ -183,8 +183,9 @@ DEMO_IMAGENET32 = replace(
     IMAGENET32,
     name="demo_imagenet32",
     latent_size=100,
-    projection=(64, 4),
-    generator_layers=((64, 2), (32, 1), (32, 2), (16, 1), (16, 2), (3, 1)),
+    # Half as deep as the discriminator and wider: six narrow layers draw little but colours.
+    projection=(256, 4),
+    generator_layers=((128, 2), (64, 2), (3, 2)),
     discriminator_layers=((16, 1), (16, 2), (32, 1), (32, 2), (64, 1), (64, 2)),
 )
 DEMO_MNIST28 = replace(

@@ -10,13 +10,13 @@ from sklearn.linear_model import RidgeClassifier
 
 from demo.objects import CIFAR_CLASSES, CLASSES, write_objects
 
-SEED, OBJECTS = 4, 500
+SEED, OBJECTS, PICTURES = 4, 500, 460
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("objects")
-    write_objects(path, SEED, OBJECTS, processes=1)
+    write_objects(path, SEED, OBJECTS, PICTURES, processes=1)
     return path
 
 
@@ -37,9 +37,9 @@ def shape_features(images: Any) -> Any:
 
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
-    write_objects(tmp_path, SEED, OBJECTS, processes=1)
+    write_objects(tmp_path, SEED, OBJECTS, PICTURES, processes=1)
     names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
-    assert len(names) == 7 + OBJECTS
+    assert len(names) == 7 + PICTURES
     for name in names:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -57,7 +57,7 @@ def test_imagenet_layout(folder: Path) -> None:
     synsets = sorted(path.name for path in (folder / "imagenet").iterdir())
     assert synsets == [f"n{number + 1:08d}" for number in range(len(CLASSES))]
     paths = sorted((folder / "imagenet").rglob("*.JPEG"))
-    assert len(paths) == OBJECTS
+    assert len(paths) == PICTURES
     sizes = np.array([cv2.imread(str(path)).shape[:2] for path in paths[::10]])
     assert sizes.min() >= 64
     assert sizes.max() <= 96

@@ -19,7 +19,9 @@ from workflow.report.table_rows import TABLES
 
 ROOT = Path(__file__).parents[2]
 KINDS: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
-MARKS = "\n".join(f"<!-- make overview: {name} -->\nold\n<!-- end: {name} -->" for name in ("table", "dag", "index"))
+MARKS = "\n".join(
+    f"<!-- make overview: {name} -->\nold\n<!-- end: {name} -->" for name in ("claims", "table", "dag", "index")
+)
 
 
 def in_git(*arguments: str) -> str:
@@ -40,7 +42,8 @@ def metrics() -> dict[str, dict[str, float]]:
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """dvc.yaml and params.yaml as they are in git."""
     folder = tmp_path_factory.mktemp("committed")
-    for name in ("dvc.yaml", "params.yaml"):
+    (folder / "results").mkdir()
+    for name in ("dvc.yaml", "params.yaml", "results/replicates.csv"):
         (folder / name).write_text(in_git("show", f"HEAD:{name}"))
     return folder
 
@@ -83,7 +86,7 @@ def test_what_the_index_names_is_in_the_project(metrics: dict[str, dict[str, flo
 def test_the_drawing_has_every_kind_and_the_arrows_of_the_data(committed: Path) -> None:
     lines = drawing(committed)
     drawn = [kind for line in lines if line.startswith("    ") for kind in re.findall(r"[a-z]\w+_\w+", line)]
-    assert set(drawn) == KINDS.keys() - {"digest_code", "build_report"}
+    assert set(drawn) == KINDS.keys() - {"digest_code", "judge_claims", "build_report"}
     assert len([line for line in lines if line.startswith("    ")]) <= 27
     assert {"  encode_images --> drop_duplicates", "  train_guideline --> compare_guidelines"} <= set(lines)
     assert "  fit_autoencoder --> drop_duplicates" not in lines  # by way of encode_images
@@ -145,5 +148,5 @@ def test_other_data_than_the_demos_are_refused() -> None:
 def test_what_is_missing_is_named(metrics: dict[str, dict[str, float]], committed: Path) -> None:
     with pytest.raises(InputError, match="no 'duplicates' among the metrics"):
         table(KINDS, {name: content for name, content in metrics.items() if name != "duplicates"})
-    with pytest.raises(InputError, match=r"README.md: no lines <!-- make overview: table -->"):
+    with pytest.raises(InputError, match=r"README.md: no lines <!-- make overview: claims -->"):
         renewed("no marks here", committed, metrics)

@@ -71,7 +71,8 @@ def judge(claim: Claim, files: Files, seed: int) -> list[Row]:
     level = 1 - (1 - LEVEL) / len(claim.comparisons) if claim.any_of else LEVEL
     rows = [row for one in claim.comparisons for row in compare(one, files, seed, level)]
     verdict = (verdict_of_any if claim.any_of else verdict_of_all)([row["comparison_verdict"] for row in rows])
-    head = {"id": claim.id, "verdict": verdict, "paper": claim.paper, "claim": claim.claim}
+    head: Row = {"id": claim.id, "verdict": verdict, "paper": claim.paper, "claim": claim.claim}
+    head |= {"any_of": claim.any_of}
     return [head | row for row in rows]
 
 
@@ -86,17 +87,14 @@ def compare(comparison: Comparison, files: Files, seed: int, level: float) -> It
 def row_of(comparison: Comparison, name: str, files: Files, seed: int, level: float) -> Row | None:
     """The row of one file; None if what it is compared with was not measured."""
     pattern, array = split(comparison.ours)
-    ours, other, same_file = files[name][array], comparison.other, False
     what = f"{comparison.what} ({name.partition('_')[2].replace('_', ' ')})" if "*" in pattern else comparison.what
-    if isinstance(other, str):
-        other_pattern, other_array = split(other)
-        other_name = name if other_pattern == pattern else other_pattern
-        if other_array not in files.get(other_name, {}):
-            return None
-        other, same_file = files[other_name][other_array], name == other_name
+    ours, other, same_file = files[name][array], *opponent(comparison, name, files)
+    if other is None:
+        return None
+    size = ours.shape if isinstance(other, float) else other.shape
+    same_units = comparison.paired and ours.shape[1] == size[1]
+    same_draws = isinstance(other, float) or (same_file and len(ours) == size[0])
     random = numpy_generator(seed, "claims", what)
-    same_units = comparison.paired and (isinstance(other, float) or ours.shape[1] == other.shape[1])
-    same_draws = isinstance(other, float) or (same_file and len(ours) == len(other))
     try:
         found = difference(ours, other, random, same_units=same_units, same_draws=same_draws, level=level)
     except ValueError as error:
@@ -107,6 +105,15 @@ def row_of(comparison: Comparison, name: str, files: Files, seed: int, level: fl
     numbers = {"ours": found.ours, "other": found.other, "difference": found.value}
     numbers |= {"low": found.low, "high": found.high, "draws": len(ours), "units": ours.shape[1]}
     return texts(comparison, what, verdict) | numbers
+
+
+def opponent(comparison: Comparison, name: str, files: Files) -> tuple[Outcomes | float | None, bool]:
+    """What ours is compared with, None if it was not measured, and whether both are of one file."""
+    if isinstance(comparison.other, float):
+        return comparison.other, False
+    pattern, array = split(comparison.other)
+    other = name if pattern == split(comparison.ours)[0] else pattern
+    return files.get(other, {}).get(array), other == name
 
 
 def texts(comparison: Comparison, what: str, verdict: Verdict) -> Row:

@@ -1,6 +1,6 @@
 """Claims in words: what the report, README, the end of a run and `make compare` say of results/claims.csv."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,3 +69,10 @@ def count(found: Sequence[Line]) -> str:
     names = {"holds": "hold", "fails": "fail"}
     verdicts = [one.verdict for one in found]
     return ", ".join(f"{verdicts.count(verdict)} {names.get(verdict, verdict)}" for verdict in VERDICTS)
+
+
+def claim_lines(found: Sequence[Line]) -> Iterator[str]:
+    """A line for each claim: its verdict, where the paper says it, and the comparison that decides."""
+    for one in found:
+        measured = f": {one.comparisons[0]}" if one.comparisons else ""
+        yield f"{one.verdict:<9} {one.paper}, {one.claim[0].lower()}{one.claim[1:]}{measured}"

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from dcgan.core.files import InputError
+from workflow.claims.words import CLAIMS
 from workflow.description import Description, describe, item_of
 from workflow.engines.stage import run_stage
 from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, date_of, open_revision
@@ -55,11 +56,18 @@ def render(root: Path, revisions: Sequence[Revision]) -> str:
         "compare.html.j2",
         title=f"{', '.join(revision.name for revision in revisions[:-1])} and {revisions[-1].name}",
         states=[(one, date_of(root, one), changed_code(root, revisions[0], one)) for one in revisions],
+        claims=rows_of([verdicts(revision) for revision in revisions]),
         parameters=rows_of([revision.params() for revision in revisions]),
         groups={file.replace("_", " "): rows_of([state.get(file, {}) for state in metrics]) for file in files},
         charts=list(charts_of(revisions)),
         grids=list(grids_of(revisions)),
     )
+
+
+def verdicts(revision: Revision) -> dict[str, str]:
+    """The verdict of each claim in a state; none if it judged none."""
+    table = revision.table(CLAIMS.as_posix())
+    return {} if table.empty else dict(zip(table.id, table.verdict, strict=True))
 
 
 def outputs_of(revisions: Sequence[Revision], suffixes: tuple[str, ...]) -> Iterator[tuple[str, str, Description]]:

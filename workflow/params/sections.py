@@ -54,6 +54,7 @@ class Demo(Section):
     photos: Count
     digits: Count
     objects: Count
+    pictures: Count
 
 
 class Export(Section):

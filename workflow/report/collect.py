@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from dcgan.core.files import InputError, read_json
+from workflow.claims.words import CLAIMS, Line, count, lines, read_claims
 from workflow.description import CHAPTERS, FURTHER, caption_of, describe, item_of
 from workflow.engines.dag import Stage
 from workflow.params.load import read_yaml
@@ -45,10 +46,12 @@ def render(
 ) -> str:
     """The whole page, with an account of the run if one is given, and pictures of some quality (see pictures.py)."""
     params = read_yaml(root / "params.yaml")
-    metrics = metrics_by_name(root, stages)
+    metrics, claims = metrics_by_name(root, stages), claims_of(root, stages)
     return fill_template(
         "report.html.j2",
         title=title,
+        claims=claims,
+        verdicts=count(claims),
         tables=[(table, lines_of(table, metrics)) for table in TABLES],
         chapters=chapters(root, stages, quality),
         quality=quality,
@@ -58,6 +61,12 @@ def render(
         deviations=table_of(root / DEVIATIONS),
         stand_ins=sorted(stand_ins(params)),
     )
+
+
+def claims_of(root: Path, stages: Mapping[str, Stage]) -> list[Line]:
+    """The claims that the DAG judges; none if it does not, or has not yet."""
+    made = any(CLAIMS.as_posix() in stage.outputs for stage in stages.values())
+    return lines(read_claims(root / CLAIMS)) if made and (root / CLAIMS).is_file() else []
 
 
 def chapters(root: Path, stages: Mapping[str, Stage], quality: int) -> dict[str, list[Result]]:

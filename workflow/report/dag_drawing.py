@@ -1,7 +1,7 @@
 """The DAG as a Mermaid drawing of its kinds of stages, for README: chapters as boxes, data as arrows.
 
-An arrow that others imply is left out. Kinds of one chapter with the same arrows share a node. `digest_code` and
-`build_report`, which have no chapter, are left out: their arrows go to and from everything.
+An arrow that others imply is left out. Kinds of one chapter with the same arrows share a node. `digest_code`,
+`judge_claims` and `build_report`, which have no chapter, are left out: their arrows go to and from everything.
 """
 
 import json

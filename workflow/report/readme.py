@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dcgan.core.files import InputError, replace_when_done
+from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
+from workflow.claims.words import lines, read_claims
 from workflow.description import describe, fill_in
 from workflow.engines.dag import declared_outputs, resolved_stages
 from workflow.engines.stage import run_stage
@@ -44,14 +46,19 @@ def check_demo(params: Params) -> None:
 def renewed(readme: str, root: Path, metrics: Metrics) -> str:
     """README with its parts renewed for a project; raises InputError if the marks of one are missing."""
     definitions = read_yaml(root / "dvc.yaml")["stages"]
-    parts = {"table": table(definitions, metrics), "dag": drawing(root), "index": index(definitions)}
-    for name, lines in parts.items():
+    parts = {
+        "claims": claims(root),
+        "table": table(definitions, metrics),
+        "dag": drawing(root),
+        "index": index(definitions),
+    }
+    for name, content in parts.items():
         begin, end = f"<!-- make overview: {name} -->\n", f"<!-- end: {name} -->"
         before, _, rest = readme.partition(begin)
         _, found, after = rest.partition(end)
         if not found:
             raise InputError(f"README.md: no lines {begin.strip()} and {end}")
-        readme = "\n".join([before + begin, *lines, "", end]) + after
+        readme = "\n".join([before + begin, *content, "", end]) + after
     return readme
 
 
@@ -68,6 +75,20 @@ def table(kinds: Mapping[str, Any], metrics: Metrics) -> list[str]:
         return ["| what | published | ours |", "|---|---|---|", *(f"| {fill_in(row, metrics)} |" for row in rows)]
     except KeyError as error:
         raise InputError(f"README's table: no {error} among the metrics of this run") from error
+
+
+def claims(root: Path) -> list[str]:
+    """The paper's claims with their verdicts over seeds, and in how many of these each holds."""
+    table = read_claims(root / REPLICATES)
+    each = {name: list(verdicts.values()) for name, verdicts in by_seed(table).items()}
+    rows = [
+        f"| {one.paper}: {one.claim} | {one.verdict} | {each[one.id].count('holds')} of {len(each[one.id])} | "
+        f"{'; '.join(one.comparisons) or '–'} |"
+        for one in lines(over_seeds(table))
+        if one.verdict != "not run"
+    ]
+    head = "| claim | over all seeds | holds in | means over seeds, with the 95 % interval of the difference |"
+    return [head, "|---|---|---|---|", *rows]
 
 
 def index(definitions: Mapping[str, Any]) -> list[str]:

@@ -1,15 +1,17 @@
 """A run's numbers beside the paper's, in a few lines: `python -m workflow.report.summary`, the end of `make repro`.
 
-Input: the metrics of the current DAG. Output: a line a result, ours beside published, and where the report is.
+Input: the metrics of the current DAG. Output: a line a result, ours beside published; a line a claim with its
+verdict; where the report is.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from workflow.claims.words import claim_lines, count
 from workflow.description import describe
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
-from workflow.report.collect import classifier_of, metrics_by_name, sentence_of, title_of
+from workflow.report.collect import claims_of, classifier_of, metrics_by_name, sentence_of, title_of
 from workflow.report.table_rows import TABLES, lines_of, with_interval
 from workflow.report.write import REPORT
 
@@ -20,7 +22,12 @@ def main() -> None:
     print("Ours beside the paper's:")
     for line in [*table_lines(Path.cwd(), stages), *sentence_lines(Path.cwd(), stages)]:
         print(f"  {line}")
-    print(f"Everything, with pictures: {REPORT}")
+    if claims := claims_of(Path.cwd(), stages):
+        print("The paper's claims, on this run's data, with 95 % intervals of differences:")
+        print("\n".join(f"  {line}" for line in claim_lines(claims)))
+        print(f"{count(claims)}. Everything, with pictures: {REPORT}")
+    else:
+        print(f"Everything, with pictures: {REPORT}")
 
 
 def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:

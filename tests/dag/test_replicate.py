@@ -1,0 +1,110 @@
+"""`make replicate`: seeds as experiments of DVC's queue, in a checkout whose only stage judges a claim."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dcgan.core.files import InputError
+from tests.dag.conftest import commit_everything
+from workflow.claims.judge import judge, read_registry
+from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
+from workflow.claims.words import lines, read_claims
+from workflow.experiments.replicate import PAGE, main
+
+pytestmark = pytest.mark.slow
+DAG = """
+stages:
+  judge_claims:
+    cmd: python judge.py
+    deps: [judge.py]
+    params: [run.seed]
+    outs:
+      - results/claims.csv: {cache: false}
+"""
+JUDGE = """
+import pathlib, numpy, pandas, ruamel.yaml
+from workflow.claims.judge import judge_all, read_registry
+seed = ruamel.yaml.YAML().load(pathlib.Path("params.yaml"))["run"]["seed"]
+assert seed != 13, "an unlucky seed"
+faces = (numpy.random.default_rng(seed).random((1, 300)) < [[0.9]]).astype("f4")
+others = (numpy.random.default_rng(seed + 100).random((1, 300)) < [[0.1]]).astype("f4")
+files = {"turn_faces": {"turned": faces, "random_direction": others}}
+pathlib.Path("results").mkdir(exist_ok=True)
+pandas.DataFrame(judge_all(read_registry(), files, 1)).to_csv("results/claims.csv", index=False)
+with open(pathlib.Path("ROOT") / "runs.txt", "a") as file:
+    file.write(f"{seed}\\n")
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with one stage, committed; `runs.txt` beside it says which seeds were run."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    root = Path(__file__).parents[2]
+    for name, value in (environment | {"PYTHONPATH": str(root)}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{environment['PATH']}")
+    monkeypatch.chdir(folder)
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(command, check=True)
+    (folder / "dvc.yaml").write_text(DAG)
+    (folder / "params.yaml").write_text("run:\n  seed: 42\n")
+    (folder / "judge.py").write_text(JUDGE.replace("ROOT", str(tmp_path)))
+    (folder / ".gitignore").write_text("/.state\n/results/replicates.*\n")
+    commit_everything(folder)
+    return folder
+
+
+def test_seeds_run_once_each_and_give_a_table_a_page_and_verdicts(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["1", "2"])
+    main(["1", "2", "3"])
+    assert sorted((checkout.parent / "runs.txt").read_text().split()) == ["1", "2", "3"]
+    table = read_claims(REPLICATES)
+    assert sorted(set(table.seed)) == [1, 2, 3] and by_seed(table)["heads_turn"] == dict.fromkeys((1, 2, 3), "holds")
+    said = capsys.readouterr().out
+    assert "Over 3 seeds: 1 hold, 0 fail, 0 undecided" in said and "holds     Figure 8, a turn vector" in said
+    assert "seed 3" in PAGE.read_text() and "a turn vector turns any face" in PAGE.read_text().lower()
+    assert (checkout / "params.yaml").read_text() == "run:\n  seed: 42\n"
+
+
+def test_a_seed_that_fails_is_named_and_can_be_tried_again(checkout: Path) -> None:
+    with pytest.raises(InputError, match=r"seed-13-\w{8}: failed; `dvc queue logs seed-13-"):
+        main(["13", "2"])
+    with pytest.raises(InputError, match=r"seed-13-"):
+        main(["13", "2"])
+    assert (checkout.parent / "runs.txt").read_text().split() == ["2"]
+
+
+def test_what_is_not_committed_is_not_replicated(checkout: Path) -> None:
+    (checkout / "params.yaml").write_text("run:\n  seed: 7\n")
+    with pytest.raises(InputError, match=r"commit or undo first: params\.yaml"):
+        main(["1", "2"])
+    with pytest.raises(InputError, match="at least two"):
+        main(["1"])
+
+
+def verdict_over(differences: list[float]) -> str:
+    claim = next(claim for claim in read_registry() if claim.id == "heads_turn")
+    row = judge(claim, {"turn_faces": dict.fromkeys(("turned", "random_direction"), np.ones((1, 9), "f4"))}, 1)[0]
+    table = pd.DataFrame([row | {"seed": seed, "difference": d} for seed, d in enumerate(differences)])
+    return lines(over_seeds(table))[0].verdict
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [([0.5, 0.6, 0.7], "holds"), ([-0.5, -0.6, -0.7], "fails"), ([-0.1, 0.1, 0.9], "undecided")],
+)
+def test_the_verdict_over_seeds_is_of_the_mean(differences: list[float], verdict: str) -> None:
+    assert verdict_over(differences) == verdict
+
+
+def test_what_a_seed_lacks_is_not_judged_over_seeds(measure: Callable[[list[float]], str] = verdict_over) -> None:
+    assert measure([0.5, float("nan")]) == "not run"

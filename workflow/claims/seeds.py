@@ -1,0 +1,45 @@
+"""Claims over several seeds: the interval of the mean difference, and the verdict in each.
+
+Input: rows of results/claims.csv of some runs with the column `seed`. A seed is a draw of everything: world, networks,
+labels. So the interval over seeds, Student's t, says what a further seed would give.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from dcgan.core.intervals import student_interval
+from dcgan.core.verdicts import Verdict, verdict_of, verdict_of_all, verdict_of_any
+
+REPLICATES = Path("results/replicates.csv")
+SAME = ("id", "paper", "claim", "any_of", "comparison", "published", "better", "margin", "unit")
+MEASURED = ("ours", "other", "difference", "low", "high")
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table with one row per comparison: means and intervals over seeds, and the verdicts of these."""
+    rows = pd.DataFrame([row_over_seeds(rows) for _, rows in table.groupby(["id", "comparison"], sort=False)])
+    for name, claim in rows.groupby("id", sort=False):
+        together = verdict_of_any if claim.any_of.iloc[0] else verdict_of_all
+        rows.loc[rows.id == name, "verdict"] = together(list(claim.comparison_verdict))
+    return rows
+
+
+def row_over_seeds(rows: pd.DataFrame) -> dict[str, object]:
+    """One comparison; `not run` if a seed lacks it."""
+    first = rows.iloc[0]
+    row: dict[str, object] = {key: first[key] for key in SAME} | dict.fromkeys(MEASURED, float("nan"))
+    verdict: Verdict = "not run"
+    if len(rows) > 1 and rows.difference.notna().all():
+        low, high = student_interval(rows.difference.to_numpy())
+        row |= {"ours": rows.ours.mean(), "other": rows.other.mean(), "difference": rows.difference.mean()}
+        row |= {"low": low, "high": high}
+        higher, margin = first.better == "higher", float(first.margin)
+        verdict = verdict_of(low, high, higher_is_better=higher, margin=margin)
+    return row | {"comparison_verdict": verdict}
+
+
+def by_seed(table: pd.DataFrame) -> dict[str, dict[int, str]]:
+    """The verdict of each claim in each seed's run."""
+    claims = table.drop_duplicates(["id", "seed"])
+    return {str(name): dict(zip(rows.seed, rows.verdict, strict=True)) for name, rows in claims.groupby("id")}

@@ -1,0 +1,108 @@
+"""The same parameters with several seeds: `make replicate SEEDS="1 2 3" JOBS=1`, and which claims hold over them.
+
+Input: the committed state of the checkout. Each seed is an experiment of DVC's own queue, `seed-<n>-<commit>`, that
+runs in a folder of its own; the checkout stays as it is. What was interrupted goes on from its checkpoint; seeds that
+are done are not run again. Output: results/replicates.csv, a row per comparison and seed; results/replicates.html, a
+table claim by seed with the verdict over all of them: the interval of the mean difference, by Student's t over seeds.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from dcgan.core.files import InputError, write_csv
+from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
+from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
+from workflow.engines.commands import git, output_of
+from workflow.engines.stage import run_stage
+from workflow.experiments.revisions import open_revision
+from workflow.report.page import fill_template, write_page
+
+PAGE = Path("results/replicates.html")
+POLL_SECONDS, WAITING = 10, {"Queued", "Running"}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs what is missing, writes table and page, prints the verdicts over seeds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("seeds", nargs="+", type=int, help="values of run.seed; at least two")
+    parser.add_argument("--jobs", type=int, default=1, help="how many run at a time (default: %(default)s)")
+    args = parser.parse_args(arguments)
+    seeds, root = list(dict.fromkeys(args.seeds)), Path.cwd()
+    if len(seeds) < 2:
+        raise InputError("one seed has no range: name at least two")
+    os.environ.setdefault("DCGAN_STATE", str(root / ".state"))  # folders of experiments do not outlive them
+    check_committed(root)
+    run_missing(root, seeds, args.jobs)
+    collect(root, seeds)
+
+
+def check_committed(root: Path) -> None:
+    """Raises InputError if code or parameters differ from the last commit, which is what experiments are of."""
+    changed = git(root, "status", "--porcelain", "--", "params.yaml", "dvc.yaml", "dcgan", "demo", "stages", "workflow")
+    if changed:
+        raise InputError(f"replicates are of the last commit; commit or undo first: {' '.join(changed.split()[1::2])}")
+
+
+def name_of(root: Path, seed: int) -> str:
+    """The name of a seed's experiment: with another commit it is another."""
+    return f"seed-{seed}-{git(root, 'rev-parse', '--short=8', 'HEAD')}"
+
+
+def run_missing(root: Path, seeds: Sequence[int], jobs: int) -> None:
+    """Queues the seeds that are not done and works the queue off."""
+    finished = set(output_of("dvc", "exp", "list", "--name-only", cwd=root).split())
+    missing = {name: seed for seed in seeds if (name := name_of(root, seed)) not in finished}
+    states = states_of(root, missing)
+    for name, seed in missing.items():
+        if states.get(name) == "Failed":
+            output_of("dvc", "queue", "remove", name, cwd=root)
+        if states.get(name) not in WAITING:
+            output_of("dvc", "exp", "run", "--queue", "--name", name, "--set-param", f"run.seed={seed}", cwd=root)
+    if missing:
+        print(f"{len(missing)} of {len(seeds)} seeds to run, {jobs} at a time", flush=True)
+        output_of("dvc", "queue", "start", "--jobs", str(jobs), cwd=root)
+        wait(root, missing)
+
+
+def wait(root: Path, names: Iterable[str]) -> None:
+    """Waits until the queue has finished all of them and says when a state changes; raises InputError if one fails."""
+    known: dict[str, str] = {}
+    while not known or WAITING & set(known.values()):
+        time.sleep(POLL_SECONDS if known else 0)
+        states = states_of(root, names)
+        for name in (name for name in states if states[name] != known.get(name)):
+            print(f"{time.strftime('%H:%M')} {name}: {states[name].lower()}", flush=True)
+        known = states
+    if failed := [name for name, state in known.items() if state == "Failed"]:
+        raise InputError(f"{', '.join(failed)}: failed; `dvc queue logs {failed[0]}` says why")
+
+
+def states_of(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """The state of each experiment that the queue knows: Queued, Running, Success, Failed."""
+    rows = [line.split() for line in output_of("dvc", "queue", "status", cwd=root).splitlines()]
+    return {row[1]: row[-1] for row in rows if len(row) > 2 and row[1] in names}
+
+
+def collect(root: Path, seeds: Sequence[int]) -> None:
+    """Reads what each seed's experiment judged; writes table and page, prints the verdicts over seeds."""
+    tables = {}
+    for seed in seeds:
+        tables[seed] = open_revision(root, name_of(root, seed)).table(CLAIMS.as_posix())
+        if tables[seed].empty:
+            raise InputError(f"{name_of(root, seed)}: no {CLAIMS} in it")
+    write_csv(REPLICATES, pd.concat([table.assign(seed=seed) for seed, table in tables.items()]))
+    table = read_claims(REPLICATES)
+    found = lines(over_seeds(table))
+    title = f"The paper's claims over {len(seeds)} seeds"
+    write_page(PAGE, fill_template("replicates.html.j2", title=title, claims=found, seeds=by_seed(table)))
+    print("\n".join(f"  {line}" for line in claim_lines(found)))
+    print(f"Over {len(seeds)} seeds: {count(found)}. Seed by seed: {PAGE}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
