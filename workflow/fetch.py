@@ -6,19 +6,18 @@ have to be gathered, ImageNet-1k (4.3) needs an account.
 Exit status 2 if a set could not be downloaded; the others are fetched all the same.
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 from dcgan.core.files import InputError
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 
 BY_HAND = Path(__file__).with_name("fetch_by_hand.txt")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Fetches the named sets one after another, and prints what is left to a person."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--into", type=Path, default=Path("data/raw"), help="folder (default: %(default)s)")
     parser.add_argument("--sets", nargs="*", choices=list(FETCHERS), default=list(FETCHERS), help="default: all")
     args = parser.parse_args(arguments)

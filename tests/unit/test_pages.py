@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from workflow.engines.dag import Stage
-from workflow.experiments.differences import rows_of
+from workflow.experiments.compare import rows_of
 from workflow.experiments.revisions import Revision
 from workflow.report.collect import charts_of, render
 from workflow.report.page import fill_template

@@ -6,7 +6,6 @@ trained. Output: these files (workflow/annotation/file.py), written at every cha
 interface only. From another machine: `ssh -L 8765:127.0.0.1:8765 HOST`, then http://127.0.0.1:8765/ in the browser.
 """
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from dcgan.core.files import InputError
 from workflow.annotation.file import OtherGenerator, empty_annotations, read_annotations
 from workflow.annotation.server import AnnotationApp, Desk
 from workflow.annotation.tasks import AnnotationTask, annotation_tasks
-from workflow.engines.stage import prepare, run_stage
+from workflow.engines.stage import command_parser, prepare, run_stage
 from workflow.params.load import load_params
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ NETWORKS = Path("data/networks")
 
 def main(arguments: list[str] | None = None) -> None:
     """Serves until it is interrupted."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--port", type=int, default=PORT, help="0 for any that is free (default: %(default)s)")
     server = listen(AnnotationApp(open_desks(Path("params.yaml"), NETWORKS)), parser.parse_args(arguments).port)
     print(f"Annotate at http://{ADDRESS}:{server.port}/ - every change is saved at once; Ctrl-C ends.", flush=True)

@@ -5,14 +5,13 @@ and no stage makes; that raw sources and image stores of one's own are what thei
 LMDB is found here, not hours later). Exit status 2 with one line for the first thing that is wrong.
 """
 
-import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from dcgan.core.files import InputError
 from workflow.engines.dag import is_inside, resolved_stages, whole_outputs
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 from workflow.params.figures import by_hand
 from workflow.params.load import load_params
 from workflow.params.sections import Params
@@ -22,7 +21,7 @@ FILLED_BY_HAND = " (put {} into it: `make annotate` fills it once its generator 
 
 def main() -> None:
     """Checks the checkout in the working directory."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    command_parser(__doc__).parse_args()
     check(Path())
 
 

@@ -27,20 +27,10 @@ CHOSEN_BY_NAME = {"workflow/description.py": "workflow/descriptions"}
 # its outputs. They never decide what it writes into them. A new parameter or a better message must not make weeks of
 # training stale.
 WITHOUT_EFFECT = {
-    "dcgan/core/progress.py",
-    "dcgan/core/signals.py",
-    "dcgan/training/tensorboard.py",
-    "demo/parallel.py",
-    "stages/__init__.py",
-    "workflow/engines/clock.py",
-    "workflow/engines/launch.py",
-    "workflow/engines/lock.py",
-    "workflow/engines/provenance.py",
-    "workflow/params/consistency.py",
-    "workflow/params/figures.py",
-    "workflow/params/load.py",
-    "workflow/params/sections.py",
-    "workflow/params/types.py",
+    *("dcgan/core/progress.py", "dcgan/core/signals.py", "dcgan/training/tensorboard.py"),
+    *("demo/parallel.py", "stages/__init__.py"),
+    *(f"workflow/engines/{name}.py" for name in ("clock", "launch", "lock", "provenance")),
+    *(f"workflow/params/{name}.py" for name in ("consistency", "figures", "load", "sections", "types")),
 }
 
 

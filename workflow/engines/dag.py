@@ -13,13 +13,15 @@ keyed by a digest of all input, because every job on a cluster reads the Snakefi
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import reduce
 from graphlib import TopologicalSorter
 from operator import getitem
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,11 +30,10 @@ from workflow.engines.code_dependencies import PACKAGES, code_digests, listed_sc
 
 TIMESTAMP = ".snakemake_timestamp"  # in a folder that Snakemake made: its time in Snakemake's eyes
 CACHE = Path(".snakemake/resolved_stages.json")
-STAGE_KEYS = {"cmd", "deps", "params", "outs", "metrics", "plots", "meta", "desc"}
 OUTPUT_KEYS = ("outs", "metrics", "plots")
+STAGE_KEYS = {"cmd", "deps", "params", "meta", "desc", *OUTPUT_KEYS}
 OUTPUT_FLAGS = {"cache", "x", "y", "x_label", "y_label", "title", "template", "header", "desc"}
-META_TYPES = dict.fromkeys(("threads", "gpu", "mem_mb", "runtime", "processes"), int) | {"local": bool}
-REQUIRED_META = ("threads", "gpu", "mem_mb", "runtime")
+NO_META = {"threads": None, "gpu": None, "mem_mb": None, "runtime": None, "processes": 1, "local": False}
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,15 @@ def resolve(root: Path) -> dict[str, Stage]:
     return {name: make_stage(name, definition, parameters, outputs, root) for name, definition in definitions.items()}
 
 
+@contextmanager
+def with_parameters(root: Path, parameters: Mapping[str, Any]) -> Iterator[Path]:
+    """A folder with root/dvc.yaml and other parameters than the checkout's."""
+    with TemporaryDirectory() as folder:
+        shutil.copy(root / "dvc.yaml", folder)
+        write_json(Path(folder) / "params.yaml", parameters)  # JSON is YAML
+        yield Path(folder)
+
+
 def dvc_definitions(root: Path) -> dict[str, dict[str, Any]]:
     """The stages as DVC's parser resolves them: `foreach`, `matrix` and `${...}` are gone."""
     from dvc.exceptions import DvcException
@@ -130,17 +140,15 @@ def problems_of(definition: Mapping[str, Any]) -> Iterator[str]:
     meta = definition.get("meta", {})
     for where, found, allowed in (
         ("", definition, STAGE_KEYS),
-        ("meta.", meta, META_TYPES.keys()),
+        ("meta.", meta, NO_META.keys()),
         *(("outs: ", flags, OUTPUT_FLAGS) for _, flags in declared_outputs(definition)),
     ):
         for key in sorted(found.keys() - allowed):
             yield f"{where}{key} is not supported (known: {', '.join(sorted(allowed))})"
-    for key in REQUIRED_META:
-        if key not in meta:
-            yield f"meta.{key} is missing"
-    for key, value in meta.items():
-        if type(value) is not META_TYPES[key]:
-            yield f"meta.{key}: {value!r} is not of type {META_TYPES[key].__name__}"
+    for key, value in {**NO_META, **meta}.items():
+        kind = bool if key == "local" else int
+        if type(value) is not kind:
+            yield f"meta.{key} is missing" if value is None else f"meta.{key}: {value!r} is not of type {kind.__name__}"
     for entry in definition.get("params", []):
         if not isinstance(entry, str):
             yield f"params: {entry!r}: only keys of params.yaml are supported"
@@ -158,9 +166,8 @@ def make_stage(
     name: str, definition: Mapping[str, Any], parameters: Mapping[str, Any], outputs: Iterable[str], root: Path
 ) -> Stage:
     """Stage of a checked definition."""
-    commands = definition["cmd"]
-    meta = definition["meta"]
-    processes = meta.get("processes", 1)
+    commands, meta = definition["cmd"], NO_META | definition["meta"]
+    processes = meta["processes"]
     on_cpu = parameters.get("run", {}).get("device") == "cpu"
     dependencies = definition.get("deps", [])
     data = [path for path in dependencies if path not in PACKAGES and listed_script(path) is None]
@@ -177,7 +184,7 @@ def make_stage(
         gpu=0 if on_cpu else meta["gpu"] * processes,
         mem_mb=meta["mem_mb"] * processes,
         runtime_minutes=meta["runtime"],
-        local=meta.get("local", False),
+        local=meta["local"],
         processes=processes,
     )
 

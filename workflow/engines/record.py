@@ -10,7 +10,6 @@ exit status 2, if it names anything out of date. Snakemake compares times, which
 so each stage's sidecar is compared with its inputs, parameters and outputs as well.
 """
 
-import argparse
 import csv
 import json
 import sys
@@ -22,7 +21,7 @@ from workflow.engines.commands import output_of
 from workflow.engines.dag import resolved_stages
 from workflow.engines.lock import hold
 from workflow.engines.provenance import differences
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 
 CURRENT = "no update"
 NAMED_AT_MOST = 5
@@ -30,7 +29,7 @@ NAMED_AT_MOST = 5
 
 def main(arguments: list[str] | None = None) -> None:
     """Hands over what has run in the checkout in the working directory."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("after", choices=("snakemake", "dvc", "repro"), help="what has run")
     after = parser.parse_args(arguments).after
     root = Path.cwd()

@@ -22,15 +22,19 @@ from workflow.params.sections import Params, Run
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Params", "fix_threads", "load_params", "prepare", "run_stage", "stage_parser"]
+__all__ = ["Params", "command_parser", "fix_threads", "load_params", "prepare", "run_stage", "stage_parser"]
 INPUT_ERROR_STATUS, STOPPED_STATUS, INTERRUPTED_STATUS = 2, 75, 130
 
 
+def command_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser whose help is a module's docstring."""
+    form = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=description, formatter_class=form, allow_abbrev=False)
+
+
 def stage_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser whose help is the stage's docstring and which knows `--params`."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    """The same for a stage; it knows `--params`."""
+    parser = command_parser(description)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
     return parser
 
@@ -78,17 +82,10 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_STATUS)
     except Exception as error:
-        message = input_error(error)
+        message = str(error) if isinstance(error, InputError) else storage_problem(error)
         if message is None:
             raise
-        print(f"error: {message}", file=sys.stderr)
+        where = None if isinstance(error, InputError) else getattr(error, "filename", None)
+        print(f"error: {f'{where}: ' if where else ''}{message}", file=sys.stderr)
         sys.exit(INPUT_ERROR_STATUS)
     sys.exit(0)
-
-
-def input_error(error: Exception) -> str | None:
-    """One line about wrong input, or a disk that refuses to be written; None for a fault of the program."""
-    if isinstance(error, InputError):
-        return str(error)
-    trouble, where = storage_problem(error), getattr(error, "filename", None)
-    return f"{where}: {trouble}" if trouble and where else trouble

@@ -6,7 +6,6 @@ parameters and code, all metrics with differences, curves over each other, grids
 is checked out. What is not at hand (never recorded, or not in DVC's cache) is named in its place.
 """
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 from dcgan.core.files import InputError
 from workflow.claims.words import CLAIMS
 from workflow.description import Description, describe, item_of
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, date_of, open_revision
 from workflow.report.charts import Chart, chart, series_of
 from workflow.report.page import fill_template, write_page
@@ -29,7 +28,7 @@ NOT_AT_HAND = "Not at hand: never recorded, or neither here nor in DVC's cache. 
 
 def main(arguments: list[str] | None = None) -> None:
     """Writes the page; raises InputError for a name that stands for nothing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("experiments", nargs="*", help="names or revisions; the first is what others are compared with")
     parser.add_argument("--out", type=Path, default=PAGE, help="HTML file to write (default: %(default)s)")
     args = parser.parse_args(arguments)

@@ -37,8 +37,7 @@ def impossible(params: Params) -> Iterator[str]:
         *(training(f"train.{name}", section, stores) for name, section in params.train.items()),
         guidelines(params, stores),
         features(params, sets),
-        classification(params, sets),
-        names(params),
+        *(known(section, used, params.train, "train") for section, used in named_by_a_network(params)),
         annotators(params),
     )
     for broken, key, value, allowed in rules:
@@ -110,20 +109,19 @@ def guidelines(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule
         store = stores.get(sweep.images)
         yield from misfits("guidelines.network", sweep.network, sweep.network, sweep.images, store)
         for name, variant in sweep.variants.items():
-            yield from unbuildable(f"guidelines.variants.{name}", sweep.network, variant.changes())
-
-
-def unbuildable(key: str, network: str, changes: Mapping[str, Any]) -> Iterator[Rule]:
-    """A variant that no network can have."""
-    rows = {name: value for name, value in changes.items() if name in Architecture.__dataclass_fields__}
-    try:
-        architecture_from(ARCHITECTURES[network].description | rows)
-    except ValueError as error:
-        yield True, key, dict(changes), str(error)
+            changes, fields = variant.changes(), Architecture.__dataclass_fields__
+            of_network = {field: value for field, value in changes.items() if field in fields}
+            try:
+                architecture_from(ARCHITECTURES[sweep.network].description | of_network)
+            except ValueError as error:
+                yield True, f"guidelines.variants.{name}", changes, str(error)
 
 
 def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
-    """Features come from a network that is trained or was imported, and that fits the images; an SVM from features."""
+    """Features come from a network that is trained or was imported, and that fits the images; an SVM from features.
+
+    The supervised CNN has a discriminator's row, without labels at its input, and images that fit it.
+    """
     rows = {name: section.network for name, section in params.train.items()}
     rows |= {f"published_{name}": section.architecture for name, section in params.published.items()}
     made = {f"data/networks/{name}/discriminator.safetensors": row for name, row in rows.items()}
@@ -141,10 +139,6 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
         yield made_by_a_stage(f"svm.{name}.features", svm.features, images)
         twice = svm.learn_validation and images.get(svm.features) in validated
         yield twice, f"svm.{name}.learn_validation", True, "the set has a validation split of its own"
-
-
-def classification(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
-    """The supervised CNN has a discriminator's row, without labels at its input, and images that fit it."""
     section = params.supervised
     yield among("supervised.network", section.network, ARCHITECTURES)
     yield from labelled("supervised.images", section.images, sets)
@@ -153,12 +147,11 @@ def classification(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Ru
     yield too_many, "supervised.shards", section.shards, "more shards than supervised.trials"
 
 
-def names(params: Params) -> Iterator[Rule]:
-    """Sections that are named by a network."""
-    of_networks: dict[str, Iterable[str]] = {f"figures.{figure}": sections for figure, sections in params.figures}
-    of_networks |= {f"classifiers.{kind}": sections for kind, sections in params.classifiers}
-    for section, used in (*of_networks.items(), ("onnx", params.onnx)):
-        yield from known(section, used, params.train, "train")
+def named_by_a_network(params: Params) -> Iterator[tuple[str, Iterable[str]]]:
+    """Sections with a part for each of some networks."""
+    yield from ((f"figures.{figure}", sections) for figure, sections in params.figures)
+    yield from ((f"classifiers.{kind}", sections) for kind, sections in params.classifiers)
+    yield "onnx", params.onnx
 
 
 def annotators(params: Params) -> Iterator[Rule]:

@@ -10,10 +10,7 @@ whole, from `workflow/planning/rates.yaml`. A stage that asks for a GPU uses one
 everything runs on its threads.
 """
 
-import argparse
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
@@ -21,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
 from workflow.description import describe, item_of, kind_of
 from workflow.engines import dag
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import check_params, read_yaml
 from workflow.params.sections import Params
 from workflow.presets.merge import preset
@@ -64,19 +60,16 @@ COLUMNS: dict[str, tuple[Callable[[Job], float], str, str]] = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Prints the plan of a preset or of the checkout's own parameters."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="parameters (default: %(default)s)")
-    parser.add_argument("--preset", help="a preset of workflow/presets/ in their place")
-    parser.add_argument(
-        "--gpu", default="none", help="a GPU of workflow/planning/rates.yaml, or none (default: %(default)s)"
-    )
+    parser = command_parser(__doc__)
+    parser.add_argument("--preset", help="a preset of workflow/presets/ in place of params.yaml")
+    parser.add_argument("--gpu", default="none", help=f"a GPU of {RATES.name}, or none (default: %(default)s)")
     parser.add_argument("--gpus", type=int, default=1, help="how many of them there are (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of all nodes (default: %(default)s)")
     options = parser.parse_args(arguments)
     if min(options.gpus, options.cores) < 1:
         raise InputError("--gpus and --cores: 1 or more")
     rates = read_yaml(RATES)
-    values = preset(options.preset) if options.preset else read_yaml(options.params)
+    values = preset(options.preset) if options.preset else read_yaml(Path("params.yaml"))
     jobs = plan(Path(), values, rates, options.gpu, options.cores)
     print(table(jobs), *totals(jobs, options.cores, options.gpus), *basis(rates, options.gpu), sep="\n")
 
@@ -88,23 +81,16 @@ def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: s
     """
     if gpu != "none" and gpu not in rates["gpus"]:
         raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
-    params, stages = check_params(values, "parameters"), stages_with(root, values).values()
-    scale, memory = Scale(params, rates, stages), rates["memory_mb"]
-    jobs = []
+    params, memory, jobs = check_params(values, "parameters"), rates["memory_mb"], []
+    with dag.with_parameters(root, values) as folder:
+        stages = dag.resolve(folder).values()
+    scale = Scale(params, rates, stages)
     for stage in stages:
         work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
         seconds = seconds_of(work, min(threads_of(stage, params), cores), gpus, rates, gpu)
         process_mb = memory.get(kind_of(stage.name), memory["others"]) + work.held_bytes / MEGA
         jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
     return jobs
-
-
-def stages_with(root: Path, values: Mapping[str, Any]) -> dict[str, dag.Stage]:
-    """The stages that root/dvc.yaml has with other parameters than the checkout's."""
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(root / "dvc.yaml", folder)
-        YAML(typ="safe").dump(values, Path(folder) / "params.yaml")
-        return dag.resolve(Path(folder))
 
 
 def stage_work(name: str, scale: Scale) -> Work:

@@ -4,12 +4,11 @@ Input: workflow/presets/, one base with every key and a file per other preset wi
 how to add one. Output: params.yaml, merged and commented. If the old one was edited, it is kept beside it.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcgan.core.files import InputError, free_name, replace_when_done
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import check_params, parse_yaml
 from workflow.params.sections import Params
 
@@ -30,36 +29,25 @@ class Entry(NamedTuple):
 
 def main(arguments: list[str] | None = None) -> None:
     """Lists the presets, or writes one."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("name", nargs="?", help="the preset that becomes params.yaml; none: lists them")
     name = parser.parse_args(arguments).name
     if name is None:
-        print(*(f"{known:8}{summary(known)}" for known in names()), sep="\n")
+        for known in names():  # the first line of a file: what it is for, what data it needs and how long it takes
+            print(f"{known:8}{source(known).splitlines()[0].partition(': ')[2]}")
         print("make preset PRESET=NAME writes one into params.yaml; if you had edited that, it keeps a backup.")
         return
     text = preset_text(name)
-    if backup := back_up(PARAMS):
-        print(f"params.yaml had changes of your own: it is {backup} now")
+    if PARAMS.exists() and PARAMS.read_bytes() not in {preset_text(known).encode() for known in names()}:
+        print(f"params.yaml had changes of your own: it is {PARAMS.rename(free_name(Path(f'{PARAMS}.bak')))} now")
     with replace_when_done(PARAMS) as partial:
         partial.write_text(text, encoding="utf-8")
     print(f"params.yaml is now the preset {name}")
 
 
-def back_up(path: Path) -> Path | None:
-    """Renames a params.yaml that is no preset to the first name that is free, and returns this name."""
-    if not path.exists() or path.read_bytes() in {preset_text(name).encode() for name in names()}:
-        return None
-    return path.rename(free_name(path.with_name(f"{path.name}.bak")))
-
-
 def names() -> list[str]:
     """The presets, the base first."""
     return sorted((path.stem for path in FOLDER.glob("*.yaml")), key=lambda name: (name != BASE, name))
-
-
-def summary(name: str) -> str:
-    """What a preset is for, what data it needs and how long it takes: the first line of its file."""
-    return source(name).partition("\n")[0].partition(": ")[2]
 
 
 def preset(name: str) -> dict[str, Any]:

@@ -4,17 +4,14 @@ An arrow that others imply is left out. Kinds of one chapter with the same arrow
 `judge_claims` and `build_report`, which have no chapter, are left out: their arrows go to and from everything.
 """
 
-import json
 import re
-import shutil
-import tempfile
 from functools import reduce
 from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from workflow.description import CHAPTERS, describe, kind_of
-from workflow.engines.dag import declared_outputs, dvc_definitions, whole_outputs
+from workflow.engines.dag import declared_outputs, dvc_definitions, whole_outputs, with_parameters
 from workflow.params.load import read_yaml
 
 Arrows = dict[str, set[str]]  # kind of stage -> kinds that read what it makes
@@ -46,10 +43,8 @@ def every_kind(root: Path) -> dict[str, dict[str, Any]]:
             if not section[last]:
                 fields = dict.fromkeys(re.findall(r"\$\{item\.(\w+)\}", str(stage)), item)
                 section[last] = [item] if isinstance(section[last], list) else {item: fields}
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(root / "dvc.yaml", folder)
-        (Path(folder) / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-        return dvc_definitions(Path(folder))
+    with with_parameters(root, params) as folder:
+        return dvc_definitions(folder)
 
 
 def arrows_of(definitions: dict[str, dict[str, Any]]) -> Arrows:

@@ -16,16 +16,11 @@ from dcgan.core.files import replace_when_done
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def environment() -> Environment:
-    """Templates in which everything that is shown is escaped, and a missing value is an error."""
-    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.loader, made.filters["anchor"], made.filters["as_yaml"] = FileSystemLoader(TEMPLATES), anchor, as_yaml
-    return made
-
-
 def fill_template(template: str, **values: Any) -> str:
-    """A page out of its template."""
-    return environment().get_template(template).render(**values)
+    """A page out of its template, in which all that is shown is escaped, and a missing value is an error."""
+    pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages.loader, pages.filters["anchor"], pages.filters["as_yaml"] = FileSystemLoader(TEMPLATES), anchor, as_yaml
+    return pages.get_template(template).render(**values)
 
 
 def anchor(text: str) -> str:

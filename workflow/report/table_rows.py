@@ -22,7 +22,10 @@ TABLES: list[Mapping[str, Any]] = YAML(typ="safe", pure=True).load(Path(__file__
 
 @dataclass(frozen=True)
 class Cell:
-    """A quoted value and ours, in percent as text, each with what it varies by; and their difference in points."""
+    """A quoted value and ours, in percent as text, each with what it varies by; their difference in points.
+
+    Less than 0.05 points are no difference.
+    """
 
     quoted: str
     quoted_interval: str = ""
@@ -80,7 +83,8 @@ def cell_of(table: Mapping[str, Any], paper: str | None, column: int, figures: M
         return Cell(quoted, "", ours, interval)
     change = value - float(text)
     difference = f"{change:+.{digits}f}".replace("-", "−")
-    return Cell(quoted, quoted_interval, ours, interval, difference, judgement_of(change, table["more_is_better"]))
+    better: Judgement = "better" if (change > 0) == table["more_is_better"] else "worse"
+    return Cell(quoted, quoted_interval, ours, interval, difference, "equal" if abs(change) < 0.05 else better)
 
 
 def with_interval(value: str, interval: str) -> str:
@@ -91,13 +95,6 @@ def with_interval(value: str, interval: str) -> str:
 def decimals(printed: str) -> int:
     """Digits behind the point of a value as the paper prints it."""
     return len(printed.partition(" ")[0].partition(".")[2])
-
-
-def judgement_of(difference: float, more_is_better: bool) -> Judgement:
-    """Whether a difference to the published value, in percentage points, is for the better."""
-    if abs(difference) < 0.05:
-        return "equal"
-    return "better" if (difference > 0) == more_is_better else "worse"
 
 
 def pairs(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -6,12 +6,11 @@ between two runs with the same results, and outputs are the same bytes wherever 
 same page without them, data/report.html.
 """
 
-import argparse
 from pathlib import Path
 
 from dcgan.core.files import InputError
 from workflow.engines.dag import Stage, resolved_stages
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import load_params
 from workflow.params.sections import Report
 from workflow.report.collect import render
@@ -25,7 +24,7 @@ MEGABYTE = 1_000_000
 
 def main() -> None:
     """Writes the report of the checkout in the working directory."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    command_parser(__doc__).parse_args()
     root = Path.cwd()
     stages = resolved_stages(root)
     write_report(REPORT, root, stages, load_params(root / "params.yaml").report, account_of(root, stages.values()))
