@@ -42,7 +42,8 @@ class Batches:
         self.per_epoch = len(rows) // batch_size
         self._order: tuple[int, Rows] | None = None
         self._on_device = self._copy_to_device()
-        self._gathered = Prefetcher(self._gather)
+        # A prefetcher and its batches know each other: pixels on the device would wait for the garbage collector.
+        self._gathered = Prefetcher(self._gather) if self._on_device is None else None
 
     def _copy_to_device(self) -> Tensor | None:
         """All pixels on the GPU if half of its free memory holds them; minibatches are then gathered there."""
@@ -52,9 +53,10 @@ class Batches:
 
     def batch(self, number: int) -> tuple[Tensor, Tensor | None]:
         """The number-th minibatch of the run: (B, H, W, C) uint8 and labels (B,) int64, if any."""
-        if self._on_device is None:
+        if self._gathered is not None:
             images, labels = self._gathered(number)
             return to_device(images, self.device), None if labels is None else to_device(labels, self.device)
+        assert self._on_device is not None
         rows = self._rows(number)
         labels = None if self.labels is None else to_device(torch.from_numpy(self.labels[rows]), self.device)
         return self._on_device[to_device(torch.from_numpy(rows), self.device)], labels

@@ -65,11 +65,15 @@ def images() -> np.ndarray:
 
 
 def make_run(
-    folder: Path, stop: Callable[[], bool] = lambda: False, plan: Plan = PLAN, **changes: object
+    folder: Path,
+    stop: Callable[[], bool] = lambda: False,
+    plan: Plan = PLAN,
+    device: torch.device = CPU,
+    **changes: object,
 ) -> TrainingRun:
     settings = replace(SETTINGS, **changes)
-    training = AdversarialTraining(SMALLEST, settings, CPU)
-    batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, CPU)
+    training = AdversarialTraining(SMALLEST, settings, device)
+    batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, device)
     state = Checkpoints(folder, "digest"), Snapshots(folder, {})
     return TrainingRun(training, batches, plan, *state, images()[:6], stop, lambda row: None)
 
@@ -83,7 +87,7 @@ def assert_same_end(first: TrainingRun, second: TrainingRun) -> None:
     assert first.curves == second.curves and first.scores == second.scores
     assert files(first.snapshots.folder) == files(second.snapshots.folder)
     for name, tensor in first.training.state().items():  # bytes: statistics that were never estimated are NaN
-        assert tensor.numpy().tobytes() == second.training.state()[name].numpy().tobytes(), name
+        assert tensor.cpu().numpy().tobytes() == second.training.state()[name].cpu().numpy().tobytes(), name
 
 
 def weights(training: AdversarialTraining) -> tuple[torch.Tensor, torch.Tensor]:
