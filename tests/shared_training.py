@@ -1,4 +1,4 @@
-"""Two processes that share each batch on two CUDA devices, real or simulated: `python -m tests.shared_training PATH`.
+"""Two processes that share each batch on two CUDA devices: `python -m tests.shared_training PATH [simulated]`.
 
 The first one writes the state of the training after four minibatches, safetensors.
 """
@@ -37,10 +37,10 @@ def trained(device: torch.device, group: Group) -> dict[str, Tensor]:
     return training.state()
 
 
-def run_two_processes(path: Path) -> dict[str, Tensor]:
+def run_two_processes(path: Path, *simulated: str) -> dict[str, Tensor]:
     """The state that two processes end with; raises CalledProcessError if one fails."""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.shared_training", str(path)]
+    command = [sys.executable, "-m", "tests.shared_training", str(path), *simulated]
     environments = [os.environ | common | {"RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1")]
     processes = [subprocess.Popen(command, cwd=ROOT, env=environment) for environment in environments]
     try:
@@ -60,11 +60,12 @@ def difference(one: dict[str, Tensor], two: dict[str, Tensor]) -> float:
 
 
 def main() -> None:
-    with nullcontext() if torch.cuda.device_count() > 1 else simulated_gpu(devices=2):
+    path, *simulated = sys.argv[1:]
+    with simulated_gpu(devices=2) if simulated else nullcontext():
         group, device = join_group(2, int(os.environ["LOCAL_RANK"]), torch.device("cuda"))
         state = trained(device, group)
         if group.is_first:
-            write_tensors(Path(sys.argv[1]), state, {})
+            write_tensors(Path(path), state, {})
         leave_group(group)
 
 

@@ -31,6 +31,7 @@ class Calls(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        kwargs.pop("pin_memory", None)  # all memory is the CPU's
         if func in ATTRIBUTES:
             return ATTRIBUTES[func](args[0])
         if func in (Tensor.to, Tensor.cpu, Tensor.cuda):

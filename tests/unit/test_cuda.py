@@ -243,6 +243,20 @@ def test_batches_on_the_device_are_those_that_are_sent_there(monkeypatch: pytest
         assert torch.equal(kept.batch(number)[0], sent.batch(number)[0])
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_map_of_a_file_is_copied_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch warns about arrays that cannot be written to."""
+    monkeypatch.setattr("dcgan.data.minibatches.IMAGES_A_BLOCK", 30)
+    pixels = images(SMALLEST)
+    pixels.flags.writeable = False
+    torch.set_warn_always(True)
+    try:
+        found, _ = Batches(pixels, None, np.arange(64), 8, 7, device()).batch(3)
+    finally:
+        torch.set_warn_always(False)
+    assert torch.equal(found.cpu(), batches(SMALLEST).batch(3)[0].cpu())
+
+
 def test_bfloat16_leaves_weights_and_moments_in_float32() -> None:
     state = train(make(precision="bfloat16"), 0, 6)
     assert {tensor.dtype for tensor in state.values()} == {torch.float32}

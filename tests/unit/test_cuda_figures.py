@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining
 from dcgan.internals.guided_backprop import Settings as GuidedSettings
 from dcgan.internals.guided_backprop import answers
 from dcgan.internals.window_removal import Removal
@@ -40,6 +41,27 @@ def on_both(measure: Callable[[torch.device], Tensor]) -> tuple[Tensor, Tensor]:
 
 def discriminator(place: torch.device) -> Discriminator:
     return Discriminator(SMALLEST).initialize(torch_generator(1, "d")).to(place)
+
+
+def test_a_network_file_opens_on_the_device(tmp_path: Path) -> None:
+    made = Generator(SMALLEST).initialize(torch_generator(1, "g")).to("cuda")
+    made.save(tmp_path / "g.safetensors", {})
+    here, there = (Generator.from_file(tmp_path / "g.safetensors", place) for place in ("cpu", "cuda"))
+    assert all(weights.is_cuda for weights in there.parameters())
+    assert np.abs(here.sample(8, 1).astype(int) - there.sample(8, 1)).max() <= 1, "grey levels, rounded"
+
+
+def test_an_autoencoder_learns_there() -> None:
+    """Its noise is the device's own, so not the CPU's numbers."""
+    autoencoder = Autoencoder((32, 32, 3), 16, normalise=True)
+    autoencoder.initialize(torch_generator(1, "a"))
+    autoencoder.to("cuda")
+    training = AutoencoderTraining(autoencoder, 0.1, 0.1, 1e-3, seed=3)
+    before = training.error(IMAGES[:8])
+    for number in range(20):
+        training.epoch(lambda rows: IMAGES[rows], np.arange(8), 8, number, minibatches=1)
+    assert training.error(IMAGES[:8]) < 0.8 * before
+    assert np.array_equal(autoencoder.encode(IMAGES), autoencoder.to("cpu").encode(IMAGES))
 
 
 def test_features_are_those_of_the_cpu() -> None:

@@ -139,7 +139,7 @@ def test_training_has_the_numbers_of_the_cpu() -> None:
 
 def test_two_processes_that_share_batches_end_where_one_does(tmp_path: Path) -> None:
     """Over gloo; what they send each other lies on the device."""
-    shared = run_two_processes(tmp_path / "state")
+    shared = run_two_processes(tmp_path / "state", "simulated")
     with simulated_gpu():
         start = AdversarialTraining(SMALLEST, SETTINGS, GPU).state()
         start, alone = ({name: tensor.cpu() for name, tensor in of.items()} for of in (start, trained(GPU, ALONE)))
