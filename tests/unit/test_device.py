@@ -17,8 +17,7 @@ from dcgan.training.adversarial import AdversarialTraining
 from tests.simulated_gpu.simulation import simulated_gpu
 from tests.unit.test_adversarial import SETTINGS, SMALLEST, images
 from workflow.engines import device
-from workflow.engines.device import GRANTS, device_for
-from workflow.engines.stage import input_error
+from workflow.engines.device import GRANTS, device_for, report_full_memory
 
 ROOT = Path(__file__).parents[2]
 VERSION = """NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023
@@ -99,12 +98,16 @@ def test_more_processes_than_gpus() -> None:
 
 @pytest.mark.parametrize("capture", [False, True])
 def test_full_memory_is_one_line(capture: bool) -> None:
-    with simulated_gpu(memory=400_000), pytest.raises(torch.OutOfMemoryError) as raised:
+    with simulated_gpu(memory=400_000), pytest.raises(InputError) as raised, report_full_memory():
         gpu = torch.device("cuda")
         training = AdversarialTraining(SMALLEST, replace(SETTINGS, capture=capture), gpu)
         batches = Batches(images(), None, np.arange(41), 32, 7, gpu)
         for number in range(4):
             training.step(*batches.batch(number % batches.per_epoch))
-    line = input_error(raised.value)
-    assert line is not None and "\n" not in line
-    assert line.startswith("the memory of the GPU is full: CUDA out of memory. Tried to allocate")
+    line = str(raised.value)
+    assert line.startswith("the memory of the GPU is full: CUDA out of memory. Tried to allocate") and "\n" not in line
+
+
+def test_other_errors_stay_as_they_are() -> None:
+    with pytest.raises(RuntimeError, match="a fault"), report_full_memory():
+        raise RuntimeError("a fault")

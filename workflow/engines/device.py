@@ -4,6 +4,9 @@ on the CPU, while a cluster bills the GPU.
 
 import os
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -57,3 +60,17 @@ def driver_version() -> str | None:
         return None
     found = re.search(r"\d+\.\d[\d.]*", DRIVER.read_text())
     return found.group() if found else None
+
+
+@contextmanager
+def report_full_memory() -> Iterator[None]:
+    """Turns PyTorch's error about a GPU whose memory is full into an InputError of one line."""
+    try:
+        yield
+    except Exception as error:
+        torch = sys.modules.get("torch")  # not loaded by stages without a network
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+            raise
+        # Its first sentences tell what was asked for and what is there, the others what one may set.
+        told = ". ".join(str(error).splitlines()[0].split(". ")[:3])
+        raise InputError(f"the memory of the GPU is full: {told}") from error

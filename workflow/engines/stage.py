@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dcgan.core.files import InputError, storage_problem
 from dcgan.core.signals import Stopped
-from workflow.engines.device import device_for
+from workflow.engines.device import device_for, report_full_memory
 from workflow.engines.lock import join
 from workflow.engines.provenance import traced
 from workflow.params.load import load_params
@@ -73,7 +73,7 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     faulthandler.enable()
     try:
         join(Path())
-        with traced(Path()):
+        with traced(Path()), report_full_memory():
             main()
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
@@ -91,11 +91,8 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
 
 
 def input_error(error: Exception) -> str | None:
-    """One line about wrong input, a disk that refuses to be written or full memory; None for a fault of the program."""
+    """One line about wrong input, or a disk that refuses to be written; None for a fault of the program."""
     if isinstance(error, InputError):
         return str(error)
-    if "torch" in sys.modules and isinstance(error, sys.modules["torch"].OutOfMemoryError):
-        # Its first sentences tell what was asked for, and what is there.
-        return f"the memory of the GPU is full: {'. '.join(str(error).splitlines()[0].split('. ')[:3])}"
     trouble, where = storage_problem(error), getattr(error, "filename", None)
     return f"{where}: {trouble}" if trouble and where else trouble
