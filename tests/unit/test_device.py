@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dcgan.data.minibatches import Batches
 from dcgan.training.adversarial import AdversarialTraining
 from tests.simulated_gpu.simulation import simulated_gpu
 from tests.unit.test_adversarial import SETTINGS, SMALLEST, images
-from workflow.engines import device
+from workflow.engines import device, stage
 from workflow.engines.device import GRANTS, device_for, report_full_memory
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,25 @@ def test_full_memory_is_one_line(capture: bool) -> None:
             training.step(*batches.batch(number % batches.per_epoch))
     line = str(raised.value)
     assert line.startswith("the memory of the GPU is full: CUDA out of memory. Tried to allocate") and "\n" not in line
+
+
+def test_a_stage_with_full_memory_ends_as_with_wrong_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stage, "join", lambda _: None)
+    monkeypatch.setattr(stage, "traced", nullcontext)
+    monkeypatch.setattr(stage.faulthandler, "enable", lambda: None)
+
+    def main() -> None:
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. It is full. See the documentation"
+        )
+
+    with pytest.raises(SystemExit) as ended:
+        stage.run_stage(main)
+    assert ended.value.code == 2
+    told = "CUDA out of memory. Tried to allocate 2.00 GiB. It is full"
+    assert capsys.readouterr().err == f"error: the memory of the GPU is full: {told}\n"
 
 
 def test_other_errors_stay_as_they_are() -> None:
