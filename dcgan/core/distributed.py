@@ -18,6 +18,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from dcgan.core.files import InputError
+
 
 @dataclass(frozen=True)
 class Group:
@@ -84,11 +86,17 @@ def join_group(
     """The group of the `size` processes that torchrun started, and this process's device; `ALONE` for one process.
 
     local_rank: this process's number on its machine, which is also that of its CUDA device. patience: how long one
-    process may wait for another (None: torch's own, minutes).
+    process may wait for another (None: torch's own, minutes). Raises InputError if this machine has no CUDA device left
+    for this process.
     """
     if size == 1:
         return ALONE, device
     if device.type == "cuda":
+        if local_rank >= torch.cuda.device_count():
+            raise InputError(
+                f"process {local_rank + 1} of this machine has no GPU: each process needs one, and there are "
+                f"{torch.cuda.device_count()}"
+            )
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     # Numbers that the processes agree on stay on the CPU.

@@ -14,6 +14,7 @@ from dcgan.core.seeding import numpy_generator
 from dcgan.data.prefetch import Prefetcher
 
 Rows = npt.NDArray[np.int64]
+IMAGES_A_BLOCK = 1 << 13  # that are copied to a GPU at a time: 100 MB at 64 x 64
 
 
 class Batches:
@@ -42,19 +43,28 @@ class Batches:
         self.per_epoch = len(rows) // batch_size
         self._order: tuple[int, Rows] | None = None
         self._on_device = self._copy_to_device()
-        self._gathered = Prefetcher(self._gather)
+        # A prefetcher and its batches know each other: pixels on the device would wait for the garbage collector.
+        self._gathered = Prefetcher(self._gather) if self._on_device is None else None
 
     def _copy_to_device(self) -> Tensor | None:
-        """All pixels on the GPU if half of its free memory holds them; minibatches are then gathered there."""
+        """All pixels on the GPU if half of its free memory holds them; minibatches are then gathered there.
+
+        Block by block: PyTorch warns about memory that is only for reading, and a copy of it all may not fit.
+        """
         if self.device.type != "cuda" or self.images.nbytes > torch.cuda.mem_get_info(self.device)[0] // 2:
             return None
-        return torch.from_numpy(np.ascontiguousarray(self.images)).to(self.device)
+        pixels = torch.empty(self.images.shape, dtype=torch.uint8, device=self.device)
+        for start in range(0, len(pixels), IMAGES_A_BLOCK):
+            rows = slice(start, start + IMAGES_A_BLOCK)
+            pixels[rows] = torch.from_numpy(np.array(self.images[rows]))
+        return pixels
 
     def batch(self, number: int) -> tuple[Tensor, Tensor | None]:
         """The number-th minibatch of the run: (B, H, W, C) uint8 and labels (B,) int64, if any."""
-        if self._on_device is None:
+        if self._gathered is not None:
             images, labels = self._gathered(number)
             return to_device(images, self.device), None if labels is None else to_device(labels, self.device)
+        assert self._on_device is not None
         rows = self._rows(number)
         labels = None if self.labels is None else to_device(torch.from_numpy(self.labels[rows]), self.device)
         return self._on_device[to_device(torch.from_numpy(rows), self.device)], labels

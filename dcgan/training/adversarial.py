@@ -84,13 +84,7 @@ class AdversarialTraining:
         self.d_optimizer = self._optimizer(self.discriminator)
         self.minibatches = 0
         self.pixel_range = architecture.pixel_range
-        self._updates: dict[str, Update] = {
-            "generator": self.update_generator,
-            "discriminator": self.update_discriminator,
-            "both": self.update_both,
-        }
-        if self._captured:
-            self._updates = {name: CapturedUpdate(update, self.state) for name, update in self._updates.items()}
+        self._graphs: dict[str, CapturedUpdate] = {}
 
     def _network(self, network: AnyNetwork, name: str) -> AnyNetwork:
         network.initialize(torch_generator(self.settings.seed, name))
@@ -133,10 +127,18 @@ class AdversarialTraining:
         number = self.minibatches
         self.minibatches += 1
         if self.settings.schedule == "both":
-            return self._updates["both"](images_uint8, labels, self.latents(len(images_uint8), "both", number))
+            z = self.latents(len(images_uint8), "both", number)
+            return self._run("both", self.update_both, images_uint8, labels, z)
         if number % 2 == 0:
-            return self._updates["generator"](labels, self.latents(len(images_uint8), "g", number))
-        return self._updates["discriminator"](images_uint8, labels, self.latents(len(images_uint8), "d", number))
+            return self._run("g", self.update_generator, labels, self.latents(len(images_uint8), "g", number))
+        z = self.latents(len(images_uint8), "d", number)
+        return self._run("d", self.update_discriminator, images_uint8, labels, z)
+
+    def _run(self, name: str, update: Update, *inputs: Tensor | None) -> dict[str, Tensor]:
+        """One update, through its graph if updates are captured."""
+        if not self._captured:
+            return update(*inputs)
+        return self._graphs.setdefault(name, CapturedUpdate())(update, self.state, *inputs)
 
     def update_generator(self, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """One Adam step of the generator on -log D(G(z)); z: (B, latent_size)."""
@@ -204,8 +206,10 @@ class AdversarialTraining:
     def load_state(self, tensors: dict[str, Tensor], minibatches: int) -> None:
         """Takes up a state that `state` returned after `minibatches`; raises KeyError if a name is missing."""
         self.minibatches = minibatches
+        self._graphs.clear()  # they address the moments that are replaced here
         for role, network, optimizer in self._parts():
             network.load_state_dict({name: tensors[f"{role}.{name}"] for name in network.state_dict()})
+            optimizer.state.clear()
             for name, parameter in network.named_parameters():
                 if f"{role}.adam.{name}.step" in tensors:
                     moments = {m: tensors[f"{role}.adam.{name}.{m}"] for m in ("step", "exp_avg", "exp_avg_sq")}

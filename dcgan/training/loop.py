@@ -189,6 +189,7 @@ class TrainingRun:
         if wish >= SAVE:
             self._save()
         if wish == STOP:
+            self.group.wait()  # torchrun ends the others soon after one has ended, and the first one may still write
             where = "there" if self._is_finite() else "the last checkpoint, as these weights are not finite"
             raise Stopped(f"stopped after {number} minibatches; the next start goes on from {where}")
 

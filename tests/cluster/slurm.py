@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from workflow.engines.device import GRANTS
+
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
 NODES = ("first", "second")
@@ -54,6 +56,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SchedulerParameters=bf_interval=1,sched_interval=1
 GresTypes=gpu
+TaskProlog={folder}/prolog
 ReturnToService=2
 MinJobAge=3600
 MessageTimeout=10
@@ -127,6 +130,10 @@ class Cluster:
         for device in devices:
             device.touch()
         (self.folder / "state").mkdir()
+        # Stages that were granted a GPU stop if PyTorch finds none; these are files.
+        prolog = self.folder / "prolog"
+        prolog.write_text("\n".join(["#!/bin/sh", *(f"echo unset {name}" for name in GRANTS), ""]))
+        prolog.chmod(0o755)
         (self.folder / "gres.conf").write_text(
             "".join(f"NodeName={node} Name=gpu File={device}\n" for node in NODES for device in devices)
         )

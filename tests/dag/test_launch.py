@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch.distributed.launcher.api import LaunchConfig
 
 from dcgan.core.files import InputError
 from dcgan.core.signals import STOP_SIGNALS
+from workflow.engines import torchrun
 from workflow.engines.launch import meeting_place, start_processes
 from workflow.params.load import read_yaml
 
@@ -99,6 +101,21 @@ def test_the_slurm_profile_asks_for_a_warning_that_stages_hear(root: Path) -> No
     assert found is not None
     number, seconds = found.groups()
     assert signal.Signals[f"SIG{number}"] in STOP_SIGNALS and int(seconds) >= 120 and profile["retries"] >= 1
+    assert 30 < torchrun.SHUTDOWN_SECONDS <= int(seconds) - 20, "torchrun's own end takes seconds, too"
+
+
+def test_torchrun_gives_a_checkpoint_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own 30 seconds may be too few for a shared file system."""
+    monkeypatch.delenv("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", raising=False)
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # which torchrun's processes get, and this one does not keep
+    found: list[int | None] = []
+
+    def configured() -> None:
+        found.append(LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=1).shutdown_timeout)
+
+    monkeypatch.setattr(torchrun.run, "main", configured)
+    torchrun.main()
+    assert found == [torchrun.SHUTDOWN_SECONDS]
 
 
 def test_the_status_is_that_of_the_process_that_failed(root: Path, tmp_path: Path) -> None:

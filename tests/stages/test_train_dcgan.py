@@ -24,6 +24,7 @@ from dcgan.models.batch_norm import BatchNorm, Statistics
 from dcgan.models.networks import Discriminator, Generator
 from stages.train_dcgan import main
 from tests.dag.demo import DEMO
+from tests.simulated_gpu.simulation import any_gpu
 
 ROOT = Path(__file__).parents[2]
 
@@ -229,6 +230,18 @@ def test_two_processes_that_are_warned_go_on_to_the_same_bytes(folder: Path) -> 
     _, errors = (again := start(folder, "parts")).communicate()
     assert again.returncode == 0 and "goes on after" in errors, errors
     assert digests(folder / "parts") == digests(folder / "whole")
+
+
+def test_a_gpu_ends_where_a_cpu_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real one or a simulated one, with each update as one graph."""
+    monkeypatch.setenv("DCGAN_STATE", f"{folder}/state")
+    change_parameters(folder, **SHORT)
+    main(options(folder, "cpu"))
+    change_parameters(folder, {"device": "auto", "capture": True})
+    with any_gpu():
+        main(options(folder, "gpu"))
+    assert_same_training(folder, "cpu", "gpu")
+    assert digests(folder / "cpu") != digests(folder / "gpu"), "the rate of a graph is a float32"
 
 
 def test_checkpoints_of_other_parameters_are_named(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dcgan.core.checkpoints import Checkpoints
-from dcgan.core.distributed import ALONE
+from dcgan.core.distributed import ALONE, Group
 from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
 from dcgan.core.signals import Stopped
@@ -23,7 +23,7 @@ from dcgan.models.batch_norm import BatchNorm
 from dcgan.training.adversarial import AdversarialTraining, Interval, Settings
 from dcgan.training.collapse import Watch
 from dcgan.training.cuda_graph import Undo
-from dcgan.training.loop import Plan, TrainingRun
+from dcgan.training.loop import GROUP_CHECK_MINIBATCHES, Plan, TrainingRun
 from dcgan.training.snapshots import Snapshots
 
 SMALLEST = replace(
@@ -65,11 +65,15 @@ def images() -> np.ndarray:
 
 
 def make_run(
-    folder: Path, stop: Callable[[], bool] = lambda: False, plan: Plan = PLAN, **changes: object
+    folder: Path,
+    stop: Callable[[], bool] = lambda: False,
+    plan: Plan = PLAN,
+    device: torch.device = CPU,
+    **changes: object,
 ) -> TrainingRun:
     settings = replace(SETTINGS, **changes)
-    training = AdversarialTraining(SMALLEST, settings, CPU)
-    batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, CPU)
+    training = AdversarialTraining(SMALLEST, settings, device)
+    batches = Batches(images(), None, np.arange(41), settings.batch_size, settings.seed, device)
     state = Checkpoints(folder, "digest"), Snapshots(folder, {})
     return TrainingRun(training, batches, plan, *state, images()[:6], stop, lambda row: None)
 
@@ -83,7 +87,7 @@ def assert_same_end(first: TrainingRun, second: TrainingRun) -> None:
     assert first.curves == second.curves and first.scores == second.scores
     assert files(first.snapshots.folder) == files(second.snapshots.folder)
     for name, tensor in first.training.state().items():  # bytes: statistics that were never estimated are NaN
-        assert tensor.numpy().tobytes() == second.training.state()[name].numpy().tobytes(), name
+        assert tensor.cpu().numpy().tobytes() == second.training.state()[name].cpu().numpy().tobytes(), name
 
 
 def weights(training: AdversarialTraining) -> tuple[torch.Tensor, torch.Tensor]:
@@ -199,6 +203,24 @@ def test_a_run_stopped_after_every_minibatch_ends_as_if_it_never_stopped(tmp_pat
     assert all(0 < row["spread"] < 127 for row in whole.curves)
     assert whole.summary()["d_loss"] == whole.curves[-1]["d_loss"] != whole.curves[0]["d_loss"]
     assert whole.best == min(whole.scores, key=lambda score: score["sliced_wasserstein"])
+
+
+def test_a_process_that_is_stopped_waits_for_the_one_that_writes(tmp_path: Path) -> None:
+    """Torchrun ends all processes when one has ended: the first would lose its checkpoint."""
+    events: list[str] = []
+
+    class Second(Group):
+        def largest(self, number: int) -> int:
+            return number
+
+        def wait(self) -> None:
+            events.append("waited")
+
+    run = make_run(tmp_path, stop=lambda: True)
+    run.group, run.training.minibatches = Second(1, 2), GROUP_CHECK_MINIBATCHES
+    with pytest.raises(Stopped):
+        run._pause_if_due()
+    assert events == ["waited"]
 
 
 def test_the_last_row_of_a_curve_is_the_mean_of_a_whole_interval(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """What every stage script shares: the `--params` option, exit statuses, threads and determinism.
 
-Exit statuses: 0 done; 2 the input is wrong, or the disk is full or read-only (one line on stderr tells what); 1 a fault
-of the program; 75 stopped by a signal with a checkpoint written: start it again and it goes on; 130 interrupted.
+Exit statuses: 0 done; 2 the input is wrong, the disk is full or read-only, or the GPU's memory is full (one line on
+stderr tells what); 1 a fault of the program; 75 stopped by a signal with a checkpoint written: start it again and it
+goes on; 130 interrupted.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dcgan.core.files import InputError, storage_problem
 from dcgan.core.signals import Stopped
+from workflow.engines.device import device_for, report_full_memory
 from workflow.engines.lock import join
 from workflow.engines.provenance import traced
 from workflow.params.load import load_params
@@ -50,7 +52,10 @@ def fix_threads(run: Run) -> None:
 
 
 def prepare(run: Run) -> "torch.device":
-    """Fixes threads and deterministic algorithms, and returns the device that `run.device` names."""
+    """Fixes threads, deterministic algorithms and full float32; returns the device that `run.device` names.
+
+    Raises InputError if there should be a GPU and PyTorch finds none.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
@@ -59,12 +64,11 @@ def prepare(run: Run) -> "torch.device":
     # The same as `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds more.
     torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")
     torch.backends.cudnn.benchmark = not run.deterministic
-    # By default convolutions on a GPU keep ten bits of every float32 factor (TF32).
+    # By default convolutions on a GPU keep ten bits of every float32 factor (TF32); in some containers matrix products
+    # do, too, and the certificate of an SVM's optimum rests on theirs.
     torch.backends.cudnn.allow_tf32 = False
-    if run.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("run.device is cuda, but torch finds no CUDA device on this machine")
-    name = "cuda" if run.device != "cpu" and torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    torch.set_float32_matmul_precision("highest")
+    return device_for(run.device)
 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
@@ -73,7 +77,7 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     faulthandler.enable()
     try:
         join(Path())
-        with traced(Path()):
+        with traced(Path()), report_full_memory():
             main()
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

@@ -4,6 +4,7 @@ A signal to stop is passed on; the processes write a checkpoint and end, and the
 one process fails, torchrun ends the others, and the status is that of the failed one, which has printed why.
 """
 
+import os
 import sys
 
 from torch.distributed import run
@@ -12,9 +13,13 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from workflow.engines.stage import STOPPED_STATUS
 
+# For the checkpoint, before torchrun kills what it has told to stop: less than the notice that Slurm gives.
+SHUTDOWN_SECONDS = 100
+
 
 def main() -> None:
     """Takes torchrun's own arguments."""
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SHUTDOWN_SECONDS))
     try:
         run.main()
     except SignalException:
