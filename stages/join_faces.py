@@ -70,9 +70,7 @@ def write_store(path: Path, shards: Shards) -> None:
 
 
 def contact_sheet(shards: Shards) -> Images:
-    """Crops spread evenly over the set; an empty sheet if there are none."""
-    if len(shards) == 0:
-        return tile(np.full((1, *shards.image_shape), 255, np.uint8), 1)
+    """Crops spread evenly over the set."""
     shown = np.linspace(0, len(shards) - 1, min(SHEET_CROPS, len(shards))).round().astype(np.int64)
     return tile(shards.gather(shown), SHEET_COLUMNS)
 
@@ -84,7 +82,7 @@ def count(detections: pd.DataFrame) -> dict[str, float]:
         "n_photos": len(crops_by_photo),
         "n_detections": int(detections["x"].notna().sum()),
         "n_kept": int(detections["kept"].sum()),
-        "share_photos_with_one_face": float((crops_by_photo == 1).mean()) if len(crops_by_photo) else 0.0,
+        "share_photos_with_one_face": float((crops_by_photo == 1).mean()),
         "published_boxes": PUBLISHED_BOXES,
     }
 

@@ -75,25 +75,16 @@ def test_faces_do_not_depend_on_the_number_of_shards_or_threads(tmp_path: Path, 
     assert metrics["n_photos"] == 15 and metrics["n_kept"] == len(store)
 
 
-def test_photos_without_any_face_make_an_empty_store(tmp_path: Path, configure: Configure) -> None:
+def test_photos_without_any_face_are_refused_when_the_shards_are_joined(tmp_path: Path, configure: Configure) -> None:
     (tmp_path / "photos").mkdir()
     for number in range(3):
         (tmp_path / "photos" / f"{number}.png").write_bytes(encode(np.full((90, 90, 3), 40 * number, np.uint8), "PNG"))
     params = configure(crop_faces={"shards": [0]})
     crop_first_shard(params, tmp_path / "photos", tmp_path / "s" / "0")
-    join_faces.main(
-        ["--params", str(params), "--shards", str(tmp_path / "s"), "--out", str(tmp_path / "crops.h5")]
-        + [
-            "--detections",
-            str(tmp_path / "d.csv"),
-            "--figure",
-            str(tmp_path / "f.png"),
-            "--metrics",
-            str(tmp_path / "m"),
-        ]
-    )
-    assert len(ImageStore(tmp_path / "crops.h5")) == 0
-    assert pd.read_csv(tmp_path / "d.csv")["reason"].tolist() == ["no face"] * 3
+    assert pd.read_csv(tmp_path / "s" / "0" / "detections.csv")["reason"].tolist() == ["no face"] * 3
+    outputs = [f"--{name}={tmp_path / name}" for name in ("out", "detections", "figure", "metrics")]
+    with pytest.raises(InputError, match=r"/s: none of the 1 stores crops.h5 holds an image"):
+        join_faces.main(["--params", str(params), "--shards", str(tmp_path / "s"), *outputs])
 
 
 def packed(source: Path, **changes: Any) -> dict[str, Any]:

@@ -132,6 +132,8 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
         yield from unconditional(key, one.discriminator, made.get(one.discriminator, ""), one.images, sets)
     for name, kmeans in params.kmeans.items():
         yield from labelled(f"kmeans.{name}.images", kmeans.images, sets)
+        too_many = kmeans.centroids > kmeans.patches
+        yield too_many, f"kmeans.{name}.centroids", kmeans.centroids, f"at most kmeans.{name}.patches, {kmeans.patches}"
     images = {f"data/features/{name}": one.images for name, one in params.features.items()}
     images |= {f"data/features/kmeans_{name}": one.images for name, one in params.kmeans.items()}
     validated = {f"data/packed/{name}" for name, packed in params.pack.sets.items() if packed.validation}
