@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from dcgan.core.files import InputError, write_json
+from dcgan.core.files import read_csv, write_json
 from workflow.engines.stage import run_stage, stage_parser
 
 PUBLISHED_PRECISION = 0.99
@@ -23,21 +23,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--truth", type=Path, required=True, help="CSV of what was planted")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of recall and precision")
     options = parser.parse_args(arguments)
-    found = read_table(options.duplicates, ["key", "kept"])
-    planted = read_table(options.truth, ["key", "duplicate_of", "kind"])
+    found = read_csv(options.duplicates, {"key": str, "kept": str})
+    planted = read_csv(options.truth, {"key": str, "duplicate_of": str, "kind": str})
     write_json(options.metrics, compare(found, planted[planted["duplicate_of"] != ""]))
-
-
-def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Reads a CSV of text; raises InputError if it lacks a column."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable CSV ({error})") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}")
-    return table
 
 
 def compare(found: pd.DataFrame, planted: pd.DataFrame) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class StoreWriter:
             raise ValueError(f"expected uint8 {(len(keys), *self.image_shape)}, got {images_uint8.shape}")
         if self._files is None:
             raise ValueError("append() outside the with block")
+        if any("\0" in key for key in keys):
+            raise ValueError("a key holds the character NUL, which HDF5 takes for the end")
         self._pixels.write(np.ascontiguousarray(images_uint8).data)
         self._keys.write(f"{json.dumps(list(keys))}\n")
         self.count += len(keys)
