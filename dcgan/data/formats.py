@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from dcgan.core.files import InputError
-from dcgan.data import cifar10, image_folders, svhn_mnist
+from dcgan.data import celeba, cifar10, image_folders, svhn_mnist
 from dcgan.data.archives import is_lmdb, read_file, walk
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.labelled import LabelledSet
@@ -28,7 +28,7 @@ def open_labelled(path: Path, kind: LabelledKind) -> LabelledSet:
     if kind == "mnist":
         return svhn_mnist.open_mnist(path)
     if kind == "celeba":
-        return image_folders.open_celeba(path)
+        return celeba.open_celeba(path)
     if kind == "cifar10" and (batches := cifar10.find_batches(path)) is not None:
         return cifar10.open_batches(batches)
     return image_folders.open_folder(path)
@@ -50,7 +50,7 @@ def inspect_source(path: Path, kind: Kind) -> None:
     elif kind == "mnist":
         svhn_mnist.inspect_mnist(path)
     elif kind == "celeba":
-        inspect_folder(path / image_folders.CELEBA_IMAGES if (path / image_folders.CELEBA_IMAGES).is_dir() else path)
+        inspect_folder(celeba.find_pictures(path))
     elif kind == "folder" or cifar10.find_batches(path) is None:
         inspect_folder(path)
 

@@ -1,17 +1,14 @@
-"""Class folders as ImageNet has them, any folder of images, and aligned CelebA (section 4.3).
+"""Class folders as ImageNet has them, and any folder of images (section 4.3).
 
 Class folders: `[split/]class/anything.jpg`; labels count the classes in the order of their names. Files without class
 folders are images without labels. Folders named as in SPLIT_NAMES at the top are splits; without them all is train.
-CelebA: `img_align_celeba/*.jpg` (178 x 218), with its attributes and its partition if their lists lie beside it.
 """
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
 
-from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.data.archives import FolderSource, printable, read_file
 from dcgan.data.labelled import BLOCK_IMAGES, Indices, LabelledBlock, LabelledSet, Labels, Split
@@ -20,8 +17,6 @@ from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
 
 SPLIT_NAMES = {"train": "train", "test": "test", "val": "validation", "validation": "validation"}
-CELEBA_IMAGES = "img_align_celeba"
-CELEBA_SPLITS = ("train", "validation", "test")
 
 
 class FolderSplit:
@@ -94,54 +89,3 @@ def labels_of(entries: list[tuple[str, str]], classes: list[str], depth: int) ->
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers.get(class_of(name, depth), -1) for name, _ in entries], np.int64)
     return labels if (labels >= 0).any() else None
-
-
-def open_celeba(path: Path) -> LabelledSet:
-    """Aligned CelebA: train, validation and test if list_eval_partition exists, else all as train.
-
-    A picture that the partition does not name cannot be used. Raises InputError if there are no pictures, or a list
-    cannot be read.
-    """
-    nested = (path / CELEBA_IMAGES / CELEBA_IMAGES, path / CELEBA_IMAGES)  # one archive in use has the folder twice
-    folder = next((folder for folder in nested if folder.is_dir()), path)
-    entries = [
-        entry for entry in FolderSource(folder).entries if entry[1] or entry[0].lower().endswith((".jpg", ".png"))
-    ]
-    if not entries:
-        raise InputError(f"{folder}: holds no .jpg or .png of CelebA")
-    attributes, partition = read_list(path, "list_attr_celeba"), read_list(path, "list_eval_partition")
-    if partition is None:
-        return LabelledSet([FolderSplit("train", folder, entries, None)], attributes=attributes)
-    part_of = dict(zip(partition["key"], partition.iloc[:, 1].astype(int), strict=True))
-    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in CELEBA_SPLITS}
-    for name, reason in entries:
-        part = part_of.get(PurePosixPath(name).name, -1)
-        known = 0 <= part < len(CELEBA_SPLITS)
-        reason = reason or ("" if known else "not in list_eval_partition")
-        groups[CELEBA_SPLITS[part if known else 0]].append((name, reason))
-    splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
-    return LabelledSet(splits, attributes=attributes)
-
-
-def read_list(path: Path, name: str) -> pd.DataFrame | None:
-    """One of CelebA's lists, .txt (its own form) or .csv, with file names in `key`; None if there is no such file."""
-    for folder in (path, path.parent):
-        text, table = folder / f"{name}.txt", folder / f"{name}.csv"
-        try:
-            if table.is_file():
-                content = pd.read_csv(table)
-                return content.rename(columns={content.columns[0]: "key"})
-            if text.is_file():
-                return read_text_list(text)
-        except (OSError, ValueError, IndexError) as error:
-            raise InputError(f"{folder / name}: not a readable list of CelebA ({error})") from error
-    return None
-
-
-def read_text_list(path: Path) -> pd.DataFrame:
-    """A list with blanks between the columns; list_attr has a count and a line of names above."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    names = lines[1].split() if lines[0].strip().isdigit() else ["partition"]
-    rows = [line.split() for line in (lines[2:] if lines[0].strip().isdigit() else lines) if line.strip()]
-    table = pd.DataFrame(rows, columns=["key", *names])
-    return table.astype(dict.fromkeys(names, int))

@@ -140,24 +140,24 @@ def test_packing_refuses_what_it_cannot_do(tmp_path: Path, configure: Configure,
 def test_celeba_is_packed_with_its_splits_and_attributes(tmp_path: Path, configure: Configure) -> None:
     pictures = tmp_path / "celeba" / "img_align_celeba" / "img_align_celeba"  # as one archive in use has it
     pictures.mkdir(parents=True)
-    for number in range(1, 6):
-        encoded = encode(np.full((218, 178, 3), 40 * number, np.uint8))
+    for number in range(1, 11):
+        encoded = encode(np.full((218, 178, 3), 20 * number, np.uint8))
         (pictures / f"{number:06}.jpg").write_bytes(encoded)
-    names = [f"{number:06}.jpg" for number in range(1, 6)]
-    attributes = pd.DataFrame({"image_id": names, "Smiling": [1, -1, 1, -1, 1]})
+    names = [f"{number:06}.jpg" for number in range(1, 11)]
+    attributes = pd.DataFrame({"image_id": names, "Smiling": [1, -1] * 5})
     attributes.to_csv(tmp_path / "celeba" / "list_attr_celeba.csv", index=False)
-    partition = pd.DataFrame({"image_id": names[:4], "partition": [0, 2, 1, 0]})
+    partition = pd.DataFrame({"image_id": names[:9], "partition": [0, 2, 1, *[0] * 6]})
     partition.to_csv(tmp_path / "celeba" / "list_eval_partition.csv", index=False)
     pack(configure(pack=packed(tmp_path / "celeba", kind="celeba", image_size=64)), tmp_path / "out")
     stores = {path.stem: ImageStore(path) for path in (tmp_path / "out").glob("*.h5")}
     assert {name: store.keys.tolist() for name, store in stores.items()} == {
-        "train": [names[0], names[3]],
+        "train": [names[0], *names[3:9]],
         "validation": [names[2]],
         "test": [names[1]],
     }
-    assert stores["train"].shape == (2, 64, 64, 3) and stores["train"].labels is None
-    assert abs(int(stores["test"].images.mean()) - 80) <= 1
+    assert stores["train"].shape == (7, 64, 64, 3) and stores["train"].labels is None
+    assert abs(int(stores["test"].images.mean()) - 40) <= 1
     rejects = pd.read_csv(tmp_path / "out" / "rejects.csv").to_numpy().tolist()
-    assert rejects == [[names[4], "not in list_eval_partition"]]
+    assert rejects == [[names[9], "not in list_eval_partition"]]
     table = pd.read_csv(tmp_path / "out" / "attributes.csv")
-    assert table.to_dict("list") == {"key": names, "Smiling": [1, -1, 1, -1, 1]}
+    assert table.to_dict("list") == {"key": names, "Smiling": [1, -1] * 5}
