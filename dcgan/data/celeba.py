@@ -15,7 +15,7 @@ import pandas as pd
 
 from dcgan.core.files import InputError
 from dcgan.data.archives import FolderSource, printable
-from dcgan.data.image_folders import FolderSplit
+from dcgan.data.image_folders import Entries, FolderSplit
 from dcgan.data.labelled import LabelledSet, Split
 
 PICTURES = "img_align_celeba"
@@ -23,7 +23,6 @@ ATTRIBUTES, PARTITION = "list_attr_celeba", "list_eval_partition"
 SUFFIXES = (".jpg", ".png")
 SPLITS = ("train", "validation", "test")  # numbered so by the partition
 LEAST_COVERAGE = 0.9
-Entries = list[tuple[str, str]]
 
 
 def find_pictures(path: Path) -> Path:

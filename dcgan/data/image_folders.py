@@ -1,22 +1,24 @@
 """Class folders as ImageNet has them, and any folder of images (section 4.3).
 
 Class folders: `[split/]class/anything.jpg`; labels count the classes in the order of their names. Files without class
-folders are images without labels. Folders named as in SPLIT_NAMES at the top are splits; without them all is train.
+folders are images without labels. Which folders are splits: dcgan/data/layouts.py.
 """
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from dcgan.core.pixels import Images
 from dcgan.data.archives import FolderSource, printable, read_file
 from dcgan.data.labelled import BLOCK_IMAGES, Indices, LabelledBlock, LabelledSet, Labels, Split
+from dcgan.data.layouts import check_classes, find_splits, named_splits
 from dcgan.data.preprocessing import Rule, decoded
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
 
-SPLIT_NAMES = {"train": "train", "test": "test", "val": "validation", "validation": "validation"}
+Entries = list[tuple[str, str]]
 
 
 class FolderSplit:
@@ -24,7 +26,7 @@ class FolderSplit:
 
     channels = 3
 
-    def __init__(self, name: str, root: Path, entries: list[tuple[str, str]], labels: Labels | None) -> None:
+    def __init__(self, name: str, root: Path, entries: Entries, labels: Labels | None) -> None:
         self.name, self.root, self.entries, self.labels = name, root, entries, labels
 
     def __len__(self) -> int:
@@ -57,35 +59,49 @@ class FolderSplit:
         return decoded(item, rule, rejects)
 
 
-def open_folder(path: Path) -> LabelledSet:
-    """Class folders, with or without splits above them, or a folder of images without labels."""
+def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledSet:
+    """Class folders, with or without splits above them, or a folder of images without labels.
+
+    named: the folder of each split; None to go by the names of the folders. Files beside the splits cannot be used.
+    Raises UnclearLayout, an InputError, if the folders can be read in more than one way.
+    """
+    folders = find_splits(path) if named is None else named_splits(path, named)
     entries = FolderSource(path).entries
-    tops = {first_part(name) for name, _ in entries if "/" in name}
-    if tops and tops <= set(SPLIT_NAMES):
-        groups = {SPLIT_NAMES[top]: [entry for entry in entries if first_part(entry[0]) == top] for top in sorted(tops)}
-        depth = 1
-    else:
-        groups, depth = {"train": entries}, 0
-    classes = sorted({class_of(name, depth) for name, _ in entries} - {""}, key=str.encode)
-    splits: list[Split] = [
-        FolderSplit(name, path, group, labels_of(group, classes, depth)) for name, group in groups.items()
+    groups = {split: [entry for entry in entries if is_below(entry[0], folder)] for split, folder in folders.items()}
+    found = {split: {class_of(name, folders[split]) for name, _ in group} - {""} for split, group in groups.items()}
+    deeper = {folder_at(name, folders["train"], 1) for name, _ in groups["train"]} if named is None else ()
+    check_classes(path, found, deeper)
+    classes = sorted(set[str]().union(*found.values()), key=os.fsencode)
+    labels = {split: labels_of(group, classes, folders[split]) for split, group in groups.items()}
+    notes = [
+        f"{split}: {len(group):,} files in {folders[split] or '.'}/, {len(found[split]) or 'no'} class folders"
+        for split, group in groups.items()
     ]
-    return LabelledSet(splits, [printable(name) for name in classes])
+    beside = [name for name, _ in entries if not any(is_below(name, folder) for folder in folders.values())]
+    if beside:
+        notes.append(f"{len(beside):,} files beside the splits are left out, {printable(beside[0])} first")
+    splits: list[Split] = [FolderSplit(split, path, group, labels[split]) for split, group in groups.items()]
+    return LabelledSet(splits, [printable(name) for name in classes], notes=notes)
 
 
-def first_part(name: str) -> str:
-    """The folder at the top of a path."""
-    return PurePosixPath(name).parts[0]
+def is_below(name: str, folder: str) -> bool:
+    """Whether a file lies in a folder or deeper; every one does in the folder without a name."""
+    return not folder or name.startswith(f"{folder}/")
 
 
-def class_of(name: str, depth: int) -> str:
-    """The class folder of a path below `depth` folders, or nothing."""
-    parts = PurePosixPath(name).parts
+def class_of(name: str, folder: str) -> str:
+    """The class folder of a file below a split's folder, or nothing."""
+    return folder_at(name, folder, 0)
+
+
+def folder_at(name: str, folder: str, depth: int) -> str:
+    """The folder in which a file lies so many folders below another one, or nothing."""
+    parts = name.removeprefix(f"{folder}/" if folder else "").split("/")
     return parts[depth] if len(parts) > depth + 1 else ""
 
 
-def labels_of(entries: list[tuple[str, str]], classes: list[str], depth: int) -> Labels | None:
+def labels_of(entries: Entries, classes: Sequence[str], folder: str) -> Labels | None:
     """The number of each file's class, -1 for a file outside; None if no file lies in a class folder."""
     numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.array([numbers.get(class_of(name, depth), -1) for name, _ in entries], np.int64)
+    labels = np.array([numbers.get(class_of(name, folder), -1) for name, _ in entries], np.int64)
     return labels if (labels >= 0).any() else None

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from dcgan.core.files import InputError
+from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import Stage, is_inside, resolved_stages, whole_outputs
 from workflow.engines.stage import run_stage
 from workflow.params.figures import by_hand
@@ -37,6 +38,9 @@ def check(root: Path) -> None:
     for key, path, inspect in data:
         try:
             check_data(root, path, outputs, inspect)
+        except UnclearLayout as error:
+            named = key.removesuffix("source") + "splits"
+            raise InputError(f"params.yaml: {key}: {error}; name them in {named}") from error
         except InputError as error:
             raise InputError(f"params.yaml: {key}: {error}") from error
     for key, path in models_of(params):
@@ -67,7 +71,7 @@ def data_of(params: Params) -> Iterator[tuple[str, str, Callable[[Path], object]
     yield "export.source", params.export.source, partial(inspect_source, kind="lsun")
     yield "crop_faces.source", params.crop_faces.source, partial(inspect_source, kind="photos")
     for name, packed in params.pack.sets.items():
-        yield f"pack.sets.{name}.source", packed.source, partial(inspect_source, kind=packed.kind)
+        yield f"pack.sets.{name}.source", packed.source, partial(inspect_source, kind=packed.kind, named=packed.splits)
     for name, section in params.train.items():
         yield f"train.{name}.images", section.images, open_store
 

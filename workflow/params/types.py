@@ -1,7 +1,7 @@
 """What the sections of `params.yaml` are made of: types with the range that makes sense, and the section itself."""
 
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
@@ -21,6 +21,7 @@ Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 # A path. It becomes a word of a shell's command, in double quotes.
 Source = Annotated[str, Field(min_length=1, pattern=r'^[^"$`\\\n\r]*$')]
+SplitName = Literal["train", "test", "validation"]
 
 
 def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
@@ -37,8 +38,16 @@ def check_rising(counts: list[int]) -> list[int]:
     return counts
 
 
+def check_splits(folders: dict[SplitName, str] | None) -> dict[SplitName, str] | None:
+    """Raises ValueError if no folder is named for training."""
+    if folders is not None and "train" not in folders:
+        raise ValueError("needs train")
+    return folders
+
+
 Rising = Annotated[list[Count], Field(min_length=1), AfterValidator(check_rising)]
 ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
+Splits = Annotated[dict[SplitName, Source] | None, AfterValidator(check_splits)]
 Shards = Annotated[list[CountOrZero], Field(min_length=1)]
 
 
