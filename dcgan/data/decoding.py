@@ -38,6 +38,7 @@ JPEG_START = b"\xff\xd8\xff"
 MAY_TURN = (b"Exif\x00", b"Orientation")
 ORIENTATION = 0x0112  # EXIF's number of the field
 MAX_JPEG_REDUCTION = 8
+PNG_DEPTH, PNG_GREY, PNG_RGB = 24, 0, 2  # the place of a PNG's bit depth, before its kind of colours; two kinds
 CUT_OFF = "image file is truncated"
 SCRATCH_BYTES = 4 << 20  # images of up to 1,100 x 1,100 pixels
 STREAMED_ALIGNMENT = 32  # bytes
@@ -202,6 +203,7 @@ def decode_with_pillow(encoded: bytes) -> Images:
             with Image.open(io.BytesIO(encoded), formats=PILLOW_FORMATS) as image:
                 check_pixels(*image.size)
                 image.load()
+                scale_transparency(image, encoded)
                 return to_rgb(upright(image))
     except Undecodable:
         raise
@@ -211,6 +213,20 @@ def decode_with_pillow(encoded: bytes) -> Images:
         raise Undecodable(f"not an image ({', '.join(PILLOW_FORMATS)} are read)") from error
     except Exception as error:
         raise Undecodable(" ".join(f"{type(error).__name__}: {error}".split())) from error
+
+
+def scale_transparency(image: Image.Image, encoded: bytes) -> None:
+    """Brings the transparent grey of a PNG from its depth to that of the pixels, which Pillow does for one bit only.
+
+    Raises Undecodable for a transparent colour of 16 bits, because Pillow keeps the high bytes of colours only.
+    """
+    if image.format != "PNG" or not isinstance(image.info.get("transparency"), int | tuple):
+        return
+    depth, colours = encoded[PNG_DEPTH : PNG_DEPTH + 2]
+    if colours == PNG_RGB and depth == 16:
+        raise Undecodable("a PNG with a transparent colour of 16 bits")
+    if colours == PNG_GREY and depth in (2, 4):
+        image.info["transparency"] *= 255 // (2**depth - 1)
 
 
 def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
@@ -224,7 +240,9 @@ def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
 def to_rgb(image: Image.Image) -> Images:
     """Any Pillow mode -> (H, W, 3) uint8 RGB; transparency over white, 16-bit grey by its high byte."""
     if image.mode.startswith("I"):
-        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+        values = np.asarray(image).astype(np.int64)
+        grey = np.clip(values >> 8, 0, 255).astype(np.uint8)
+        grey[values == image.info.get("transparency", -1)] = 255
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")

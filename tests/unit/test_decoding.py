@@ -1,6 +1,8 @@
 """Decoding by content: what can be read is read alike from every form, what cannot is refused with a reason."""
 
 import io
+import struct
+import zlib
 from collections.abc import Mapping
 
 import cv2
@@ -98,6 +100,48 @@ def test_transparent_pixels_are_white() -> None:
     pixels[:, 20:] = (10, 20, 30, 255)
     decoded = decode(as_bytes(Image.fromarray(pixels), "PNG"))
     assert (decoded[:, :20] == 255).all() and (decoded[:, 20:] == (10, 20, 30)).all()
+
+
+def png(depth: int, colours: int, values: list[tuple[int, ...]], transparent: tuple[int, ...]) -> bytes:
+    """A PNG of 32 x 32, each eight columns of one value, with one transparent value."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    bits = "".join(format(part, f"0{depth}b") for column in range(32) for part in values[column // 8])
+    row = b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    head = struct.pack(">IIBBBBB", 32, 32, depth, colours, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", zlib.compress(row * 32)), chunk(b"IEND", b"")])
+
+
+@pytest.mark.parametrize(
+    ("depth", "values", "transparent", "expected"),
+    [
+        (1, [0, 1, 0, 1], 0, [255, 255, 255, 255]),
+        (1, [0, 1, 0, 1], 1, [0, 255, 0, 255]),
+        (2, [0, 1, 2, 3], 1, [0, 255, 170, 255]),
+        (4, [0, 5, 10, 15], 10, [0, 85, 255, 255]),
+        (8, [0, 85, 170, 255], 85, [0, 255, 170, 255]),
+        (16, [0, 300, 301, 65535], 300, [0, 255, 1, 255]),
+        (16, [0, 21845, 43690, 65535], 43690, [0, 85, 255, 255]),
+    ],
+)
+def test_a_transparent_grey_is_white_at_any_depth(
+    depth: int, values: list[int], transparent: int, expected: list[int]
+) -> None:
+    decoded = decode(png(depth, 0, [(value,) for value in values], (transparent,)))
+    assert decoded[5, ::8].tolist() == [[value] * 3 for value in expected]
+
+
+def test_a_transparent_colour_is_white_or_refused() -> None:
+    red, green, blue, grey = (255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)
+    assert decode(png(8, 2, [red, green, blue, grey], red))[5, ::8].tolist() == [
+        [255] * 3,
+        *map(list, (green, blue, grey)),
+    ]
+    with pytest.raises(Undecodable, match="transparent colour of 16 bits"):
+        decode(png(16, 2, [red, green, blue, grey], red))
 
 
 def test_a_palette_may_be_transparent() -> None:
