@@ -32,7 +32,7 @@ def check_texts(dataset: h5py.Dataset, name: str, count: int) -> None:
         raise InputError(f"{name} must be {count:,} texts, are {dataset.dtype} {dataset.shape}")
 
 
-def texts_of(values: object, name: str) -> list[str]:
+def texts_of(values: Any, name: str) -> list[str]:
     """An attribute that lists texts; raises InputError for anything else."""
     texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in np.atleast_1d(values)]
     if np.ndim(values) != 1 or not all(isinstance(text, str) for text in texts):

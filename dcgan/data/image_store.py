@@ -179,7 +179,7 @@ class ImageStore:
     @cached_property
     def images(self) -> Images:
         """All images: (N, H, W, C) uint8, read-only, loaded by the system as they are read."""
-        if len(self) == 0:
+        if self._offset is None:
             return np.empty(self.shape, np.uint8)
         return np.memmap(self.path, np.uint8, mode="r", offset=self._offset, shape=self.shape)
 
@@ -202,4 +202,4 @@ def pixels_offset(images: h5py.Dataset) -> int | None:
     contiguous = properties.get_layout() == h5py.h5d.CONTIGUOUS and properties.get_external_count() == 0
     if not contiguous or (offset is None and len(images) > 0):
         raise InputError(f"images must lie in the file as one run of bytes, {form} are chunked or elsewhere")
-    return None if offset is None else int(offset)
+    return int(offset) if len(images) else None

@@ -38,7 +38,7 @@ def find_splits(root: Path) -> Folders:
     splits = [name for name in folders if name.lower() in SPLIT_NAMES]
     others = [name for name in folders if name.lower() not in SPLIT_NAMES]
     if not splits:
-        words = {name: SPLIT_NAMES[found[1]] for name in others if (found := word_in(name))}
+        words = {name: SPLIT_NAMES[word] for name in others if (word := word_in(name))}
         if "train" in words.values() and len(set(words.values())) > 1:
             raise UnclearLayout(f"{root / within}: {listed(words)} look like splits, but have other names")
         return {"train": within}
@@ -87,9 +87,10 @@ def is_empty(folder: Path) -> bool:
         return all(entry.name.startswith(".") for entry in entries)
 
 
-def word_in(name: str) -> re.Match[str] | None:
+def word_in(name: str) -> str | None:
     """The word in a longer name that tells of a split, if any."""
-    return next((found for part in re.split("[^a-z]+", name.lower()) if (found := WORD.fullmatch(part))), None)
+    parts = (WORD.fullmatch(part) for part in re.split("[^a-z]+", name.lower()))
+    return next((found[1] for found in parts if found), None)
 
 
 def named_splits(root: Path, named: Mapping[str, str]) -> Folders:

@@ -82,7 +82,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
         ("train.a b", {}, "train.a b"),
         ("pack.sets.imagenet.splits", {"test": "a"}, "pack.sets.imagenet.splits: {'test': 'a'} is not allowed (Value"),
-        ("pack.sets.imagenet.splits", {"tran": "a"}, "pack.sets.imagenet.splits.tran"),
+        ("pack.sets.imagenet.splits", {"train": "a", "tset": "b"}, "(Value error, needs train, and"),
         ("pack.sets.svhn.splits", {"train": "a"}, "not allowed (kind svhn has splits of its own)"),
         ("run.seed", -1, "run.seed: -1 is not allowed"),
         (

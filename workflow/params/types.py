@@ -1,7 +1,7 @@
 """What the sections of `params.yaml` are made of: types with the range that makes sense, and the section itself."""
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
@@ -21,7 +21,6 @@ Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 # A path. It becomes a word of a shell's command, in double quotes.
 Source = Annotated[str, Field(min_length=1, pattern=r'^[^"$`\\\n\r]*$')]
-SplitName = Literal["train", "test", "validation"]
 
 
 def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
@@ -38,16 +37,16 @@ def check_rising(counts: list[int]) -> list[int]:
     return counts
 
 
-def check_splits(folders: dict[SplitName, str] | None) -> dict[SplitName, str] | None:
-    """Raises ValueError if no folder is named for training."""
-    if folders is not None and "train" not in folders:
-        raise ValueError("needs train")
+def check_splits(folders: dict[str, str] | None) -> dict[str, str] | None:
+    """Raises ValueError if no folder is named for training, or one for a split that there is not."""
+    if folders is not None and not {"train"} <= folders.keys() <= {"train", "test", "validation"}:
+        raise ValueError("needs train, and may have test and validation")
     return folders
 
 
 Rising = Annotated[list[Count], Field(min_length=1), AfterValidator(check_rising)]
 ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
-Splits = Annotated[dict[SplitName, Source] | None, AfterValidator(check_splits)]
+Splits = Annotated[dict[str, Source] | None, AfterValidator(check_splits)]
 Shards = Annotated[list[CountOrZero], Field(min_length=1)]
 
 
