@@ -198,8 +198,7 @@ def pixels_offset(images: h5py.Dataset) -> int | None:
     form = f"{images.dtype} {images.shape}"
     if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape[1:]:
         raise InputError(f"images must be uint8 (N, H, W, C), are {form}")
-    properties, offset = images.id.get_create_plist(), images.id.get_offset()
-    contiguous = properties.get_layout() == h5py.h5d.CONTIGUOUS and properties.get_external_count() == 0
-    if not contiguous or (offset is None and len(images) > 0):
-        raise InputError(f"images must lie in the file as one run of bytes, {form} are chunked or elsewhere")
+    offset = images.id.get_offset()  # None for pixels that are chunked, in another file or not written
+    if offset is None and len(images) > 0:
+        raise InputError(f"images must lie in the file as one run of bytes, {form} do not")
     return int(offset) if len(images) else None
