@@ -34,8 +34,7 @@ from dcgan.data.resizing import Reduced, reduction, whole
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEG_START = b"\xff\xd8\xff"
-# In a block of EXIF or a text of XMP, either of which may ask for a turned picture.
-MAY_TURN = (b"Exif\x00", b"Orientation")
+APP1, START_OF_SCAN = b"\xff\xe1", b"\xff\xda"  # of a block of EXIF or XMP, and of the pixels
 ORIENTATION = 0x0112  # EXIF's number of the field
 MAX_JPEG_REDUCTION = 8
 PNG_DEPTH, PNG_GREY, PNG_RGB = 24, 0, 2  # the place of a PNG's bit depth, before its kind of colours; two kinds
@@ -107,7 +106,7 @@ def decode_jpeg(encoded: bytes, header: Header, enough_side: int | None, scratch
     if header.colours not in ("Gray", "YCbCr", "RGB"):
         decode_with_turbo(encoded, header, 1, "CMYK")  # nothing is missing; its colours are Pillow's business
         return whole(decode_with_pillow(encoded))
-    turn = orientation(encoded) if any(mark in encoded for mark in MAY_TURN) else 1
+    turn = orientation(encoded) if may_turn(encoded) else 1
     factor = min(reduction(header.height, header.width, enough_side), MAX_JPEG_REDUCTION)
     if turn != 1 and (header.height % factor or header.width % factor):
         factor = 1  # turned, the incomplete last row or column would come first
@@ -158,6 +157,14 @@ def decode_with_turbo(
     except ValueError as error:
         raise jpeg_problem(error) from error
     return pixels
+
+
+def may_turn(encoded: bytes) -> bool:
+    """Whether a JPEG has a block of EXIF or XMP, either of which may ask for a turned picture."""
+    at = 2
+    while (marker := encoded[at : at + 2])[:1] == b"\xff" and marker not in (APP1, START_OF_SCAN):
+        at += 2 + int.from_bytes(encoded[at + 2 : at + 4], "big")
+    return marker != START_OF_SCAN
 
 
 def orientation(encoded: bytes) -> int:
