@@ -30,7 +30,7 @@ import cv2
 import lmdb
 
 from dcgan.data.archives import open_source
-from dcgan.data.decoding import Scratch, decode
+from dcgan.data.decoding import Scratch, decode, decode_reduced
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.preprocessing import Rule, export_images
 from dcgan.data.rejects import Rejects
@@ -126,7 +126,7 @@ def decode_all(values: list[bytes], resampling: Resampling) -> None:
     """Decoding alone."""
     scratch = Scratch()
     for value in values:
-        decode(value, resampling.enough_side(SIZE), scratch)
+        decode_reduced(value, resampling.enough_side(SIZE), scratch)
 
 
 def torchvision_peer(source: Path) -> Any:

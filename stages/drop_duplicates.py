@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
             "n_images": len(shards),
             "n_rejected": len(rejects.rows),
             "n_removed": n_removed,
-            "share_removed": n_removed / max(len(shards), 1),
+            "share_removed": n_removed / len(shards),
             "published_share": round(PUBLISHED_SHARE, 4),
             "radius": params.deduplicate.radius,
         },

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dcgan.core.files import InputError, write_json
+from dcgan.core.files import read_csv, write_json
 from dcgan.core.outcomes import write_outcomes
 from workflow.engines.stage import run_stage, stage_parser
 
@@ -27,24 +27,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of recall and precision")
     parser.add_argument("--outcomes", type=Path, required=True, help="HDF5 of what was found and what rightly removed")
     options = parser.parse_args(arguments)
-    found = read_table(options.duplicates, ["key", "kept"])
-    planted = read_table(options.truth, ["key", "duplicate_of", "kind"])
+    found = read_csv(options.duplicates, {"key": str, "kept": str})
+    planted = read_csv(options.truth, {"key": str, "duplicate_of": str, "kind": str})
     is_found, is_right = compare(found, planted[planted["duplicate_of"] != ""])
     write_json(options.metrics, summary(is_found, is_right))
     arrays = {f"recall_{kind}": values for kind, values in is_found.groupby(level=0)}
     write_outcomes(options.outcomes, arrays | ({"precision": is_right} if len(is_right) else {}))
-
-
-def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Reads a CSV of text; raises InputError if it lacks a column."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable CSV ({error})") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}")
-    return table
 
 
 def compare(found: pd.DataFrame, planted: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from dcgan.core.files import InputError, write_json
+from dcgan.core.files import InputError, read_csv, write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.core.splits import hold_out
 from dcgan.data.image_store import ImageStore
@@ -59,11 +58,11 @@ def known_faces(
     store: ImageStore, detections_path: Path, truth_path: Path, section: FaceClassifierSection
 ) -> tuple[npt.NDArray[np.int64], Floats]:
     """Numbers of the crops that show a recorded face, and its targets; raises InputError if there is none."""
-    detections = pd.read_csv(detections_path)
-    on_crops = detections[detections["kept"].astype(bool)].reset_index(drop=True)
+    detections = read_csv(detections_path, {"key": str, "kept": bool})
+    on_crops = detections[detections["kept"]].reset_index(drop=True)
     if len(on_crops) != len(store):
         raise InputError(f"{detections_path}: {len(on_crops)} kept detections, but {store.path} has {len(store)} crops")
-    faces = pd.read_csv(truth_path).rename(columns={"photo": "key"})
+    faces = read_csv(truth_path, {"photo": str}).rename(columns={"photo": "key"})
     if "hair" in faces.columns:
         faces["long_hair"] = (faces["hair"] == "long").astype(int)
     crops, targets = faces_with_truth(on_crops, faces, section.attributes, section.overlap)

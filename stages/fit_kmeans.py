@@ -12,7 +12,7 @@ from pathlib import Path
 from dcgan.data.packed_sets import open_splits
 from dcgan.representation.extraction import fill_table, move_tables
 from dcgan.representation.kmeans import Settings, fit_features
-from workflow.engines.options import section_named
+from workflow.engines.options import naming, section_named
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 from workflow.engines.state import state_of
 
@@ -38,7 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
         seed=params.run.seed,
     )
     determining, tables = section.model_dump(exclude={"images"}), {}
-    for kind, features in fit_features(stores["train"].images, settings, device).items():
+    with naming(f"kmeans.{args.set}"):
+        fitted = fit_features(stores["train"].images, settings, device)
+    for kind, features in fitted.items():
         for split, store in stores.items():
             name, inputs = f"fit_kmeans-{args.set}-{kind}-{split}", [stores["train"].path, store.path]
             work = state_of(name, determining, inputs, params.run, device.type).folder

@@ -7,9 +7,7 @@ Outputs: a classifier (safetensors); a JSON of its accuracy on images it was not
 Published: none.
 """
 
-import pandas as pd
-
-from dcgan.core.files import write_json
+from dcgan.core.files import read_csv, write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.core.splits import hold_out
 from dcgan.data.image_store import ImageStore
@@ -29,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     prepare(params.run)
     store = ImageStore(args.images)
     size = store.shape[1]
-    boxes = windows_on_crops(pd.read_csv(args.truth), list(store.keys), size)
+    boxes = windows_on_crops(read_csv(args.truth, {"key": str}), list(store.keys), size)
     targets = window_targets(boxes, len(store), size, section.grid)
     count = round(len(store) * section.held_out)
     trained, held_out = hold_out(len(store), count, numpy_generator(seed, "classifier", args.name, "split"))

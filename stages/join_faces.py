@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.core.files import InputError, read_csv, write_csv, write_json
 from dcgan.core.pixels import Images, tile, write_png
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.rejects import Rejects
@@ -20,8 +20,8 @@ from workflow.engines.stage import fix_threads, load_params, run_stage, stage_pa
 
 PUBLISHED_BOXES = 350_000
 SHEET_CROPS, SHEET_COLUMNS = 64, 16
-# Whole numbers, but empty if a photo has no face.
-BOX_TYPES = dict.fromkeys(["x", "y", "width", "height"], "Int64")
+# A box is of whole numbers, but empty if a photo has no face.
+TYPES = {"key": str, "reason": str, "kept": bool, **dict.fromkeys(["x", "y", "width", "height"], "Int64")}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,9 +38,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     shards = Shards(options.shards, numbers, "crops.h5")
     tables = [options.shards / str(number) / "rejects.csv" for number in numbers]
-    detections = pd.concat([read_detections(options.shards / str(number) / "detections.csv") for number in numbers])
-    if int(detections["kept"].sum()) != len(shards):
-        raise InputError(f"{options.shards}: {detections['kept'].sum()} kept detections, but {len(shards)} crops")
+    detections = pd.concat([read_csv(options.shards / f"{number}/detections.csv", TYPES) for number in numbers])
+    photos = [key.rpartition("#")[0] for key in shards.keys(np.arange(len(shards)))]
+    if photos != detections.loc[detections["kept"], "key"].tolist():
+        raise InputError(f"{options.shards}: the {len(shards)} crops are not those of the kept detections, in order")
     rejects = Rejects.joined(tables, params.crop_faces.max_rejects, "crop_faces.max_rejects")
     rejects.accept(detections["key"].nunique() - len(rejects.rows))
     rejects.check()
@@ -48,17 +49,6 @@ def main(arguments: list[str] | None = None) -> None:
     write_csv(options.detections, detections)
     write_png(options.figure, contact_sheet(shards))
     write_json(options.metrics, count(detections) | {"n_rejected": len(rejects.rows)})
-
-
-def read_detections(path: Path) -> pd.DataFrame:
-    """One shard's table."""
-    types = {"key": str, "reason": str, "kept": bool, **BOX_TYPES}
-    try:
-        return pd.read_csv(
-            path, dtype=types, keep_default_na=False, na_values={name: [""] for name in [*BOX_TYPES, "score"]}
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable table of detections ({error})") from error
 
 
 def write_store(path: Path, shards: Shards) -> None:
@@ -70,9 +60,7 @@ def write_store(path: Path, shards: Shards) -> None:
 
 
 def contact_sheet(shards: Shards) -> Images:
-    """Crops spread evenly over the set; an empty sheet if there are none."""
-    if len(shards) == 0:
-        return tile(np.full((1, *shards.image_shape), 255, np.uint8), 1)
+    """Crops spread evenly over the set."""
     shown = np.linspace(0, len(shards) - 1, min(SHEET_CROPS, len(shards))).round().astype(np.int64)
     return tile(shards.gather(shown), SHEET_COLUMNS)
 
@@ -84,7 +72,7 @@ def count(detections: pd.DataFrame) -> dict[str, float]:
         "n_photos": len(crops_by_photo),
         "n_detections": int(detections["x"].notna().sum()),
         "n_kept": int(detections["kept"].sum()),
-        "share_photos_with_one_face": float((crops_by_photo == 1).mean()) if len(crops_by_photo) else 0.0,
+        "share_photos_with_one_face": float((crops_by_photo == 1).mean()),
         "published_boxes": PUBLISHED_BOXES,
     }
 

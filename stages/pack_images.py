@@ -7,24 +7,32 @@ Out: a folder with
                      extra (SVHN), validation (SVHN: `validation` images drawn out of train by the run's seed)
      rejects.csv     key, reason of what could not be used
      attributes.csv  CelebA's attributes, if their list is there
+     contents.json   what was understood: splits with their images and classes, and what was found where
 Published: CIFAR-10 50,000 and 10,000; SVHN 73,257 (10,000 of them for validation) and 26,032; MNIST 60,000 and 10,000;
 ImageNet-1k.
 """
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from dcgan.core.files import InputError, write_csv
+from dcgan.core.files import InputError, write_csv, write_json
 from dcgan.core.progress import Progress
 from dcgan.core.seeding import numpy_generator
 from dcgan.core.splits import hold_out
+from dcgan.data.archives import printable
 from dcgan.data.formats import open_labelled
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.labelled import LabelledSet, Split
+from dcgan.data.layouts import UnclearLayout
 from dcgan.data.preprocessing import Rule
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import Resampling
 from workflow.engines.options import section_named
 from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from workflow.params.sections import PackedSet
+
+Counts = dict[str, int]  # images, and classes among their labels
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -36,34 +44,59 @@ def main(arguments: list[str] | None = None) -> None:
     fix_threads(params.run)
     section = section_named(params.pack.sets, options.set, "pack.sets")
 
-    resampling = Resampling(antialias=params.pack.antialias, reducing_gap=params.pack.reducing_gap)
-    labelled = open_labelled(Path(section.source), section.kind)
+    labelled = open_set(section, options.set)
     splits = with_validation(labelled, options.set, params)
+    resampling = Resampling(antialias=params.pack.antialias, reducing_gap=params.pack.reducing_gap)
     rule = Rule(size=section.image_size, resampling=resampling, min_side=params.pack.min_side)
     rejects = Rejects(params.pack.max_rejects, sum(map(len, splits)), "pack.max_rejects")
+    source = printable(Path(section.source).name)
+    attributes = {"set": options.set, "source": source, "classes": list(labelled.classes)}
     with rejects.recorded(options.out / "rejects.csv"):
-        for split in splits:
-            attributes = {"set": options.set, "source": Path(section.source).name, "classes": list(labelled.classes)}
-            write_split(options.out / f"{split.name}.h5", split, rule, rejects, attributes)
+        counts = {split.name: write_split(options.out, split, rule, rejects, attributes) for split in splits}
     if labelled.attributes is not None:
         write_csv(options.out / "attributes.csv", labelled.attributes)
+    contents = {"set": options.set, "kind": section.kind, "source": source, "splits": counts}
+    write_json(options.out / "contents.json", {**contents, "found": list(labelled.notes)})
+    report(options.set, counts, labelled)
+
+
+def open_set(section: PackedSet, name: str) -> LabelledSet:
+    """The set; folders that can be read in more than one way are refused with the parameter that names them."""
+    try:
+        return open_labelled(Path(section.source), section.kind, section.splits)
+    except UnclearLayout as error:
+        raise InputError(f"{error}; name them in pack.sets.{name}.splits, such as {{train: FOLDER}}") from error
+
+
+def report(name: str, counts: Mapping[str, Counts], labelled: LabelledSet) -> None:
+    """Prints what was understood."""
+    for split, found in counts.items():
+        labels = f"{found['classes']} classes" if found["classes"] else "no labels"
+        print(f"{name}: {split} {found['images']:,} images, {labels}", file=sys.stderr)
+    for note in labelled.notes:
+        print(f"{name}: {note}", file=sys.stderr)
 
 
 def with_validation(labelled: LabelledSet, name: str, params: Params) -> list[Split]:
     """The splits, with as many images as `validation` names drawn out of train for validation."""
-    count = params.pack.sets[name].validation
+    count, splits = params.pack.sets[name].validation, {split.name: split for split in labelled.splits}
+    if "train" not in splits:
+        raise InputError(f"pack.sets.{name}.source: no images for training, only {', '.join(splits)}")
     if count == 0:
         return labelled.splits
-    train = next(split for split in labelled.splits if split.name == "train")
+    if "validation" in splits:
+        found = f"the set has a validation split of {len(splits['validation'])} images"
+        raise InputError(f"pack.sets.{name}.validation: {count}, but {found}; set it to 0")
+    train = splits.pop("train")
     if count >= len(train):
         raise InputError(f"pack.sets.{name}.validation: {count} of only {len(train)} training images")
     rest, drawn = hold_out(len(train), count, numpy_generator(params.run.seed, "pack", name))
-    made = [train.select("train", rest), train.select("validation", drawn)]
-    return [*made, *(split for split in labelled.splits if split.name not in ("train", "validation"))]
+    return [train.select("train", rest), train.select("validation", drawn), *splits.values()]
 
 
-def write_split(path: Path, split: Split, rule: Rule, rejects: Rejects, attributes: dict[str, object]) -> None:
-    """Writes one store."""
+def write_split(out: Path, split: Split, rule: Rule, rejects: Rejects, attributes: Mapping[str, object]) -> Counts:
+    """Writes one store; raises InputError if it would have no images, or images of one class only."""
+    path = out / f"{split.name}.h5"
     with (
         StoreWriter(path, (rule.size, rule.size, split.channels), attributes) as writer,
         Progress(len(split), f"pack {split.name}", "images") as progress,
@@ -72,6 +105,11 @@ def write_split(path: Path, split: Split, rule: Rule, rejects: Rejects, attribut
             writer.append(images_uint8, keys, labels)
             progress.update(len(keys))
         rejects.check()
+        classes = len(set(writer.labels))
+        if writer.count == 0 or classes == 1:
+            found = f"all {writer.count} images are of one class" if writer.count else "none of its images can be used"
+            raise InputError(f"{attributes['set']}: split {split.name}: {found}")
+    return {"images": writer.count, "classes": classes}
 
 
 if __name__ == "__main__":

@@ -178,6 +178,11 @@ def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNet
         raise InputError(f"{store.path}: images are {store.shape[1:]}, network {architecture.name} needs {expected}")
     if architecture.classes and store.labels is None:
         raise InputError(f"{store.path}: network {architecture.name} is conditional, but the store has no labels")
+    if architecture.classes and store.labels is not None:
+        most = int(store.labels.max(initial=0))
+        if most >= architecture.classes:
+            known = f"network {architecture.name} knows {architecture.classes} classes"
+            raise InputError(f"{store.path}: labels are up to {most}, {known}, which count from 0")
     if len(store) < section.batch_size + section.held_out:
         wanted = f"a batch of {section.batch_size} and {section.held_out} held out"
         raise InputError(f"{store.path}: {len(store)} images are fewer than {wanted}")

@@ -97,6 +97,24 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
         table.to_csv(partial, index=False, lineterminator="\n")
 
 
+def read_csv(path: Path, types: Mapping[str, Any]) -> "pd.DataFrame":
+    """Reads a table that has at least the named columns; raises InputError for any other file.
+
+    In columns of type str every text stays itself, be it empty or `NA`; in all others an empty text means none.
+    """
+    import pandas as pd  # most of a second, which stages without tables are spared
+
+    try:
+        missing_at = {name: [""] for name in pd.read_csv(path, nrows=0).columns if types.get(name) is not str}
+        table = pd.read_csv(path, dtype=dict(types), keep_default_na=False, na_values=missing_at)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable table ({' '.join(str(error).split())})") from error
+    missing = [name for name in types if name not in table.columns]
+    if missing:
+        raise InputError(f"{path}: the table has no column {missing[0]}; found {', '.join(map(str, table.columns))}")
+    return table
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object; raises InputError if the file cannot be read or holds anything else."""
     try:

@@ -8,11 +8,11 @@ distance, a share, an angle. Arrays of one file with equally many units are of t
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.hdf5 import open_hdf5
 
 Outcomes = npt.NDArray[np.float32]
 
@@ -28,7 +28,7 @@ def write_outcomes(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
         if array.ndim != 2 or array.size == 0 or not np.isfinite(array).all():
             raise ValueError(f"{name}: expected finite outcomes of draws and units, got {array.shape}")
         checked[name] = array
-    with replace_when_done(path) as partial, h5py.File(partial, "w", libver="v110") as file:
+    with replace_when_done(path) as partial, open_hdf5(partial, "w", libver="v110") as file:
         for name in sorted(checked):
             file.create_dataset(name, data=checked[name], compression="gzip", shuffle=True)
 
@@ -36,7 +36,7 @@ def write_outcomes(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
 def read_outcomes(path: Path) -> dict[str, Outcomes]:
     """Reads all arrays of a file; raises InputError if it does not hold outcomes."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             arrays = {name: file[name][:] for name in file}
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a readable file of outcomes ({error})") from error

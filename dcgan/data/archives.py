@@ -157,13 +157,18 @@ def read_index(path: Path) -> Iterator[Member]:
             while (member := next_member(archive)) is not None:
                 # tarfile keeps every header it has seen, a kilobyte each.
                 archive.members = []  # type: ignore[attr-defined]
-                name = member.name.removeprefix("./")
-                if not member.isdir() and not name.rpartition("/")[2].startswith("."):
+                name = "/".join(part for part in member.name.split("/") if part != ".")
+                if not member.isdir() and not is_hidden(name):
                     yield Member(name, member.offset_data, member.size, reason_to_skip(member))
             if not has_end_mark(archive):
                 yield Member(path.name, 0, 0, "the tar is cut off: it has no end mark")
     except (tarfile.TarError, OSError) as error:
         raise InputError(f"{path}: not an LMDB, a folder or an uncompressed tar ({error})") from error
+
+
+def is_hidden(name: str) -> bool:
+    """Whether the name of a file, or of a folder above it, begins with a dot."""
+    return any(part.startswith(".") and part != ".." for part in name.split("/"))
 
 
 def next_member(archive: tarfile.TarFile) -> tarfile.TarInfo | None:

@@ -5,12 +5,13 @@ LSUN's archives hold JPEG and WebP side by side, photos from the web hold everyt
 
 - grey and palette images get three channels; CMYK is converted; colour profiles are ignored, broken ones too;
 - transparent pixels are laid over white;
-- the EXIF orientation is applied;
+- the orientation of EXIF, or else of XMP, is applied;
 - of an animation the first frame is taken.
 
-A JPEG goes through libjpeg-turbo's own interface, which gives OpenCV's pixels in three quarters of its time; one that
-may have to be turned, and plain WebP, through OpenCV; everything else through Pillow. A JPEG can be decoded at 1/2, 1/4
-or 1/8 of its size, which the decoder does in the frequency domain.
+A JPEG goes through libjpeg-turbo's own interface, which gives OpenCV's pixels in three quarters of its time; plain WebP
+through OpenCV; everything else through Pillow. A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which the decoder
+does in the frequency domain. A JPEG that libjpeg-turbo complains about is refused: other decoders fill what is missing
+with grey and say nothing.
 
 Raises Undecodable with a reason for a person: cut off, empty, no image, too many pixels.
 """
@@ -18,6 +19,7 @@ Raises Undecodable with a reason for a person: cut off, empty, no image, too man
 import io
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -26,21 +28,19 @@ import simplejpeg
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from dcgan.core.pixels import Images
+from dcgan.data.resizing import Reduced, reduction, whole
 
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-JPEG_EXIF = b"Exif\x00"  # begins the block that may ask for a turned picture
+JPEG_START = b"\xff\xd8\xff"
+APP1, START_OF_SCAN = b"\xff\xe1", b"\xff\xda"  # of a block of EXIF or XMP, and of the pixels
+ORIENTATION = 0x0112  # EXIF's number of the field
+MAX_JPEG_REDUCTION = 8
+PNG_DEPTH, PNG_GREY, PNG_RGB = 24, 0, 2  # the place of a PNG's bit depth, before its kind of colours; two kinds
+CUT_OFF = "image file is truncated"
 SCRATCH_BYTES = 4 << 20  # images of up to 1,100 x 1,100 pixels
 STREAMED_ALIGNMENT = 32  # bytes
-# A flag's bits are a scale and an order of colours; of the reduced scales OpenCV names those in BGR and in grey only.
-OPENCV_FLAGS = {
-    1: cv2.IMREAD_COLOR_RGB,
-    2: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_COLOR_2 & ~cv2.IMREAD_COLOR_BGR,
-    4: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_COLOR_4 & ~cv2.IMREAD_COLOR_BGR,
-    8: cv2.IMREAD_COLOR_RGB | cv2.IMREAD_REDUCED_COLOR_8 & ~cv2.IMREAD_COLOR_BGR,
-}
 
 
 class Undecodable(Exception):
@@ -67,31 +67,52 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a JPEG or WebP before it is decoded: its size in pixels, whether it may have to be turned."""
+    """What is known of a JPEG or WebP before it is decoded: its size in pixels, and its colours if it is a JPEG."""
 
     width: int
     height: int
-    has_exif: bool = False
+    colours: str = ""
 
 
-def decode(encoded: bytes, enough_side: int | None = None, scratch: Scratch | None = None) -> Images:
+def decode(encoded: bytes, scratch: Scratch | None = None) -> Images:
     """The pixels of an encoded image: (H, W, 3) uint8 RGB.
 
-    With `enough_side`, a JPEG may come back at 1/2, 1/4 or 1/8 of its size, as long as its shorter side keeps that
-    many pixels. With `scratch`, the pixels may lie there; the next image overwrites them. Raises Undecodable.
+    With `scratch`, the pixels may lie there; the next image overwrites them. Raises Undecodable.
+    """
+    return decode_reduced(encoded, None, scratch).pixels
+
+
+def decode_reduced(encoded: bytes, enough_side: int | None, scratch: Scratch | None = None) -> Reduced:
+    """The same; with `enough_side`, a JPEG may come back at 1/2, 1/4 or 1/8 of its size.
+
+    Its shorter side keeps at least that many pixels.
     """
     if not encoded:
         raise Undecodable("empty")
-    is_jpeg = encoded.startswith(JPEG_START)
-    header = jpeg_header(encoded) if is_jpeg else webp_header(encoded)
+    if encoded.startswith(JPEG_START):
+        return decode_jpeg(encoded, jpeg_header(encoded), enough_side, scratch)
+    header = webp_header(encoded)
     if header is not None:
         check_pixels(header.width, header.height)
-        reduction = jpeg_reduction(header, enough_side) if is_jpeg else 1
-        image = decode_with_turbo(encoded, header, reduction, scratch) if is_jpeg and not header.has_exif else None
-        image = decode_with_opencv(encoded, reduction) if image is None else image
+        image = decode_with_opencv(encoded)
         if image is not None:
-            return image
-    return decode_with_pillow(encoded)
+            return whole(image)
+    return whole(decode_with_pillow(encoded))
+
+
+def decode_jpeg(encoded: bytes, header: Header, enough_side: int | None, scratch: Scratch | None) -> Reduced:
+    """A JPEG, upright; raises Undecodable if anything of it is missing."""
+    check_pixels(header.width, header.height)
+    if header.colours not in ("Gray", "YCbCr", "RGB"):
+        decode_with_turbo(encoded, header, 1, "CMYK")  # nothing is missing; its colours are Pillow's business
+        return whole(decode_with_pillow(encoded))
+    turn = orientation(encoded) if may_turn(encoded) else 1
+    factor = min(reduction(header.height, header.width, enough_side), MAX_JPEG_REDUCTION)
+    if turn != 1 and (header.height % factor or header.width % factor):
+        factor = 1  # turned, the incomplete last row or column would come first
+    pixels = decode_with_turbo(encoded, header, factor, "RGB", scratch)
+    sides = (header.height, header.width) if turn < FIRST_SIDEWAYS else (header.width, header.height)
+    return Reduced(TURNS[turn](pixels), *sides, factor)
 
 
 def check_pixels(width: int, height: int) -> None:
@@ -100,18 +121,19 @@ def check_pixels(width: int, height: int) -> None:
         raise Undecodable(f"too many pixels: {width} x {height}, at most {MAX_PIXELS:,} are decoded")
 
 
-def jpeg_header(encoded: bytes) -> Header | None:
-    """The size of a grey or coloured JPEG that ends as it should, or None for anything else.
-
-    The decoder fills what is missing from a cut-off JPEG with grey and says nothing, so the end mark is checked here.
-    """
-    if encoded[:3] != JPEG_START or encoded[-64:].rstrip(b"\x00")[-2:] != JPEG_END:
-        return None
+def jpeg_header(encoded: bytes) -> Header:
+    """The size and colours of a JPEG; raises Undecodable if there are none."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded, strict=False)
-    except (ValueError, KeyError):  # the latter for an unknown subsampling of colours
-        return None
-    return Header(width, height, JPEG_EXIF in encoded) if colours in ("Gray", "YCbCr", "RGB") else None
+    except (ValueError, KeyError) as error:  # the latter for an unknown subsampling of colours
+        raise jpeg_problem(error) from error
+    return Header(width, height, colours)
+
+
+def jpeg_problem(error: Exception) -> Undecodable:
+    """What libjpeg-turbo complains about."""
+    words = "unusual subsampling" if isinstance(error, KeyError) else " ".join(str(error).split())
+    return Undecodable(CUT_OFF if "premature end" in words.lower() else f"damaged JPEG: {words}")
 
 
 def webp_header(encoded: bytes) -> Header | None:
@@ -124,31 +146,57 @@ def webp_header(encoded: bytes) -> Header | None:
     return Header(width & 0x3FFF, height & 0x3FFF)
 
 
-def jpeg_reduction(header: Header, enough_side: int | None) -> int:
-    """The largest of 1, 2, 4, 8 by which the decoder may divide the size of this JPEG."""
-    if enough_side is None:
-        return 1
-    shorter, factor = min(header.width, header.height), 1
-    while 2 * factor in OPENCV_FLAGS and shorter // (2 * factor) >= enough_side:
-        factor *= 2
-    return factor
-
-
-def decode_with_turbo(encoded: bytes, header: Header, reduction: int, scratch: Scratch | None = None) -> Images | None:
-    """Decodes an upright JPEG to (H, W, 3) uint8; None if libjpeg-turbo complains about anything."""
-    height, width = -(-header.height // reduction), -(-header.width // reduction)
+def decode_with_turbo(
+    encoded: bytes, header: Header, factor: int, colours: str, scratch: Scratch | None = None
+) -> Images:
+    """Decodes a JPEG at 1 / factor to (H, W, C) uint8; raises Undecodable if libjpeg-turbo complains about anything."""
+    height, width = -(-header.height // factor), -(-header.width // factor)
     memory = scratch.room_for(height * width * 3) if scratch is not None else None
     try:
-        pixels: Images = simplejpeg.decode_jpeg(encoded, "RGB", min_height=height, min_width=width, buffer=memory)
-    except ValueError:
-        return None
+        pixels: Images = simplejpeg.decode_jpeg(encoded, colours, min_height=height, min_width=width, buffer=memory)
+    except ValueError as error:
+        raise jpeg_problem(error) from error
     return pixels
 
 
-def decode_with_opencv(encoded: bytes, reduction: int) -> Images | None:
-    """Decodes and turns upright with OpenCV; None if it cannot, so that Pillow tells the reason."""
+def may_turn(encoded: bytes) -> bool:
+    """Whether a JPEG has a block of EXIF or XMP, either of which may ask for a turned picture."""
+    at = 2
+    while (marker := encoded[at : at + 2])[:1] == b"\xff" and marker not in (APP1, START_OF_SCAN):
+        at += 2 + int.from_bytes(encoded[at + 2 : at + 4], "big")
+    return marker != START_OF_SCAN
+
+
+def orientation(encoded: bytes) -> int:
+    """How a JPEG has to be turned, 1 to 8: EXIF's number, or XMP's if EXIF has none; 1 if neither can be read."""
     try:
-        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), OPENCV_FLAGS[reduction])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(encoded), formats=["JPEG"]) as image:
+                turn = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # a broken EXIF block raises whatever its parser stumbles over; the pixels are fine
+        return 1
+    return turn if turn in TURNS else 1
+
+
+# What makes a picture upright, by EXIF's number; from 5 on it also gets the other side's width.
+TURNS: dict[int, Callable[[Images], Images]] = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: np.ascontiguousarray(pixels[:, ::-1]),
+    3: lambda pixels: np.ascontiguousarray(pixels[::-1, ::-1]),
+    4: lambda pixels: np.ascontiguousarray(pixels[::-1]),
+    5: lambda pixels: np.ascontiguousarray(pixels.transpose(1, 0, 2)),
+    6: lambda pixels: np.ascontiguousarray(pixels[::-1].transpose(1, 0, 2)),
+    7: lambda pixels: np.ascontiguousarray(pixels[::-1, ::-1].transpose(1, 0, 2)),
+    8: lambda pixels: np.ascontiguousarray(pixels[:, ::-1].transpose(1, 0, 2)),
+}
+FIRST_SIDEWAYS = 5
+
+
+def decode_with_opencv(encoded: bytes) -> Images | None:
+    """Decodes plain WebP with OpenCV; None if it cannot, so that Pillow tells the reason."""
+    try:
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error:
         return None
     return None if image is None else np.asarray(image, np.uint8)
@@ -162,6 +210,7 @@ def decode_with_pillow(encoded: bytes) -> Images:
             with Image.open(io.BytesIO(encoded), formats=PILLOW_FORMATS) as image:
                 check_pixels(*image.size)
                 image.load()
+                scale_transparency(image, encoded)
                 return to_rgb(upright(image))
     except Undecodable:
         raise
@@ -171,6 +220,20 @@ def decode_with_pillow(encoded: bytes) -> Images:
         raise Undecodable(f"not an image ({', '.join(PILLOW_FORMATS)} are read)") from error
     except Exception as error:
         raise Undecodable(" ".join(f"{type(error).__name__}: {error}".split())) from error
+
+
+def scale_transparency(image: Image.Image, encoded: bytes) -> None:
+    """Brings the transparent grey of a PNG from its depth to that of the pixels, which Pillow does for one bit only.
+
+    Raises Undecodable for a transparent colour of 16 bits, because Pillow keeps the high bytes of colours only.
+    """
+    if image.format != "PNG" or not isinstance(image.info.get("transparency"), int | tuple):
+        return
+    depth, colours = encoded[PNG_DEPTH : PNG_DEPTH + 2]
+    if colours == PNG_RGB and depth == 16:
+        raise Undecodable("a PNG with a transparent colour of 16 bits")
+    if colours == PNG_GREY and depth in (2, 4):
+        image.info["transparency"] *= 255 // (2**depth - 1)
 
 
 def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
@@ -184,7 +247,9 @@ def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
 def to_rgb(image: Image.Image) -> Images:
     """Any Pillow mode -> (H, W, 3) uint8 RGB; transparency over white, 16-bit grey by its high byte."""
     if image.mode.startswith("I"):
-        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+        values = np.asarray(image).astype(np.int64)
+        grey = np.clip(values >> 8, 0, 255).astype(np.uint8)
+        grey[values == image.info.get("transparency", -1)] = 255
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")

@@ -4,12 +4,13 @@
 """
 
 import tarfile
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from dcgan.core.files import InputError
-from dcgan.data import cifar10, image_folders, svhn_mnist
+from dcgan.data import celeba, cifar10, image_folders, layouts, svhn_mnist
 from dcgan.data.archives import is_lmdb, read_file, walk
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.labelled import LabelledSet
@@ -19,22 +20,25 @@ LabelledKind = Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
 INSPECTED_FILES = 32
 
 
-def open_labelled(path: Path, kind: LabelledKind) -> LabelledSet:
-    """Opens a labelled set; raises InputError if the path does not hold one of that kind."""
+def open_labelled(path: Path, kind: LabelledKind, named: Mapping[str, str] | None = None) -> LabelledSet:
+    """Opens a labelled set; raises InputError if the path does not hold one of that kind.
+
+    named: the folder of each split, for class folders; None to go by the names of the folders.
+    """
     path = Path(path)
-    inspect_source(path, kind)
+    inspect_source(path, kind, named)
     if kind == "svhn":
         return svhn_mnist.open_svhn(path)
     if kind == "mnist":
         return svhn_mnist.open_mnist(path)
     if kind == "celeba":
-        return image_folders.open_celeba(path)
+        return celeba.open_celeba(path)
     if kind == "cifar10" and (batches := cifar10.find_batches(path)) is not None:
         return cifar10.open_batches(batches)
-    return image_folders.open_folder(path)
+    return image_folders.open_folder(path, named)
 
 
-def inspect_source(path: Path, kind: Kind) -> None:
+def inspect_source(path: Path, kind: Kind, named: Mapping[str, str] | None = None) -> None:
     """Raises InputError if a path does not exist or is obviously not a source of this kind."""
     path = Path(path)
     if not path.exists():
@@ -44,15 +48,19 @@ def inspect_source(path: Path, kind: Kind) -> None:
         return
     if not path.is_dir():
         raise InputError(f"{path}: not a folder, which a source of kind {kind} is")
+    class_folders = kind == "folder" or (kind == "cifar10" and cifar10.find_batches(path) is None)
+    if named is not None and not class_folders:
+        raise InputError(f"{path}: has splits of its own, no folders can be named for them")
     if kind == "svhn":
         for file in svhn_mnist.find_svhn(path).values():
             svhn_mnist.inspect_mat(file)
     elif kind == "mnist":
         svhn_mnist.inspect_mnist(path)
     elif kind == "celeba":
-        inspect_folder(path / image_folders.CELEBA_IMAGES if (path / image_folders.CELEBA_IMAGES).is_dir() else path)
-    elif kind == "folder" or cifar10.find_batches(path) is None:
+        inspect_folder(celeba.find_pictures(path))
+    elif class_folders:
         inspect_folder(path)
+        layouts.find_splits(path) if named is None else layouts.named_splits(path, named)
 
 
 def inspect_images(path: Path) -> None:

@@ -1,27 +1,24 @@
-"""Class folders as ImageNet has them, any folder of images, and aligned CelebA (section 4.3).
+"""Class folders as ImageNet has them, and any folder of images (section 4.3).
 
 Class folders: `[split/]class/anything.jpg`; labels count the classes in the order of their names. Files without class
-folders are images without labels. Folders named as in SPLIT_NAMES at the top are splits; without them all is train.
-CelebA: `img_align_celeba/*.jpg` (178 x 218), with its attributes and its partition if their lists lie beside it.
+folders are images without labels. Which folders are splits: dcgan/data/layouts.py.
 """
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.data.archives import FolderSource, printable, read_file
 from dcgan.data.labelled import BLOCK_IMAGES, Indices, LabelledBlock, LabelledSet, Labels, Split
+from dcgan.data.layouts import check_classes, find_splits, named_splits
 from dcgan.data.preprocessing import Rule, decoded
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
 
-SPLIT_NAMES = {"train": "train", "test": "test", "val": "validation", "validation": "validation"}
-CELEBA_IMAGES = "img_align_celeba"
-CELEBA_SPLITS = ("train", "validation", "test")
+Entries = list[tuple[str, str]]
 
 
 class FolderSplit:
@@ -29,7 +26,7 @@ class FolderSplit:
 
     channels = 3
 
-    def __init__(self, name: str, root: Path, entries: list[tuple[str, str]], labels: Labels | None) -> None:
+    def __init__(self, name: str, root: Path, entries: Entries, labels: Labels | None) -> None:
         self.name, self.root, self.entries, self.labels = name, root, entries, labels
 
     def __len__(self) -> int:
@@ -62,86 +59,49 @@ class FolderSplit:
         return decoded(item, rule, rejects)
 
 
-def open_folder(path: Path) -> LabelledSet:
-    """Class folders, with or without splits above them, or a folder of images without labels."""
+def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledSet:
+    """Class folders, with or without splits above them, or a folder of images without labels.
+
+    named: the folder of each split; None to go by the names of the folders. Files beside the splits cannot be used.
+    Raises UnclearLayout, an InputError, if the folders can be read in more than one way.
+    """
+    folders = find_splits(path) if named is None else named_splits(path, named)
     entries = FolderSource(path).entries
-    tops = {first_part(name) for name, _ in entries if "/" in name}
-    if tops and tops <= set(SPLIT_NAMES):
-        groups = {SPLIT_NAMES[top]: [entry for entry in entries if first_part(entry[0]) == top] for top in sorted(tops)}
-        depth = 1
-    else:
-        groups, depth = {"train": entries}, 0
-    classes = sorted({class_of(name, depth) for name, _ in entries} - {""}, key=str.encode)
-    splits: list[Split] = [
-        FolderSplit(name, path, group, labels_of(group, classes, depth)) for name, group in groups.items()
+    groups = {split: [entry for entry in entries if is_below(entry[0], folder)] for split, folder in folders.items()}
+    found = {split: {class_of(name, folders[split]) for name, _ in group} - {""} for split, group in groups.items()}
+    deeper = {folder_at(name, folders["train"], 1) for name, _ in groups["train"]} if named is None else ()
+    check_classes(path, found, deeper)
+    classes = sorted(set[str]().union(*found.values()), key=os.fsencode)
+    labels = {split: labels_of(group, classes, folders[split]) for split, group in groups.items()}
+    notes = [
+        f"{split}: {len(group):,} files in {folders[split] or '.'}/, {len(found[split]) or 'no'} class folders"
+        for split, group in groups.items()
     ]
-    return LabelledSet(splits, [printable(name) for name in classes])
+    beside = [name for name, _ in entries if not any(is_below(name, folder) for folder in folders.values())]
+    if beside:
+        notes.append(f"{len(beside):,} files beside the splits are left out, {printable(beside[0])} first")
+    splits: list[Split] = [FolderSplit(split, path, group, labels[split]) for split, group in groups.items()]
+    return LabelledSet(splits, [printable(name) for name in classes], notes=notes)
 
 
-def first_part(name: str) -> str:
-    """The folder at the top of a path."""
-    return PurePosixPath(name).parts[0]
+def is_below(name: str, folder: str) -> bool:
+    """Whether a file lies in a folder or deeper; every one does in the folder without a name."""
+    return not folder or name.startswith(f"{folder}/")
 
 
-def class_of(name: str, depth: int) -> str:
-    """The class folder of a path below `depth` folders, or nothing."""
-    parts = PurePosixPath(name).parts
+def class_of(name: str, folder: str) -> str:
+    """The class folder of a file below a split's folder, or nothing."""
+    return folder_at(name, folder, 0)
+
+
+def folder_at(name: str, folder: str, depth: int) -> str:
+    """The folder in which a file lies so many folders below another one, or nothing."""
+    parts = name.removeprefix(f"{folder}/" if folder else "").split("/")
     return parts[depth] if len(parts) > depth + 1 else ""
 
 
-def labels_of(entries: list[tuple[str, str]], classes: list[str], depth: int) -> Labels | None:
+def labels_of(entries: Entries, classes: Sequence[str], folder: str) -> Labels | None:
     """The number of each file's class, -1 for a file outside; None if no file lies in a class folder."""
     numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.array([numbers.get(class_of(name, depth), -1) for name, _ in entries], np.int64)
+    labels = np.array([numbers.get(class_of(name, folder), -1) for name, _ in entries], np.int64)
     return labels if (labels >= 0).any() else None
-
-
-def open_celeba(path: Path) -> LabelledSet:
-    """Aligned CelebA: train, validation and test if list_eval_partition exists, else all as train.
-
-    A picture that the partition does not name cannot be used. Raises InputError if there are no pictures, or a list
-    cannot be read.
-    """
-    nested = (path / CELEBA_IMAGES / CELEBA_IMAGES, path / CELEBA_IMAGES)  # one archive in use has the folder twice
-    folder = next((folder for folder in nested if folder.is_dir()), path)
-    entries = [
-        entry for entry in FolderSource(folder).entries if entry[1] or entry[0].lower().endswith((".jpg", ".png"))
-    ]
-    if not entries:
-        raise InputError(f"{folder}: holds no .jpg or .png of CelebA")
-    attributes, partition = read_list(path, "list_attr_celeba"), read_list(path, "list_eval_partition")
-    if partition is None:
-        return LabelledSet([FolderSplit("train", folder, entries, None)], attributes=attributes)
-    part_of = dict(zip(partition["key"], partition.iloc[:, 1].astype(int), strict=True))
-    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in CELEBA_SPLITS}
-    for name, reason in entries:
-        part = part_of.get(PurePosixPath(name).name, -1)
-        known = 0 <= part < len(CELEBA_SPLITS)
-        reason = reason or ("" if known else "not in list_eval_partition")
-        groups[CELEBA_SPLITS[part if known else 0]].append((name, reason))
-    splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
-    return LabelledSet(splits, attributes=attributes)
-
-
-def read_list(path: Path, name: str) -> pd.DataFrame | None:
-    """One of CelebA's lists, .txt (its own form) or .csv, with file names in `key`; None if there is no such file."""
-    for folder in (path, path.parent):
-        text, table = folder / f"{name}.txt", folder / f"{name}.csv"
-        try:
-            if table.is_file():
-                content = pd.read_csv(table)
-                return content.rename(columns={content.columns[0]: "key"})
-            if text.is_file():
-                return read_text_list(text)
-        except (OSError, ValueError, IndexError) as error:
-            raise InputError(f"{folder / name}: not a readable list of CelebA ({error})") from error
-    return None
-
-
-def read_text_list(path: Path) -> pd.DataFrame:
-    """A list with blanks between the columns; list_attr has a count and a line of names above."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    names = lines[1].split() if lines[0].strip().isdigit() else ["partition"]
-    rows = [line.split() for line in (lines[2:] if lines[0].strip().isdigit() else lines) if line.strip()]
-    table = pd.DataFrame(rows, columns=["key", *names])
-    return table.astype(dict.fromkeys(names, int))

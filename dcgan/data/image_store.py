@@ -2,8 +2,9 @@
 
 `images` (N, H, W, C) uint8, contiguous: the pixels lie in the file as one run of bytes, so that any number of
 processes can memory-map them at their offset, and a training run can copy them whole to a GPU.
-`keys`   (N,) UTF-8 strings, the images' names in their source. `labels` (N,) int64, if any.
-Attributes say where the images came from. Images are in the order of the source's keys.
+`keys`   (N,) UTF-8 strings, the images' names in their source. `labels` (N,) int64, if any, count the classes from 0.
+Attributes say where the images came from; `classes` names the classes, if any, in the order of their labels. Images are
+in the order of the source's keys.
 """
 
 import json
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.hdf5 import check_texts, dataset_of, labels_of, open_hdf5, texts_of
 from dcgan.core.pixels import Images
 
 # Where the pixels begin: HDF5's first bytes take less than a page.
@@ -57,17 +59,30 @@ class StoreWriter:
     def append(self, images_uint8: Images, keys: Sequence[str], labels: Sequence[int] | Labels | None = None) -> None:
         """Adds images: (n, H, W, C) uint8 with n keys and, if the store has labels, n labels.
 
-        Raises ValueError for another shape or type, or outside the `with` block.
+        Raises ValueError for another shape or type, a label that is none of the classes, or outside the `with` block.
         """
         if images_uint8.dtype != np.uint8 or images_uint8.shape != (len(keys), *self.image_shape):
             raise ValueError(f"expected uint8 {(len(keys), *self.image_shape)}, got {images_uint8.shape}")
         if self._files is None:
             raise ValueError("append() outside the with block")
+        if any("\0" in key for key in keys):
+            raise ValueError("a key holds the character NUL, which HDF5 takes for the end")
         self._pixels.write(np.ascontiguousarray(images_uint8).data)
         self._keys.write(f"{json.dumps(list(keys))}\n")
         self.count += len(keys)
         if labels is not None:
-            self.labels.extend(int(label) for label in labels)
+            self.labels.extend(self._checked(labels))
+
+    def _checked(self, labels: Sequence[int] | Labels) -> list[int]:
+        numbers, classes = np.asarray(labels), len(self.attributes.get("classes", []))
+        if numbers.size == 0:
+            return []
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+            raise ValueError(f"labels must be whole numbers (n,), are {numbers.dtype} {numbers.shape}")
+        if numbers.min() < 0 or (classes and numbers.max() >= classes):
+            raise ValueError(f"labels are {numbers.min()} to {numbers.max()}, there are {classes} classes")
+        checked: list[int] = numbers.tolist()
+        return checked
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         assert self._files is not None
@@ -97,7 +112,7 @@ class StoreWriter:
     def _write_frame(self, path: Path, size: int) -> int:
         """Writes a store with a hole in place of the pixels; returns their byte offset."""
         alignment = {"alignment_threshold": min(max(size, 1), PIXELS_OFFSET), "alignment_interval": PIXELS_OFFSET}
-        with h5py.File(path, "w", libver="v110", **alignment) as file:
+        with open_hdf5(path, "w", libver="v110", **alignment) as file:
             layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             layout.set_layout(h5py.h5d.CONTIGUOUS)
             layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -133,24 +148,30 @@ def copy_range(source: IO[bytes], target: IO[bytes], begin: int, end: int) -> No
 
 
 class ImageStore:
-    """A store opened for reading. Opening reads the header only; pixels are memory-mapped.
+    """A store opened for reading. Opening reads header, labels and class names only; pixels are memory-mapped.
 
-    Raises InputError if the file is missing, cut off, or not an image store.
+    Raises InputError if the file is missing, cut off, or not an image store in every point of the module's text.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         try:
-            with h5py.File(self.path, "r") as file:
-                dataset = file["images"]
-                self.shape = tuple(int(n) for n in dataset.shape)
-                self._offset = dataset.id.get_offset()
+            with open_hdf5(self.path) as file:
+                images = dataset_of(file, "images")
+                self.shape = tuple(int(n) for n in images.shape)
+                self._offset = pixels_offset(images)
+                check_texts(dataset_of(file, "keys"), "keys", len(self))
                 self.attributes: dict[str, Any] = dict(file.attrs)
-                self.labels: Labels | None = file["labels"][:] if "labels" in file else None
-        except (OSError, KeyError) as error:
-            raise InputError(f"{self.path}: not a readable image store ({error})") from error
-        if len(self.shape) != 4 or (self._offset is None and self.shape[0] > 0):
-            raise InputError(f"{self.path}: not an image store: images must be contiguous uint8 (N, H, W, C)")
+                self.classes = texts_of(self.attributes.get("classes", []), "the attribute `classes`")
+                self.labels = self._read_labels(file) if "labels" in file else None
+        except (OSError, KeyError, ValueError, TypeError, InputError) as error:
+            raise InputError(f"{self.path}: not a readable image store ({' '.join(str(error).split())})") from error
+
+    def _read_labels(self, file: h5py.File) -> Labels:
+        labels = labels_of(dataset_of(file, "labels"), len(self), self.classes)
+        if len(labels) and labels.min() > 0 and not self.classes:
+            raise InputError(f"labels begin at {labels.min()}; they count from 0, or the attribute `classes` names all")
+        return labels
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -158,12 +179,26 @@ class ImageStore:
     @cached_property
     def images(self) -> Images:
         """All images: (N, H, W, C) uint8, read-only, loaded by the system as they are read."""
-        if len(self) == 0:
+        if self._offset is None:
             return np.empty(self.shape, np.uint8)
         return np.memmap(self.path, np.uint8, mode="r", offset=self._offset, shape=self.shape)
 
     @cached_property
     def keys(self) -> npt.NDArray[np.object_]:
         """The names of the images in their source: (N,) str."""
-        with h5py.File(self.path, "r") as file:
-            return np.asarray(file["keys"].asstr()[:], dtype=object)
+        try:
+            with open_hdf5(self.path) as file:
+                return np.asarray(file["keys"].asstr()[:], dtype=object)
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(f"{self.path}: the keys cannot be read ({error})") from error
+
+
+def pixels_offset(images: h5py.Dataset) -> int | None:
+    """Where the pixels begin in the file, None if there are none; raises InputError if they are in another form."""
+    form = f"{images.dtype} {images.shape}"
+    if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape[1:]:
+        raise InputError(f"images must be uint8 (N, H, W, C), are {form}")
+    offset = images.id.get_offset()  # None for pixels that are chunked, in another file or not written
+    if offset is None and len(images) > 0:
+        raise InputError(f"images must lie in the file as one run of bytes, {form} do not")
+    return int(offset) if len(images) else None

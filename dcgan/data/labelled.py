@@ -2,11 +2,12 @@
 
 A set has the splits train and test, and perhaps others. A split yields blocks of images (n, S, S, C) uint8 with keys
 and labels, if any; items that cannot be used go to a `Rejects`. The forms of sets: dcgan/data/cifar10.py,
-dcgan/data/svhn_mnist.py (SVHN, MNIST), dcgan/data/image_folders.py (class folders, any folder, aligned CelebA).
+dcgan/data/svhn_mnist.py (SVHN, MNIST), dcgan/data/image_folders.py (class folders, any folder),
+dcgan/data/celeba.py.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -52,11 +53,15 @@ class Split(Protocol):
 
 @dataclass
 class LabelledSet:
-    """Splits, the classes' names in the order of their labels, and a table of attributes by `key`, if any."""
+    """Splits, the classes' names in the order of their labels, and a table of attributes by `key`, if any.
+
+    notes: what was found where, for the log.
+    """
 
     splits: list[Split]
     classes: Sequence[str] = ()
-    attributes: pd.DataFrame | None = field(default=None)
+    attributes: pd.DataFrame | None = None
+    notes: Sequence[str] = ()
 
 
 class ArraySplit:

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from dcgan.core.pixels import Images
-from dcgan.data.decoding import Scratch, Undecodable, decode
+from dcgan.data.decoding import Scratch, Undecodable, decode_reduced
 from dcgan.data.rejects import Rejects
-from dcgan.data.resizing import FAST, Resampling, fit
+from dcgan.data.resizing import FAST, Resampling, fit, fit_reduced
 from dcgan.data.source import Encoded
 
 CROP_SIDE = 32
@@ -30,10 +30,10 @@ class Rule:
 
     def apply(self, encoded: bytes, scratch: Scratch | None = None) -> Images:
         """Encoded image -> (size, size, 3) uint8, which may lie in `scratch`; raises Undecodable."""
-        image = decode(encoded, self.resampling.enough_side(max(self.size, self.min_side)), scratch)
-        if min(image.shape[:2]) < self.min_side:
-            raise Undecodable(f"too small: {image.shape[1]} x {image.shape[0]}, {self.min_side} is the least")
-        return fit(image, self.size, self.resampling)
+        image = decode_reduced(encoded, self.resampling.enough_side(self.size), scratch)
+        if min(image.height, image.width) < self.min_side:
+            raise Undecodable(f"too small: {image.width} x {image.height}, {self.min_side} is the least")
+        return fit_reduced(image, self.size, self.resampling)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcgan.core.files import InputError, write_csv
+from dcgan.core.files import InputError, read_csv, write_csv
 
 
 class Rejects:
@@ -28,7 +28,7 @@ class Rejects:
     @classmethod
     def joined(cls, tables: Iterable[Path], max_share: float, parameter: str) -> "Rejects":
         """The rejects in the CSVs of several shards; the caller then accepts the items that the shards could use."""
-        rows = pd.concat([pd.read_csv(table, dtype=str, keep_default_na=False) for table in tables])
+        rows = pd.concat([read_csv(table, {"key": str, "reason": str}) for table in tables])
         rejects = cls(max_share, len(rows), parameter)
         rejects.rows = list(rows[["key", "reason"]].itertuples(index=False, name=None))
         rejects.seen = len(rows)

@@ -51,27 +51,70 @@ def resized_shape(height: int, width: int, size: int) -> tuple[int, int]:
     return (2 * height * size + shorter) // (2 * shorter), (2 * width * size + shorter) // (2 * shorter)
 
 
+@dataclass(frozen=True)
+class Reduced:
+    """An image at 1 / factor of its size: pixels (ceil(height / factor), ceil(width / factor), C) uint8.
+
+    height, width: of the whole image, from which all geometry is computed. The last row and column may stand for less
+    than `factor` pixels of it.
+    """
+
+    pixels: Images
+    height: int
+    width: int
+    factor: int = 1
+
+    def is_at(self, factor: int, shape: tuple[int, int]) -> bool:
+        """Whether the pixels are exactly `factor` times as many as (height, width)."""
+        wanted = factor * self.factor
+        return (self.height, self.width) == (wanted * shape[0], wanted * shape[1])
+
+
+def whole(image_uint8: Images) -> Reduced:
+    """An image at its full size: (H, W, C)."""
+    return Reduced(image_uint8, *image_uint8.shape[:2])
+
+
 def fit(image_uint8: Images, size: int, resampling: Resampling) -> Images:
     """image_uint8: (H, W, C) -> (size, size, C) uint8: shorter side to `size`, centre cropped."""
-    image_uint8 = reduce(image_uint8, resampling.enough_side(size))
-    height, width = image_uint8.shape[:2]
-    shape = resized_shape(height, width, size)
-    if (height, width) == shape:
-        return centre_crop(image_uint8, size)
+    return fit_reduced(whole(image_uint8), size, resampling)
+
+
+def fit_reduced(image: Reduced, size: int, resampling: Resampling) -> Images:
+    """The same for an image that may be reduced already, which it is only with antialiasing."""
+    image = reduce(image, resampling.enough_side(size))
+    shape = resized_shape(image.height, image.width, size)
+    if image.is_at(1, shape):
+        return centre_crop(image.pixels, size)
     if not resampling.antialias:
-        return centre_crop(resize_bilinear(image_uint8, shape), size)
-    if abs(height - 2 * shape[0]) <= 1 and abs(width - 2 * shape[1]) <= 1:
-        return centre_crop(halve(image_uint8, shape), size)
-    return resize_antialiased(image_uint8, shape, size)
+        return centre_crop(resize_bilinear(image.pixels, shape), size)
+    if image.is_at(2, shape):
+        return centre_crop(halve(image.pixels, shape), size)
+    return resize_antialiased(image, shape, size)
 
 
-def reduce(image_uint8: Images, enough: int | None) -> Images:
-    """Halves (H, W, C) by averaging 2 x 2 pixels as often as the shorter side keeps `enough` pixels."""
-    while enough is not None and min(image_uint8.shape[:2]) // 2 >= enough:
-        shape = ((image_uint8.shape[0] + 1) // 2, (image_uint8.shape[1] + 1) // 2)
-        resized = cv2.resize(image_uint8, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-        image_uint8 = np.asarray(resized, np.uint8).reshape(*shape, -1)
-    return image_uint8
+def reduction(height: int, width: int, enough: int | None) -> int:
+    """The largest power of 2 by which the sides can be divided while the shorter one keeps `enough` pixels."""
+    factor = 1
+    while enough is not None and min(height, width) // (2 * factor) >= enough:
+        factor *= 2
+    return factor
+
+
+def reduce(image: Reduced, enough: int | None) -> Reduced:
+    """Halves by averaging 2 x 2 pixels as often as the shorter side keeps `enough` pixels.
+
+    An odd last row or column is averaged with itself, so that pixels stay where they are, as in a decoder of JPEG.
+    """
+    pixels, factor = image.pixels, image.factor
+    while factor < reduction(image.height, image.width, enough):
+        height, width = pixels.shape[:2]
+        if height % 2 or width % 2:
+            pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
+        pixels, factor = pixels.reshape(half[1], half[0], -1), 2 * factor
+    return Reduced(pixels, image.height, image.width, factor)
 
 
 def centre_crop(image_uint8: Images, size: int) -> Images:
@@ -93,14 +136,13 @@ def halve(image_uint8: Images, shape: tuple[int, int]) -> Images:
     return resize_bilinear(np.asarray(blurred, np.uint8), shape)
 
 
-def resize_antialiased(image_uint8: Images, shape: tuple[int, int], size: int) -> Images:
+def resize_antialiased(image: Reduced, shape: tuple[int, int], size: int) -> Images:
     """A triangle filter to (height, width), of which only the central (size, size) is computed."""
-    height, width = image_uint8.shape[:2]
     top, left = (shape[0] - size + 1) // 2, (shape[1] - size + 1) // 2
-    scale_y, scale_x = height / shape[0], width / shape[1]
+    scale_y, scale_x = image.height / shape[0] / image.factor, image.width / shape[1] / image.factor
     box = (left * scale_x, top * scale_y, (left + size) * scale_x, (top + size) * scale_y)
-    grey = image_uint8.shape[2] == 1
-    resized = Image.fromarray(image_uint8[:, :, 0] if grey else image_uint8).resize(
+    grey = image.pixels.shape[2] == 1
+    resized = Image.fromarray(image.pixels[:, :, 0] if grey else image.pixels).resize(
         (size, size), Image.Resampling.BILINEAR, box=box
     )
     return np.array(resized, dtype=np.uint8).reshape(size, size, -1)

@@ -17,7 +17,7 @@ BLOCK_IMAGES = 4096
 class Shards:
     """The stores `folder/<shard>/<name>` in the order of the shards.
 
-    Raises InputError if one cannot be read, or if their images have different shapes.
+    Raises InputError if one cannot be read, if their images have different shapes, or if there are no images at all.
     """
 
     def __init__(self, folder: Path, shards: Sequence[int], name: str) -> None:
@@ -27,6 +27,8 @@ class Shards:
             raise InputError(f"{folder}: shards of different image shapes: {sorted(shapes)}")
         self.image_shape: tuple[int, ...] = shapes.pop()
         self.starts = np.cumsum([0, *map(len, self.stores)])
+        if len(self) == 0:
+            raise InputError(f"{folder}: none of the {len(shards)} stores {name} holds an image")
 
     def __len__(self) -> int:
         return int(self.starts[-1])

@@ -26,6 +26,14 @@ class Source(Protocol):
         ...
 
 
+# Control characters and line ends, which HDF5 (NUL), CSV (carriage return) or a message of one line cannot hold.
+UNPRINTABLE = {code: f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" for code in (*range(32), *range(127, 160))}
+UNPRINTABLE |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029)}
+
+
 def as_text(name: bytes) -> str:
-    """A key or file name as text; bytes that are not UTF-8 become backslash escapes."""
-    return name.decode("utf-8", "backslashreplace")
+    """A key or file name as text that every file format here can hold; different names stay different.
+
+    Bytes that are not UTF-8 and control characters become backslash escapes, and a backslash becomes two.
+    """
+    return name.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace").translate(UNPRINTABLE)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.hdf5 import open_hdf5
 
 Codes = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
@@ -69,7 +70,7 @@ def find_equal(codes: Codes) -> Duplicates:
 
 def write_codes(path: Path, codes: Codes, keys: "npt.NDArray[np.object_]") -> None:
     """Writes codes (N, B) uint8 and keys (N,) str as HDF5; raises InputError if the disk refuses."""
-    with replace_when_done(path) as partial, h5py.File(partial, "w", libver="v110") as file:
+    with replace_when_done(path) as partial, open_hdf5(partial, "w", libver="v110") as file:
         file.create_dataset("codes", data=codes)
         file.create_dataset("keys", data=list(keys), dtype=h5py.string_dtype(), shape=(len(keys),))
 
@@ -77,7 +78,7 @@ def write_codes(path: Path, codes: Codes, keys: "npt.NDArray[np.object_]") -> No
 def read_codes(path: Path) -> Codes:
     """Reads codes (N, B) uint8; raises InputError if the file does not hold any."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             codes: Codes = file["codes"][:]
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a readable file of codes ({error})") from error

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from dcgan.core.distributed import ALONE, Group
 from dcgan.core.files import InputError, flush_to_disk, read_json, replace_when_done, report_storage_errors, write_json
+from dcgan.core.hdf5 import open_hdf5
 from dcgan.core.progress import Progress
 from dcgan.data.image_store import ImageStore
 from dcgan.representation.feature_tables import FeatureType, create_table
@@ -55,7 +56,7 @@ def fill_table(
         if not (position.exists() and partial.exists()):
             part.mkdir(parents=True, exist_ok=True)
             labels = None if store.labels is None else store.labels[rows.start : rows.stop]
-            classes = list(store.attributes.get("classes", []))
+            classes = store.classes
             create_table(partial, maker.layers, np.dtype(dtype), store.keys[rows.start : rows.stop], labels, classes)
             flush_to_disk(partial)
             write_json(position, {"rows": 0})
@@ -94,13 +95,13 @@ def move_tables(tables: Mapping[Path, Path], group: Group = ALONE) -> None:
 def _join_tables(parts: Sequence[Path], path: Path) -> None:
     """Writes the rows of all parts into one table, a megabyte at a time."""
     with ExitStack() as files:
-        opened = [files.enter_context(h5py.File(part, "r")) for part in parts]
+        opened = [files.enter_context(open_hdf5(part)) for part in parts]
         first = opened[0]["features"]
         labels = np.concatenate([part["labels"][:] for part in opened]) if "labels" in opened[0] else None
         classes = list(opened[0].attrs.get("classes", []))
         keys = np.concatenate([part["keys"].asstr()[:] for part in opened])
         create_table(path, list(first.attrs["layers"]), first.dtype, keys, labels, classes)
-        joined, at = files.enter_context(h5py.File(path, "r+"))["features"], 0
+        joined, at = files.enter_context(open_hdf5(path, "r+"))["features"], 0
         for part in opened:
             features, step = part["features"], first.chunks[0]
             for start in range(0, len(features), step):
@@ -117,7 +118,7 @@ def _fill_rows(
     done = int(read_json(position)["rows"])
     label = f"features of {store.path}"
     with (
-        h5py.File(table, "r+") as file,
+        open_hdf5(table, "r+") as file,
         Progress(len(part) - done, label, "images", shown=part.start == 0) as progress,
         ThreadPoolExecutor(1) as writer,
     ):

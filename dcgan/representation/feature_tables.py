@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError
+from dcgan.core.hdf5 import dataset_of, labels_of, open_hdf5, texts_of
 from dcgan.data.image_store import Labels
 
 CHUNK_BYTES = 1 << 20
@@ -35,14 +36,24 @@ class FeatureTable:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         try:
-            self._file = h5py.File(self.path, "r")
-            self._features = self._file["features"]
+            self._file = open_hdf5(self.path)
+            self._features = dataset_of(self._file, "features")
             self.layers: list[int] = [int(columns) for columns in self._features.attrs["layers"]]
-            self.labels: Labels | None = self._file["labels"][:] if "labels" in self._file else None
-            self.classes: list[str] = [str(name) for name in self._file.attrs.get("classes", [])]
-        except (OSError, KeyError) as error:
-            raise InputError(f"{self.path}: not a readable feature table ({error})") from error
-        self.shape: tuple[int, int] = self._features.shape
+            self.shape: tuple[int, int] = self._features.shape
+            self._check_form()
+            self.classes = texts_of(self._file.attrs.get("classes", []), "the attribute `classes`")
+            labelled = "labels" in self._file
+            self.labels = labels_of(dataset_of(self._file, "labels"), len(self), self.classes) if labelled else None
+        except (OSError, KeyError, ValueError, TypeError, InputError) as error:
+            raise InputError(f"{self.path}: not a readable feature table ({' '.join(str(error).split())})") from error
+
+    def _check_form(self) -> None:
+        """Raises InputError if the features are no rows of floats in neighbouring layers."""
+        form = f"{self._features.dtype} {self.shape}"
+        if self._features.dtype not in (np.float32, np.float16) or len(self.shape) != 2 or 0 in self.shape:
+            raise InputError(f"features must be float32 or float16 (N, D), are {form}")
+        if sum(self.layers) != self.shape[1]:
+            raise InputError(f"layers of {sum(self.layers)} columns for features {form}")
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -101,7 +112,8 @@ def create_table(
     if shutil.disk_usage(path.parent).free < len(keys) * width * dtype.itemsize:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     rows = max(1, min(len(keys), CHUNK_BYTES // (width * dtype.itemsize)))
-    with h5py.File(path, "w") as file:
+    # v108: class names may take more than 64 KiB. Later versions mark a file whose writer was killed as broken.
+    with open_hdf5(path, "w", libver="v108") as file:
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_chunk((rows, width))
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
+from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.core.progress import track
 from dcgan.core.seeding import numpy_generator
@@ -182,8 +183,14 @@ def quadrants(values: Tensor) -> list[Tensor]:
 def fit_features(images_uint8: Images, settings: Settings, device: torch.device) -> dict[str, KmeansFeatures]:
     """Features with fitted centroids ("trained") and with random patches as centroids ("random"), both standardised.
 
-    images_uint8: (N, H, W, C), of the training split.
+    images_uint8: (N, H, W, C), of the training split. Raises InputError for more centroids than patches, and for images
+    that are smaller than a patch.
     """
+    if settings.centroids > settings.patches or settings.side > min(images_uint8.shape[1:3]):
+        raise InputError(
+            f"{settings.centroids} centroids of {settings.patches} patches of {settings.side} x {settings.side} pixels "
+            f"cannot be had from images {images_uint8.shape}"
+        )
     seed = settings.seed
     random = numpy_generator(seed, "kmeans", "patches")
     patches = normalize(torch.from_numpy(draw_patches(images_uint8, settings.patches, settings.side, random)))

@@ -37,8 +37,8 @@ NORMAL_95 = 1.96
 class Splits:
     """What is learned from, what C is chosen on, what the error is measured on.
 
-    Raises InputError if rows to be classified are of a class that is not learned. The reverse is no mistake: few
-    held-out rows may lack a rare class.
+    Raises InputError if fewer than two classes are learned, or if rows to be classified are of a class that is not
+    learned. The reverse is no mistake: few held-out rows may lack a rare class.
     """
 
     train: Split
@@ -46,6 +46,8 @@ class Splits:
     test: Split
 
     def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise InputError(f"{self.train.table.path}: all rows are of one class, {self.classes[0]}; nothing to learn")
         for split in (self.validation, self.test):
             unknown = np.setdiff1d(split.labels, self.classes)
             if len(unknown):

@@ -82,6 +82,9 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("onnx.kitchens", {"statistics": "batch", "statistics_batches": 1}, "onnx.kitchens: 'kitchens' is not allowed"),
         ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
         ("train.a b", {}, "train.a b"),
+        ("pack.sets.imagenet.splits", {"test": "a"}, "pack.sets.imagenet.splits: {'test': 'a'} is not allowed (Value"),
+        ("pack.sets.imagenet.splits", {"train": "a", "tset": "b"}, "(Value error, needs train, and"),
+        ("pack.sets.svhn.splits", {"train": "a"}, "not allowed (kind svhn has splits of its own)"),
         ("run.seed", -1, "run.seed: -1 is not allowed"),
         (
             "figures.turn.faces.annotator",
@@ -263,6 +266,15 @@ def test_four_files_that_are_no_mnist(root: Path, tmp_path: Path) -> None:
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (folder / f"data/raw/brought/{name}-ubyte").write_bytes(bytes(20))
     with pytest.raises(InputError, match=r"mnist\.source: .*train-images-idx3-ubyte: not an idx file"):
+        check(folder)
+
+
+def test_folders_that_can_be_read_in_two_ways(root: Path, tmp_path: Path, good_image: bytes) -> None:
+    folder = project(root, tmp_path, {"pack.sets.imagenet.source": "data/raw/brought"})
+    for name in ("train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "meta/1.jpg"):
+        (folder / "data/raw/brought" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data/raw/brought" / name).write_bytes(good_image)
+    with pytest.raises(InputError, match=r"imagenet.source: .*meta/ are not; name them in pack.sets.imagenet.splits"):
         check(folder)
 
 

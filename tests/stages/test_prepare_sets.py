@@ -75,29 +75,20 @@ def test_faces_do_not_depend_on_the_number_of_shards_or_threads(tmp_path: Path, 
     assert metrics["n_photos"] == 15 and metrics["n_kept"] == len(store)
 
 
-def test_photos_without_any_face_make_an_empty_store(tmp_path: Path, configure: Configure) -> None:
+def test_photos_without_any_face_are_refused_when_the_shards_are_joined(tmp_path: Path, configure: Configure) -> None:
     (tmp_path / "photos").mkdir()
     for number in range(3):
         (tmp_path / "photos" / f"{number}.png").write_bytes(encode(np.full((90, 90, 3), 40 * number, np.uint8), "PNG"))
     params = configure(crop_faces={"shards": [0]})
     crop_first_shard(params, tmp_path / "photos", tmp_path / "s" / "0")
-    join_faces.main(
-        ["--params", str(params), "--shards", str(tmp_path / "s"), "--out", str(tmp_path / "crops.h5")]
-        + [
-            "--detections",
-            str(tmp_path / "d.csv"),
-            "--figure",
-            str(tmp_path / "f.png"),
-            "--metrics",
-            str(tmp_path / "m"),
-        ]
-    )
-    assert len(ImageStore(tmp_path / "crops.h5")) == 0
-    assert pd.read_csv(tmp_path / "d.csv")["reason"].tolist() == ["no face"] * 3
+    assert pd.read_csv(tmp_path / "s" / "0" / "detections.csv")["reason"].tolist() == ["no face"] * 3
+    outputs = [f"--{name}={tmp_path / name}" for name in ("out", "detections", "figure", "metrics")]
+    with pytest.raises(InputError, match=r"/s: none of the 1 stores crops.h5 holds an image"):
+        join_faces.main(["--params", str(params), "--shards", str(tmp_path / "s"), *outputs])
 
 
 def packed(source: Path, **changes: Any) -> dict[str, Any]:
-    section = {"source": str(source), "kind": "folder", "image_size": 32, "validation": 0} | changes
+    section = {"source": str(source), "kind": "folder", "splits": None, "image_size": 32, "validation": 0} | changes
     return {"sets": {"mine": section}, "max_rejects": 0.5}
 
 
@@ -116,6 +107,63 @@ def test_class_folders_are_packed_with_labels(tmp_path: Path, configure: Configu
     assert store.labels is not None and store.labels.tolist() == [0, 0, 1]
     assert list(store.attributes["classes"]) == ["n01", "n02"]
     assert pd.read_csv(tmp_path / "out" / "rejects.csv").values.tolist() == [["n01/bad.JPEG", "empty"]]
+
+
+def write_images(root: Path, names: list[str], image: bytes) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(image)
+    return root
+
+
+def test_what_was_understood_is_printed_and_kept(
+    tmp_path: Path, configure: Configure, good_image: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["Training/a/1.jpg", "Training/b/2.jpg", "Training/b/3.jpg", "valid/b/4.jpg", "valid/a/5.jpg", "x.txt"]
+    source = write_images(tmp_path / "images", names, good_image)
+    pack(configure(pack=packed(source)), tmp_path / "out")
+    contents = read_json(tmp_path / "out" / "contents.json")
+    assert contents["splits"] == {"train": {"images": 3, "classes": 2}, "validation": {"images": 2, "classes": 2}}
+    assert contents["found"][0] == "train: 3 files in Training/, 2 class folders"
+    printed = capsys.readouterr().err
+    assert "mine: train 3 images, 2 classes\n" in printed and "mine: train: 3 files in Training/" in printed
+    assert "mine: 1 files beside the splits are left out, x.txt first" in printed
+
+
+def test_an_unclear_layout_is_settled_by_a_parameter(tmp_path: Path, configure: Configure, good_image: bytes) -> None:
+    names = ["train/a/1.jpg", "train/b/2.jpg", "test/b/3.jpg", "test/a/4.jpg", "meta/m.jpg"]
+    source = write_images(tmp_path / "images", names, good_image)
+    with pytest.raises(InputError, match=r"meta/ are not; name them in pack.sets.mine.splits"):
+        pack(configure(pack=packed(source)), tmp_path / "out")
+    pack(configure(pack=packed(source, splits={"train": "train", "validation": "test"})), tmp_path / "out")
+    assert {path.stem: len(ImageStore(path)) for path in (tmp_path / "out").glob("*.h5")} == {
+        "train": 2,
+        "validation": 2,
+    }
+
+
+def test_a_second_validation_split_is_refused(tmp_path: Path, configure: Configure, good_image: bytes) -> None:
+    source = write_images(tmp_path / "images", ["train/a/1.jpg", "train/b/2.jpg", "val/a/3.jpg"], good_image)
+    with pytest.raises(
+        InputError, match="mine.validation: 1, but the set has a validation split of 1 images; set it to 0"
+    ):
+        pack(configure(pack=packed(source, validation=1)), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"), [("all", "none of its images can be used"), ("b", "all 1 images are of one class")]
+)
+def test_a_split_of_nothing_or_of_one_class_is_refused(
+    tmp_path: Path, configure: Configure, good_image: bytes, bad: str, reason: str
+) -> None:
+    source = write_images(
+        tmp_path / "images", ["train/a/1.jpg", "train/b/2.jpg", "test/a/3.jpg", "test/b/4.jpg"], good_image
+    )
+    for name in ("test/a/3.jpg", "test/b/4.jpg") if bad == "all" else ("test/b/4.jpg",):
+        (source / name).write_bytes(b"")
+    with pytest.raises(InputError, match=f"mine: split test: {reason}"):
+        pack(configure(pack=packed(source)), tmp_path / "out")
+    assert not (tmp_path / "out" / "test.h5").exists()
 
 
 def test_svhn_is_packed_with_validation_images_out_of_train(tmp_path: Path, configure: Configure) -> None:
@@ -149,24 +197,24 @@ def test_packing_refuses_what_it_cannot_do(tmp_path: Path, configure: Configure,
 def test_celeba_is_packed_with_its_splits_and_attributes(tmp_path: Path, configure: Configure) -> None:
     pictures = tmp_path / "celeba" / "img_align_celeba" / "img_align_celeba"  # as one archive in use has it
     pictures.mkdir(parents=True)
-    for number in range(1, 6):
-        encoded = encode(np.full((218, 178, 3), 40 * number, np.uint8))
+    for number in range(1, 11):
+        encoded = encode(np.full((218, 178, 3), 20 * number, np.uint8))
         (pictures / f"{number:06}.jpg").write_bytes(encoded)
-    names = [f"{number:06}.jpg" for number in range(1, 6)]
-    attributes = pd.DataFrame({"image_id": names, "Smiling": [1, -1, 1, -1, 1]})
+    names = [f"{number:06}.jpg" for number in range(1, 11)]
+    attributes = pd.DataFrame({"image_id": names, "Smiling": [1, -1] * 5})
     attributes.to_csv(tmp_path / "celeba" / "list_attr_celeba.csv", index=False)
-    partition = pd.DataFrame({"image_id": names[:4], "partition": [0, 2, 1, 0]})
+    partition = pd.DataFrame({"image_id": names[:9], "partition": [0, 2, 1, *[0] * 6]})
     partition.to_csv(tmp_path / "celeba" / "list_eval_partition.csv", index=False)
     pack(configure(pack=packed(tmp_path / "celeba", kind="celeba", image_size=64)), tmp_path / "out")
     stores = {path.stem: ImageStore(path) for path in (tmp_path / "out").glob("*.h5")}
     assert {name: store.keys.tolist() for name, store in stores.items()} == {
-        "train": [names[0], names[3]],
+        "train": [names[0], *names[3:9]],
         "validation": [names[2]],
         "test": [names[1]],
     }
-    assert stores["train"].shape == (2, 64, 64, 3) and stores["train"].labels is None
-    assert abs(int(stores["test"].images.mean()) - 80) <= 1
+    assert stores["train"].shape == (7, 64, 64, 3) and stores["train"].labels is None
+    assert abs(int(stores["test"].images.mean()) - 40) <= 1
     rejects = pd.read_csv(tmp_path / "out" / "rejects.csv").to_numpy().tolist()
-    assert rejects == [[names[4], "not in list_eval_partition"]]
+    assert rejects == [[names[9], "not in list_eval_partition"]]
     table = pd.read_csv(tmp_path / "out" / "attributes.csv")
-    assert table.to_dict("list") == {"key": names, "Smiling": [1, -1, 1, -1, 1]}
+    assert table.to_dict("list") == {"key": names, "Smiling": [1, -1] * 5}

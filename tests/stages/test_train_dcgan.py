@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,13 +19,16 @@ from ruamel.yaml import YAML
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
+from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
-from dcgan.data.image_store import StoreWriter
+from dcgan.data.image_store import ImageStore, StoreWriter
+from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import BatchNorm, Statistics
 from dcgan.models.networks import Discriminator, Generator
-from stages.train_dcgan import main
+from stages.train_dcgan import check_fit, main
 from tests.dag.demo import DEMO
 from tests.simulated_gpu.simulation import any_gpu
+from workflow.params.load import load_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -332,3 +336,22 @@ def test_what_cannot_work_is_said_in_one_line(folder: Path, changes: list[str], 
     _, errors = process.communicate()
     assert process.returncode == 2
     assert message in errors and errors.count("\n") == 1
+
+
+def test_a_store_that_does_not_fit_the_network_is_refused(folder: Path) -> None:
+    section = load_params(folder / "params.yaml").train["bedrooms"]
+    digits = ARCHITECTURES["demo_mnist28"]
+    images, keys = np.zeros((40, 28, 28, 1), np.uint8), [str(number) for number in range(40)]
+    for labels, message in ((None, "has no labels"), (np.arange(40) % 11, "up to 10, network demo_mnist28 knows 10")):
+        with StoreWriter(folder / "digits.h5", (28, 28, 1), {}) as store:
+            store.append(images, keys, labels)
+        with pytest.raises(InputError, match=f"digits.h5: .*{message}"):
+            check_fit(ImageStore(folder / "digits.h5"), digits, section)
+
+
+def test_pixels_of_another_type_are_never_trained_on(folder: Path) -> None:
+    with h5py.File(folder / "images.h5", "w") as file:
+        file["images"] = np.zeros((90, 32, 32, 3), np.float32)
+        file["keys"] = [str(number) for number in range(90)]
+    with pytest.raises(InputError, match="images.h5: not a readable image store"):
+        main(options(folder, "out"))

@@ -76,8 +76,12 @@ def test_sources_are_told_apart_by_what_they_are(tmp_path: Path) -> None:
 
 
 def test_hidden_files_are_left_out(tmp_path: Path) -> None:
-    write_folder(tmp_path, {".DS_Store": b"x", "a.jpg": b"y", ".thumbs/b.jpg": b"z"})
-    assert [item.key for item in FolderSource(tmp_path).items(0, 1)] == ["a.jpg"]
+    contents = dict.fromkeys([".DS_Store", "a.jpg", ".thumbs/b.jpg", "c/.d/e.jpg", "c/.f", "c/g.jpg"], b"x")
+    folder = FolderSource(write_folder(tmp_path / "folder", contents))
+    assert [item.key for item in folder.items(0, 1)] == ["a.jpg", "c/g.jpg"]
+    for number, above in enumerate(("", "./")):
+        tar = TarSource(write_tar(tmp_path / f"{number}.tar", [(above + name, b"x") for name in contents]))
+        assert list(tar.items(0, 1)) == list(folder.items(0, 1))
 
 
 def test_links_are_followed_and_loops_are_named(tmp_path: Path) -> None:

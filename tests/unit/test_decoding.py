@@ -1,19 +1,25 @@
 """Decoding by content: what can be read is read alike from every form, what cannot is refused with a reason."""
 
 import io
+import struct
+import zlib
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from dcgan.data.decoding import (
+    Header,
     Scratch,
     Undecodable,
     decode,
-    decode_with_opencv,
+    decode_reduced,
     decode_with_turbo,
     jpeg_header,
+    orientation,
     webp_header,
 )
 from dcgan.data.preprocessing import Rule
@@ -47,10 +53,11 @@ def test_pixels_are_the_same_in_memory_that_is_used_again(
     for encoded in forms:
         for enough in (None, 16):
             with pytest.raises(Undecodable):
-                decode(unusable_images["truncated jpeg"], enough, scratch)
-            assert np.array_equal(decode(encoded, enough, scratch), decode(encoded, enough))
-    first = decode(good_image, None, scratch)
-    assert np.shares_memory(first, decode(good_image, None, scratch))
+                decode_reduced(unusable_images["truncated jpeg"], enough, scratch)
+            again, anew = decode_reduced(encoded, enough, scratch), decode_reduced(encoded, enough)
+            assert np.array_equal(again.pixels, anew.pixels)
+    first = decode(good_image, scratch)
+    assert np.shares_memory(first, decode(good_image, scratch))
     assert scratch.room_for(large.size) is None and scratch.memory.ctypes.data % 32 == 16
 
 
@@ -95,6 +102,48 @@ def test_transparent_pixels_are_white() -> None:
     assert (decoded[:, :20] == 255).all() and (decoded[:, 20:] == (10, 20, 30)).all()
 
 
+def png(depth: int, colours: int, values: list[tuple[int, ...]], transparent: tuple[int, ...]) -> bytes:
+    """A PNG of 32 x 32, each eight columns of one value, with one transparent value."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    bits = "".join(format(part, f"0{depth}b") for column in range(32) for part in values[column // 8])
+    row = b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    head = struct.pack(">IIBBBBB", 32, 32, depth, colours, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", zlib.compress(row * 32)), chunk(b"IEND", b"")])
+
+
+@pytest.mark.parametrize(
+    ("depth", "values", "transparent", "expected"),
+    [
+        (1, [0, 1, 0, 1], 0, [255, 255, 255, 255]),
+        (1, [0, 1, 0, 1], 1, [0, 255, 0, 255]),
+        (2, [0, 1, 2, 3], 1, [0, 255, 170, 255]),
+        (4, [0, 5, 10, 15], 10, [0, 85, 255, 255]),
+        (8, [0, 85, 170, 255], 85, [0, 255, 170, 255]),
+        (16, [0, 300, 301, 65535], 300, [0, 255, 1, 255]),
+        (16, [0, 21845, 43690, 65535], 43690, [0, 85, 255, 255]),
+    ],
+)
+def test_a_transparent_grey_is_white_at_any_depth(
+    depth: int, values: list[int], transparent: int, expected: list[int]
+) -> None:
+    decoded = decode(png(depth, 0, [(value,) for value in values], (transparent,)))
+    assert decoded[5, ::8].tolist() == [[value] * 3 for value in expected]
+
+
+def test_a_transparent_colour_is_white_or_refused() -> None:
+    red, green, blue, grey = (255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)
+    assert decode(png(8, 2, [red, green, blue, grey], red))[5, ::8].tolist() == [
+        [255] * 3,
+        *map(list, (green, blue, grey)),
+    ]
+    with pytest.raises(Undecodable, match="transparent colour of 16 bits"):
+        decode(png(16, 2, [red, green, blue, grey], red))
+
+
 def test_a_palette_may_be_transparent() -> None:
     image = Image.new("P", (40, 40), 0)
     image.putpalette([200, 0, 0, 0, 200, 0])
@@ -110,12 +159,14 @@ def test_the_first_frame_of_an_animation_is_taken(odd_images: Mapping[str, bytes
 @pytest.mark.parametrize(("enough", "expected"), [(None, 256), (200, 256), (128, 128), (64, 64), (40, 64), (1, 32)])
 def test_a_jpeg_is_decoded_no_smaller_than_asked_for(enough: int | None, expected: int) -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 320, 3), dtype=np.uint8))
-    assert min(decode(as_bytes(image, "JPEG"), enough).shape[:2]) == expected
+    reduced = decode_reduced(as_bytes(image, "JPEG"), enough)
+    assert min(reduced.pixels.shape[:2]) == expected and (reduced.height, reduced.width) == (256, 320)
+    assert reduced.factor == 256 // expected
 
 
 def test_reduced_decoding_shows_the_same_colours(good_image: bytes) -> None:
     full = decode(good_image).astype(float)
-    reduced = decode(good_image, 16)
+    reduced = decode_reduced(good_image, 16).pixels
     assert reduced.shape == (16, 20, 3)
     means = full.reshape(16, 4, 20, 4, 3).mean(axis=(1, 3))
     assert np.abs(reduced - means).mean() < 3
@@ -123,40 +174,102 @@ def test_reduced_decoding_shows_the_same_colours(good_image: bytes) -> None:
 
 @pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}, {"quality": 20}])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_both_decoders_of_jpeg_give_the_same_pixels(options: Mapping[str, object], mode: str) -> None:
+def test_turbo_gives_opencvs_pixels(options: Mapping[str, object], mode: str) -> None:
     coarse = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
     encoded = as_bytes(
         Image.fromarray(coarse).resize((161, 90), Image.Resampling.BICUBIC).convert(mode), "JPEG", **options
     )
-    header = jpeg_header(encoded)
-    assert header is not None
-    for reduction in (1, 2, 4, 8):
-        pixels = decode_with_turbo(encoded, header, reduction)
-        assert pixels is not None and pixels.shape == (-(-90 // reduction), -(-161 // reduction), 3)
-        assert np.array_equal(pixels, decode_with_opencv(encoded, reduction))
+    flags = (getattr(cv2, f"IMREAD_REDUCED_COLOR_{factor}") & ~cv2.IMREAD_COLOR_BGR for factor in (2, 4, 8))
+    for factor, flag in zip((1, 2, 4, 8), (0, *flags), strict=True):
+        pixels = decode_with_turbo(encoded, jpeg_header(encoded), factor, "RGB")
+        assert pixels.shape == (-(-90 // factor), -(-161 // factor), 3)
+        peer = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB | flag)
+        assert np.array_equal(pixels, peer)
 
 
 def test_headers_tell_the_size(good_image: bytes, odd_images: Mapping[str, bytes]) -> None:
-    header = jpeg_header(good_image)
-    assert header is not None and (header.width, header.height) == (80, 64)
+    assert jpeg_header(good_image) == Header(80, 64, "YCbCr")
+    assert jpeg_header(odd_images["cmyk jpeg"]).colours == "CMYK"
     header = webp_header(odd_images["webp"])
     assert header is not None and (header.width, header.height) == (80, 64)
-    assert jpeg_header(odd_images["cmyk jpeg"]) is None and jpeg_header(good_image[:-2]) is None
     assert webp_header(odd_images["animated webp"]) is None
 
 
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="%d"/></rdf:RDF></x:xmpmeta>'
+
+
+def turned(image: Image.Image, number: int, where: str, **options: object) -> bytes:
+    """A JPEG that asks to be turned, in a block of EXIF or in a text of XMP."""
+    if where == "xmp":
+        return as_bytes(image, "JPEG", xmp=XMP % number, quality=95, **options)
+    exif = image.getexif()
+    exif[0x0112] = number
+    return as_bytes(image, "JPEG", exif=exif.tobytes(), quality=95, **options)
+
+
 @pytest.mark.parametrize("profile_bytes", [0, 200_000])
+@pytest.mark.parametrize("where", ["exif", "xmp"])
 @pytest.mark.parametrize("enough", [None, 16])
+@pytest.mark.parametrize("size", [(80, 64), (77, 67)])
 def test_a_jpeg_is_turned_upright_however_far_behind_its_orientation_stands(
-    good_image: bytes, profile_bytes: int, enough: int | None
+    good_image: bytes, profile_bytes: int, where: str, enough: int | None, size: tuple[int, int]
 ) -> None:
-    with Image.open(io.BytesIO(good_image)) as image:
-        exif = image.getexif()
-        exif[0x0112] = 6  # the camera was held a quarter turn to the left
-        profile = np.random.default_rng(0).bytes(profile_bytes)
-        turned = as_bytes(image, "JPEG", exif=exif.tobytes(), icc_profile=profile, quality=95)
-        upright = as_bytes(image, "JPEG", quality=95)
-    assert np.array_equal(decode(turned, enough), np.rot90(decode(upright, enough), -1))
+    profile = np.random.default_rng(0).bytes(profile_bytes)
+    image = Image.open(io.BytesIO(good_image)).resize(size)
+    plain = decode(as_bytes(image, "JPEG", quality=95))
+    for number in range(1, 9):
+        found = decode_reduced(turned(image, number, where, icc_profile=profile), enough)
+        expected = np.asarray(ImageOps.exif_transpose(tagged(plain, number)))
+        assert (found.height, found.width) == expected.shape[:2]
+        step = found.factor
+        assert step == (1 if enough is None or (number > 1 and size == (77, 67)) else 4)
+        if step == 1:
+            assert np.array_equal(found.pixels, expected)
+        else:
+            means = cv2.resize(expected, found.pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
+            assert np.abs(found.pixels.astype(int) - means).mean() < 5
+
+
+def tagged(pixels: np.ndarray, number: int) -> Image.Image:
+    image = Image.fromarray(pixels)
+    image.getexif()[0x0112] = number
+    return image
+
+
+def test_exif_goes_before_xmp_and_nonsense_turns_nothing(good_image: bytes) -> None:
+    image = Image.open(io.BytesIO(good_image))
+    exif = image.getexif()
+    exif[0x0112] = 3
+    assert orientation(as_bytes(image, "JPEG", exif=exif.tobytes(), xmp=XMP % 6)) == 3
+    assert orientation(as_bytes(image, "JPEG", xmp=XMP % 9)) == 1
+    assert orientation(as_bytes(image, "JPEG", exif=b"Exif\x00\x00II*\x00garbage")) == 1
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_other_forms_are_turned_by_xmp_too(form: str) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8))
+    options: dict[str, object] = {"xmp": XMP % 6, "lossless": True}
+    if form == "PNG":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", (XMP % 6).decode())
+        options = {"pnginfo": text}
+    assert np.array_equal(decode(as_bytes(image, form, **options)), np.rot90(np.asarray(image), -1))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("form", [{}, {"progressive": True}])
+@pytest.mark.parametrize("where", ["", "exif"])
+def test_a_jpeg_that_ends_early_is_refused_whatever_stands_behind(mode: str, form: dict[str, bool], where: str) -> None:
+    coarse = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC).convert(mode)
+    encoded = turned(image, 6, "exif", **form) if where else as_bytes(image, "JPEG", **form)
+    assert decode(encoded).shape == ((320, 240, 3) if where else (240, 320, 3))
+    assert np.array_equal(decode(encoded + b"trailer" * 40), decode(encoded))
+    half = encoded[: len(encoded) // 2]
+    for tail in (b"", b"\xff\xd9", b"\xff\xd9" + bytes(99), bytes(1000) + b"\xff\xd9", encoded[:200] + b"\xff\xd9"):
+        for enough in (None, 64):
+            with pytest.raises(Undecodable, match=r"image file is truncated|damaged JPEG"):
+                decode_reduced(half + tail, enough)
 
 
 def test_random_damage_never_escapes_as_another_error(odd_images: Mapping[str, bytes], good_image: bytes) -> None:

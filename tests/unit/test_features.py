@@ -31,7 +31,7 @@ def discriminator(name: str) -> Discriminator:
 
 def store_of(path: Path, n: int) -> ImageStore:
     random = np.random.default_rng(1)
-    with StoreWriter(path, (32, 32, 3), {}) as writer:
+    with StoreWriter(path, (32, 32, 3), {"classes": list("0123456789")}) as writer:
         images = random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
         writer.append(images, [f"image {row}" for row in range(n)], random.integers(0, 10, n))
     return ImageStore(path)

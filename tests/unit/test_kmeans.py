@@ -6,12 +6,15 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_sample_images
 
+from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.representation import kmeans
 from dcgan.representation.kmeans import (
     KmeansFeatures,
+    Settings,
     draw_patches,
     fit_centroids,
+    fit_features,
     nearest_centroid,
     normalize,
     quadrants,
@@ -97,3 +100,14 @@ def test_features_do_not_depend_on_batch_mates_and_are_standardised() -> None:
     assert whole.mean(0).abs().max() < 1e-3
     variance = features.pooled(images).double().var(0, correction=0)
     assert torch.allclose(whole.double().var(0, correction=0), variance / (variance + 0.01), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("patches", "centroids", "side"), [(50, 51, 6), (50, 10, 33)])
+def test_more_centroids_than_patches_or_patches_larger_than_images_are_refused(
+    patches: int, centroids: int, side: int
+) -> None:
+    settings = Settings(
+        side=side, patches=patches, centroids=centroids, iterations=1, statistics_images=4, batch_size=4, seed=0
+    )
+    with pytest.raises(InputError, match=rf"{centroids} centroids of {patches} patches of {side} x {side}"):
+        fit_features(np.zeros((4, 32, 32, 3), np.uint8), settings, torch.device("cpu"))

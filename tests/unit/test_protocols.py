@@ -62,6 +62,11 @@ def test_a_class_that_is_not_learned_cannot_be_recognised(tmp_path: Path) -> Non
         three(tmp_path, [0, 1, 2] * 8, [1, 2] * 4, [2, 3])
 
 
+def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"train\.h5: all rows are of one class, 1"):
+        three(tmp_path, [1, 1] * 8, [1] * 4, [1])
+
+
 def test_draw_takes_so_many_of_each_class() -> None:
     labels = np.repeat(np.arange(3), 50)
     rows = draw_rows(labels, 7, np.random.default_rng(0))

@@ -1,13 +1,15 @@
 """The resize rule against plain formulas, OpenCV and torchvision."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from torchvision.transforms import v2
 
-from dcgan.data.preprocessing import small_crops
-from dcgan.data.resizing import FAST, FINE, Resampling, centre_crop, fit, reduce, resized_shape
+from dcgan.data.preprocessing import Rule, small_crops
+from dcgan.data.resizing import FAST, FINE, Resampling, centre_crop, fit, reduce, reduction, resized_shape, whole
 
 PAPER = Resampling(antialias=False, reducing_gap=None)
 
@@ -66,9 +68,50 @@ def test_a_reducing_gap_changes_little() -> None:
 
 
 def test_reduction_stops_before_the_image_is_too_small() -> None:
-    assert reduce(smooth(256, 301), 64).shape == (64, 76, 3)
-    assert reduce(smooth(256, 301), 65).shape == (128, 151, 3)
-    assert reduce(smooth(256, 301), None).shape == (256, 301, 3)
+    for enough, factor, shape in ((64, 4, (64, 76, 3)), (65, 2, (128, 151, 3)), (None, 1, (256, 301, 3))):
+        reduced = reduce(whole(smooth(256, 301)), enough)
+        assert (reduced.factor, reduced.pixels.shape, reduced.height, reduced.width) == (factor, shape, 256, 301)
+
+
+def odd_shapes(count: int) -> list[tuple[int, int]]:
+    random = np.random.default_rng(5)
+    drawn = [(int(height), int(width)) for height, width in random.integers(130, 700, (count, 2))]
+    return [(479, 640), (480, 640), (640, 479), (129, 131), *drawn]
+
+
+def centre_box(shape: tuple[int, int], size: int, factor: int = 1) -> tuple[float, float, float, float]:
+    """The central square of an image as a box of the image at 1 / factor of its size: left, top, right, bottom."""
+    resized = resized_shape(*shape, size)
+    corner = [(side - size + 1) // 2 for side in resized]
+    scales = [side / new / factor for side, new in zip(shape, resized, strict=True)]
+    (top, left), (bottom, right) = (
+        [(at + add) * scale for at, scale in zip(corner, scales, strict=True)] for add in (0, size)
+    )
+    return left, top, right, bottom
+
+
+@pytest.mark.parametrize("shape", odd_shapes(12))
+@pytest.mark.parametrize("gap", [1, 2])
+def test_a_reduced_image_is_cut_where_the_whole_one_is(shape: tuple[int, int], gap: float) -> None:
+    """Against Pillow's `draft` (JPEG) and `reduce` (other forms), each followed by a resize with the exact box."""
+    # Details of the size of an output pixel: smaller ones differ between filters, larger ones hide a shift.
+    image = Image.fromarray(np.asarray(cv2.GaussianBlur(smooth(*shape), (0, 0), min(shape) / 80), np.uint8))
+    resampling, rule = Resampling(antialias=True, reducing_gap=gap), {"resample": Image.Resampling.BILINEAR}
+    exact = np.asarray(image.resize((64, 64), box=centre_box(shape, 64), **rule)).astype(int)
+    factor = reduction(*shape, int(64 * gap))
+    for form, reduce_by_pillow in (("JPEG", draft), ("PNG", Image.Image.reduce)):
+        encoded = io.BytesIO()
+        image.save(encoded, form, quality=97, subsampling=0)
+        ours = Rule(size=64, resampling=resampling, min_side=8).apply(encoded.getvalue()).astype(int)
+        reduced = reduce_by_pillow(Image.open(encoded), factor)
+        peer = np.asarray(reduced.resize((64, 64), box=centre_box(shape, 64, factor), **rule)).astype(int)
+        assert np.abs(ours - peer).max() <= (1 if form == "JPEG" else 12) and np.abs(ours - peer).mean() < 0.5
+        assert np.abs(ours - exact).mean() < (0.6 if gap == 2 else 2)
+
+
+def draft(image: Image.Image, factor: int) -> Image.Image:
+    image.draft("RGB", (image.width // factor, image.height // factor))
+    return image
 
 
 def test_a_gap_without_antialiasing_is_no_rule() -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from dcgan.core.files import InputError
+from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import is_inside, resolved_stages, whole_outputs
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.figures import by_hand
@@ -39,6 +40,9 @@ def check(root: Path) -> None:
     for key, path, inspect in data:
         try:
             check_data(root, path, outputs, inspect)
+        except UnclearLayout as error:
+            splits = key.removesuffix("source") + "splits"
+            raise InputError(f"params.yaml: {key}: {error}; name them in {splits}") from error
         except InputError as error:
             raise InputError(f"params.yaml: {key}: {error}") from error
 
@@ -52,7 +56,7 @@ def data_of(params: Params) -> Iterator[tuple[str, str, Callable[[Path], object]
     yield "export.source", params.export.source, partial(inspect_source, kind="lsun")
     yield "crop_faces.source", params.crop_faces.source, partial(inspect_source, kind="photos")
     for name, packed in params.pack.sets.items():
-        yield f"pack.sets.{name}.source", packed.source, partial(inspect_source, kind=packed.kind)
+        yield f"pack.sets.{name}.source", packed.source, partial(inspect_source, kind=packed.kind, named=packed.splits)
     for name, section in params.train.items():
         yield f"train.{name}.images", section.images, open_store
     if params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:

@@ -67,11 +67,16 @@ def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, I
 
 
 def preparation(params: Params) -> Iterator[Rule]:
-    """Shard k of n is named by k alone, so none may be missing; a central crop is cut from the resized box."""
+    """Shard k of n is named by k alone, so none may be missing; splits are named once; a crop is cut from its box."""
     for section in ("export", "crop_faces", "supervised"):
         shards = getattr(params, section).shards
         gaps = shards != list(range(len(shards)))
         yield gaps, f"{section}.shards", shards, "shards are numbered from 0 without a gap: 0, 1, 2, ..."
+    for name, one in params.pack.sets.items():
+        own, key = one.kind not in ("folder", "cifar10"), f"pack.sets.{name}"
+        yield own and one.splits is not None, f"{key}.splits", one.splits, f"kind {one.kind} has splits of its own"
+        twice = one.validation > 0 and one.splits is not None and "validation" in one.splits
+        yield twice, f"{key}.validation", one.validation, f"0, as {key}.splits names a folder"
     faces = params.crop_faces
     largest = f"at most crop_faces.resize, {faces.resize}"
     yield faces.image_size > faces.resize, "crop_faces.image_size", faces.image_size, largest
@@ -132,9 +137,15 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
         yield from unconditional(key, one.discriminator, made.get(one.discriminator, ""), one.images, sets)
     for name, kmeans in params.kmeans.items():
         yield from labelled(f"kmeans.{name}.images", kmeans.images, sets)
+        too_many = kmeans.centroids > kmeans.patches
+        yield too_many, f"kmeans.{name}.centroids", kmeans.centroids, f"at most kmeans.{name}.patches, {kmeans.patches}"
     images = {f"data/features/{name}": one.images for name, one in params.features.items()}
     images |= {f"data/features/kmeans_{name}": one.images for name, one in params.kmeans.items()}
-    validated = {f"data/packed/{name}" for name, packed in params.pack.sets.items() if packed.validation}
+    validated = {
+        f"data/packed/{name}"
+        for name, packed in params.pack.sets.items()
+        if packed.validation or "validation" in (packed.splits or ())
+    }
     for name, svm in params.svm.items():
         yield made_by_a_stage(f"svm.{name}.features", svm.features, images)
         twice = svm.learn_validation and images.get(svm.features) in validated

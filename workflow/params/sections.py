@@ -28,6 +28,7 @@ from workflow.params.types import (
     Share,
     Size,
     Source,
+    Splits,
 )
 
 
@@ -103,6 +104,7 @@ class CropFaces(Section):
 class PackedSet(Section):
     source: Source
     kind: Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
+    splits: Splits
     image_size: ImageSize
     validation: CountOrZero
 

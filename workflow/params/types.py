@@ -37,8 +37,16 @@ def check_rising(counts: list[int]) -> list[int]:
     return counts
 
 
+def check_splits(folders: dict[str, str] | None) -> dict[str, str] | None:
+    """Raises ValueError if no folder is named for training, or one for a split that there is not."""
+    if folders is not None and not {"train"} <= folders.keys() <= {"train", "test", "validation"}:
+        raise ValueError("needs train, and may have test and validation")
+    return folders
+
+
 Rising = Annotated[list[Count], Field(min_length=1), AfterValidator(check_rising)]
 ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
+Splits = Annotated[dict[str, Source] | None, AfterValidator(check_splits)]
 Shards = Annotated[list[CountOrZero], Field(min_length=1)]
 
 

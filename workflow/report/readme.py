@@ -87,7 +87,7 @@ def claims(root: Path) -> list[str]:
         for one in lines(over_seeds(table))
         if one.verdict != "not run"
     ]
-    head = "| claim | over all seeds | holds in | its weakest comparison: means over seeds, 95 % interval of the difference |"
+    head = "| claim | over all seeds | holds in | its weakest comparison: means, 95 % interval of the difference |"
     return [head, "|---|---|---|---|", *rows]
 
 

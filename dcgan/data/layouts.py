@@ -1,0 +1,141 @@
+"""Which folders of a labelled set hold its splits: train, test and validation (sections 4.3 and 5.1).
+
+The usual names are known in any case, also in a set that lies in one more folder. Whatever else could be read in two
+ways is refused: images for the test must not get into training, nor splits be taken for classes.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from dcgan.core.files import InputError
+from dcgan.data.archives import is_folder, printable
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation"), "validation"),
+}
+# Within a longer name: train2017, ILSVRC2012_img_val, test-images, trainset.
+WORD = re.compile(rf"({'|'.join(SPLIT_NAMES)})(set|data|images|imgs|split)?")
+DEEPEST_WRAP = 4
+SHOWN = 8
+Folders = dict[str, str]  # the folder of each split, relative to the set's; "" for the set's own
+
+
+class UnclearLayout(InputError):
+    """Folders that can be read in more than one way; the message lists them."""
+
+
+def find_splits(root: Path) -> Folders:
+    """The folder of each split; only train if the folders are classes, or if there are none.
+
+    Raises UnclearLayout if some folders are splits and some are not, if two are the same split, if train is missing, or
+    if folders have longer names that tell of splits.
+    """
+    within, folders = unwrapped(root)
+    splits = [name for name in folders if name.lower() in SPLIT_NAMES]
+    others = [name for name in folders if name.lower() not in SPLIT_NAMES]
+    if not splits:
+        words = {name: SPLIT_NAMES[word] for name in others if (word := word_in(name))}
+        if "train" in words.values() and len(set(words.values())) > 1:
+            raise UnclearLayout(f"{root / within}: {listed(words)} look like splits, but have other names")
+        return {"train": within}
+    found: Folders = {}
+    for name in splits:
+        split = SPLIT_NAMES[name.lower()]
+        if split in found:
+            raise UnclearLayout(f"{root / within}: {listed(splits)}: two folders are the {split} split")
+        found[split] = str(PurePosixPath(within) / name)
+    if others:
+        raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, {listed(others)} are not")
+    if "train" not in found:
+        raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, but there is no folder train")
+    return {split: found[split] for split in dict.fromkeys(SPLIT_NAMES.values()) if split in found}
+
+
+def unwrapped(root: Path) -> tuple[str, list[str]]:
+    """The folder that a set lies in, and the folders in that one: further in while there is only one, without files."""
+    within = ""
+    for _ in range(DEEPEST_WRAP):
+        folders, files = inside(root / within)
+        if files or len(folders) != 1 or folders[0].lower() in SPLIT_NAMES:
+            return within, folders
+        deeper, _ = inside(root / within / folders[0])
+        if not deeper:
+            return within, folders
+        within = str(PurePosixPath(within) / folders[0])
+    raise UnclearLayout(f"{root / within}: more than {DEEPEST_WRAP} folders in each other")
+
+
+def inside(folder: Path) -> tuple[list[str], bool]:
+    """The folders in a folder that are not empty, in order of name, and whether it has files; hidden names left out."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+        folders = [entry.name for entry in entries if is_folder(entry)]
+        filled = [name for name in folders if not is_empty(folder / name)]
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
+    return sorted(filled, key=os.fsencode), len(entries) > len(folders)
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but hidden names."""
+    with os.scandir(folder) as entries:
+        return all(entry.name.startswith(".") for entry in entries)
+
+
+def word_in(name: str) -> str | None:
+    """The word in a longer name that tells of a split, if any."""
+    parts = (WORD.fullmatch(part) for part in re.split("[^a-z]+", name.lower()))
+    return next((found[1] for found in parts if found), None)
+
+
+def named_splits(root: Path, named: Mapping[str, str]) -> Folders:
+    """The folders that a person names for the splits, relative to the set's; `.` is the set's own.
+
+    Raises InputError for a folder that does not exist or lies outside of the set, or for one in another.
+    """
+    found = {
+        split: "" if (path := PurePosixPath(folder)) == PurePosixPath() else str(path)
+        for split, folder in named.items()
+    }
+    for split, folder in found.items():
+        if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts or not (root / folder).is_dir():
+            raise InputError(f"{root / folder}: named for the {split} split, but no folder in {root}")
+        for other in found.keys() - {split}:
+            if is_within(found[other], folder):
+                raise InputError(f"{root}: the {other} split lies within the {split} split")
+    return found
+
+
+def is_within(name: str, folder: str) -> bool:
+    """Whether a relative path lies in a folder, or is it; all lie in the folder without a name."""
+    return PurePosixPath(name).is_relative_to(PurePosixPath(folder))
+
+
+def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str]) -> None:
+    """Raises UnclearLayout if there is one class only, if a split and train have no class in common, or if there are
+    splits within the classes.
+
+    classes: the class folders of each split, none for images without classes. deeper: folders within the classes.
+    """
+    found = {split: set(names) for split, names in classes.items()}
+    train = found["train"]
+    for split, names in found.items():
+        if names and not names & train:
+            seen = f"{listed(sorted(names))}; of train: {listed(sorted(train)) or 'none'}"
+            raise UnclearLayout(f"{root}: {split} has no class in common with train; its folders: {seen}")
+    if len(train) == 1:
+        raise UnclearLayout(f"{root}: all images for training lie in one class folder, {listed(train)}")
+    splits = sorted({name for name in deeper if name.lower() in SPLIT_NAMES})
+    if splits:
+        raise UnclearLayout(f"{root}: {listed(splits)} lie within the class folders, {listed(sorted(train))}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Folders' names for a message, the first eight."""
+    shown: Sequence[str] = [f"{printable(name)}/" for name in names]
+    return ", ".join(shown[:SHOWN]) + (f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")

@@ -1,0 +1,159 @@
+"""Folders of labelled sets as people have them: each is understood rightly, or refused with what was seen."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dcgan.core.files import InputError
+from dcgan.data.formats import inspect_source, open_labelled
+from dcgan.data.image_folders import open_folder
+from dcgan.data.labelled import LabelledSet
+from dcgan.data.layouts import UnclearLayout, find_splits
+
+
+def tree(root: Path, *names: str) -> Path:
+    """A folder with the named files; {a,b} stands for each of both."""
+    for name in names:
+        for part in expanded(name):
+            (root / part).parent.mkdir(parents=True, exist_ok=True)
+            (root / part).write_bytes(part.encode())
+    return root
+
+
+def expanded(name: str) -> list[str]:
+    before, brace, rest = name.partition("{")
+    inside, _, after = rest.partition("}")
+    return [one for part in inside.split(",") for one in expanded(before + part + after)] if brace else [name]
+
+
+def understood(opened: LabelledSet) -> dict[str, list[int] | None]:
+    """The labels of each split."""
+    return {
+        split.name: None if split.labels is None else split.labels.tolist()  # type: ignore[attr-defined]
+        for split in opened.splits
+    }
+
+
+TWO = {"train": [0, 1], "test": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["{cat,dog}/1.jpg"], {"train": [0, 1]}),
+        (["{1,2,3}.jpg"], {"train": None}),
+        (["{train,test}/{cat,dog}/1.jpg"], TWO),
+        (["{Train,TEST}/{cat,dog}/1.jpg"], TWO),
+        (["{training,testing}/{cat,dog}/1.jpg"], TWO),
+        (["{Training,Testing}/{cat,dog}/1.jpg"], TWO),
+        (["{train,valid,test}/{cat,dog}/1.jpg"], TWO | {"validation": [0, 1]}),
+        (["{train,validation,test}/{cat,dog}/1.jpg"], TWO | {"validation": [0, 1]}),
+        (["{train,eval}/{cat,dog}/1.jpg"], {"train": [0, 1], "validation": [0, 1]}),
+        (["{train,evaluation}/{cat,dog}/1.jpg"], {"train": [0, 1], "validation": [0, 1]}),
+        (["train/{cat,dog}/1.jpg", "val/1.jpg"], {"train": [0, 1], "validation": None}),
+        (["{train,test}/{1,2}.jpg"], {"train": None, "test": None}),
+        (["imagenet/{train,test}/{cat,dog}/1.jpg"], TWO),
+        (["a/b/{cat,dog}/1.jpg"], {"train": [0, 1]}),
+        (["{train,test}/{cat,dog}/images/1.jpg", "words.txt"], TWO),
+        (["{train,test}/{cat,dog}/1.jpg", ".hidden/meta/1.jpg", "__MACOSX/._cat"], TWO),
+        (["train/{cat,dog}/1.jpg", "test/dog/1.jpg"], {"train": [0, 1], "test": [1]}),
+        (["{bullet_train,valley}/1.jpg"], {"train": [0, 1]}),
+        (["train/{train,test}/1.jpg", "test/{train,test}/1.jpg"], TWO),
+    ],
+)
+def test_usual_layouts_are_understood(tmp_path: Path, files: list[str], expected: dict[str, object]) -> None:
+    if "train/{train,test}/1.jpg" in files:  # classes that are named like splits
+        opened = open_folder(tree(tmp_path, *files), {"train": "train", "test": "test"})
+    else:
+        opened = open_folder(tree(tmp_path, *files))
+    assert understood(opened) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (["{train,test,meta}/{cat,dog}/1.jpg"], "test/, train/ are splits, meta/ are not"),
+        (["{cat,dog,train}/1.jpg"], "train/ are splits, cat/, dog/ are not"),
+        (["{val,valid,train}/{cat,dog}/1.jpg"], "two folders are the validation split"),
+        (["{Train,train}/{cat,dog}/1.jpg"], "two folders are the train split"),
+        (["{test,val}/{cat,dog}/1.jpg"], "there is no folder train"),
+        (["{train2017,val2017}/{1,2}.jpg"], "train2017/, val2017/ look like splits"),
+        (["{ILSVRC2012_img_train,ILSVRC2012_img_val}/{a,b}/1.jpg"], "look like splits"),
+        (["{trainset,testset,meta}/{a,b}/1.jpg"], "testset/, trainset/ look like splits"),
+        (["train/{n01,n02}/images/1.jpg", "{test,val}/images/{1,2}.jpg"], "no class in common with train"),
+        (
+            ["train/{1,2}.jpg", "test/{cat,dog}/1.jpg"],
+            "no class in common with train; its folders: cat/, dog/; of train: none",
+        ),
+        (["train/{cat,dog}/1.jpg", "test/{Cat,Dog}/1.jpg"], "no class in common with train"),
+        (["{cat,dog}/{train,test}/1.jpg"], "test/, train/ lie within the class folders, cat/, dog/"),
+        (["photos/{1,2}.jpg"], "all images for training lie in one class folder, photos/"),
+        (["{train,test}/images/{1,2}.jpg"], "all images for training lie in one class folder, images/"),
+        (["readme.txt", "set/{train,test}/{cat,dog}/1.jpg"], "one class folder, set/"),
+        (["a/b/c/d/e/{cat,dog}/1.jpg"], "more than 4 folders in each other"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(tmp_path: Path, files: list[str], reason: str) -> None:
+    with pytest.raises(UnclearLayout) as refusal:
+        open_folder(tree(tmp_path, *files))
+    assert reason in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_folders_can_be_named(tmp_path: Path) -> None:
+    root = tree(tmp_path, "train/{n01,n02}/images/{1,2}.jpg", "{test,val}/images/{1,2,3}.jpg", "meta/x.txt")
+    named = {"train": "train", "test": "test/images", "validation": "./val/images/"}
+    opened = open_folder(root, named)
+    assert understood(opened) == {"train": [0, 0, 1, 1], "test": None, "validation": None}
+    assert opened.classes == ["n01", "n02"] and [len(split) for split in opened.splits] == [4, 3, 3]
+    assert opened.notes == [
+        "train: 4 files in train/, 2 class folders",
+        "test: 3 files in test/images/, no class folders",
+        "validation: 3 files in val/images/, no class folders",
+        "1 files beside the splits are left out, meta/x.txt first",
+    ]
+    assert understood(open_folder(root, {"train": "."})) == {"train": [0] * 1 + [1] * 3 + [2] * 4 + [3] * 3}
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        ({"train": "trian"}, "trian: named for the train split, but no folder"),
+        ({"train": "../elsewhere"}, "named for the train split, but no folder"),
+        ({"train": "/tmp"}, "named for the train split, but no folder"),
+        ({"train": ".", "test": "test"}, "the test split lies within the train split"),
+        ({"train": "train", "test": "train/cat"}, "the test split lies within the train split"),
+        ({"train": "train", "test": "train"}, "lies within"),
+        ({"train": "train", "test": "other"}, "no class in common"),
+    ],
+)
+def test_folders_that_cannot_be_splits_are_refused(tmp_path: Path, named: dict[str, str], reason: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    root = tree(tmp_path / "set", "{train,test}/{cat,dog}/1.jpg", "other/{x,y}/1.jpg")
+    with pytest.raises(InputError, match=reason):
+        open_folder(root, named)
+
+
+def test_names_that_are_no_utf8_are_classes_too(tmp_path: Path) -> None:
+    try:
+        tree(tmp_path, *(os.fsdecode(name) + "/1.jpg" for name in (b"caf\xe9", b"b")))
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes UTF-8 names only")
+    assert open_folder(tmp_path).classes == ["b", "caf\\xe9"]
+
+
+def test_a_folder_in_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path)
+    with pytest.raises(UnclearLayout, match="folders in each other"):
+        find_splits(tmp_path)
+
+
+def test_inspection_finds_what_is_unclear(tmp_path: Path, good_image: bytes) -> None:
+    root = tree(tmp_path, "{train,test,meta}/{cat,dog}/1.jpg")
+    for file in root.rglob("*.jpg"):
+        file.write_bytes(good_image)
+    with pytest.raises(UnclearLayout, match="meta/ are not"):
+        inspect_source(root, "folder")
+    inspect_source(root, "folder", {"train": "train", "test": "test"})
+    with pytest.raises(InputError, match="has splits of its own"):
+        open_labelled(root, "celeba", {"train": "train"})
