@@ -11,7 +11,9 @@ BLOCK_ROWS, BYTES_PER_PAIR = 4096, 20  # training images at a time; likeness, nu
 def work(s: Scale, item: str) -> Work:
     """Samples and held-out images are compared with every training image, then in detail with a few."""
     section = s.params.figures.nearest[item]
-    rows, compared = s.store(section.images).rows, section.samples + s.params.train[item].held_out
+    training = s.params.train[item]
+    generators = 1 if training.keep_images is None else 2
+    rows, compared = s.store(section.images).rows, generators * section.samples + training.held_out
     gflop = 2 * 2 * compared * rows * COARSE_VALUES / GIGA + compared * ALIGNED_GFLOP
     return Work(
         compared,
@@ -24,9 +26,10 @@ def work(s: Scale, item: str) -> Work:
 def sentence(m: Metrics) -> str:
     """Shares and the verdict."""
     verdict = "training images are repeated" if m["memorized"] else "no more than by chance"
+    early = "; of samples early in training {copied_share_first:.1%}" if "copied_share_first" in m else ""
     return (
         "{copied_share:.1%} of samples are as near to one training image alone as copies are (real images never "
-        f"trained on: {{copied_share_real:.1%}}): {verdict} (p = {{p_value:.2g}})"
+        f"trained on: {{copied_share_real:.1%}}{early}): {verdict} (p = {{p_value:.2g}})"
     )
 
 

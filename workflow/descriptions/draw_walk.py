@@ -15,8 +15,9 @@ DESCRIPTION = Description(
     "Looking inside",
     title="Walk through the latent space",
     caption="As Figure 4 ({item}): a walk through the latent space, one strip in reading order through random points. "
-    "Each image should look like a possible one and change a little from the one before; a generator that has "
-    "memorized its training images would rest at one and then jump to the next.",
+    "Each image depends on its own point alone (estimated batch-norm statistics). It should look like a possible one "
+    "and change a little from the one before; a generator that has memorized its training images would rest at one and "
+    "then jump to the next.",
     sentence="largest step {roughness:.1f} times the mean step; a generator that had memorized its training images: "
     "{roughness_if_memorized:.1f}",
     in_summary=True,
