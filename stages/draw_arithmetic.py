@@ -1,46 +1,80 @@
 """Adds and subtracts concepts in the latent space: smiling woman - woman + man (section 6.3.2, Figure 7).
 
-Inputs:  a generator; what chooses exemplars: the attribute classifier of faces, which also counts successes, or
-         annotations by hand (JSON, `make annotate`); `figures.arithmetic.<name>` of params.yaml.
+Inputs:  a generator; the image store it was trained on; what chooses exemplars: the attribute classifier of faces,
+         which also counts successes, or annotations by hand (JSON, `make annotate`); `figures.arithmetic.<name>` of
+         params.yaml.
 Outputs: a PNG, one block per sum: exemplars of the three concepts with the image of their mean z under them, the result
          in the middle of eight neighbours, the results of single z, and the same sum of pixels; a JSON. With a
          classifier: over many random triples, how often the result shows all expected attributes, for the mean of three
          z, for single z, for pixels, and by chance. By hand: how far out sums lie, and how much the results of single z
-         differ.
-Published: pictures; "experiments working on only single samples per concept were unstable".
+         differ. Always: how near results of the three kinds are to real faces, beside samples and held-out real faces,
+         0 to 1: the result has to be one face, not several over each other (dcgan/internals/overlays.py). Outcomes, (1,
+         results over all sums), the same triples for all: `mean`, `single`, `pixels` and `chance`, 1 for a success, and
+         `nearness_mean`, `nearness_single`, `nearness_pixels`. By hand only the last three, of the pictures shown: nine
+         of mean z, and those of single z and of pixels; none before exemplars have been chosen.
+Published: pictures; "experiments working on only single samples per concept were unstable"; pixels: "noisy overlap".
 Differs: batch-norm statistics are estimated: a batch of nine neighbours has none of its own.
 """
 
 from pathlib import Path
 
-from dcgan.core.files import write_json
-from dcgan.core.pixels import write_png
+from dcgan.core.files import InputError, write_json
+from dcgan.core.outcomes import write_outcomes
+from dcgan.core.pixels import Images, write_png
+from dcgan.data.image_store import ImageStore
 from dcgan.internals.attribute_classifiers import FaceClassifier
-from dcgan.internals.concepts import describe
-from dcgan.internals.figure_layout import above, draw_candidates
-from dcgan.internals.vector_arithmetic import AnnotatedStudy, ClassifiedStudy, Settings, Study, Sum, all_figures
+from dcgan.internals.figure_layout import above
+from dcgan.internals.overlays import OverlayDetector, fit_detector
+from dcgan.internals.vector_arithmetic import (
+    AnnotatedStudy,
+    ClassifiedStudy,
+    Settings,
+    Study,
+    Sum,
+    all_figures,
+    all_outcomes,
+)
 from dcgan.models.networks import Generator
-from workflow.annotation.file import Drawing, annotations_that_fit, by_hand, missing_exemplars
+from workflow.annotation.exemplars import draw_annotated
+from workflow.annotation.file import Drawing, missing_exemplars
+from workflow.annotation.tasks import concepts_of
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import ArithmeticFigure
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "annotator", "figure", "metrics").parse_args(arguments)
+    options = ("generator", "images", "annotator", "figure", "outcomes", "metrics")
+    args = figure_parser(__doc__, *options).parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.arithmetic, args.name, "figures.arithmetic")
 
     generator = Generator.from_file(args.generator, prepare(params.run))
+    detector, scale = fit_detector(real_images(args.images, generator), section.learned, params.run.seed)
     sums = [Sum(plus=one.plus, minus=one.minus, other=one.other) for one in section.sums]
-    study = open_study(generator, args.generator, args.annotator, sums, section, params.run.seed)
+    study = open_study(generator, args.generator, args.annotator, detector, section, params.run.seed)
     results = [study.work_out(terms, number) for number, terms in enumerate(sums)]
+    measured = [one for _, one in results]
     write_png(args.figure, above([block for block, _ in results], 20))
-    write_json(args.metrics, all_figures(study, [figures for _, figures in results]))
+    write_outcomes(args.outcomes, all_outcomes(measured))
+    write_json(args.metrics, all_figures(study, measured) | scale)
+
+
+def real_images(path: Path, generator: Generator) -> Images:
+    """The images of a store; raises InputError if they are not of the generator's size, or not in colour."""
+    store, size = ImageStore(path), generator.architecture.image_size
+    if store.shape[1:] != (size, size, 3):
+        raise InputError(f"{path}: images are {store.shape[1:]}, results are compared with {(size, size, 3)}")
+    return store.images
 
 
 def open_study(
-    generator: Generator, path: Path, annotator: Path, sums: list[Sum], section: ArithmeticFigure, seed: int
+    generator: Generator,
+    path: Path,
+    annotator: Path,
+    detector: OverlayDetector,
+    section: ArithmeticFigure,
+    seed: int,
 ) -> Study:
     """The study that a classifier's file, or a file of annotations, makes possible."""
     drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
@@ -52,14 +86,11 @@ def open_study(
         enlargement=section.enlargement,
         seed=seed,
     )
-    if not by_hand(annotator):
-        candidates = draw_candidates(generator, **drawing.model_dump())
-        return ClassifiedStudy(generator, candidates, settings, FaceClassifier.from_file(annotator))
-    annotations = annotations_that_fit(annotator, path, generator.architecture.image_size, drawing)
-    candidates = draw_candidates(generator, **annotations.drawing.model_dump())
-    concepts = {describe(term): section.exemplars for one in sums for term in one.terms}
-    missing = "; ".join(missing_exemplars(concepts, annotations))
-    return AnnotatedStudy(generator, candidates, settings, annotations.concepts, missing)
+    candidates, annotations = draw_annotated(generator, path, annotator, drawing)
+    if annotations is None:
+        return ClassifiedStudy(generator, candidates, settings, detector, FaceClassifier.from_file(annotator))
+    missing = "; ".join(missing_exemplars(concepts_of(section), annotations))
+    return AnnotatedStudy(generator, candidates, settings, detector, annotations.concepts, missing)
 
 
 if __name__ == "__main__":

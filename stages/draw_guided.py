@@ -1,17 +1,19 @@
 """Draws what the discriminator's features answer to, by guided backpropagation, beside random features (Figure 5).
 
 Inputs:  a discriminator; the image store whose images are searched; `figures.guided.<name>` of params.yaml.
-Outputs: a PNG, on the left the trained network, on the right one with random weights; for each of the first 6 features
-         of the last convolution layer a row of the 10 strongest responses, guided gradients over the images that gave
-         them; a JSON with how much guided gradients look like the images they belong to (see
-         dcgan/internals/guided_backprop.py).
+Outputs: a PNG, as in the paper a network with random weights on the left, the trained one on the right; for each of the
+         first 6 features of the last convolution layer a row of the 10 strongest responses, guided gradients over the
+         images that gave them; a JSON with how much guided gradients look like the images they belong to, the mean over
+         more features (see dcgan/internals/guided_backprop.py); outcomes `trained` and `random`, (1, features): the
+         likeness of each feature.
 Published: the picture only; "features activate on typical parts of a bedroom, like beds and windows".
 """
 
 import numpy as np
 
 from dcgan.core.files import write_json
-from dcgan.core.pixels import write_png
+from dcgan.core.outcomes import write_outcomes
+from dcgan.core.pixels import Images, write_png
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import beside, title
@@ -22,7 +24,7 @@ from workflow.engines.stage import load_params, prepare, run_stage
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "discriminator", "images", "figure", "metrics").parse_args(arguments)
+    args = figure_parser(__doc__, "discriminator", "images", "figure", "outcomes", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.guided, args.name, "figures.guided")
     seed = params.run.seed
@@ -35,24 +37,32 @@ def main(arguments: list[str] | None = None) -> None:
     random = Discriminator(trained.architecture).initialize(torch_generator(seed, "guided", "random")).to(device)
     settings = Settings(
         layer=section.layer,
-        features=section.features,
+        shown=section.features,
+        measured=section.measured,
         strongest=section.strongest,
         rectifier=section.rectifier,
         statistics_batches=section.statistics_batches,
     )
-    found = {"trained": answers(trained, images, settings), "random weights": answers(random, images, settings)}
-    pictures = [title(text, one.picture(section.enlargement)) for text, one in found.items()]
-    likenesses = [one.likeness(trained.architecture.pixel_range) for one in found.values()]
-    write_png(args.figure, beside(pictures, 16))
+    found = {"random": answers(random, images, settings), "trained": answers(trained, images, settings)}
+    pictures = {name: one.picture(section.features, section.enlargement) for name, one in found.items()}
+    write_png(args.figure, figure(pictures["random"], pictures["trained"]))
+    pixel_range, measured = trained.architecture.pixel_range, section.measured
+    likeness = {name: one.likeness(pixel_range)[:measured] for name, one in found.items()}
+    write_outcomes(args.outcomes, likeness)
     write_json(
         args.metrics,
         {
             "images_searched": len(images),
-            "features": section.features,
-            "likeness": likenesses[0],
-            "likeness_random": likenesses[1],
+            "features": len(likeness["trained"]),
+            "likeness": float(likeness["trained"].mean()),
+            "likeness_random": float(likeness["random"].mean()),
         },
     )
+
+
+def figure(random: Images, trained: Images) -> Images:
+    """Both pictures with their names, in the paper's order."""
+    return beside([title("random weights", random), title("trained", trained)], 16)
 
 
 if __name__ == "__main__":

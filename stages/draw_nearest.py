@@ -1,15 +1,22 @@
 """Draws samples beside their nearest training images, and measures whether the generator repeats them (section 4.1).
 
-Inputs:  a generator; the image store it was trained on; `figures.nearest.<name>` of params.yaml.
+Inputs:  a folder of networks, with weights kept during training, if any; the image store they were trained on;
+         `figures.nearest.<name>` of params.yaml.
 Outputs: a PNG, a row per sample: the sample and its nearest training images, in whatever alignment; a JSON: the verdict
          `memorized` with its p-value, the share of samples, and of real images held out of training, whose ratio of
-         distances is as low as that of copies, and median ratios (see dcgan/internals/memorization.py).
+         distances is as low as that of copies, and median ratios (see dcgan/internals/memorization.py); the share of
+         copies among samples of the first generator that was kept. Outcomes `copied` and `copied_first`, (1, samples),
+         and `copied_real`, (1, held-out images that did not set the threshold): 1 if it counts as a copy.
 Published: none; the paper argues from one epoch of training and from de-duplication.
 """
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from dcgan.core.files import InputError, write_json
+from dcgan.core.outcomes import write_outcomes
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import derived_seed
 from dcgan.core.splits import training_rows
@@ -17,10 +24,12 @@ from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import beside, title
 from dcgan.internals.memorization import (
     CHANCE,
+    Marks,
+    Ratios,
     aligned_neighbours,
-    copied_shares,
     copying_p_value,
     distance_ratios,
+    mark_copies,
 )
 from dcgan.internals.nearest_images import Nearest
 from dcgan.models.networks import Generator
@@ -28,9 +37,11 @@ from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import NearestFigure
 
+REAL = "copied_real"
+
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "images", "figure", "metrics").parse_args(arguments)
+    args = figure_parser(__doc__, "networks", "images", "figure", "outcomes", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.nearest, args.name, "figures.nearest")
 
@@ -40,28 +51,37 @@ def main(arguments: list[str] | None = None) -> None:
     training, held_out = training_rows(len(store), n_held_out, params.run.seed)
     if len(held_out) < 2:
         raise InputError(f"train.{args.name}.held_out: {n_held_out}: nothing to compare samples with (2 or more)")
-    samples = Generator.from_file(args.generator, device).sample(
-        section.samples, derived_seed(params.run.seed, "nearest")
-    )
-    near_samples = aligned_neighbours(samples, store.images, training)
-    near_real = aligned_neighbours(store.images[held_out], store.images, training)
-    write_png(args.figure, picture(samples, store.images, near_samples, section))
-    counts = {"samples": len(samples), "held_out_images": len(held_out), "training_images": len(training)}
-    write_json(args.metrics, figures_of(near_samples, near_real, section.quantile) | counts)
+    seed = derived_seed(params.run.seed, "nearest")
+    generators = {"copied": args.networks / "generator.safetensors"} | first_kept(args.networks / "kept")
+    images = {
+        name: Generator.from_file(path, device).sample(section.samples, seed) for name, path in generators.items()
+    }
+    images[REAL] = store.images[held_out]
+    near = {name: aligned_neighbours(one, store.images, training) for name, one in images.items()}
+    ratios = {name: distance_ratios(found) for name, found in near.items()}
+    copied = mark_copies(ratios, REAL, section.quantile)
+    write_png(args.figure, picture(images["copied"], store.images, near["copied"], section))
+    write_outcomes(args.outcomes, copied)
+    counts = {"samples": section.samples, "held_out_images": len(held_out), "training_images": len(training)}
+    write_json(args.metrics, figures_of(ratios, copied) | counts)
 
 
-def figures_of(near_samples: Nearest, near_real: Nearest, quantile: float) -> dict[str, float | bool]:
+def first_kept(folder: Path) -> dict[str, Path]:
+    """The generator that was kept first, unless it is the last one, too; nothing if none was."""
+    earlier = sorted(folder.glob("generator-*.safetensors"))[:-1]
+    return {"copied_first": earlier[0]} if earlier else {}
+
+
+def figures_of(ratios: Mapping[str, Ratios], copied: Mapping[str, Marks]) -> dict[str, float | bool]:
     """What the JSON tells of samples beside real images."""
-    of_samples, of_real = distance_ratios(near_samples), distance_ratios(near_real)
-    p_value = copying_p_value(of_samples, of_real)
-    copied, copied_real = copied_shares(of_samples, of_real, quantile)
+    p_value = copying_p_value(ratios["copied"], ratios[REAL])
+    shares = {name.replace("copied", "copied_share"): float(marks.mean()) for name, marks in copied.items()}
     return {
         "memorized": p_value < CHANCE,
         "p_value": p_value,
-        "copied_share": copied,
-        "copied_share_real": copied_real,
-        "median_ratio": float(np.median(of_samples)),
-        "median_ratio_real": float(np.median(of_real)),
+        **shares,
+        "median_ratio": float(np.median(ratios["copied"])),
+        "median_ratio_real": float(np.median(ratios[REAL])),
     }
 
 

@@ -6,7 +6,8 @@ Outputs: a PNG: the mean left face and the mean right face, and five random face
          was; a JSON: of how many random faces the pose grows with every step, the mean rank correlation of pose and
          step, how far a head turns, and the same along random directions of the same length. A classifier reads poses
          in degrees. By hand a pose is how far an image has come from the mean of the pictures that look left to that of
-         those that look right, 0 to 1: the person's own choice is the measure.
+         those that look right, 0 to 1: the person's own choice is the measure. Outcomes, (1, faces): `turned` and
+         `random_direction`, 1 if the pose grows with every step; none before exemplars have been chosen.
 Published: pictures; "we were able to reliably transform their pose".
 Differs: batch-norm statistics are estimated: the 11 steps of a face have none of their own.
 """
@@ -14,20 +15,21 @@ Differs: batch-norm statistics are estimated: the 11 steps of a face have none o
 from pathlib import Path
 
 from dcgan.core.files import write_json
+from dcgan.core.outcomes import write_outcomes
 from dcgan.core.pixels import write_png
 from dcgan.internals.attribute_classifiers import FaceClassifier
-from dcgan.internals.concepts import LEFT, RIGHT
-from dcgan.internals.figure_layout import draw_candidates
 from dcgan.internals.turn import AnnotatedTurn, ClassifiedTurn, Settings, Turn
 from dcgan.models.networks import Generator
-from workflow.annotation.file import Drawing, annotations_that_fit, by_hand, missing_exemplars
+from workflow.annotation.exemplars import draw_annotated
+from workflow.annotation.file import Drawing, missing_exemplars
+from workflow.annotation.tasks import concepts_of
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import TurnFigure
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "annotator", "figure", "metrics").parse_args(arguments)
+    args = figure_parser(__doc__, "generator", "annotator", "figure", "outcomes", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.turn, args.name, "figures.turn")
 
@@ -35,11 +37,13 @@ def main(arguments: list[str] | None = None) -> None:
     turn, missing = open_turn(generator, args.generator, args.annotator, section, params.run.seed)
     if missing:
         write_png(args.figure, turn.unfinished(missing))
+        write_outcomes(args.outcomes, {})
         write_json(args.metrics, {"annotated_by": turn.annotated_by, "missing": missing})
         return
-    turned, metrics = turn.turn_faces()
+    turned, tracks = turn.turn_faces()
     write_png(args.figure, turn.picture(turned))
-    write_json(args.metrics, metrics)
+    write_outcomes(args.outcomes, turn.outcomes(tracks))
+    write_json(args.metrics, turn.figures(tracks))
 
 
 def open_turn(generator: Generator, path: Path, annotator: Path, section: TurnFigure, seed: int) -> tuple[Turn, str]:
@@ -56,12 +60,10 @@ def open_turn(generator: Generator, path: Path, annotator: Path, section: TurnFi
         enlargement=section.enlargement,
         seed=seed,
     )
-    if not by_hand(annotator):
-        candidates = draw_candidates(generator, **drawing.model_dump())
+    candidates, annotations = draw_annotated(generator, path, annotator, drawing)
+    if annotations is None:
         return ClassifiedTurn(generator, candidates, settings, FaceClassifier.from_file(annotator)), ""
-    annotations = annotations_that_fit(annotator, path, generator.architecture.image_size, drawing)
-    candidates = draw_candidates(generator, **annotations.drawing.model_dump())
-    missing = "; ".join(missing_exemplars(dict.fromkeys((LEFT, RIGHT), section.exemplars), annotations))
+    missing = "; ".join(missing_exemplars(concepts_of(section), annotations))
     return AnnotatedTurn(generator, candidates, settings, annotations.concepts), missing
 
 

@@ -7,7 +7,9 @@ Outputs: a PNG, ten new samples over the same ten with the maps dropped; a JSON:
          of new samples with a window, before and after, how much pixels change inside and outside windows (share of the
          pixel range), and the same for as many random maps; differences with 95 % intervals over draws and samples.
          Maps are chosen on the samples that were boxed and dropped from new ones. By hand, only the boxed samples have
-         boxes: then these are measured, and how many windows are left is not known.
+         boxes: then these are measured, and how many windows are left is not known. Outcomes, (draws, images):
+         `left` and `left_random`, of the images with a window before, 1 if one is left; `change` and `change_random`,
+         of all images, the change outside windows. By hand the first two are missing, and all before anything is boxed.
 Published: 200 maps dropped; "the network mostly forgets to draw windows", replacing them with other objects.
 """
 
@@ -18,14 +20,24 @@ import numpy as np
 from torch import Tensor
 
 from dcgan.core.files import write_json
+from dcgan.core.outcomes import write_outcomes
 from dcgan.core.pixels import Images, write_png
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.internals.attribute_classifiers import WindowClassifier, boxes_of
 from dcgan.internals.boxes import Box, positions_inside
-from dcgan.internals.figure_layout import Candidates, draw, draw_candidates
-from dcgan.internals.window_removal import MapWeights, Removal, effect_figures, effect_of, random_maps, removal_picture
+from dcgan.internals.figure_layout import Candidates, draw
+from dcgan.internals.window_removal import (
+    MapWeights,
+    Removal,
+    effect_figures,
+    effect_of,
+    effect_outcomes,
+    random_maps,
+    removal_picture,
+)
 from dcgan.models.networks import Generator
-from workflow.annotation.file import Drawing, annotations_that_fit, by_hand
+from workflow.annotation.exemplars import draw_annotated
+from workflow.annotation.file import Drawing
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import WindowsFigure
@@ -34,7 +46,7 @@ PUBLISHED_MAPS = 200
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "annotator", "figure", "metrics").parse_args(arguments)
+    args = figure_parser(__doc__, "generator", "annotator", "figure", "outcomes", "metrics").parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.windows, args.name, "figures.windows")
     seed = params.run.seed
@@ -57,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     of_windows = effect_of(before, without_windows, windows, classifier)
     of_any = effect_of(before, without_any, windows, classifier)
+    write_outcomes(args.outcomes, effect_outcomes(of_windows, of_any, windows) if boxes else {})
     write_png(args.figure, removal_picture(before, without_windows[0], windows, section.shown, section.enlargement))
     counts: dict[str, float | str] = {
         "annotated_by": "classifier" if classifier else "hand",
@@ -86,10 +99,10 @@ def boxed_samples(
     """The classifier, if any; the samples; and boxes around their windows, by the classifier or by hand."""
     size = generator.architecture.image_size
     drawing = Drawing(seed=seed, samples=section.samples, statistics_batches=section.statistics_batches)
-    if by_hand(annotator):
-        annotations = annotations_that_fit(annotator, path, size, drawing)
-        return None, draw_candidates(generator, **annotations.drawing.model_dump()), annotations.boxes_in_pixels()
-    classifier, candidates = WindowClassifier.from_file(annotator), draw_candidates(generator, **drawing.model_dump())
+    candidates, annotations = draw_annotated(generator, path, annotator, drawing)
+    if annotations is not None:
+        return None, candidates, annotations.boxes_in_pixels()
+    classifier = WindowClassifier.from_file(annotator)
     if section.statistics == "batch":
         candidates = Candidates(candidates.z, draw(generator, candidates.z, "batch"))
     return classifier, candidates, boxes_of(classifier.predict(candidates.images), size)

@@ -38,7 +38,8 @@ class Settings:
     """Which features are shown, and how gradients go through rectifiers."""
 
     layer: int
-    features: int  # the first ones of the layer
+    shown: int  # features, the first ones of the layer
+    measured: int  # features; of a layer that has fewer, all
     strongest: int  # responses per feature
     rectifier: RectifierRule
     statistics_batches: int
@@ -113,8 +114,8 @@ def as_pictures(gradients: Tensor) -> Images:
     return pixels
 
 
-def likeness(gradients: Tensor, images: Tensor) -> float:
-    """Mean correlation of guided gradients with the detail of the images they belong to, both averaged over colours.
+def likeness(gradients: Tensor, images: Tensor) -> Tensor:
+    """Correlation of guided gradients with the detail of the images they belong to, both averaged over colours: (N,).
 
     gradients, images: (N, C, H, W). Detail is what differs from the mean of its 7 x 7 surroundings. Near 0: the
     gradient is noise or a pattern of the network's own; the more a feature answers to what is there, the higher.
@@ -125,7 +126,8 @@ def likeness(gradients: Tensor, images: Tensor) -> float:
     signal = gradients.double().mean(1).flatten(1)
     detail, signal = (x - x.mean(1, keepdim=True) for x in (detail, signal))
     lengths = (detail.norm(dim=1) * signal.norm(dim=1)).clamp(min=1e-12)
-    return float(((detail * signal).sum(1) / lengths).mean())
+    correlations: Tensor = (detail * signal).sum(1) / lengths
+    return correlations
 
 
 @dataclass(frozen=True)
@@ -135,16 +137,18 @@ class Answers:
     images: Images
     gradients: Tensor  # (F, K, C, H, W)
 
-    def likeness(self, pixel_range: PixelRange) -> float:
-        """How much the gradients look like the images."""
+    def likeness(self, pixel_range: PixelRange) -> npt.NDArray[np.float64]:
+        """How much the gradients look like the images, per feature: (F,)."""
         x = to_input(self.images.reshape(-1, *self.images.shape[2:]), pixel_range)
-        return likeness(self.gradients.flatten(0, 1), x)
+        correlations = likeness(self.gradients.flatten(0, 1), x).numpy()
+        means: npt.NDArray[np.float64] = correlations.reshape(self.images.shape[:2]).mean(axis=1)
+        return means
 
-    def picture(self, enlargement: int) -> Images:
+    def picture(self, shown: int, enlargement: int) -> Images:
         """A pair of rows per feature: guided gradients, and under them the images that they belong to."""
         rows = [
             above([tile(as_pictures(gradients), len(images), 1), tile(images, len(images), 1)], 0)
-            for images, gradients in zip(self.images, self.gradients, strict=True)
+            for images, gradients in zip(self.images[:shown], self.gradients[:shown], strict=True)
         ]
         return enlarge(above(rows, 4), enlargement)
 
@@ -155,9 +159,8 @@ def answers(network: Discriminator, images_uint8: Images, settings: Settings) ->
     It fills the network's batch-norm statistics from the first of the images.
     """
     estimate_discriminator(network, images_uint8, settings.statistics_batches)
-    found = strongest_responses(
-        network, batches(network, images_uint8), settings.layer, settings.features, settings.strongest
-    )
+    n_features = max(settings.shown, settings.measured)
+    found = strongest_responses(network, batches(network, images_uint8), settings.layer, n_features, settings.strongest)
     shape = found.images.shape
     features = np.repeat(np.arange(shape[0]), shape[1])
     units = torch.from_numpy(np.stack([features, found.rows.ravel(), found.columns.ravel()], axis=1))

@@ -18,13 +18,14 @@ PARALLEL_SINE = 1e-4
 
 
 def interpolate(start: Tensor, end: Tensor, shares: Tensor, path: WalkPath) -> Tensor:
-    """start, end: (Z,); shares: (T,) of the way, 0 to 1 -> (T, Z), straight or along the great circle."""
+    """start, end: (Z,); shares: (T,) of the way, 0 to 1 -> (T, Z), straight or along the great circle.
+
+    Where no great circle is the only one, because an end is 0 or both lie on one line through 0, the way is straight.
+    """
     t = shares[:, None]
-    if path == "linear":
-        return (1 - t) * start + t * end
-    cosine = torch.dot(start, end) / (start.norm() * end.norm())
-    angle = torch.arccos(cosine.clamp(-1, 1))
-    if torch.sin(angle) < PARALLEL_SINE:
+    lengths = start.norm() * end.norm()
+    angle = torch.arccos((torch.dot(start, end) / lengths).clamp(-1, 1))
+    if path == "linear" or lengths == 0 or torch.sin(angle) < PARALLEL_SINE:
         return (1 - t) * start + t * end
     return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
 

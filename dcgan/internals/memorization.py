@@ -13,7 +13,7 @@ against each kind of copy, and the rate of false alarms.
 Inputs: images (N, S, S, C) uint8, S of 16 or more. Outputs: neighbours, ratios (N,), a p-value.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ from scipy.stats import fisher_exact
 
 from dcgan.internals.nearest_images import BLOCK_ROWS, Bytes, Floats, Nearest, Rows, in_order
 
+Ratios = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.bool_]
 MAX_SHIFT = 2  # pixels, in both directions
 CANDIDATES = 64  # training images that each query is compared with in every alignment
 NEIGHBOURS = 20
@@ -119,14 +121,14 @@ def standardized(images: Floats, step: int) -> Floats:
     return np.ascontiguousarray(flat / np.maximum(flat.std(axis=1, keepdims=True), 1e-6), dtype=np.float32)
 
 
-def distance_ratios(found: Nearest) -> npt.NDArray[np.float64]:
+def distance_ratios(found: Nearest) -> Ratios:
     """Distance to the nearest over the median distance to the 5th to 20th nearest: (N,), 0 for a copy."""
     first = found.distances[:, 0].astype(np.float64)
     others = np.median(found.distances[:, COMPARED_WITH].astype(np.float64), axis=1)
     return np.divide(first, others, out=np.zeros_like(first), where=first > 0)
 
 
-def copying_p_value(samples: npt.NDArray[np.float64], real: npt.NDArray[np.float64]) -> float:
+def copying_p_value(samples: Ratios, real: Ratios) -> float:
     """How likely so many low ratios of samples are if samples lie like held-out real images.
 
     At each of five thresholds, which quantiles of the real ratios set, Fisher's exact test (one-sided) compares how
@@ -138,19 +140,17 @@ def copying_p_value(samples: npt.NDArray[np.float64], real: npt.NDArray[np.float
     return min(1.0, len(QUANTILES) * smallest)
 
 
-def p_value_below(samples: npt.NDArray[np.float64], real: npt.NDArray[np.float64], threshold: float) -> float:
+def p_value_below(samples: Ratios, real: Ratios, threshold: float) -> float:
     """One-sided p-value of Fisher's exact test of the shares at or below a threshold."""
     low = [int((ratios <= threshold).sum()) for ratios in (samples, real)]
     table = [low, [len(samples) - low[0], len(real) - low[1]]]
     return float(fisher_exact(table, alternative="greater").pvalue)
 
 
-def copied_shares(
-    samples: npt.NDArray[np.float64], real: npt.NDArray[np.float64], quantile: float
-) -> tuple[float, float]:
-    """Shares of samples, and of real images, whose ratio is below a `quantile` of other real images'.
+def mark_copies(ratios: Mapping[str, Ratios], real: str, quantile: float) -> dict[str, Marks]:
+    """Which images of each set have a ratio below a `quantile` of that of held-out real images, the set named `real`.
 
-    Every second held-out image sets the threshold and the others are measured, so neither share is so by construction.
+    Every second one of these sets the threshold, and only the others are marked, so no share is so by construction.
     """
-    threshold = np.quantile(real[::2], quantile)
-    return float((samples < threshold).mean()), float((real[1::2] < threshold).mean())
+    threshold = np.quantile(ratios[real][::2], quantile)
+    return {name: (values[1::2] if name == real else values) < threshold for name, values in ratios.items()}

@@ -11,8 +11,11 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Distances = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 BLOCK_ROWS = 4096
+# Without a rounding: products of bytes minus 128 are at most 2**14, and float32 has every whole number up to 2**24.
+MIDDLE, EXACT_COLUMNS = np.float32(128), 1024
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,15 @@ class Nearest:
     numbers: Rows
 
 
-def pixel_distances(queries: Bytes, references: Bytes) -> Floats:
-    """Root mean square difference of pixels, 0 to 255: (N, ...) and (M, ...) uint8 -> (N, M) float32."""
-    b = references.reshape(len(references), -1).astype(np.float32)
-    # The formula below subtracts large squares of each other. About their mean, they lose fewer digits.
-    center = b.mean(axis=0)
-    a, b = queries.reshape(len(queries), -1) - center, b - center
-    squares = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2 * (a @ b.T)
-    distances: Floats = np.sqrt(np.maximum(squares, 0) / a.shape[1]).astype(np.float32)
+def pixel_distances(queries: Bytes, references: Bytes) -> Distances:
+    """Root mean square difference of pixels, 0 to 255: (N, ...) and (M, ...) uint8 -> (N, M) float64, 0 for equals."""
+    a, b = (images.reshape(len(images), -1).astype(np.float32) - MIDDLE for images in (queries, references))
+    own, others = ((part * part).sum(1, dtype=np.float64) for part in (a, b))
+    products = np.zeros((len(a), len(b)))
+    for start in range(0, a.shape[1], EXACT_COLUMNS):
+        columns = slice(start, start + EXACT_COLUMNS)
+        products += a[:, columns] @ b[:, columns].T
+    distances: Distances = np.sqrt((own[:, None] + others - 2 * products) / a.shape[1])
     return distances
 
 
@@ -44,12 +48,12 @@ def mean_distance(images_uint8: Bytes) -> float:
 def nearest(queries: Bytes, references: Bytes, rows: Rows, k: int) -> Nearest:
     """The k nearest of the references with numbers `rows`, block by block, so that memory stays small.
 
-    references: an array or a memory map. Ties go to the row named first. Distances of the k are computed from the
-    differences, so an exact copy has 0. Raises ValueError for fewer than k rows.
+    references: an array or a memory map. Ties go to the row named first; an exact copy has distance 0. Raises
+    ValueError for fewer than k rows.
     """
     if len(rows) < k:
         raise ValueError(f"{k} nearest of {len(rows)} references")
-    distances = np.empty((len(queries), 0), np.float32)
+    distances = np.empty((len(queries), 0))
     numbers = np.empty((len(queries), 0), np.int64)
     for start in range(0, len(rows), BLOCK_ROWS):
         block_rows = rows[start : start + BLOCK_ROWS]
@@ -58,16 +62,7 @@ def nearest(queries: Bytes, references: Bytes, rows: Rows, k: int) -> Nearest:
         numbers = np.concatenate([numbers, np.broadcast_to(block_rows, block.shape)], axis=1)
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
         distances, numbers = np.take_along_axis(distances, order, 1), np.take_along_axis(numbers, order, 1)
-    return in_order(exact_distances(queries, references, numbers), numbers)
-
-
-def exact_distances(queries: Bytes, references: Bytes, numbers: Rows) -> Floats:
-    """RMS differences of each query from its own references, (N, K) float32 for numbers (N, K)."""
-    found = np.empty(numbers.shape, np.float32)
-    for query, own, row in zip(queries, numbers, found, strict=True):
-        differences = references[own].astype(np.float32) - query
-        row[:] = np.sqrt(np.square(differences).reshape(len(own), -1).mean(axis=1))
-    return found
+    return Nearest(distances.astype(np.float32), numbers)
 
 
 def in_order(distances: Floats, numbers: Rows) -> Nearest:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,6 +24,8 @@ from dcgan.internals.concepts import LEFT, RIGHT, Floats, Numbers, most_typical
 from dcgan.internals.figure_layout import Candidates, above, beside, draw, title
 from dcgan.internals.latent_space import along, turn_vector
 from dcgan.models.networks import Generator
+
+Steadiness = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +69,8 @@ class Turn(ABC):
         """Every face at every step, one after the other: (F * steps, H, W, C) uint8."""
         return self.draw(along(faces, direction, self.settings.steps, self.settings.span).flatten(0, 1))
 
-    def turn_faces(self) -> tuple[Images, dict[str, Any]]:
-        """Random faces at every step along the turn vector; how steadily they turn, beside random directions."""
+    def turn_faces(self) -> tuple[Images, dict[str, Floats]]:
+        """Random faces at every step along the turn vector; poses along it and along random directions, (F, steps)."""
         settings = self.settings
         direction = turn_vector(self.z[self.left], self.z[self.right])
         n_faces = max(settings.measured, settings.shown)
@@ -75,16 +78,23 @@ class Turn(ABC):
         elsewhere = torch.randn(faces.shape, generator=torch_generator(settings.seed, "turn", "random directions"))
         elsewhere *= direction.norm() / elsewhere.norm(dim=1, keepdim=True)
         turned = self.draw_steps(faces, direction)
-        metrics = {"annotated_by": self.annotated_by, "faces": settings.measured, "steps": settings.steps}
-        metrics |= self.measure(turned)
-        at_random = self.measure(self.draw_steps(faces, elsewhere))
-        return turned, metrics | {f"{name}_random_direction": value for name, value in at_random.items()}
+        images = {"turned": turned, "random_direction": self.draw_steps(faces, elsewhere)}
+        tracks = {name: self.pose(steps).reshape(-1, settings.steps) for name, steps in images.items()}
+        return turned, {name: poses[: settings.measured] for name, poses in tracks.items()}
 
-    def measure(self, turned: Images) -> dict[str, float]:
-        """How steadily faces turn; turned: every face at every step, as `draw_steps` gives them."""
-        tracks = self.pose(turned).reshape(-1, self.settings.steps)[: self.settings.measured]
-        figures = pose_figures(tracks, self.tolerance, self.least_turn)
-        return {name.replace("turned", f"turned_{self.unit}"): value for name, value in figures.items()}
+    def outcomes(self, tracks: Mapping[str, Floats]) -> dict[str, Steadiness]:
+        """Which faces turn steadily, (F,), in each direction of `turn_faces`."""
+        return {name: steady(poses, self.tolerance, self.least_turn) for name, poses in tracks.items()}
+
+    def figures(self, tracks: Mapping[str, Floats]) -> dict[str, Any]:
+        """How steadily faces turn in both directions of `turn_faces`, by name."""
+        settings = self.settings
+        figures = {"annotated_by": self.annotated_by, "faces": settings.measured, "steps": settings.steps}
+        for direction, ending in (("turned", ""), ("random_direction", "_random_direction")):
+            measured = pose_figures(tracks[direction], self.tolerance, self.least_turn)
+            turned = f"turned_{self.unit}"
+            figures |= {name.replace("turned", turned) + ending: value for name, value in measured.items()}
+        return figures
 
     def picture(self, turned: Images) -> Images:
         """The two mean faces over the rows of faces that turn."""
@@ -152,19 +162,23 @@ class AnnotatedTurn(Turn):
         return poses
 
 
-def pose_figures(tracks: Floats, tolerance: float, least_turn: float) -> dict[str, float]:
-    """How steadily poses grow along the steps: tracks (F, steps).
+def steady(tracks: Floats, tolerance: float, least_turn: float) -> Steadiness:
+    """Which poses grow with every step: (F, steps) -> (F,).
 
-    Monotone: no step goes back by more than `tolerance`, and the face turns by `least_turn` or more.
+    No step goes back by more than `tolerance`, and the face turns by `least_turn` or more.
     """
-    steps = np.diff(tracks, axis=1)
     turns = tracks[:, -1] - tracks[:, 0]
+    return np.asarray((np.diff(tracks, axis=1) >= -tolerance).all(axis=1) & (turns >= least_turn))
+
+
+def pose_figures(tracks: Floats, tolerance: float, least_turn: float) -> dict[str, float]:
+    """How steadily poses grow along the steps: tracks (F, steps). Monotone: see `steady`."""
     ranks = tracks.argsort(axis=1, kind="stable").argsort(axis=1)
     places = np.arange(tracks.shape[1])
     correlations = [np.corrcoef(row, places)[0, 1] for row in ranks]
     return {
-        "monotone_share": float(((steps >= -tolerance).all(axis=1) & (turns >= least_turn)).mean()),
-        "strictly_monotone_share": float((steps > 0).all(axis=1).mean()),
+        "monotone_share": float(steady(tracks, tolerance, least_turn).mean()),
+        "strictly_monotone_share": float((np.diff(tracks, axis=1) > 0).all(axis=1).mean()),
         "rank_correlation": float(np.mean(correlations)),
-        "turned": float(turns.mean()),
+        "turned": float((tracks[:, -1] - tracks[:, 0]).mean()),
     }

@@ -185,6 +185,23 @@ def effect_figures(window_maps: Effect, any_maps: Effect, random: np.random.Gene
     }
 
 
+def effect_outcomes(window_maps: Effect, any_maps: Effect, windows: Positions) -> dict[str, Values]:
+    """What is left and what changes, of window maps and of as many random ones, each (draws, images).
+
+    left, left_random: of the images that have a window before, 1 if one is left; not without a classifier. change,
+    change_random: of all images, the change outside windows. What no image has is missing.
+    """
+    before = windows.any(axis=(1, 2))
+    outside = ~windows.all(axis=(1, 2))
+    outcomes: dict[str, Values] = {}
+    for ending, effect in (("", window_maps), ("_random", any_maps)):
+        if effect.left is not None and before.any():
+            outcomes[f"left{ending}"] = effect.left[:, before]
+        if outside.any():
+            outcomes[f"change{ending}"] = effect.outside[:, outside]
+    return outcomes
+
+
 def mean_or_zero(values: Values) -> float:
     """Mean of the values that are numbers; 0 if none is."""
     return float(np.nanmean(values)) if not np.isnan(values).all() else 0.0

@@ -1,7 +1,8 @@
-"""The stages that look inside networks, on small files: a picture, a JSON, and a sentence that can be made of it."""
+"""The stages that look inside networks, on small files: a picture, outcomes, a JSON, and a sentence that it makes."""
 
 import importlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pandas as pd
 import pytest
 
 from dcgan.core.files import InputError
+from dcgan.core.outcomes import read_outcomes
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import StoreWriter
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifier
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
+from stages import draw_guided
 from tests.dag.tiny import tiny_params
 from workflow.annotation.file import Drawing, empty_annotations
 from workflow.description import describe
@@ -25,11 +28,40 @@ N_IMAGES = 80
 STAGES = {
     "draw_samples": ("bedrooms", "generator images"),
     "draw_walk": ("bedrooms", "generator images autoencoder"),
-    "draw_nearest": ("bedrooms", "generator images"),
+    "draw_nearest": ("bedrooms", "networks images"),
     "draw_guided": ("bedrooms", "discriminator images"),
     "draw_windows": ("bedrooms", "generator windows"),
-    "draw_arithmetic": ("faces", "generator faces"),
+    "draw_arithmetic": ("faces", "generator images faces"),
     "draw_turn": ("faces", "generator faces"),
+}
+# Draws and units of each outcome, as the parameters have them, and the metric that is its mean.
+OUTCOMES = {
+    "draw_walk": {"walk": (1, 2, "roughness"), "memorized": (1, 2, "roughness_if_memorized")},
+    "draw_nearest": {
+        "copied": (1, 24, "copied_share"),
+        "copied_first": (1, 24, "copied_share_first"),
+        "copied_real": (1, 12, "copied_share_real"),
+    },
+    "draw_guided": {"trained": (1, 8, "likeness"), "random": (1, 8, "likeness_random")},
+    "draw_windows": {
+        "left": (2, 24, "share_with_window_without_maps"),
+        "left_random": (2, 24, "share_with_window_without_random_maps"),
+        "change": (2, 24, "change_outside_boxes"),
+        "change_random": (2, 24, "change_outside_boxes_random_maps"),
+    },
+    "draw_arithmetic": {
+        "mean": (1, 8, "mean_success"),
+        "single": (1, 8, "single_success"),
+        "pixels": (1, 8, "pixel_success"),
+        "chance": (1, 8, None),  # of as many samples; the metric is of all of them
+        "nearness_mean": (1, 8, "mean_nearness"),
+        "nearness_single": (1, 8, "single_nearness"),
+        "nearness_pixels": (1, 8, "pixel_nearness"),
+    },
+    "draw_turn": {
+        "turned": (1, 8, "monotone_share"),
+        "random_direction": (1, 8, "monotone_share_random_direction"),
+    },
 }
 
 
@@ -40,11 +72,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_params(folder / "params.yaml")
     architecture = ARCHITECTURES["demo32"]
     Generator(architecture).initialize(torch_generator(1, "g")).save(folder / "generator", {})
+    write_networks(folder / "networks", (20, 100))
     Discriminator(architecture).initialize(torch_generator(1, "d")).save(folder / "discriminator", {})
     autoencoder = Autoencoder((32, 32, 3), 128, False)
     autoencoder.initialize(torch_generator(1, "a"))
     autoencoder.save(folder / "autoencoder")
-    WindowClassifier(32, 4, 8).initialize(torch_generator(1, "w")).save(folder / "windows")
+    WindowClassifier(32, 4, 8).initialize(torch_generator(2, "w")).save(folder / "windows")
     classifier = FaceClassifier(32, 4, ["glasses", "smile", "long_hair"], 30.0)
     classifier.initialize(torch_generator(1, "f")).save(folder / "faces")
     keys = [f"{number:040x}" for number in range(N_IMAGES)]
@@ -60,11 +93,20 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def write_networks(folder: Path, kept: Sequence[int]) -> None:
+    """A folder as a training leaves it: a generator, and one for each number of images that weights were kept at."""
+    for number, name in enumerate(["generator", *(f"kept/generator-{images:010d}" for images in kept)]):
+        generator = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(number, "kept"))
+        generator.save(folder / f"{name}.safetensors", {})
+
+
 def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[str, Any]:
     """Runs a stage with files of `inputs`; returns its metrics."""
     arguments = ["--params", str(inputs / "params.yaml"), "--name", name, "--metrics", str(out / "metrics.json")]
     for option, file in options.items():
         arguments += [f"--{option}", str(inputs / file)]
+    if stage in OUTCOMES:
+        arguments += ["--outcomes", str(out / "outcomes.h5")]
     product = "--out" if stage.startswith("fit") else "--figure"
     importlib.import_module(f"stages.{stage}").main([*arguments, product, str(out / "product")])
     assert (out / "product").is_file()
@@ -80,8 +122,53 @@ def test_a_picture_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> N
     picture = cv2.imread(str(tmp_path / "product"))
     assert picture is not None and picture.std() > 5
     assert len(describe(f"{stage}@{name}").measured(metrics)) > 20
+    found = read_outcomes(tmp_path / "outcomes.h5") if stage in OUTCOMES else {}
+    assert {key: array.shape for key, array in found.items()} == {
+        key: expected[:2] for key, expected in OUTCOMES.get(stage, {}).items()
+    }
+    for key, (_, _, metric) in OUTCOMES.get(stage, {}).items():
+        assert metric is None or metrics[metric] == pytest.approx(found[key].mean(dtype=np.float64), rel=1e-6)
     again = run(stage, name, inputs, tmp_path, **options)
     assert again == metrics
+
+
+def test_early_copies_are_those_of_the_first_generator_that_was_kept(inputs: Path, tmp_path: Path) -> None:
+    """Not the last one, which is the result itself; none if no other was kept."""
+    for kept, expected in (((20, 100), True), ((100,), False), ((), False)):
+        folder = tmp_path / f"{len(kept)}"
+        write_networks(folder / "networks", kept)
+        (folder / "images").write_bytes((inputs / "images").read_bytes())
+        (folder / "params.yaml").write_bytes((inputs / "params.yaml").read_bytes())
+        if kept:
+            (folder / f"networks/kept/generator-{kept[-1]:010d}.safetensors").write_text("never read")
+        metrics = run("draw_nearest", "bedrooms", folder, folder, networks="networks", images="images")
+        assert ("copied_first" in read_outcomes(folder / "outcomes.h5")) is expected
+        assert ("early in training" in describe("draw_nearest@bedrooms").measured(metrics)) is expected
+
+
+def test_an_image_of_a_walk_depends_on_no_other_point(inputs: Path, tmp_path: Path) -> None:
+    """A walk through more points begins at the same one: with batch statistics its image would be another."""
+    first = []
+    for points in (2, 9):
+        tiny_params(tmp_path / "params.yaml", {"figures": {"walk": {"bedrooms": {"points": points}}}})
+        for name in ("generator", "images", "autoencoder"):
+            (tmp_path / name).write_bytes((inputs / name).read_bytes())
+        run(
+            "draw_walk",
+            "bedrooms",
+            tmp_path,
+            tmp_path,
+            generator="generator",
+            images="images",
+            autoencoder="autoencoder",
+        )
+        first.append(cv2.imread(str(tmp_path / "product"))[:64, :64])
+    assert first[0].std() > 5 and np.array_equal(*first)
+
+
+def test_random_filters_are_on_the_left_as_in_the_paper() -> None:
+    page = draw_guided.figure(random=np.zeros((20, 200, 3), np.uint8), trained=np.full((20, 200, 3), 200, np.uint8))
+    assert page[-1, 50].tolist() == [0, 0, 0] and page[-1, -50].tolist() == [200, 200, 200]
 
 
 @pytest.fixture
@@ -95,7 +182,8 @@ def by_hand(inputs: Path, tmp_path: Path) -> Path:
         "turn": {"faces": annotator},
     }
     tiny_params(tmp_path / "params.yaml", {"figures": figures})
-    (tmp_path / "generator").write_bytes((inputs / "generator").read_bytes())
+    for name in ("generator", "images"):
+        (tmp_path / name).write_bytes((inputs / name).read_bytes())
     (tmp_path / "annotations.json").write_text("{}\n")
     return tmp_path
 
@@ -114,8 +202,10 @@ def annotate(folder: Path) -> None:
 def test_figures_by_hand_first_name_what_is_missing_and_then_are_drawn(stage: str, by_hand: Path) -> None:
     name = STAGES[stage][0]
     options = {"generator": "generator", "annotator": "annotations.json"}
+    options |= {"images": "images"} if stage == "draw_arithmetic" else {}
     unfinished = run(stage, name, by_hand, by_hand, **options)
     assert "make annotate" in describe(f"{stage}@{name}").measured(unfinished)
+    assert read_outcomes(by_hand / "outcomes.h5") == {}, "what nobody chose has not been measured"
     first = (by_hand / "product").read_bytes()
     annotate(by_hand)
     finished = run(stage, name, by_hand, by_hand, **options)
@@ -132,11 +222,21 @@ def test_what_is_measured_by_hand(by_hand: Path) -> None:
     windows = run("draw_windows", "bedrooms", by_hand, by_hand, **options)
     assert (windows["samples"], windows["boxes"], windows["share_with_window"]) == (30, 9, 0.3)
     assert windows["change_inside_boxes"] > 0 and "share_with_window_without_maps" not in windows
-    sums = run("draw_arithmetic", "faces", by_hand, by_hand, **options)
+    outcomes = read_outcomes(by_hand / "outcomes.h5")
+    assert {name: array.shape for name, array in outcomes.items()} == {"change": (2, 30), "change_random": (2, 30)}
+    sums = run("draw_arithmetic", "faces", by_hand, by_hand, images="images", **options)
     # A sum of three means has the length of one z, a sum of single z the square root of three times as much.
     assert sums["mean_length"] == pytest.approx(1, abs=0.25)
     assert sums["single_length"] == pytest.approx(3**0.5, abs=0.25)
+    outcomes = read_outcomes(by_hand / "outcomes.h5")
+    # Nine of the panel, the three sums of single z, and of pixels these and that of the means.
+    shapes = {"nearness_mean": (1, 9), "nearness_single": (1, 3), "nearness_pixels": (1, 4)}
+    assert {name: array.shape for name, array in outcomes.items()} == shapes
     turn = run("draw_turn", "faces", by_hand, by_hand, **options)
+    assert {name: array.shape for name, array in read_outcomes(by_hand / "outcomes.h5").items()} == {
+        "turned": (1, 8),
+        "random_direction": (1, 8),
+    }
     assert turn["turned_share"] > 0.5 > abs(turn["turned_share_random_direction"])
 
 
@@ -160,3 +260,10 @@ def test_crops_that_do_not_fit_their_detections(inputs: Path, tmp_path: Path) ->
 def test_a_section_that_is_not_there(inputs: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="figures.walk.attics: no such section; there are bedrooms"):
         run("draw_walk", "attics", inputs, tmp_path, generator="generator", images="images", autoencoder="autoencoder")
+
+
+def test_arithmetic_beside_images_of_another_size(inputs: Path, tmp_path: Path) -> None:
+    with StoreWriter(inputs / "small", (28, 28, 1), {}) as store:
+        store.append(np.zeros((4, 28, 28, 1), np.uint8), ["a", "b", "c", "d"])
+    with pytest.raises(InputError, match=r"small: images are \(28, 28, 1\), results are compared with \(32, 32, 3\)"):
+        run("draw_arithmetic", "faces", inputs, tmp_path, generator="generator", images="small", annotator="faces")

@@ -102,6 +102,6 @@ def test_pictures_have_zero_in_the_middle_and_use_the_whole_range() -> None:
 def test_likeness_is_high_for_the_detail_itself_and_low_for_noise() -> None:
     images = torch.rand(20, 3, 32, 32, generator=torch_generator(1, "images"))
     noise = torch.randn(20, 3, 32, 32, generator=torch_generator(1, "noise"))
-    assert likeness(images, images) > 0.9
-    assert abs(likeness(noise, images)) < 0.05
-    assert likeness(torch.zeros_like(images), images) == 0
+    assert likeness(images, images).shape == (20,) and likeness(images, images).min() > 0.9
+    assert abs(likeness(noise, images).mean()) < 0.05
+    assert not likeness(torch.zeros_like(images), images).any()

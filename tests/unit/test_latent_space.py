@@ -36,6 +36,17 @@ def test_spherical_interpolation_of_parallel_latents_is_linear() -> None:
     assert torch.allclose(points, torch.stack([start, 1.5 * start, 2 * start]))
 
 
+@pytest.mark.parametrize(
+    ("start", "end"), [((0, 0), (2, 4)), ((2, 4), (0, 0)), ((0, 0), (0, 0)), ((2, 4), (-2, -4)), ((2, 4), (2, 4))]
+)
+def test_spherical_interpolation_is_straight_where_no_great_circle_is_the_only_one(
+    start: tuple[float, float], end: tuple[float, float]
+) -> None:
+    ends = torch.tensor([start, end], dtype=torch.float32)
+    points = interpolate(ends[0], ends[1], torch.tensor([0.0, 0.5, 1.0]), "spherical")
+    assert points.tolist() == torch.stack([ends[0], ends.mean(0), ends[1]]).tolist()
+
+
 @pytest.mark.parametrize("path", ["linear", "spherical"])
 def test_walk_is_one_continuous_strip(path: str) -> None:
     points = torch.randn(9, 100, generator=torch_generator(1, "points"))

@@ -11,9 +11,9 @@ from dcgan.internals import memorization
 from dcgan.internals.memorization import (
     CHANCE,
     aligned_neighbours,
-    copied_shares,
     copying_p_value,
     distance_ratios,
+    mark_copies,
 )
 from dcgan.internals.nearest_images import Nearest
 
@@ -92,7 +92,7 @@ def test_a_copying_generator_is_caught(
     copies = distance_ratios(aligned_neighbours(COPIERS[disguise](training[:n]), training, ROWS))
     ratios = np.concatenate([copies, honest[n:]])
     assert copying_p_value(ratios, real) < CHANCE
-    assert copied_shares(ratios, real, 0.05)[0] > 0.8 * share
+    assert mark_copies({"copied": ratios, "real": real}, "real", 0.05)["copied"].mean() > 0.8 * share
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +102,8 @@ def honest(training: np.ndarray) -> np.ndarray:
 
 def test_an_honest_generator_is_not_accused(real: np.ndarray, honest: np.ndarray) -> None:
     assert copying_p_value(honest, real) > 0.01
-    copied, copied_real = copied_shares(honest, real, 0.05)
-    assert copied < 0.15 and copied_real < 0.15
+    copied = mark_copies({"honest": honest, "real": real}, "real", 0.05)
+    assert copied["honest"].mean() < 0.15 and copied["real"].mean() < 0.15
 
 
 def test_blurred_samples_that_copy_nothing_are_not_accused(training: np.ndarray, real: np.ndarray) -> None:
@@ -156,7 +156,8 @@ def test_ratio_by_hand() -> None:
     assert distance_ratios(found).tolist() == [1 / 12.5, 0.0]
 
 
-def test_shares_by_hand() -> None:
-    """Every second real ratio sets the threshold, 0.5; of the others one in four is below it, of samples a half."""
+def test_copies_by_hand() -> None:
+    """Every second real ratio sets the threshold, 0.5; of the others one of four is below it, of samples one of two."""
     real = np.array([0.5, 0.4, 0.5, 0.6, 0.5, 0.7, 0.5, 0.8])
-    assert copied_shares(np.array([0.1, 0.9]), real, 0.05) == (0.5, 0.25)
+    copied = mark_copies({"samples": np.array([0.1, 0.9]), "real": real}, "real", 0.05)
+    assert copied["samples"].tolist() == [True, False] and copied["real"].tolist() == [True, False, False, False]

@@ -40,6 +40,18 @@ def test_nearest_agrees_with_brute_force_in_any_blocks(monkeypatch: pytest.Monke
         assert np.allclose(found.distances, np.sort(exact, axis=1)[:, :3], rtol=1e-6)
 
 
+def test_a_copy_is_told_from_an_image_that_differs_by_one_grey_level_in_one_pixel() -> None:
+    """Black and white images beside them leave no middle that all are near: float32 loses their last digits."""
+    noise = numpy_generator(1, "noise").integers(0, 30, (40, 64, 64, 3), dtype=np.uint8)
+    references = np.where(np.arange(40)[:, None, None, None] % 2, noise, 255 - noise).astype(np.uint8)
+    almost = references.copy()
+    almost[:, 0, 0, 0] += np.where(almost[:, 0, 0, 0] < 128, 1, -1).astype(np.uint8)
+    both = np.concatenate([almost, references])
+    found = nearest(references, both, np.arange(80), 1)
+    assert found.numbers[:, 0].tolist() == list(range(40, 80)) and not found.distances.any()
+    assert np.allclose(np.diag(pixel_distances(references, almost)), (1 / noise[0].size) ** 0.5, rtol=1e-12)
+
+
 def test_only_the_named_rows_are_searched_and_copies_are_at_zero() -> None:
     references = random_images("references", 20)
     found = nearest(references[:5], references, np.arange(10, 20), 2)

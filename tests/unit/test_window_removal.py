@@ -12,6 +12,7 @@ from dcgan.internals.window_removal import (
     MapWeights,
     effect_figures,
     effect_of,
+    effect_outcomes,
     fit_maps,
     images_without,
     layer_number,
@@ -163,6 +164,22 @@ def test_the_range_over_draws_is_told() -> None:
     assert figures["share_with_window_without_maps_least"] == 0
     assert figures["share_with_window_without_maps_most"] == 1
     assert figures["windows_difference_low"] == -0.5 and figures["windows_difference_high"] == 0.5
+
+
+def test_outcomes_are_of_the_images_that_have_something_to_lose() -> None:
+    """The first image has no window, the last nothing else."""
+    windows = np.zeros((3, 2, 2), np.bool_)
+    windows[1, 0], windows[2] = True, True
+    left = np.array([[0.0, 1, 0], [0, 0, 1]])
+    outside = np.array([[0.1, 0.2, np.nan], [0.3, 0.4, np.nan]])
+    found = effect_outcomes(Effect(left, outside, outside), Effect(1 - left, outside, outside / 2), windows)
+    assert found["left"].tolist() == [[1, 0], [0, 1]] and found["left_random"].tolist() == [[0, 1], [1, 0]]
+    assert found["change"].tolist() == [[0.1, 0.2], [0.3, 0.4]]
+    assert found["change_random"].tolist() == [[0.05, 0.1], [0.15, 0.2]]
+    by_hand = effect_outcomes(Effect(None, outside, outside), Effect(None, outside, outside), windows)
+    assert by_hand.keys() == {"change", "change_random"}
+    no_window = effect_outcomes(Effect(left, outside, outside), Effect(left, outside, outside), np.zeros_like(windows))
+    assert no_window.keys() == {"change", "change_random"}
 
 
 def test_as_many_random_maps_as_are_dropped() -> None:

@@ -10,7 +10,9 @@ BLOCK_ROWS, BYTES_PER_PAIR = 4096, 20  # training images at a time; likeness, nu
 def work(s: Scale, item: str) -> Work:
     """Samples and held-out images are compared with every training image, then in detail with a few."""
     section = s.params.figures.nearest[item]
-    rows, compared = s.store(section.images).rows, section.samples + s.params.train[item].held_out
+    training = s.params.train[item]
+    generators = 1 if training.keep_images is None else 2
+    rows, compared = s.store(section.images).rows, generators * section.samples + training.held_out
     gflop = 2 * 2 * compared * rows * COARSE_VALUES / GIGA + compared * ALIGNED_GFLOP
     return Work(
         compared,

@@ -12,6 +12,7 @@ from workflow.engines.stage import stage_parser
 AnySection = TypeVar("AnySection")
 INPUTS = {
     "generator": "a generator's network file",
+    "networks": "folder of a network's files, with weights kept during training, if any",
     "discriminator": "a discriminator's network file",
     "images": "image store",
     "frames": "folder of grids of samples, frame-<images>.png",
@@ -20,7 +21,12 @@ INPUTS = {
     "truth": "CSV of the ground truth of the images",
     "detections": "CSV of detections, whose kept rows are the images in order",
 }
-OUTPUTS = {"figure": "PNG to write", "out": "network to write", "metrics": "JSON to write"}
+OUTPUTS = {
+    "figure": "PNG to write",
+    "out": "network to write",
+    "outcomes": "HDF5 to write: what came out for each unit in each draw",
+    "metrics": "JSON to write",
+}
 
 
 def figure_parser(description: str | None, *options: str) -> argparse.ArgumentParser:

@@ -34,6 +34,7 @@ class WalkFigure(Section):
     columns: Size
     path: Literal["linear", "spherical"]
     walks: Count
+    statistics_batches: Count
     enlargement: Enlargement
 
 
@@ -44,6 +45,7 @@ class GuidedFigure(Section):
     searched: Count
     layer: Annotated[int, Field(ge=-32, le=32)]
     features: Count
+    measured: Count
     strongest: Several
     rectifier: Literal["relu", "leaky", "plain"]
     statistics_batches: Count
@@ -87,12 +89,14 @@ class Sum(Section):
 class ArithmeticFigure(Section):
     """Figure 7: arithmetic with z."""
 
+    images: Source
     annotator: Source
     candidates: Count
     pool: Count
     exemplars: Count
     triples: Count
     reach: NotNegative
+    learned: Several
     sums: list[Sum]
     statistics_batches: Count
     enlargement: Enlargement
