@@ -1,8 +1,8 @@
 """What the project knows of a stage besides how it runs: what it shows, and how much work it is.
 
 Each script of `stages/` has its description in `workflow/descriptions/`, found by the stage's name: `<script>.yaml`,
-whose keys are the fields of `Description`, and, only if there is something to compute, `<script>.py` with functions
-`work` or `sentence`. The report, the summary, README's generated parts, `make compare`, `make plan` and Snakemake's
+whose keys are the fields of `Description`. Where texts and formulas are not enough, `<script>.py` has a function
+`sentence` or `work`. The report, the summary, README's generated parts, `make compare`, `make plan` and Snakemake's
 report all read it there. A stage without a description works: its results stand under "Further results".
 """
 
@@ -71,7 +71,8 @@ class Description:
     pictured_wide: bool = False
     makes: Mapping[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
-    work: Callable[[Scale, str], Work] | None = None  # of the job of an item, for `make plan`; see `describe`
+    # Of the job of an item, for `make plan`: formulas (see workload.py), or what computes it; else it takes seconds.
+    work: Mapping[str, str | float] | Callable[[Scale, str], Work] = field(default_factory=dict)
 
     def measured(self, metrics: Metrics) -> str:
         """The sentence of a stage's metrics; empty if it has none."""
@@ -85,10 +86,7 @@ class Description:
 
 @cache
 def describe(stage: str) -> Description:
-    """The description of a stage, by its name or that of its kind; an empty one if it has none.
-
-    A function `work` of its module is the amount of work of a job; without one it takes a few seconds.
-    """
+    """The description of a stage, by its name or that of its kind; an empty one if it has none."""
     name = kind_of(stage)
     if not (FOLDER / f"{name}.yaml").is_file():
         return Description()
@@ -115,16 +113,19 @@ def caption_of(stage: str) -> str:
 
 
 class Words(string.Formatter):
-    """`str.format` with three things more: None is a dash; `rest.1%` is the format of 1 minus the value; the format
-    `words|others` has the words if the value is true, else the others.
+    """`str.format` with more: None is a dash; `rest.1%` is the format of 1 minus the value; with the format `some`, 0
+    counts as missing; the format `words|others` has the words if the value is true, else the others.
     """
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """One value as text."""
         if value is None:
             return "-"
-        if isinstance(value, bool) and "|" in format_spec:
+        if "|" in format_spec:
             return format_spec.split("|")[not value]
+        if format_spec == "some" and not value:
+            raise KeyError("there are none")
+        format_spec = format_spec.removeprefix("some")
         if format_spec.startswith("rest"):
             value, format_spec = 1 - value, format_spec.removeprefix("rest")
         return str(super().format_field(value, format_spec)).replace("%", " %")

@@ -1,7 +1,9 @@
 """How large everything is that stages read, from params.yaml and the DAG alone, and so how much work each job is.
 
-Each stage's own rule stands in its description (`workflow/descriptions/`). The sizes of raw sources, and the rates that
-turn work into hours, stand in `workflow/planning/rates.yaml`.
+Each stage's own rule stands in its description (`workflow/descriptions/`): formulas in the language of Jinja, of which
+those count that are named as the fields of `Work`. They know the constants below, `min`, `max`, the item of `foreach`,
+s (a `Scale`), p (params.yaml), and from `workflow/planning/rates.yaml`, which has the sizes of raw sources and what
+turns work into hours, `rates` and `cost`, its `core_seconds`. A formula named `whole` is all of the work.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +11,9 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dcgan.core.files import InputError
 from dcgan.models import flops
@@ -23,6 +28,13 @@ KINDS = 2  # features are made twice: with trained and with random weights
 TRAINED_COPIES = 4  # of every weight: itself, its gradient and Adam's two means
 KEPT_ACTIVATIONS = 4  # of every unit of both networks for each image of a batch, forwards and backwards
 LARGE_MAPS = 256  # networks from this width on use a core's units better
+# No formula may reach Python's own names.
+FORMULAS = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+FORMULAS.globals = {"min": min, "max": max, "GIGA": GIGA, "KINDS": KINDS, "FLOAT_BYTES": FLOAT_BYTES} | {
+    "CROP_BYTES": CROP_BYTES,
+    "CODE_BYTES": CODE_BYTES,
+    "KEY_BYTES": KEY_BYTES,
+}
 
 
 @dataclass(frozen=True)
@@ -145,3 +157,15 @@ class Scale:
             held_bytes=FLOAT_BYTES * (TRAINED_COPIES * weights + activations),
             **{kind: seen * flops.training_flop(a, of.schedule) / GIGA},
         )
+
+
+def work_of(formulas: Mapping[str, str | float], scale: Scale, item: str) -> Work:
+    """The work of the job of an item by named formulas, each of which may use those before it; see the docstring above.
+
+    Raises jinja2.UndefinedError for a name that is not known, SecurityError for one that is not for formulas.
+    """
+    known: dict[str, Any] = {"s": scale, "p": scale.params, "cost": scale.cost, "rates": scale.rates, "item": item}
+    for name, formula in formulas.items():
+        known[name] = FORMULAS.compile_expression(str(formula), undefined_to_none=False)(**known)
+    fields = {name: float(known[name]) for name in Work.__dataclass_fields__ if name in known}
+    return known.get("whole") or Work(**fields)

@@ -5,14 +5,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
+from jinja2.exceptions import SecurityError
 
 from tests.dag.demo import DEMO
 from workflow.description import CHAPTERS, Description, describe, fill_in
 from workflow.engines.code_dependencies import CHOSEN_BY_NAME, PACKAGES, code_digests
 from workflow.params.load import read_yaml
+from workflow.workload import Work, work_of
 
 STAGE = """
   count_rooms:
@@ -36,16 +40,10 @@ sentence: "{rooms:,} rooms are {share:.1%}"
 in_summary: true
 makes:
   "Figure 12: rooms": all
+work:  # seven images, and two seconds for each
+  images: 7
+  core_seconds: images * p.counted[item]
 """
-WORK = '''"""Rooms that are counted."""
-
-from workflow.workload import Scale, Work
-
-
-def work(s: Scale, item: str) -> Work:
-    """Seven images, and a second for each."""
-    return Work(7, core_seconds=7 * s.params.counted[item])
-'''
 SHOW = """
 from pathlib import Path
 from workflow.engines.dag import resolved_stages
@@ -80,7 +78,6 @@ def extended(root: Path, tmp_path: Path) -> Path:
     schema.write_text(schema.read_text().replace("\nclass Params(Section):", SECTION, 1))
     (tmp_path / "stages/count_rooms.py").write_text('"""Counts rooms."""\n')
     (tmp_path / "workflow/descriptions/count_rooms.yaml").write_text(DESCRIPTION)
-    (tmp_path / "workflow/descriptions/count_rooms.py").write_text(WORK)
     (tmp_path / "results/metrics").mkdir(parents=True)
     (tmp_path / "results/metrics/rooms_all.json").write_text('{"rooms": 5000, "share": 0.25}')
     return tmp_path
@@ -113,7 +110,7 @@ def test_a_stage_is_added_by_its_script_dvc_yaml_parameters_and_description(
     ("path", "changed"),
     [
         ("workflow/descriptions/count_rooms.yaml", DESCRIPTION.replace("are", "make")),
-        ("workflow/descriptions/count_rooms.py", WORK.replace("7", "8")),
+        ("workflow/descriptions/evaluate_svm.py", "work = None"),
     ],
 )
 def test_the_report_depends_on_all_descriptions(extended: Path, path: str, changed: str) -> None:
@@ -163,3 +160,19 @@ def test_the_first_sentence_whose_numbers_are_there() -> None:
 def test_a_description_with_an_unknown_key_is_refused() -> None:
     with pytest.raises(ValueError, match="captoin"):
         Description(**{"captoin": "x"})
+
+
+@pytest.mark.parametrize(
+    ("formula", "error"),
+    [
+        ("absent", UndefinedError),
+        ("s.absent + images", UndefinedError),
+        ("s.__class__", SecurityError),
+        ("images.__class__.__base__", SecurityError),
+    ],
+)
+def test_a_formula_knows_only_what_it_is_told(formula: str, error: type[Exception]) -> None:
+    scale: Any = SimpleNamespace(params={"n": 3}, cost={}, rates={})
+    assert work_of({"images": "2 * p.n", "core_seconds": "images / 4"}, scale, "x") == Work(6, core_seconds=1.5)
+    with pytest.raises(error):
+        work_of({"images": 1, "core_seconds": formula}, scale, "x")

@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from dcgan.core.files import InputError
-from workflow.annotation.file import OtherGenerator, empty_annotations, read_annotations
+from workflow.annotation.file import (
+    AnnotationTask,
+    OtherGenerator,
+    annotation_tasks,
+    empty_annotations,
+    read_annotations,
+)
 from workflow.annotation.server import AnnotationApp, Desk
-from workflow.annotation.tasks import AnnotationTask, annotation_tasks
 from workflow.engines.stage import command_parser, prepare, run_stage
 from workflow.params.load import load_params
 

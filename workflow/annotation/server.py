@@ -21,8 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from dcgan.core.files import InputError
 from dcgan.core.pixels import Images, png_bytes
-from workflow.annotation.file import Annotations, read_annotations
-from workflow.annotation.tasks import AnnotationTask
+from workflow.annotation.file import Annotations, AnnotationTask, read_annotations
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGE = "annotate.html"

@@ -1,1 +1,1 @@
-"""What the scripts of `stages/` show (`<script>.yaml`) and how much work they are; see workflow/description.py."""
+"""What the scripts of `stages/` show and how much work they are; see workflow/description.py."""

@@ -16,8 +16,7 @@ from workflow.description import Description, describe, item_of
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, date_of, open_revision
 from workflow.report.charts import Chart, chart, series_of
-from workflow.report.page import fill_template, write_page
-from workflow.report.pictures import picture, picture_name
+from workflow.report.page import fill_template, picture, picture_name, write_page
 from workflow.report.table_rows import number
 
 PAGE = Path("results/compare.html")

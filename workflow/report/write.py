@@ -14,8 +14,7 @@ from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import load_params
 from workflow.params.sections import Report
 from workflow.report.collect import render
-from workflow.report.page import write_page
-from workflow.report.pictures import QUALITIES
+from workflow.report.page import QUALITIES, write_page
 from workflow.report.run_history import Account, account_of
 
 REPORT = Path("results/report.html")
