@@ -1,14 +1,12 @@
 """What the project knows of a stage besides how it runs: what it shows, and how much work it is.
 
-Each script of `stages/` has its description in `workflow/descriptions/`, found by the stage's name: `<script>.yaml`,
-whose keys are the fields of `Description`. Where texts and formulas are not enough, `<script>.py` has a function
-`sentence` or `work`. The report, the summary, README's generated parts, `make compare`, `make plan` and Snakemake's
-report all read it there. A stage without a description works: its results stand under "Further results".
+Each script of `stages/` has its description, `workflow/descriptions/<script>.yaml`, whose keys are the fields of
+`Description`. The report, the summary, README's generated parts, `make compare`, `make plan` and Snakemake's report all
+read it there. A stage without a description works: its results stand under "Further results".
 """
 
-import importlib
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import field
 from functools import cache
@@ -19,7 +17,6 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from workflow.params.load import read_yaml
-from workflow.workload import Scale, Work
 
 Metrics = Mapping[str, Any]
 # Chapters of the report, in order, with the sections of the paper. Stages of no chapter stand under the last.
@@ -57,8 +54,7 @@ class Description:
     chapter: str = ""
     title: str = ""  # of its results; else the stage's `desc`
     caption: str = ""  # of its pictures
-    # Its metrics in words (see `fill_in`); of several the first whose metrics are all there; or what chooses the words.
-    sentence: str | tuple[str, ...] | Callable[[Metrics], str] = ""
+    sentence: str | tuple[str, ...] = ""  # its metrics in words; of several the first whose metrics are all there
     classifier: str = ""  # the kind of stage whose sentence says how far this one's numbers can be trusted
     charts: tuple[Curves, ...] = ()
     compared_charts: tuple[Curves, ...] = ()  # further ones that `make compare` draws
@@ -71,13 +67,13 @@ class Description:
     pictured_wide: bool = False
     makes: Mapping[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
-    # Of the job of an item, for `make plan`: formulas (see workload.py), or what computes it; else it takes seconds.
-    work: Mapping[str, str | float] | Callable[[Scale, str], Work] = field(default_factory=dict)
+    # Of the job of an item, for `make plan`: formulas (see workload.py); without any it takes a few seconds.
+    work: Mapping[str, str | float] = field(default_factory=dict)
 
     def measured(self, metrics: Metrics) -> str:
         """The sentence of a stage's metrics; empty if it has none."""
-        if not isinstance(self.sentence, tuple):
-            return fill_in(self.sentence(metrics) if callable(self.sentence) else self.sentence, metrics)
+        if isinstance(self.sentence, str):
+            return fill_in(self.sentence, metrics)
         for sentence in self.sentence:
             with suppress(KeyError):
                 return fill_in(sentence, metrics)
@@ -87,14 +83,8 @@ class Description:
 @cache
 def describe(stage: str) -> Description:
     """The description of a stage, by its name or that of its kind; an empty one if it has none."""
-    name = kind_of(stage)
-    if not (FOLDER / f"{name}.yaml").is_file():
-        return Description()
-    found = read_yaml(FOLDER / f"{name}.yaml")
-    if (FOLDER / f"{name}.py").is_file():
-        module = importlib.import_module(f"workflow.descriptions.{name}")
-        found |= {key: getattr(module, key) for key in ("sentence", "work") if hasattr(module, key)}
-    return Description(**found)
+    path = FOLDER / f"{kind_of(stage)}.yaml"
+    return Description(**read_yaml(path)) if path.is_file() else Description()
 
 
 def kind_of(stage: str) -> str:

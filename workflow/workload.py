@@ -24,17 +24,14 @@ from workflow.params.sections import Params, TrainedNetwork
 GIGA = 1e9
 CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
 FLOAT_BYTES, DOUBLE_BYTES = 4, 8
+CLASSES = 10
 KINDS = 2  # features are made twice: with trained and with random weights
 TRAINED_COPIES = 4  # of every weight: itself, its gradient and Adam's two means
 KEPT_ACTIVATIONS = 4  # of every unit of both networks for each image of a batch, forwards and backwards
 LARGE_MAPS = 256  # networks from this width on use a core's units better
 # No formula may reach Python's own names.
 FORMULAS = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
-FORMULAS.globals = {"min": min, "max": max, "GIGA": GIGA, "KINDS": KINDS, "FLOAT_BYTES": FLOAT_BYTES} | {
-    "CROP_BYTES": CROP_BYTES,
-    "CODE_BYTES": CODE_BYTES,
-    "KEY_BYTES": KEY_BYTES,
-}
+FORMULAS.globals = {name: value for name, value in globals().items() if name.isupper()} | {"min": min, "max": max}
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,13 @@ class Split(NamedTuple):
 
     rows: float
     row_bytes: int
+
+
+class FeatureTable(NamedTuple):
+    """Features of the training images of a set."""
+
+    rows: float
+    columns: int
 
 
 class Size(NamedTuple):
@@ -130,6 +134,20 @@ class Scale:
         kind, item = self.maker(weights)
         p = self.params
         return ARCHITECTURES[p.train[item].network if kind == "train_dcgan" else p.published[item].architecture]
+
+    def feature_table(self, path: str) -> FeatureTable:
+        """What a folder of features has of the training images."""
+        kind, item = self.maker(path)
+        if kind == "fit_kmeans":
+            kmeans = self.params.kmeans[item]
+            return FeatureTable(self.packed(kmeans.images)["train"].rows, 4 * kmeans.centroids)
+        section = self.params.features[item]
+        columns = self.architecture(section.discriminator).feature_count
+        return FeatureTable(self.packed(section.images)["train"].rows, columns)
+
+    def learned(self, rows: float, labels_per_class: Iterable[int | None]) -> list[float]:
+        """How many of so many rows are learned with each number of labels per class; None: all."""
+        return [min(rows, CLASSES * labels) if labels else rows for labels in labels_per_class]
 
     def generator(self, network: str) -> Size:
         """The generator's size, of a row of `ARCHITECTURES`."""

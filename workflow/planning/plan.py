@@ -95,8 +95,8 @@ def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: s
 
 def stage_work(name: str, scale: Scale) -> Work:
     """The work of one job, e.g. `train_dcgan@bedrooms`; a stage without a rule of its own costs its fixed seconds."""
-    kind, fixed, rule = kind_of(name), scale.rates["fixed_seconds"], describe(name).work
-    work = rule(scale, item_of(name)) if callable(rule) else work_of(rule, scale, item_of(name))
+    kind, fixed = kind_of(name), scale.rates["fixed_seconds"]
+    work = work_of(describe(name).work, scale, item_of(name))
     return replace(
         work,
         core_seconds=work.core_seconds + fixed.get(kind, 0.0) + fixed["start"],
