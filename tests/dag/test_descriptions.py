@@ -46,12 +46,12 @@ work:  # seven images, and two seconds for each
 """
 SHOW = """
 from pathlib import Path
+from tests.dag_drawing import drawing
+from tests.readme import index
 from workflow.engines.dag import resolved_stages
 from workflow.params.load import read_yaml
 from workflow.planning.plan import RATES, plan, table
 from workflow.report.collect import render
-from workflow.report.dag_drawing import drawing
-from workflow.report.readme import index
 from workflow.report.summary import sentence_lines
 root = Path.cwd()
 stages = resolved_stages(root)
@@ -67,8 +67,9 @@ def extended(root: Path, tmp_path: Path) -> Path:
     """A copy of the project with one stage more, and a result of it."""
     for name in ("dcgan", "demo", "stages", "workflow", "docs"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in (root / "Snakefile", root / "dvc.yaml"):
-        shutil.copy(path, tmp_path)
+    (tmp_path / "tests").mkdir()
+    for name in ("Snakefile", "dvc.yaml", "tests/__init__.py", "tests/readme.py", "tests/dag_drawing.py"):
+        shutil.copy(root / name, tmp_path / name)
     shutil.copy(DEMO, tmp_path / "params.yaml")
     definition = (tmp_path / "dvc.yaml").read_text()
     (tmp_path / "dvc.yaml").write_text(definition.replace("\n  build_report:", f"{STAGE}\n  build_report:"))

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from dcgan.core.files import InputError, replace_when_done
+from tests.dag_drawing import drawing
 from workflow.description import describe, fill_in
 from workflow.engines.dag import declared_outputs, resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.params.load import load_params, read_yaml
 from workflow.params.sections import Params
 from workflow.report.collect import metrics_by_name
-from workflow.report.dag_drawing import drawing
 from workflow.report.table_rows import Metrics
 
 DEMO = "data/demo/"
