@@ -28,10 +28,9 @@ CHAPTERS = {
 }
 FURTHER = "Further results"
 FOLDER = Path(__file__).with_name("descriptions")
-NO_OTHERS = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True, kw_only=True, config=NO_OTHERS)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Curves:
     """A chart of a stage's CSV: a curve for each of `columns` over the column `horizontal`.
 
@@ -47,7 +46,7 @@ class Curves:
     axis: str = ""  # the horizontal axis in words, if not the column's name
 
 
-@dataclass(frozen=True, kw_only=True, config=NO_OTHERS)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Description:
     """All of it has defaults; `{item}` in a caption is what `foreach` added to the stage's name."""
 

@@ -30,7 +30,7 @@ from workflow.params.types import Count, CountOrZero, ImageSize, Section
 
 MAX_BOXES = 10_000
 ROUNDING = 1e-6  # of a sum of two numbers that a browser rounded
-FigureByHand = WindowsFigure | ArithmeticFigure | TurnFigure
+AnyFigure = WindowsFigure | ArithmeticFigure | TurnFigure
 Concept = Annotated[str, Field(min_length=1, max_length=200)]
 Place = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -163,7 +163,7 @@ class AnnotationTask:
 
 def annotation_tasks(params: Params) -> list[AnnotationTask]:
     """One per file of annotations that figures of params.yaml rest on."""
-    figures: dict[tuple[str, str], list[FigureByHand]] = {}
+    figures: dict[tuple[str, str], list[AnyFigure]] = {}
     for kind in (params.figures.windows, params.figures.arithmetic, params.figures.turn):
         for network, section in kind.items():
             if by_hand(section.annotator):
@@ -171,7 +171,7 @@ def annotation_tasks(params: Params) -> list[AnnotationTask]:
     return [task(network, Path(path), sections, params.run.seed) for (network, path), sections in figures.items()]
 
 
-def task(network: str, path: Path, sections: Sequence[FigureByHand], seed: int) -> AnnotationTask:
+def task(network: str, path: Path, sections: Sequence[AnyFigure], seed: int) -> AnnotationTask:
     """What figures need of the same samples: the largest number of everything."""
     samples = max(one.samples if isinstance(one, WindowsFigure) else one.candidates for one in sections)
     drawing = Drawing(seed=seed, samples=samples, statistics_batches=max(one.statistics_batches for one in sections))
@@ -179,7 +179,7 @@ def task(network: str, path: Path, sections: Sequence[FigureByHand], seed: int) 
     return AnnotationTask(network, path, drawing, boxes, dict(reduce(or_, map(concepts_of, sections))))
 
 
-def concepts_of(section: FigureByHand) -> Counter[str]:
+def concepts_of(section: AnyFigure) -> Counter[str]:
     """The concepts of a figure and how many samples of each it takes."""
     if isinstance(section, WindowsFigure):
         return Counter()

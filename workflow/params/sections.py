@@ -55,14 +55,17 @@ class Demo(Section):
     objects: Count
 
 
-class Export(Section):
-    source: Source
-    shards: Shards
-    image_size: ImageSize
+class Resizing(Section):
     antialias: bool
     reducing_gap: ReducingGap
     min_side: Size
     max_rejects: Share
+
+
+class Export(Resizing):
+    source: Source
+    shards: Shards
+    image_size: ImageSize
 
 
 class Autoencoder(Section):
@@ -105,11 +108,7 @@ class PackedSet(Section):
     validation: CountOrZero
 
 
-class Pack(Section):
-    antialias: bool
-    reducing_gap: ReducingGap
-    min_side: Size
-    max_rejects: Share
+class Pack(Resizing):
     sets: dict[Name, PackedSet]
 
 

@@ -1,4 +1,4 @@
-"""What the project's pages share: templates, names of places, pictures, and that a page is written whole.
+"""What the project's pages share: templates, names of places, pictures.
 
 Every page is one HTML file without a script and without a reference to another file, so it opens from a mail attachment
 and on a computer without a network. Pictures are PNG files as data URIs, as they are or, if the page would be too
@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 from ruamel.yaml import YAML
 
-from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.files import InputError
 
 TEMPLATES = Path(__file__).parent / "templates"
 # How much of a picture is kept, the best first: all of its bytes, lossless WebP, WebP of lower and lower quality.
@@ -42,12 +42,6 @@ def as_yaml(value: Any) -> str:
     writer.default_flow_style = False
     writer.dump(value, stream)
     return stream.getvalue().removesuffix("...\n").rstrip()
-
-
-def write_page(path: Path, page: str) -> None:
-    """Writes a page as UTF-8, whole or not at all."""
-    with replace_when_done(path) as partial:
-        partial.write_bytes(page.encode())
 
 
 @dataclass(frozen=True)
