@@ -93,7 +93,7 @@ compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (w
 	@python -m workflow.experiments.compare $(EXPERIMENTS)
 
 overview: $(READY) ## README's table, drawing, index and picture out of the last run of the demo (needs Chromium)
-	@python -m workflow.report.readme
+	@python -m tests.readme
 	@python -m tests.readme_picture
 
 preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it

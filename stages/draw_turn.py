@@ -21,8 +21,7 @@ from dcgan.internals.attribute_classifiers import FaceClassifier
 from dcgan.internals.turn import AnnotatedTurn, ClassifiedTurn, Settings, Turn
 from dcgan.models.networks import Generator
 from workflow.annotation.exemplars import draw_annotated
-from workflow.annotation.file import Drawing, missing_exemplars
-from workflow.annotation.tasks import concepts_of
+from workflow.annotation.file import Drawing, concepts_of, missing_exemplars
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import TurnFigure

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from dcgan.core.files import InputError, replace_when_done
 from tests.browser import browser
+from tests.readme import check_demo
 from workflow.description import describe, kind_of
 from workflow.engines.dag import resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.params.load import load_params
 from workflow.report.page import anchor
-from workflow.report.readme import check_demo
 
 REPORT, PICTURE = "data/report.html", "docs/images/overview.jpg"
 STYLE = Path(__file__).with_suffix(".css")

@@ -1,14 +1,12 @@
 """What the project knows of a stage besides how it runs: what it shows, and how much work it is.
 
-Each script of `stages/` has its description in `workflow/descriptions/`, found by the stage's name: `<script>.yaml`,
-whose keys are the fields of `Description`, and, only if there is something to compute, `<script>.py` with functions
-`work` or `sentence`. The report, the summary, README's generated parts, `make compare`, `make plan` and Snakemake's
-report all read it there. A stage without a description works: its results stand under "Further results".
+Each script of `stages/` has its description, `workflow/descriptions/<script>.yaml`, whose keys are the fields of
+`Description`. The report, the summary, README's generated parts, `make compare`, `make plan` and Snakemake's report all
+read it there. A stage without a description works: its results stand under "Further results".
 """
 
-import importlib
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import field
 from functools import cache
@@ -19,7 +17,6 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from workflow.params.load import read_yaml
-from workflow.workload import Scale, Work
 
 Metrics = Mapping[str, Any]
 # Chapters of the report, in order, with the sections of the paper. Stages of no chapter stand under the last.
@@ -31,10 +28,9 @@ CHAPTERS = {
 }
 FURTHER = "Further results"
 FOLDER = Path(__file__).with_name("descriptions")
-NO_OTHERS = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True, kw_only=True, config=NO_OTHERS)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Curves:
     """A chart of a stage's CSV: a curve for each of `columns` over the column `horizontal`.
 
@@ -50,15 +46,14 @@ class Curves:
     axis: str = ""  # the horizontal axis in words, if not the column's name
 
 
-@dataclass(frozen=True, kw_only=True, config=NO_OTHERS)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Description:
     """All of it has defaults; `{item}` in a caption is what `foreach` added to the stage's name."""
 
     chapter: str = ""
     title: str = ""  # of its results; else the stage's `desc`
     caption: str = ""  # of its pictures
-    # Its metrics in words (see `fill_in`); of several the first whose metrics are all there; or what chooses the words.
-    sentence: str | tuple[str, ...] | Callable[[Metrics], str] = ""
+    sentence: str | tuple[str, ...] = ""  # its metrics in words; of several the first whose metrics are all there
     classifier: str = ""  # the kind of stage whose sentence says how far this one's numbers can be trusted
     charts: tuple[Curves, ...] = ()
     compared_charts: tuple[Curves, ...] = ()  # further ones that `make compare` draws
@@ -71,12 +66,13 @@ class Description:
     pictured_wide: bool = False
     makes: Mapping[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
-    work: Callable[[Scale, str], Work] | None = None  # of the job of an item, for `make plan`; see `describe`
+    # Of the job of an item, for `make plan`: formulas (see workload.py); without any it takes a few seconds.
+    work: Mapping[str, str | float] = field(default_factory=dict)
 
     def measured(self, metrics: Metrics) -> str:
         """The sentence of a stage's metrics; empty if it has none."""
-        if not isinstance(self.sentence, tuple):
-            return fill_in(self.sentence(metrics) if callable(self.sentence) else self.sentence, metrics)
+        if isinstance(self.sentence, str):
+            return fill_in(self.sentence, metrics)
         for sentence in self.sentence:
             with suppress(KeyError):
                 return fill_in(sentence, metrics)
@@ -85,18 +81,9 @@ class Description:
 
 @cache
 def describe(stage: str) -> Description:
-    """The description of a stage, by its name or that of its kind; an empty one if it has none.
-
-    A function `work` of its module is the amount of work of a job; without one it takes a few seconds.
-    """
-    name = kind_of(stage)
-    if not (FOLDER / f"{name}.yaml").is_file():
-        return Description()
-    found = read_yaml(FOLDER / f"{name}.yaml")
-    if (FOLDER / f"{name}.py").is_file():
-        module = importlib.import_module(f"workflow.descriptions.{name}")
-        found |= {key: getattr(module, key) for key in ("sentence", "work") if hasattr(module, key)}
-    return Description(**found)
+    """The description of a stage, by its name or that of its kind; an empty one if it has none."""
+    path = FOLDER / f"{kind_of(stage)}.yaml"
+    return Description(**read_yaml(path)) if path.is_file() else Description()
 
 
 def kind_of(stage: str) -> str:
@@ -115,16 +102,19 @@ def caption_of(stage: str) -> str:
 
 
 class Words(string.Formatter):
-    """`str.format` with three things more: None is a dash; `rest.1%` is the format of 1 minus the value; the format
-    `words|others` has the words if the value is true, else the others.
+    """`str.format` with more: None is a dash; `rest.1%` is the format of 1 minus the value; with the format `some`, 0
+    counts as missing; the format `words|others` has the words if the value is true, else the others.
     """
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """One value as text."""
         if value is None:
             return "-"
-        if isinstance(value, bool) and "|" in format_spec:
+        if "|" in format_spec:
             return format_spec.split("|")[not value]
+        if format_spec == "some" and not value:
+            raise KeyError("there are none")
+        format_spec = format_spec.removeprefix("some")
         if format_spec.startswith("rest"):
             value, format_spec = 1 - value, format_spec.removeprefix("rest")
         return str(super().format_field(value, format_spec)).replace("%", " %")

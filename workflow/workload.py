@@ -1,7 +1,9 @@
 """How large everything is that stages read, from params.yaml and the DAG alone, and so how much work each job is.
 
-Each stage's own rule stands in its description (`workflow/descriptions/`). The sizes of raw sources, and the rates that
-turn work into hours, stand in `workflow/planning/rates.yaml`.
+Each stage's own rule stands in its description (`workflow/descriptions/`): formulas in the language of Jinja, of which
+those count that are named as the fields of `Work`. They know the constants below, `min`, `max`, the item of `foreach`,
+s (a `Scale`), p (params.yaml), and from `workflow/planning/rates.yaml`, which has the sizes of raw sources and what
+turns work into hours, `rates` and `cost`, its `core_seconds`. A formula named `whole` is all of the work.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +11,9 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dcgan.core.files import InputError
 from dcgan.models import flops
@@ -19,10 +24,14 @@ from workflow.params.sections import Params, TrainedNetwork
 GIGA = 1e9
 CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
 FLOAT_BYTES, DOUBLE_BYTES = 4, 8
+CLASSES = 10
 KINDS = 2  # features are made twice: with trained and with random weights
 TRAINED_COPIES = 4  # of every weight: itself, its gradient and Adam's two means
 KEPT_ACTIVATIONS = 4  # of every unit of both networks for each image of a batch, forwards and backwards
 LARGE_MAPS = 256  # networks from this width on use a core's units better
+# No formula may reach Python's own names.
+FORMULAS = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+FORMULAS.globals = {name: value for name, value in globals().items() if name.isupper()} | {"min": min, "max": max}
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,13 @@ class Split(NamedTuple):
 
     rows: float
     row_bytes: int
+
+
+class FeatureTable(NamedTuple):
+    """Features of the training images of a set."""
+
+    rows: float
+    columns: int
 
 
 class Size(NamedTuple):
@@ -119,6 +135,20 @@ class Scale:
         p = self.params
         return ARCHITECTURES[p.train[item].network if kind == "train_dcgan" else p.published[item].architecture]
 
+    def feature_table(self, path: str) -> FeatureTable:
+        """What a folder of features has of the training images."""
+        kind, item = self.maker(path)
+        if kind == "fit_kmeans":
+            kmeans = self.params.kmeans[item]
+            return FeatureTable(self.packed(kmeans.images)["train"].rows, 4 * kmeans.centroids)
+        section = self.params.features[item]
+        columns = self.architecture(section.discriminator).feature_count
+        return FeatureTable(self.packed(section.images)["train"].rows, columns)
+
+    def learned(self, rows: float, labels_per_class: Iterable[int | None]) -> list[float]:
+        """How many of so many rows are learned with each number of labels per class; None: all."""
+        return [min(rows, CLASSES * labels) if labels else rows for labels in labels_per_class]
+
     def generator(self, network: str) -> Size:
         """The generator's size, of a row of `ARCHITECTURES`."""
         a = ARCHITECTURES[network]
@@ -145,3 +175,15 @@ class Scale:
             held_bytes=FLOAT_BYTES * (TRAINED_COPIES * weights + activations),
             **{kind: seen * flops.training_flop(a, of.schedule) / GIGA},
         )
+
+
+def work_of(formulas: Mapping[str, str | float], scale: Scale, item: str) -> Work:
+    """The work of the job of an item by named formulas, each of which may use those before it; see the docstring above.
+
+    Raises jinja2.UndefinedError for a name that is not known, SecurityError for one that is not for formulas.
+    """
+    known: dict[str, Any] = {"s": scale, "p": scale.params, "cost": scale.cost, "rates": scale.rates, "item": item}
+    for name, formula in formulas.items():
+        known[name] = FORMULAS.compile_expression(str(formula), undefined_to_none=False)(**known)
+    fields = {name: float(known[name]) for name in Work.__dataclass_fields__ if name in known}
+    return known.get("whole") or Work(**fields)

@@ -124,7 +124,7 @@ def test_every_kind_of_stage_whose_work_grows_has_a_rule(root: Path) -> None:
     stages = {job.stage.name.partition("@")[0]: job.stage for job in preset_plan(root, "paper", "a100")}
     on_gpus = {kind for kind, stage in stages.items() if stage.gpu}
     assert {"train_dcgan", "extract_features"} <= on_gpus
-    assert {kind for kind in on_gpus if describe(kind).work is None} == set()
+    assert {kind for kind in on_gpus if not describe(kind).work} == set()
 
 
 def test_k_means_takes_what_was_measured(root: Path) -> None:

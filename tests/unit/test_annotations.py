@@ -13,15 +13,16 @@ from dcgan.core.seeding import numpy_generator
 from tests.dag.tiny import tiny_params
 from workflow.annotation.annotate import listen, open_desks
 from workflow.annotation.file import (
+    AnnotationTask,
     Drawing,
     OtherGenerator,
+    annotation_tasks,
     annotations_that_fit,
     as_annotations,
     empty_annotations,
     read_annotations,
 )
 from workflow.annotation.server import MAX_BODY_BYTES, AnnotationApp, Desk
-from workflow.annotation.tasks import AnnotationTask, annotation_tasks
 from workflow.presets.merge import preset_params
 
 DRAWING = Drawing(seed=1, samples=5, statistics_batches=2)

@@ -10,11 +10,11 @@ import pytest
 
 from dcgan.core.files import InputError
 from tests.dag.demo import DEMO, demo_stages
+from tests.dag_drawing import arrows_of, drawing, every_kind, without_implied
+from tests.readme import check_demo, index, renewed, table
 from workflow.description import describe
 from workflow.params.load import load_params, read_yaml
 from workflow.presets.merge import preset_params
-from workflow.report.dag_drawing import arrows_of, drawing, every_kind, without_implied
-from workflow.report.readme import check_demo, index, renewed, table
 from workflow.report.table_rows import TABLES
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from workflow.engines.dag import Stage
 from workflow.params.sections import Report
 from workflow.report.charts import chart, series_of
 from workflow.report.collect import charts_of, render, stand_ins
-from workflow.report.pictures import QUALITIES, picture
+from workflow.report.page import QUALITIES, picture
 from workflow.report.run_history import account_of, in_words
 from workflow.report.summary import sentence_lines, table_lines
 from workflow.report.table_rows import TABLES, lines_of, pairs

@@ -6,15 +6,21 @@ trained. Output: these files (workflow/annotation/file.py), written at every cha
 interface only. From another machine: `ssh -L 8765:127.0.0.1:8765 HOST`, then http://127.0.0.1:8765/ in the browser.
 """
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from dcgan.core.files import InputError
-from workflow.annotation.file import OtherGenerator, empty_annotations, read_annotations
+from workflow.annotation.file import (
+    AnnotationTask,
+    OtherGenerator,
+    annotation_tasks,
+    empty_annotations,
+    read_annotations,
+)
 from workflow.annotation.server import AnnotationApp, Desk
-from workflow.annotation.tasks import AnnotationTask, annotation_tasks
 from workflow.engines.stage import command_parser, prepare, run_stage
 from workflow.params.load import load_params
 
@@ -39,17 +45,11 @@ def main(arguments: list[str] | None = None) -> None:
         server.server_close()
 
 
-class QuietHandler(WSGIRequestHandler):
-    """No line per request: there are hundreds, one per sample; errors are still told."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Writes no line."""
-
-
 def listen(app: AnnotationApp, port: int) -> BaseWSGIServer:
     """A server of the page; raises InputError if the port is taken."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line per request: there are hundreds, one per sample
     try:
-        return make_server(ADDRESS, port, app, threaded=True, request_handler=QuietHandler)
+        return make_server(ADDRESS, port, app, threaded=True)
     except (OSError, OverflowError, SystemExit) as error:  # werkzeug exits if an address is in use
         raise InputError(f"--port {port}: cannot be listened on ({ADDRESS}); --port 0 takes a free one") from error
 

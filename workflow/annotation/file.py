@@ -4,12 +4,17 @@ Paper: sections 6.3.1 (52 boxes on 150 samples) and 6.3.2 (three or four samples
 Input and output: one JSON file per generator under data/annotations/, which `make annotate` writes. It is work by hand,
 so it is kept in git; the stages that draw Figures 6 to 8 depend on it: `dvc.lock` has its digest and both engines run
 just these again after a change. `{}`: not annotated yet. Inside: the seed of the samples' z, so that they can be drawn
-again, and the digest of the generator, so that boxes never meet another one's samples.
+again, and the digest of the generator, so that boxes never meet another one's samples. `annotation_tasks` tells what
+the figures of params.yaml ask of a person.
 """
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -17,11 +22,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from dcgan.core.files import InputError, read_json, write_json
 from dcgan.internals.boxes import Box
+from dcgan.internals.concepts import LEFT, RIGHT, describe
+from workflow.params.figures import ArithmeticFigure, TurnFigure, WindowsFigure
 from workflow.params.figures import by_hand as by_hand  # what a stage asks before it reads the file
+from workflow.params.sections import Params
 from workflow.params.types import Count, CountOrZero, ImageSize, Section
 
 MAX_BOXES = 10_000
 ROUNDING = 1e-6  # of a sum of two numbers that a browser rounded
+AnyFigure = WindowsFigure | ArithmeticFigure | TurnFigure
 Concept = Annotated[str, Field(min_length=1, max_length=200)]
 Place = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -134,3 +143,47 @@ def missing_exemplars(concepts: Mapping[str, int], annotations: Annotations) -> 
     """A line per concept with too few samples: "looking left: 2 of 4"."""
     counts = {concept: len(annotations.concepts.get(concept, [])) for concept in concepts}
     return [f"{concept}: {counts[concept]} of {n}" for concept, n in concepts.items() if counts[concept] < n]
+
+
+@dataclass(frozen=True)
+class AnnotationTask:
+    """What one network's figures need, and in which file."""
+
+    network: str
+    path: Path
+    drawing: Drawing
+    boxes: bool
+    concepts: dict[str, int]
+
+    def missing(self, annotations: Annotations) -> list[str]:
+        """What has still to be annotated, a line each."""
+        lines = ["no window is boxed"] if self.boxes and not annotations.boxes else []
+        return [*lines, *missing_exemplars(self.concepts, annotations)]
+
+
+def annotation_tasks(params: Params) -> list[AnnotationTask]:
+    """One per file of annotations that figures of params.yaml rest on."""
+    figures: dict[tuple[str, str], list[AnyFigure]] = {}
+    for kind in (params.figures.windows, params.figures.arithmetic, params.figures.turn):
+        for network, section in kind.items():
+            if by_hand(section.annotator):
+                figures.setdefault((network, section.annotator), []).append(section)
+    return [task(network, Path(path), sections, params.run.seed) for (network, path), sections in figures.items()]
+
+
+def task(network: str, path: Path, sections: Sequence[AnyFigure], seed: int) -> AnnotationTask:
+    """What figures need of the same samples: the largest number of everything."""
+    samples = max(one.samples if isinstance(one, WindowsFigure) else one.candidates for one in sections)
+    drawing = Drawing(seed=seed, samples=samples, statistics_batches=max(one.statistics_batches for one in sections))
+    boxes = any(isinstance(one, WindowsFigure) for one in sections)
+    return AnnotationTask(network, path, drawing, boxes, dict(reduce(or_, map(concepts_of, sections))))
+
+
+def concepts_of(section: AnyFigure) -> Counter[str]:
+    """The concepts of a figure and how many samples of each it takes."""
+    if isinstance(section, WindowsFigure):
+        return Counter()
+    if isinstance(section, TurnFigure):
+        return Counter(dict.fromkeys((LEFT, RIGHT), section.exemplars))
+    terms = [term for one in section.sums for term in (one.plus, one.minus, one.other)]
+    return Counter(dict.fromkeys(map(describe, terms), section.exemplars))

@@ -21,16 +21,13 @@ from werkzeug.wrappers import Request, Response
 
 from dcgan.core.files import InputError
 from dcgan.core.pixels import Images, png_bytes
-from workflow.annotation.file import Annotations, read_annotations
-from workflow.annotation.tasks import AnnotationTask
+from workflow.annotation.file import Annotations, AnnotationTask, read_annotations
 
 TEMPLATES = Path(__file__).parent / "templates"
-PAGE = "annotate.html"
-FILES = "/<any('annotate.js', 'annotate_input.js', 'annotate.css'):file>"
 ROUTES = Map(
     [
-        Rule("/", endpoint="file", methods=["GET"], defaults={"file": PAGE}),
-        Rule(FILES, endpoint="file", methods=["GET"]),
+        Rule("/", endpoint="file", methods=["GET"], defaults={"file": "annotate.html"}),
+        Rule("/<any('annotate.js', 'annotate_input.js', 'annotate.css'):file>", endpoint="file", methods=["GET"]),
         Rule("/desks", endpoint="desks", methods=["GET"]),
         Rule("/desks/<int:desk>", endpoint="annotations", methods=["GET"]),
         Rule("/desks/<int:desk>/samples/<int:number>.png", endpoint="sample", methods=["GET"]),

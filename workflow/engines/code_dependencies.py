@@ -21,8 +21,8 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 EMPTY = "Module()"  # `canonical` of a module that does nothing
 NOT_CODE = {"kind", "type_comment"}  # of a node: how a string was prefixed, and a comment
 LISTS = PurePosixPath("data/code")  # what stages/digest_code.py writes: <script>.txt
-# A module that finds modules and data by a name, and the folder of these.
-CHOSEN_BY_NAME = {"workflow/description.py": "workflow/descriptions"}
+# A module that reads data as it would import code, and the folder of these.
+READ_AS_CODE = {"workflow/description.py": "workflow/descriptions"}
 # Modules that decide whether, where and in how many processes a stage runs, what it prints, and what is noted beside
 # its outputs. They never decide what it writes into them. A new parameter or a better message must not make weeks of
 # training stale.
@@ -63,8 +63,8 @@ def code_digests(script: str, root: Path) -> dict[str, str]:
         if path not in WITHOUT_EFFECT | found.keys():
             found[path] = read_code(path, root)
             waiting += module_files(found[path].imports, root)
-            chosen = (root / CHOSEN_BY_NAME[path]).glob("*.*") if path in CHOSEN_BY_NAME else ()
-            waiting += [file.relative_to(root).as_posix() for file in chosen]
+            data = (root / READ_AS_CODE[path]).glob("*.yaml") if path in READ_AS_CODE else ()
+            waiting += [file.relative_to(root).as_posix() for file in data]
     order = sorted(found, key=lambda path: (path not in own, path))
     return {path: found[path].digest for path in order if found[path].digest}
 

@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
 def record_snakemake(root: Path) -> None:
     """Commits Snakemake's outputs to DVC; raises InputError if Snakemake would still make something."""
     refuse("snakemake --cores N", stale_in_snakemake(root))
-    refuse("snakemake --cores N --forcerun RULE", altered(root))
+    # Whatever the times say, by the stages' sidecars:
+    altered = [path for stage in resolved_stages(root).values() for path in differences(root, stage)]
+    refuse("snakemake --cores N --forcerun RULE", altered)
     run(root, "dvc", "commit", "--force", "--quiet")
     refuse("dvc repro", stale_in_dvc(root))
     print("recorded: DVC knows every output as current")
@@ -61,11 +63,6 @@ def stale_in_snakemake(root: Path) -> list[str]:
     """Outputs that Snakemake would make anew."""
     table = run(root, "snakemake", "--summary", "--quiet", "all").splitlines()
     return [row["output_file"] for row in csv.DictReader(table, delimiter="\t") if row["plan"] != CURRENT]
-
-
-def altered(root: Path) -> list[str]:
-    """Outputs that are not what their stage made of what is there now, by its sidecar."""
-    return [path for stage in resolved_stages(root).values() for path in differences(root, stage)]
 
 
 def stale_in_dvc(root: Path) -> list[str]:

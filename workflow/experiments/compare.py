@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, replace_when_done
 from workflow.claims.words import CLAIMS
 from workflow.description import Description, describe, item_of
 from workflow.engines.stage import command_parser, run_stage
-from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, date_of, open_revision
+from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, open_revision
 from workflow.report.charts import Chart, chart, series_of
-from workflow.report.page import fill_template, write_page
-from workflow.report.pictures import picture, picture_name
+from workflow.report.page import fill_template, picture, picture_name
 from workflow.report.table_rows import number
 
 PAGE = Path("results/compare.html")
@@ -33,7 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=PAGE, help="HTML file to write (default: %(default)s)")
     args = parser.parse_args(arguments)
     names = chosen(args.experiments)
-    write_page(args.out, render(Path.cwd(), [open_revision(Path.cwd(), name) for name in names]))
+    with replace_when_done(args.out) as partial:
+        partial.write_bytes(render(Path.cwd(), [open_revision(Path.cwd(), name) for name in names]).encode())
     print(f"{', '.join(names)} side by side: {args.out}")
 
 
@@ -54,7 +54,7 @@ def render(root: Path, revisions: Sequence[Revision]) -> str:
     return fill_template(
         "compare.html.j2",
         title=f"{', '.join(revision.name for revision in revisions[:-1])} and {revisions[-1].name}",
-        states=[(one, date_of(root, one), changed_code(root, revisions[0], one)) for one in revisions],
+        states=[(one, one.date, changed_code(root, revisions[0], one)) for one in revisions],
         claims=rows_of([verdicts(revision) for revision in revisions]),
         parameters=rows_of([revision.params() for revision in revisions]),
         groups={file.replace("_", " "): rows_of([state.get(file, {}) for state in metrics]) for file in files},

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcgan.core.files import InputError, write_csv
+from dcgan.core.files import InputError, replace_when_done, write_csv
 from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
 from workflow.engines.commands import git, output_of
 from workflow.engines.stage import run_stage
 from workflow.experiments.revisions import open_revision
-from workflow.report.page import fill_template, write_page
+from workflow.report.page import fill_template
 
 PAGE = Path("results/replicates.html")
 POLL_SECONDS, WAITING = 10, {"Queued", "Running"}
@@ -99,7 +99,9 @@ def collect(root: Path, seeds: Sequence[int]) -> None:
     table = read_claims(REPLICATES)
     found = lines(over_seeds(table))
     title = f"The paper's claims over {len(seeds)} seeds"
-    write_page(PAGE, fill_template("replicates.html.j2", title=title, claims=found, seeds=by_seed(table)))
+    page = fill_template("replicates.html.j2", title=title, claims=found, seeds=by_seed(table))
+    with replace_when_done(PAGE) as partial:
+        partial.write_text(page, encoding="utf-8")
     print("\n".join(f"  {line}" for line in claim_lines(found)))
     print(f"Over {len(seeds)} seeds: {count(found)}. Seed by seed: {PAGE}")
 

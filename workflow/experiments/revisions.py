@@ -28,10 +28,14 @@ CODE = (*PACKAGES, "dvc.yaml")
 
 @dataclass(frozen=True)
 class Revision:
-    """One state of the project. `commit` is empty for the workspace; `outputs` says which stage makes a path."""
+    """One state of the project; `outputs` says which stage makes a path.
+
+    `commit` and `date` (year, month and day) are empty for the workspace.
+    """
 
     name: str
     commit: str
+    date: str
     outputs: dict[str, str]
     files: Any
 
@@ -89,7 +93,8 @@ def open_revision(root: Path, name: str) -> Revision:
         raise InputError(f"{name}: neither a revision nor an experiment; `dvc exp list -A` lists these") from error
     except DvcException as error:
         raise InputError(f"{name}: {' '.join(str(error).split())}") from error
-    return Revision(name, commit, outputs, opened.dvcfs)
+    date = git(root, "show", "--no-patch", "--format=%cs", commit) if commit else ""
+    return Revision(name, commit, date, outputs, opened.dvcfs)
 
 
 def changed_code(root: Path, first: Revision, other: Revision) -> list[str]:
@@ -98,8 +103,3 @@ def changed_code(root: Path, first: Revision, other: Revision) -> list[str]:
         return []
     commits = [commit for commit in (first.commit, other.commit) if commit]
     return git(root, "diff", "--name-only", "--no-renames", *commits, "--", *CODE).splitlines()
-
-
-def date_of(root: Path, revision: Revision) -> str:
-    """When a state was committed, as year, month and day; nothing for the workspace."""
-    return git(root, "show", "--no-patch", "--format=%cs", revision.commit) if revision.commit else ""

@@ -63,10 +63,17 @@ class NearestFigure(Section):
     enlargement: Enlargement
 
 
-class WindowsFigure(Section):
-    """Figure 6: windows removed."""
+class FigureByHand(Section):
+    """A figure that rests on a person's annotations or on a classifier."""
 
     annotator: Source
+    statistics_batches: Count
+    enlargement: Enlargement
+
+
+class WindowsFigure(FigureByHand):
+    """Figure 6: windows removed."""
+
     samples: Several
     measured: Several
     draws: Several
@@ -74,8 +81,6 @@ class WindowsFigure(Section):
     strength: Positive
     shown: Count
     statistics: Literal["batch", "estimated"]
-    statistics_batches: Count
-    enlargement: Enlargement
 
 
 class Sum(Section):
@@ -86,11 +91,10 @@ class Sum(Section):
     other: Term
 
 
-class ArithmeticFigure(Section):
+class ArithmeticFigure(FigureByHand):
     """Figure 7: arithmetic with z."""
 
     images: Source
-    annotator: Source
     candidates: Count
     pool: Count
     exemplars: Count
@@ -98,14 +102,11 @@ class ArithmeticFigure(Section):
     reach: NotNegative
     learned: Several
     sums: list[Sum]
-    statistics_batches: Count
-    enlargement: Enlargement
 
 
-class TurnFigure(Section):
+class TurnFigure(FigureByHand):
     """Figure 8: faces that turn."""
 
-    annotator: Source
     candidates: Count
     exemplars: Count
     shown: Count
@@ -114,8 +115,6 @@ class TurnFigure(Section):
     span: Positive
     tolerance: NotNegative
     least_turn: NotNegative
-    statistics_batches: Count
-    enlargement: Enlargement
 
 
 class AnimationFigure(Section):

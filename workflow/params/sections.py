@@ -58,14 +58,17 @@ class Demo(Section):
     pictures: Count
 
 
-class Export(Section):
-    source: Source
-    shards: Shards
-    image_size: ImageSize
+class Resizing(Section):
     antialias: bool
     reducing_gap: ReducingGap
     min_side: Size
     max_rejects: Share
+
+
+class Export(Resizing):
+    source: Source
+    shards: Shards
+    image_size: ImageSize
 
 
 class Autoencoder(Section):
@@ -109,11 +112,7 @@ class PackedSet(Section):
     validation: CountOrZero
 
 
-class Pack(Section):
-    antialias: bool
-    reducing_gap: ReducingGap
-    min_side: Size
-    max_rejects: Share
+class Pack(Resizing):
     sets: dict[Name, PackedSet]
 
 

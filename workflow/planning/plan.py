@@ -26,7 +26,7 @@ from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import check_params, read_yaml
 from workflow.params.sections import Params
 from workflow.presets.merge import preset
-from workflow.workload import GIGA, Scale, Work
+from workflow.workload import GIGA, Scale, Work, work_of
 
 RATES = Path(__file__).with_name("rates.yaml")
 HOUR, MEGA = 3600.0, 1e6
@@ -95,8 +95,8 @@ def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: s
 
 def stage_work(name: str, scale: Scale) -> Work:
     """The work of one job, e.g. `train_dcgan@bedrooms`; a stage without a rule of its own costs its fixed seconds."""
-    kind, fixed, rule = kind_of(name), scale.rates["fixed_seconds"], describe(name).work
-    work = rule(scale, item_of(name)) if rule else Work()
+    kind, fixed = kind_of(name), scale.rates["fixed_seconds"]
+    work = work_of(describe(name).work, scale, item_of(name))
     return replace(
         work,
         core_seconds=work.core_seconds + fixed.get(kind, 0.0) + fixed["start"],

@@ -1,1 +1,1 @@
-"""The report, README's table, and the summary of a run."""
+"""The report and the summary of a run."""

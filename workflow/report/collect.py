@@ -19,8 +19,7 @@ from workflow.description import CHAPTERS, FURTHER, caption_of, describe, item_o
 from workflow.engines.dag import Stage
 from workflow.params.load import read_yaml
 from workflow.report.charts import Chart, chart, series_of
-from workflow.report.page import fill_template
-from workflow.report.pictures import AS_IT_IS, Picture, picture, picture_name
+from workflow.report.page import AS_IT_IS, Picture, fill_template, picture, picture_name
 from workflow.report.run_history import Account
 from workflow.report.table_rows import TABLES, lines_of, pairs
 

@@ -8,14 +8,13 @@ same page without them, data/report.html.
 
 from pathlib import Path
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, replace_when_done
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import load_params
 from workflow.params.sections import Report
 from workflow.report.collect import render
-from workflow.report.page import write_page
-from workflow.report.pictures import QUALITIES
+from workflow.report.page import QUALITIES
 from workflow.report.run_history import Account, account_of
 
 REPORT = Path("results/report.html")
@@ -38,7 +37,8 @@ def write_report(
         page = render(root, stages, section.title, account, quality)
         megabytes = len(page.encode()) / MEGABYTE
         if megabytes <= section.max_megabytes:
-            write_page(path, page)
+            with replace_when_done(path) as partial:
+                partial.write_bytes(page.encode())
             return
     raise InputError(
         f"the report has {megabytes:.1f} MB however its pictures are compressed, report.max_megabytes is "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan.core.files import InputError, replace_when_done
+from tests.dag_drawing import drawing
 from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import lines, read_claims
 from workflow.description import describe, fill_in
@@ -18,7 +19,6 @@ from workflow.engines.stage import run_stage
 from workflow.params.load import load_params, read_yaml
 from workflow.params.sections import Params
 from workflow.report.collect import metrics_by_name
-from workflow.report.dag_drawing import drawing
 from workflow.report.table_rows import Metrics
 
 DEMO = "data/demo/"
