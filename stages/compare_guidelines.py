@@ -6,7 +6,7 @@ Outputs: a CSV, one row per variant: variant, change, runs, diverged, and of eve
          did not diverge and the standard deviation between them, `<figure>_spread`; a JSON of the same,
          `<variant>_<figure>`, with how many variants are clearly worse or better than the published rules; a PNG, one
          row per variant: samples of the same z, of the first seed, with their batch's statistics; real images on top;
-         outcomes, `<variant>_<figure>` by seed, and `<variant>_diverged`, 1 or 0.
+         outcomes, `<variant>_<figure>` by seed.
 Published: no numbers; section 3 says in words what happened.
 """
 
@@ -77,10 +77,12 @@ def figures_of(runs: Path, variant: str, guidelines: Guidelines) -> list[dict[st
 
 
 def outcomes_of(runs: Path, guidelines: Guidelines) -> dict[str, Outcomes]:
-    """(seeds, 1) of each figure that every run of a variant has, and whether a run diverged."""
+    """(seeds, 1) of each figure that every run of a variant has. What has diverged has no samples: a recall of 0."""
     found: dict[str, Outcomes] = {}
     for variant in guidelines.variants:
-        figures = pd.DataFrame(figures_of(runs, variant, guidelines), columns=["diverged", *FIGURES], dtype=float)
+        figures = pd.DataFrame(figures_of(runs, variant, guidelines), columns=FIGURES, dtype=float).fillna(
+            {"recall": 0}
+        )
         found |= {f"{variant}_{name}": figures[[name]].to_numpy(np.float32) for name in figures.dropna(axis=1)}
     return found
 

@@ -16,6 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
+from dcgan.core.outcomes import read_outcomes
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import StoreWriter
 from dcgan.dedup.autoencoder import Autoencoder
@@ -60,7 +61,7 @@ def train(inputs: Path, variant: str, seed: int) -> dict[str, Any]:
 
 def compare(inputs: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     options = {"params": "params.yaml", "runs": "runs", "images": "images.h5"}
-    options |= {"figure": "page.png", "metrics": "metrics.json", "table": "table.csv"}
+    options |= {"figure": "page.png", "metrics": "metrics.json", "table": "table.csv", "outcomes": "outcomes.h5"}
     paths = [word for name, file in options.items() for word in (f"--{name}", str(inputs / file))]
     compare_guidelines.main(["--name", "svhn", *paths])
     table = pd.read_csv(inputs / "table.csv", keep_default_na=False, na_values=[""])
@@ -77,6 +78,8 @@ def test_runs_become_a_table_a_page_and_a_sentence(inputs: Path) -> None:
     pair = [found["global_pooling", seed]["d_loss"] for seed in (0, 1)]
     assert metrics["global_pooling_d_loss"] == pytest.approx(np.mean(pair))
     assert metrics["global_pooling_d_loss_spread"] == pytest.approx(np.std(pair, ddof=1))
+    outcomes = read_outcomes(inputs / "outcomes.h5")
+    np.testing.assert_allclose(outcomes["global_pooling_d_loss"], np.array([pair]).T)
     # Three rows, of real images and of two variants, of 32 pixels twice as large, with margins of 2 that are enlarged.
     page = cv2.imread(str(inputs / "page.png"))
     assert page.shape == (3 * 2 * 36, 230 + 4 + 2 * (5 * 34 + 2), 3)
@@ -108,6 +111,8 @@ def test_a_run_that_diverges_is_a_result(inputs: Path, monkeypatch: pytest.Monke
     table, metrics = compare(inputs)
     assert table.diverged.tolist() == [0, 2]
     assert metrics["global_pooling_coverage"] is None and metrics["clearly_worse"] == 1
+    outcomes = read_outcomes(inputs / "outcomes.h5")
+    assert outcomes["global_pooling_recall"].tolist() == [[0], [0]] and "global_pooling_d_loss" not in outcomes
 
 
 def test_a_variant_that_is_not_in_the_parameters_is_refused(inputs: Path) -> None:
