@@ -180,6 +180,8 @@ def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNet
         raise InputError(f"{store.path}: network {architecture.name} is conditional, but the store has no labels")
     if architecture.classes and store.labels is not None:
         most = int(store.labels.max(initial=0))
+        if len(np.unique(store.labels)) < 2:
+            raise InputError(f"{store.path}: network {architecture.name} is conditional, but all labels are {most}")
         if most >= architecture.classes:
             known = f"network {architecture.name} knows {architecture.classes} classes"
             raise InputError(f"{store.path}: labels are up to {most}, {known}, which count from 0")

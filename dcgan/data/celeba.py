@@ -44,10 +44,10 @@ def open_celeba(path: Path) -> LabelledSet:
         raise InputError(f"{folder}: holds no .jpg or .png of CelebA")
     files = {name: find_list(path, folder, name) for name in (ATTRIBUTES, PARTITION)}
     tables = {name: read_list(file, name, entries) for name, file in files.items() if file is not None}
-    notes = [
-        f"{files[name]}: names {len(tables[name]):,} of {len(entries):,} pictures" if name in tables else f"no {name}"
-        for name in files
-    ]
+    notes = [f"{len(entries):,} pictures in {printable(folder.name)}/"]
+    for name, file in files.items():
+        place = "" if file is None else printable("/".join(file.parts[-2:]))
+        notes.append(f"{place}: names {len(tables[name]):,} of them" if place else f"no {name}")
     groups = by_part(entries, tables[PARTITION]) if PARTITION in tables else {"train": entries}
     splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
     return LabelledSet(splits, attributes=tables.get(ATTRIBUTES), notes=notes)

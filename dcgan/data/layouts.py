@@ -82,9 +82,12 @@ def inside(folder: Path) -> tuple[list[str], bool]:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing but hidden names."""
-    with os.scandir(folder) as entries:
-        return all(entry.name.startswith(".") for entry in entries)
+    """Whether a folder holds nothing but hidden names; False if it cannot be read, which is rejected later."""
+    try:
+        with os.scandir(folder) as entries:
+            return all(entry.name.startswith(".") for entry in entries)
+    except OSError:
+        return False
 
 
 def word_in(name: str) -> str | None:
@@ -117,8 +120,7 @@ def is_within(name: str, folder: str) -> bool:
 
 
 def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str]) -> None:
-    """Raises UnclearLayout if there is one class only, if a split and train have no class in common, or if there are
-    splits within the classes.
+    """Raises UnclearLayout for one class only, a split without a class of train, or splits within the classes.
 
     classes: the class folders of each split, none for images without classes. deeper: folders within the classes.
     """

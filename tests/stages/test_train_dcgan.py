@@ -342,7 +342,12 @@ def test_a_store_that_does_not_fit_the_network_is_refused(folder: Path) -> None:
     section = load_params(folder / "params.yaml").train["bedrooms"]
     digits = ARCHITECTURES["demo_mnist28"]
     images, keys = np.zeros((40, 28, 28, 1), np.uint8), [str(number) for number in range(40)]
-    for labels, message in ((None, "has no labels"), (np.arange(40) % 11, "up to 10, network demo_mnist28 knows 10")):
+    one = np.zeros(40, np.int64)
+    for labels, message in (
+        (None, "has no labels"),
+        (one, "all labels are 0"),
+        (np.arange(40) % 11, "up to 10, network demo_mnist28 knows 10"),
+    ):
         with StoreWriter(folder / "digits.h5", (28, 28, 1), {}) as store:
             store.append(images, keys, labels)
         with pytest.raises(InputError, match=f"digits.h5: .*{message}"):

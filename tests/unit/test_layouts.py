@@ -142,6 +142,18 @@ def test_names_that_are_no_utf8_are_classes_too(tmp_path: Path) -> None:
     assert open_folder(tmp_path).classes == ["b", "caf\\xe9"]
 
 
+def test_a_class_folder_that_cannot_be_read_is_rejected_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, scandir = tree(tmp_path, "{cat,dog,closed}/1.jpg"), os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert understood(open_folder(root)) == {"train": [0, -1, 1]}
+
+
 def test_a_folder_in_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path)
     with pytest.raises(UnclearLayout, match="folders in each other"):
