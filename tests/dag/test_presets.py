@@ -19,7 +19,7 @@ from workflow.params.load import load_params, read_yaml
 from workflow.presets.merge import main, names, preset, preset_params, preset_text
 from workflow.report.table_rows import TABLES
 
-PRESETS = ("demo", "paper", "small")
+PRESETS = ("demo", "evening", "paper", "small")
 DIFFERENT = """# Preset `other`: for this test
 
 a:
@@ -197,7 +197,9 @@ def test_an_unknown_preset_ends_with_status_2_and_the_list(root: Path, tmp_path:
     command = [sys.executable, "-m", "workflow.presets.merge", "nonsense"]
     environment = os.environ | {"PYTHONPATH": str(root)}
     finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert finished.returncode == 2 and finished.stderr == "error: PRESET=nonsense: one of demo, paper, small\n"
+    assert (
+        finished.returncode == 2 and finished.stderr == "error: PRESET=nonsense: one of demo, evening, paper, small\n"
+    )
     assert not (tmp_path / "params.yaml").exists()
 
 

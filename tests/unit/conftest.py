@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from dcgan.core.pixels import write_png
+from workflow.claims.judge import judge_all, read_registry
+from workflow.claims.words import CLAIMS
 from workflow.engines.dag import Stage
 
 PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
@@ -39,6 +41,9 @@ def results(tmp_path: Path) -> Path:
     for name in ("walk_bedrooms", "stale", "training/bedrooms/epoch-0001", "training/bedrooms/epoch-0005"):
         write_png(tmp_path / f"results/figures/{name}.png", picture)
     curve = pd.DataFrame({"epoch": [1, 2, 3], "d_loss": [1.2, 1.0, None], "g_loss": [0.7, 0.9, 1.1]})
+    right = np.asarray(np.arange(400) < 380, np.float32)[None]
+    faces = {"turn_faces": {"turned": right, "random_direction": 1 - right}}
+    pd.DataFrame(judge_all(read_registry(), faces, 1)).to_csv(tmp_path / CLAIMS, index=False)
     curve.to_csv(tmp_path / "results/curves/bedrooms.csv", index=False)
     return tmp_path
 
@@ -49,6 +54,7 @@ def stages() -> dict[str, Stage]:
         stage("train_dcgan@bedrooms", ["results/figures/training/bedrooms", "results/curves/bedrooms.csv"]),
         stage("evaluate_svm@cifar10", ["results/metrics/svm_cifar10.json"]),
         stage("draw_walk@bedrooms", ["results/figures/walk_bedrooms.png"]),
+        stage("judge_claims", ["results/claims.csv"]),
         stage("build_report", ["data/report.html"]),
     ]
     return {one.name: one for one in found}

@@ -7,8 +7,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
+from workflow.claims.seeds import by_seed, over_seeds
+from workflow.claims.words import CLAIMS, lines, read_claims
 from workflow.engines.dag import Stage
 from workflow.experiments.compare import rows_of
 from workflow.experiments.revisions import Revision
@@ -51,13 +54,23 @@ def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, 
     comparison = fill_template(
         "compare.html.j2",
         title=" and ".join(names),
-        states=[(Revision(name, "0" * 40, {}, None), "2020-01-01", ["dcgan/training/loop.py"]) for name in names],
+        states=[
+            (Revision(name, "0" * 40, "2020-01-01", {}, None), "2020-01-01", ["dcgan/training/loop.py"])
+            for name in names
+        ],
+        claims=rows_of([{"heads_turn": verdict} for verdict in ("holds", "fails", "undecided")]),
         parameters=rows_of(values),
         groups={"quality": rows_of(values), "same": rows_of([{"a": 1}] * 3)},
         charts=list(charts_of(results, stages["train_dcgan@bedrooms"])),
         grids=[{"same": False, "title": "Samples", "latents": "Cell by cell the same z.", "shown": [absent] * 3}],
     )
-    found = {"report": render(results, stages, "Test", account_of(results, stages.values())), "compare": comparison}
+    claims = pd.concat([read_claims(results / CLAIMS).assign(seed=seed) for seed in (1, 2)])
+    over = fill_template("replicates.html.j2", title="Claims", claims=lines(over_seeds(claims)), seeds=by_seed(claims))
+    found = {
+        "replicates": over,
+        "report": render(results, stages, "Test", account_of(results, stages.values())),
+        "compare": comparison,
+    }
     for name, text in found.items():
         (tmp_path / f"{name}.html").write_text(text)
     return {name: tmp_path / f"{name}.html" for name in found}
@@ -91,7 +104,7 @@ def wanted(url: str, pages: dict[str, Path]) -> bool:
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
-@pytest.mark.parametrize("name", ["report", "compare"])
+@pytest.mark.parametrize("name", ["report", "compare", "replicates"])
 def test_page_fits_the_screen_and_can_be_read(shown: Callable[..., Any], name: str, width: int, scheme: str) -> None:
     """Nothing is wider than the screen, every picture is there, all text stands out, the screenshot is not blank."""
     page = shown(name, width, scheme)
@@ -105,7 +118,7 @@ def test_page_fits_the_screen_and_can_be_read(shown: Callable[..., Any], name: s
     assert (float(pixels.mean()) > 128) == (scheme == "light")
 
 
-@pytest.mark.parametrize("name", ["report", "compare"])
+@pytest.mark.parametrize("name", ["report", "compare", "replicates"])
 def test_page_can_be_used_by_keyboard_and_by_ear(shown: Callable[..., Any], name: str) -> None:
     page = shown(name, 390, "light")
     page.keyboard.press("Tab")

@@ -250,7 +250,7 @@ def test_what_is_known_of_the_run_is_in_it(results: Path, stages: dict[str, Stag
     for part in (
         "A processor, 4 cores, no accelerator, Linux",
         "0123456789ab with changes",
-        "2 of 4 stages say how long they took: 4 min 13 s",
+        "2 of 5 stages say how long they took: 4 min 13 s",
         "2.14.0, 2.13.0",
         "<code>data/unique.h5</code> md5:0a1b",
         "<code>data/networks/bedrooms</code> md5:2c3d.dir",
