@@ -7,7 +7,7 @@ Outputs: a classifier (safetensors); a JSON of its accuracy on images it was not
 Published: none.
 """
 
-from dcgan.core.files import read_csv, write_json
+from dcgan.core.files import InputError, read_csv, write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.core.splits import hold_out
 from dcgan.data.image_store import ImageStore
@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None) -> None:
     store = ImageStore(args.images)
     size = store.shape[1]
     boxes = windows_on_crops(read_csv(args.truth, {"key": str}), list(store.keys), size)
+    if not boxes:
+        raise InputError(f"{args.truth}: none of its windows is in an image of {args.images}; the keys differ")
     targets = window_targets(boxes, len(store), size, section.grid)
     count = round(len(store) * section.held_out)
     trained, held_out = hold_out(len(store), count, numpy_generator(seed, "classifier", args.name, "split"))

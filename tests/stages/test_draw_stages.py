@@ -257,6 +257,13 @@ def test_crops_that_do_not_fit_their_detections(inputs: Path, tmp_path: Path) ->
         )
 
 
+def test_windows_of_other_images(inputs: Path, tmp_path: Path) -> None:
+    windows = pd.read_csv(inputs / "windows.csv")
+    windows.assign(key=windows["key"] + ".jpg").to_csv(inputs / "others.csv", index=False)
+    with pytest.raises(InputError, match="others.csv: none of its windows is in an image of"):
+        run("fit_window_classifier", "bedrooms", inputs, tmp_path, images="images", truth="others.csv")
+
+
 def test_a_section_that_is_not_there(inputs: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="figures.walk.attics: no such section; there are bedrooms"):
         run("draw_walk", "attics", inputs, tmp_path, generator="generator", images="images", autoencoder="autoencoder")

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import scipy.io
 
-from dcgan.core.files import InputError, read_json
-from dcgan.data.image_store import ImageStore
+from dcgan.core.files import InputError, read_json, write_csv
+from dcgan.data.image_store import ImageStore, StoreWriter
 from demo.faces import write_faces
 from stages import crop_faces, join_faces, pack_images
 from tests.stages.sources import Configure, encode, write_corpus
@@ -84,6 +84,23 @@ def test_photos_without_any_face_are_refused_when_the_shards_are_joined(tmp_path
     assert pd.read_csv(tmp_path / "s" / "0" / "detections.csv")["reason"].tolist() == ["no face"] * 3
     outputs = [f"--{name}={tmp_path / name}" for name in ("out", "detections", "figure", "metrics")]
     with pytest.raises(InputError, match=r"/s: none of the 1 stores crops.h5 holds an image"):
+        join_faces.main(["--params", str(params), "--shards", str(tmp_path / "s"), *outputs])
+
+
+@pytest.mark.parametrize("keys", [["b.jpg#0", "a.jpg#0"], ["a.jpg#0"], ["a.jpg#0", "c.jpg#0"]])
+def test_crops_of_other_photos_than_the_detections_are_refused(
+    tmp_path: Path, configure: Configure, keys: list[str]
+) -> None:
+    shard = tmp_path / "s" / "0"
+    with StoreWriter(shard / "crops.h5", (32, 32, 3), {}) as store:
+        store.append(np.zeros((len(keys), 32, 32, 3), np.uint8), keys)
+    box = dict.fromkeys(["x", "y", "width", "height", "score"], 1)
+    detections = pd.DataFrame([{"key": key, **box, "kept": True, "reason": ""} for key in ("a.jpg", "b.jpg")])
+    write_csv(shard / "detections.csv", detections)
+    write_csv(shard / "rejects.csv", pd.DataFrame(columns=["key", "reason"]))
+    outputs = [f"--{name}={tmp_path / name}" for name in ("out", "detections", "figure", "metrics")]
+    params = configure(crop_faces={"shards": [0]})
+    with pytest.raises(InputError, match="crops are not those of the kept detections"):
         join_faces.main(["--params", str(params), "--shards", str(tmp_path / "s"), *outputs])
 
 
