@@ -70,7 +70,7 @@ def test_seeds_run_once_each_and_give_a_table_a_page_and_verdicts(
     table = read_claims(REPLICATES)
     assert sorted(set(table.seed)) == [1, 2, 3] and by_seed(table)["heads_turn"] == dict.fromkeys((1, 2, 3), "holds")
     said = capsys.readouterr().out
-    assert "Over 3 seeds: 1 hold, 0 fail, 0 undecided" in said and "holds     Figure 8, a turn vector" in said
+    assert "Over 3 seeds: 1 hold, 0 fail, 0 undecided" in said and "holds     Figure 8: A turn vector" in said
     assert "seed 3" in PAGE.read_text() and "a turn vector turns any face" in PAGE.read_text().lower()
     assert (checkout / "params.yaml").read_text() == "run:\n  seed: 42\n"
 

@@ -116,7 +116,7 @@ def test_lines_say_what_was_compared_and_how_sure_it_is(table: Callable[[World],
     turned = next(one for one in found if one.id == "heads_turn")
     assert turned.verdict == "holds" and turned.paper == "Figure 8"
     assert turned.comparisons[0].startswith(
-        "steady turns against random directions (faces) 90.0 % against 10.0 %, diff"
+        "steady turns against random directions (faces): 90.0 % against 10.0 %, diff"
     )
     assert count(found) == f"1 hold, 0 fail, 0 undecided, {len(REGISTRY) - 1} not run"
 
@@ -125,7 +125,7 @@ def test_the_comparison_that_decides_comes_first(table: Callable[[World], pd.Dat
     claim = next(claim for claim in REGISTRY if claim.id == "features_beat_random")
     files = world(claim, "holds") | {"svm_svhn": world(claim, "undecided")["svm_svhn"]}
     line = next(one for one in lines(table(files)) if one.id == claim.id)
-    assert line.verdict == "undecided" and line.comparisons[0].startswith("Table 2 ")
+    assert line.verdict == "undecided" and line.comparisons[0].startswith("Table 2: ")
 
 
 def test_a_table_or_a_registry_of_another_form_is_refused(tmp_path: Path) -> None:

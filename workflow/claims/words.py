@@ -61,7 +61,7 @@ def words(row: "pd.Series[str]") -> str:
         numbers = f"{ours:.1%} against {other:.1%}, difference {100 * low:+.1f} to {100 * high:+.1f}"
     else:
         numbers = f"{ours:.3g} against {other:.3g}, difference {low:+.2g} to {high:+.2g}"
-    return f"{row.comparison} {numbers}".replace("%", " %").replace("-", "−")
+    return f"{row.comparison}: {numbers.replace('%', ' %').replace('-', '−')}"
 
 
 def count(found: Sequence[Line]) -> str:
@@ -74,5 +74,5 @@ def count(found: Sequence[Line]) -> str:
 def claim_lines(found: Sequence[Line]) -> Iterator[str]:
     """A line for each claim: its verdict, where the paper says it, and the comparison that decides."""
     for one in found:
-        measured = f": {one.comparisons[0]}" if one.comparisons else ""
-        yield f"{one.verdict:<9} {one.paper}, {one.claim[0].lower()}{one.claim[1:]}{measured}"
+        measured = f"; {one.comparisons[0]}" if one.comparisons else ""
+        yield f"{one.verdict:<9} {one.paper}: {one.claim}{measured}"
