@@ -60,10 +60,7 @@ replicate: $(READY) ## the last commit with several seeds, as experiments: SEEDS
 test: $(READY) ## runs the tests
 	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile --no-loadscope-reorder
 
-slurm-replicate: $(READY) ## the last commit with several seeds, as experiments: SEEDS="1 2 3" [JOBS=1]; which claims hold over them
-	@python -m workflow.experiments.replicate --jobs $(JOBS) $(SEEDS)
-
-test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
+slurm-test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
 	@python -m pytest tests/cluster
 
 lint: $(READY) ## formatting and lint
