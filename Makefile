@@ -96,10 +96,14 @@ overview: $(READY) ## README's table, drawing, index and picture out of the last
 preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it
 	@python -m workflow.presets.merge $(if $(filter file,$(origin PRESET)),,"$(PRESET)")
 
-plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES cores and GPUS of GPU=none|a100|h100
+plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES cores and GPUS of GPU=none|a100|h100, or of one that benchmark-gpu measured
 	@python -m workflow.planning.plan $(if $(filter file,$(origin PRESET)),,--preset "$(PRESET)") --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
 
-.PHONY: reliability audit
+.PHONY: reliability audit benchmark-gpu
+
+# Without .venv, as on a node without network, it takes PYTHON's own packages.
+benchmark-gpu: ## ten minutes on a GPU: its tests, rates beside a peer; a table in results/, and rates that `make plan` reads
+	@$(or $(wildcard $(VENV)/bin/python),$(PYTHON)) -m benchmarks.gpu $(OPTIONS)
 
 reliability: $(READY) ## rewrites the table of docs/reliability.md out of the faults that tests declare
 	@python -m tests.dag.reliability

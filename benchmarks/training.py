@@ -21,6 +21,8 @@ import io
 import os
 import statistics
 import time
+from collections.abc import Iterator
+from itertools import count, islice
 
 import cv2
 import numpy as np
@@ -111,20 +113,16 @@ def peer_networks(a: Architecture) -> tuple[nn.Module, nn.Module]:
     return nn.Sequential(*g), nn.Sequential(*d)
 
 
-def peer_seconds(
-    a: Architecture, images: Dataset[torch.Tensor], batch_size: int, steps: int, device: torch.device
-) -> float:
-    """Seconds of `steps` iterations of the peer's loop after a warm-up of a fifth of them."""
+def peer_iterations(
+    a: Architecture, images: Dataset[torch.Tensor], batch_size: int, device: torch.device, workers: int = 2
+) -> Iterator[None]:
+    """The peer's loop without end, an iteration at a time; the example's default are two workers."""
     g, d = (network.to(device) for network in peer_networks(a))
     g_adam, d_adam = (torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999)) for n in (g, d))
     loss = nn.BCELoss()
-    loader = DataLoader(images, batch_size, shuffle=True, num_workers=2, drop_last=True)
-    done, warm, started = 0, steps // 5, 0.0
+    loader = DataLoader(images, batch_size, shuffle=True, num_workers=workers, drop_last=True)
     while True:
         for real in loader:
-            if done == warm:
-                synchronize(device)
-                started = time.perf_counter()
             d.zero_grad()
             real = real.to(device)
             ones, zeros = torch.ones(len(real), device=device), torch.zeros(len(real), device=device)
@@ -140,26 +138,45 @@ def peer_seconds(
             g_loss.backward()
             g_adam.step()
             _ = (d_real + d_fake).item(), g_loss.item(), logits.mean().item(), d_real.item()
-            done += 1
-            if done == warm + steps:
-                synchronize(device)
-                return time.perf_counter() - started
+            yield
 
 
-def our_seconds(
-    a: Architecture, images: np.ndarray, batch_size: int, steps: int, device: torch.device, settings: Settings
-) -> float:
-    """Seconds of `steps` minibatches of ours after a warm-up of a fifth of them, losses read back every 50."""
+def our_iterations(
+    a: Architecture, images: np.ndarray, batch_size: int, device: torch.device, settings: Settings
+) -> Iterator[None]:
+    """Minibatches of ours without end, losses read back every 50."""
     training = AdversarialTraining(a, settings, device)
     batches = Batches(images, None, np.arange(len(images)), batch_size, 1, device)
-    warm, started = steps // 5, 0.0
-    for number in range(warm + steps):
-        if number == warm:
-            synchronize(device)
-            started = time.perf_counter()
+    for number in count():
         figures = training.step(*batches.batch(number))
         if number % 50 == 49:
             _ = {name: float(value) for name, value in figures.items()}
+        yield
+
+
+def settings_of(batch_size: int, schedule: str, precision: str, capture: bool) -> Settings:
+    return Settings(
+        batch_size=batch_size,
+        learning_rate=2e-4,
+        beta1=0.5,
+        beta2=0.999,
+        weight_decay=0.0,
+        schedule=schedule,
+        precision=precision,
+        synchronised_norm=False,
+        capture=capture,
+        seed=1,
+    )
+
+
+def seconds_of(iterations: Iterator[None], steps: int, device: torch.device) -> float:
+    """Seconds of so many iterations after a warm-up of a fifth of them."""
+    for _ in islice(iterations, steps // 5):
+        pass
+    synchronize(device)
+    started = time.perf_counter()
+    for _ in islice(iterations, steps):
+        pass
     synchronize(device)
     return time.perf_counter() - started
 
@@ -212,21 +229,11 @@ def main() -> None:
     print(f"large {args.precision} matrix products: {ceiling / 1e9:,.0f} GFLOP/s")
     rates: dict[str, list[float]] = {"peer": [], "both": [], "alternate": []}
     for number in range(args.rounds):
-        seconds = {"peer": peer_seconds(a, peer_set, args.batch_size, args.steps, device)}
+        seconds = {"peer": seconds_of(peer_iterations(a, peer_set, args.batch_size, device), args.steps, device)}
         for schedule in ("both", "alternate"):
-            settings = Settings(
-                batch_size=args.batch_size,
-                learning_rate=2e-4,
-                beta1=0.5,
-                beta2=0.999,
-                weight_decay=0.0,
-                schedule=schedule,
-                precision=args.precision,
-                synchronised_norm=False,
-                capture=args.capture,
-                seed=1,
-            )
-            seconds[schedule] = our_seconds(a, images, args.batch_size, args.steps, device, settings)
+            settings = settings_of(args.batch_size, schedule, args.precision, args.capture)
+            ours = our_iterations(a, images, args.batch_size, device, settings)
+            seconds[schedule] = seconds_of(ours, args.steps, device)
         for name, value in seconds.items():
             rates[name].append(args.steps * args.batch_size / value)
         print(

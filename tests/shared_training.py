@@ -4,6 +4,7 @@ The first one writes the state of the training after four minibatches, safetenso
 """
 
 import os
+import socket
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -21,7 +22,6 @@ from dcgan.data.minibatches import Batches
 from dcgan.training.adversarial import AdversarialTraining
 from tests.simulated_gpu.simulation import simulated_gpu
 from tests.unit.test_adversarial import SETTINGS, SMALLEST
-from workflow.engines.launch import free_port
 
 MINIBATCHES = 4
 ROOT = Path(__file__).parents[1]
@@ -35,6 +35,13 @@ def trained(device: torch.device, group: Group) -> dict[str, Tensor]:
     for number in range(MINIBATCHES):
         training.step(*batches.batch(number))
     return training.state()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 def run_two_processes(path: Path, *simulated: str) -> dict[str, Tensor]:

@@ -231,6 +231,7 @@ def test_what_is_printed_names_sums_and_rates(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
+    monkeypatch.setattr("workflow.planning.plan.MEASURED", root / "no such file")
     main(["--preset", "paper", "--gpu", "a100", "--gpus", "4", "--cores", "64"])
     printed = capsys.readouterr().out
     for part in (

@@ -56,7 +56,7 @@ def test_an_autoencoder_learns_there() -> None:
     autoencoder = Autoencoder((32, 32, 3), 16, normalise=True)
     autoencoder.initialize(torch_generator(1, "a"))
     autoencoder.to("cuda")
-    training = AutoencoderTraining(autoencoder, 0.1, 0.1, 1e-3, seed=3)
+    training = AutoencoderTraining(autoencoder, noise=0.1, dropout=0.1, learning_rate=1e-3, seed=3)
     before = training.error(IMAGES[:8])
     for number in range(20):
         training.epoch(lambda rows: IMAGES[rows], np.arange(8), 8, number, minibatches=1)

@@ -7,7 +7,7 @@ scheduler for (`meta`). A job that asks for more cores than there are gets all. 
 of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster than that), and the
 rates. Work comes from params.yaml and the stages' descriptions; rates and the sizes of raw sets, which are taken to be
 whole, from `workflow/planning/rates.yaml`. A stage that asks for a GPU uses one with `--gpu NAME`; with `--gpu none`
-everything runs on its threads.
+everything runs on its threads. What `make benchmark-gpu` measured takes the place of data sheets.
 """
 
 import os
@@ -29,6 +29,8 @@ from workflow.presets.merge import preset
 from workflow.workload import GIGA, Scale, Work, work_of
 
 RATES = Path(__file__).with_name("rates.yaml")
+MEASURED = Path("results/gpu_rates.yaml")  # of `make benchmark-gpu`
+KINDS = ("training", "large", "matrix")  # of operations
 HOUR, MEGA = 3600.0, 1e6
 
 
@@ -63,15 +65,38 @@ def main(arguments: list[str] | None = None) -> None:
     parser = command_parser(__doc__)
     parser.add_argument("--preset", help="a preset of workflow/presets/ in place of params.yaml")
     parser.add_argument("--gpu", default="none", help=f"a GPU of {RATES.name}, or none (default: %(default)s)")
+    parser.add_argument("--rates", type=Path, help=f"GPUs as measured (default: {MEASURED}, if there is one)")
     parser.add_argument("--gpus", type=int, default=1, help="how many of them there are (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of all nodes (default: %(default)s)")
     options = parser.parse_args(arguments)
     if min(options.gpus, options.cores) < 1:
         raise InputError("--gpus and --cores: 1 or more")
-    rates = read_yaml(RATES)
+    rates = with_measured(read_yaml(RATES), options.rates)
     values = preset(options.preset) if options.preset else read_yaml(Path("params.yaml"))
     jobs = plan(Path(), values, rates, options.gpu, options.cores)
     print(table(jobs), *totals(jobs, options.cores, options.gpus), *basis(rates, options.gpu), sep="\n")
+
+
+def with_measured(rates: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
+    """The rates with the GPUs of a file that `make benchmark-gpu` wrote; None: of `MEASURED`, if there is one.
+
+    Raises InputError if the file is missing or holds anything else.
+    """
+    if path is None and not MEASURED.exists():
+        return rates
+    gpus = read_yaml(path or MEASURED).get("gpus")
+    if not isinstance(gpus, dict) or not all(is_measured(gpu) for gpu in gpus.values()):
+        raise InputError(f"{path or MEASURED}: expected gpus, each with {', '.join(KINDS)} in GFLOP/s and its machine")
+    return {**rates, "gpus": {**rates["gpus"], **gpus}}
+
+
+def is_measured(gpu: object) -> bool:
+    """Whether this is a GPU as `make benchmark-gpu` describes it, and not a share of a data sheet."""
+    return (
+        isinstance(gpu, dict)
+        and all(isinstance(gpu.get(kind), int | float) and gpu[kind] > 0 for kind in KINDS)
+        and isinstance(gpu.get("machine"), str)
+    )
 
 
 def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: str, cores: int) -> list[Job]:
@@ -111,12 +136,16 @@ def threads_of(stage: dag.Stage, params: Params) -> int:
 
 def seconds_of(work: Work, threads: int, gpus: int, rates: Mapping[str, Any], gpu: str) -> float:
     """Seconds of one job: what one thread does, what all threads do, what they or all GPUs compute, what is written."""
-    gflop = {"training": work.training_gflop, "large": work.large_gflop, "matrix": work.matrix_gflop}
+    gflop = dict(zip(KINDS, (work.training_gflop, work.large_gflop, work.matrix_gflop), strict=True))
+    speed, units, starting = rates["gflops_a_thread"], threads, rates["minibatch_seconds"]
     if gpus:
-        computing = sum(gflop.values()) / (rates["gpus"][gpu] * gpus)
-    else:
-        computing = sum(amount / rates["gflops_a_thread"][kind] for kind, amount in gflop.items()) / threads
-    alone = work.core_seconds + work.minibatches * rates["minibatch_seconds"]
+        speed, units = rates["gpus"][gpu], gpus
+        if is_measured(speed):
+            starting = 0.0  # a measured rate holds it
+        else:
+            speed = dict.fromkeys(KINDS, speed)
+    computing = sum(amount / speed[kind] for kind, amount in gflop.items()) / units
+    alone = work.core_seconds + work.minibatches * starting
     writing = work.written_bytes / MEGA / rates["disk_megabytes_a_second"]
     return float(alone + work.shared_core_seconds / threads + computing + writing)
 
@@ -199,8 +228,11 @@ def basis(rates: Mapping[str, Any], gpu: str) -> list[str]:
         f"{gflops['matrix']:.0f} GFLOP/s a thread (small networks, large ones, matrices), "
         f"{rates['disk_megabytes_a_second']} MB/s written"
     ]
-    if gpu != "none":
-        lines.append(f"{gpu}: {rates['gpus'][gpu]:,} GFLOP/s, a share of its data sheet: not measured")
+    if gpu != "none" and is_measured(found := rates["gpus"][gpu]):
+        speeds = ", ".join(f"{found[kind]:,}" for kind in KINDS)
+        lines.append(f"{gpu}: {speeds} GFLOP/s in the same order, measured on {found['machine']}")
+    elif gpu != "none":
+        lines.append(f"{gpu}: {found:,} GFLOP/s, a share of its data sheet: not measured")
     return lines
 
 

@@ -1,0 +1,137 @@
+"""Images a second of training on a GPU, beside the loop of the PyTorch examples: a part of `benchmarks/gpu.py`.
+
+The peer reads the same store, or JPEG files of LSUN's size that lie in memory, with the example's two workers and with
+one per core. Both sides may use TF32 in convolutions, PyTorch's default, except in the row "as the presets run".
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import numpy as np
+import torch
+from torch.utils.data import ConcatDataset, Dataset
+
+from benchmarks.gpu_table import Row
+from benchmarks.training import (
+    BEDROOMS,
+    EncodedPeerSet,
+    PeerSet,
+    our_iterations,
+    peer_iterations,
+    settings_of,
+    synchronize,
+)
+from dcgan.core.pixels import Images
+from dcgan.models.architectures import ARCHITECTURES, Architecture
+from dcgan.models.flops import training_flop
+
+STEPS_A_LOOK = {"cpu": 1, "cuda": 25}  # at the clock, for which a GPU is waited for
+LONG_EPOCH = 100_000  # images, so that workers are started once
+LSUN_SIDE = 64
+
+
+def training_rows(
+    name: str, batch_size: int, seconds: float, n_images: int, n_encoded: int, ceiling: float, device: torch.device
+) -> Iterator[Row]:
+    """One network: the peer on the store and on JPEG files, then ours; `seconds` of each after a third as much.
+
+    ceiling: operations a second of large bfloat16 matrix products.
+    """
+    a = ARCHITECTURES[name]
+    images = noise(n_images, a)
+
+    def peer(data: Dataset[torch.Tensor], workers: int) -> float:
+        return images_a_second(peer_iterations(a, data, batch_size, device, workers), batch_size, seconds, device)
+
+    def ours(schedule: str, precision: str, capture: bool) -> float:
+        settings = settings_of(batch_size, schedule, precision, capture)
+        return images_a_second(our_iterations(a, images, batch_size, device, settings), batch_size, seconds, device)
+
+    what, beside = f"training, `{name}`, batch {batch_size}", "loop of the PyTorch examples"
+    store = peer(PeerSet(images), 2)
+    yield Row(f"{what}: {beside}, the same store", store, "images/s")
+    encoded = EncodedPeerSet(images[:n_encoded])
+    repeated = ConcatDataset([encoded] * (1 + LONG_EPOCH // n_encoded))
+    for workers in sorted({2, os.cpu_count() or 2}):
+        rate = peer(repeated, workers)
+        yield Row(f"{what}: the same on JPEG files, {workers} workers", rate, "images/s", "on the store", rate / store)
+    for schedule, precision, capture in (
+        ("both", "float32", False),
+        ("both", "bfloat16", True),
+        ("alternate", "bfloat16", True),
+    ):
+        rate = ours(schedule, precision, capture)
+        how = f"{what}, `{schedule}`, {precision}{', graph' * capture}"
+        yield Row(how, rate, "images/s", beside, rate / store, epochs(a, schedule, rate, ceiling))
+    with as_presets_run():
+        rate = ours("alternate", "float32", False)
+    yield Row(
+        f"{what}, as the presets run (`alternate`, true float32, deterministic)",
+        rate,
+        "images/s",
+        beside,
+        rate / store,
+        epochs(a, "alternate", rate, ceiling),
+        ("large", rate * training_flop(a, "alternate") / 1e9),
+    )
+
+
+def small_network_row(name: str, batch_size: int, seconds: float, n_images: int, device: torch.device) -> Row:
+    """A network of the demo, as the presets run it."""
+    a = ARCHITECTURES[name]
+    images = noise(n_images, a)
+    with as_presets_run():
+        settings = settings_of(batch_size, "alternate", "float32", capture=False)
+        rate = images_a_second(our_iterations(a, images, batch_size, device, settings), batch_size, seconds, device)
+    flop = training_flop(a, "alternate")
+    return Row(f"training, `{name}`, as the presets run", rate, "images/s", gflops=("training", rate * flop / 1e9))
+
+
+def noise(n: int, a: Architecture) -> Images:
+    """Random pixels: training takes as long on any others."""
+    return np.random.default_rng(0).integers(0, 256, (n, a.image_size, a.image_size, a.channels), np.uint8)
+
+
+def epochs(a: Architecture, schedule: str, rate: float, ceiling: float) -> str:
+    """Share of the ceiling, and hours of one and five epochs of LSUN, if images are as large."""
+    share, hours = rate * training_flop(a, schedule) / ceiling, BEDROOMS / rate / 3600
+    text = f"{100 * share:.0f} % of the bfloat16 matrix products"
+    if a.image_size < LSUN_SIDE:
+        return text
+    return f"{text}; {BEDROOMS / 1e6:.2f} million images once {hours:.2f} h, five times {5 * hours:.2f} h"
+
+
+def images_a_second(iterations: Iterator[None], batch_size: int, seconds: float, device: torch.device) -> float:
+    """The rate over so many seconds, after a third as much of warm-up; ends the loop's workers."""
+    with closing(iterations):  # type: ignore[type-var]
+        run_for(iterations, seconds / 3, device)
+        steps, took = run_for(iterations, seconds, device)
+    return steps * batch_size / took
+
+
+def run_for(iterations: Iterator[None], seconds: float, device: torch.device) -> tuple[int, float]:
+    """Iterations done and the seconds that they took: at least one look's."""
+    synchronize(device)
+    started, steps = time.perf_counter(), 0
+    while steps == 0 or time.perf_counter() - started < seconds:
+        for _ in range(STEPS_A_LOOK[device.type]):
+            next(iterations)
+        synchronize(device)
+        steps += STEPS_A_LOOK[device.type]
+    return steps, time.perf_counter() - started
+
+
+@contextmanager
+def as_presets_run() -> Iterator[None]:
+    """Deterministic and in true float32, as `workflow.engines.stage.prepare` sets PyTorch up; then as before."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, cudnn.benchmark, matmul.allow_tf32
+    cudnn.allow_tf32 = cudnn.benchmark = matmul.allow_tf32 = False
+    torch.set_deterministic_debug_mode("warn")
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.benchmark, matmul.allow_tf32 = before
+        torch.set_deterministic_debug_mode("default")

@@ -1,0 +1,129 @@
+"""`make benchmark-gpu`: every part runs on a device, and on a bare machine; its rates are what `make plan` reads."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import gpu, gpu_training
+from benchmarks.gpu_table import Row, plan_rates, short_name
+from benchmarks.training import MATRIX_SIDE
+from dcgan.core.files import InputError
+from tests.simulated_gpu.simulation import IS_REAL, any_gpu
+from workflow.params.load import read_yaml
+from workflow.planning.plan import RATES, basis, is_measured, seconds_of, with_measured
+from workflow.workload import Work
+
+ROOT = Path(__file__).parents[2]
+SMALLEST = replace(gpu.ON_CPU, batch_size=8, seconds=0.0, images=16, encoded=8, rows=40, references=200)
+MEASURED = (
+    Row("a", 1.0, "images/s", gflops=("large", 9000.0)),
+    Row("b", 1.0, "images/s", gflops=("large", 8000.4)),
+    Row("c", 1.0, "images/s", gflops=("training", 3000.0)),
+    Row("d", 1.0, "images/s", gflops=("matrix", 20000.0)),
+)
+# What a bare machine with PyTorch does not have.
+ABSENT = ("lmdb", "dvc", "snakemake", "simplejpeg", "pydantic", "ruamel", "flatten_dict", "threadpoolctl")
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    monkeypatch.setitem(MATRIX_SIDE, "cuda", 64)
+    monkeypatch.setitem(gpu_training.STEPS_A_LOOK, "cuda", 2)
+    with any_gpu():
+        if not IS_REAL:
+            monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 0)
+            monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: None)
+        yield torch.device("cuda", 0)
+
+
+def test_every_part_runs_on_a_device(device: torch.device, tmp_path: Path) -> None:
+    """A real or a simulated one: nothing mixes devices, and a plan gets all that it needs."""
+    rows, failed = gpu.measure([part for part in gpu.PARTS if part != "tests"], SMALLEST, device, tmp_path)
+    assert not failed, rows
+    assert all(row.measured and row.measured > 0 for row in rows)
+    assert plan_rates(rows, "NVIDIA H200", "here") is not None
+    by_name = {row.what: row for row in rows}
+    peer = by_name["training, `demo32`, batch 8: loop of the PyTorch examples, the same store"].measured
+    ours = by_name["training, `demo32`, batch 8, `both`, float32"]
+    assert ours.ratio == ours.measured / peer  # type: ignore[operator]
+
+
+def test_a_bare_machine_can_run_it(tmp_path: Path) -> None:
+    """On a CPU: a table, and no rates that a plan would take for a GPU's."""
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({ABSENT}))\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "benchmarks.gpu", "--only", "neighbours", "kmeans", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "No GPU: small sizes" in done.stdout, done.stdout + done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["benchmark_gpu.csv", "benchmark_gpu.md"]
+    with (tmp_path / "out/benchmark_gpu.csv").open(encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == 3 and all(float(row["measured"]) > 0 for row in found)
+    assert "| 1-nearest-neighbour |" in (tmp_path / "out/benchmark_gpu.md").read_text(encoding="utf-8")
+
+
+def test_a_part_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that takes too long ends the run, with what was measured before."""
+
+    def rows_of(part: str, *_: Any) -> Iterator[Row]:
+        if part == "tests":
+            raise RuntimeError("3 failed")
+        yield Row(part, 1.0, "images/s")
+        if part == "features":
+            raise gpu.TimeUp
+
+    monkeypatch.setattr(gpu, "rows_of", rows_of)
+    rows, failed = gpu.measure(list(gpu.PARTS), SMALLEST, torch.device("cpu"), tmp_path)
+    assert failed
+    assert [row.what for row in rows] == ["tests: failed", "training", "features", "features: not done in time"]
+    assert rows[0].note == "RuntimeError: 3 failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("NVIDIA H200", "h200"),
+        ("NVIDIA A100-SXM4-80GB", "a100"),
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("NVIDIA GeForce RTX 4090", "4090"),
+        ("NVIDIA TITAN", "titan"),
+    ],
+)
+def test_names_of_devices(name: str, short: str) -> None:
+    assert short_name(name) == short
+
+
+def test_a_plan_takes_what_was_measured_in_place_of_data_sheets(tmp_path: Path) -> None:
+    path = tmp_path / "gpu_rates.yaml"
+    path.write_text(plan_rates(MEASURED, "NVIDIA A100-SXM4-80GB", "NVIDIA A100, torch 2.11") or "", encoding="utf-8")
+    sheets = read_yaml(RATES)
+    rates = with_measured(sheets, path)
+    assert rates["gpus"].keys() == sheets["gpus"].keys()
+    work = Work(large_gflop=8000.0, training_gflop=6000.0, matrix_gflop=20_000.0, minibatches=100)
+    assert seconds_of(work, 8, 1, rates, "a100") == pytest.approx(1 + 2 + 1)
+    assert seconds_of(work, 8, 2, rates, "a100") == pytest.approx(2)
+    assert seconds_of(work, 8, 1, sheets, "a100") == pytest.approx(34_000 / 6000 + 100 * sheets["minibatch_seconds"])
+    assert "measured on NVIDIA A100, torch 2.11" in basis(rates, "a100")[-1]
+    assert "not measured" in basis(rates, "h100")[-1]
+
+
+def test_rates_are_written_only_if_every_kind_of_work_was_measured() -> None:
+    assert plan_rates(MEASURED[:-1], "NVIDIA H200", "here") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["gpus: 7", "rates: {}", "gpus: {h200: {training: 1, large: 0, matrix: 1, machine: x}}"]
+)
+def test_a_file_of_something_else_is_an_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "rates.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"rates\.yaml: expected gpus, each with training, large, matrix"):
+        with_measured({"gpus": {}}, tmp_path / "rates.yaml")
+    assert not is_measured(6000)
