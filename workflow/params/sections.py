@@ -243,6 +243,13 @@ class OnnxSection(Section):
     statistics_batches: Count
 
 
+class Explore(Section):
+    networks: Annotated[list[Name], Field(min_length=1)]
+    max_megabytes: Positive
+    statistics_batches: Count
+    count: Annotated[int, Field(ge=2, le=200)]
+
+
 class Quality(Section):
     draws: Several
     inception: Source | None
@@ -273,5 +280,6 @@ class Params(Section):
     classifiers: Classifiers
     figures: Figures
     onnx: dict[Name, OnnxSection]
+    explore: Explore
     quality: Quality
     report: Report

@@ -1,7 +1,7 @@
 """What the project's pages share: templates, names of places, and that a page is written whole.
 
-Every page is one HTML file without a script and without a reference to another file, so it opens from a mail attachment
-and on a computer without a network.
+Every page is one HTML file without a reference to another file, so it opens from a mail attachment and on a computer
+without a network. Only the page of `explore_networks` has a script.
 """
 
 import io
