@@ -31,40 +31,57 @@ function openNetwork(about, base64) {
   return { ...about, layers };
 }
 
-// sums[to ...] += value * weights[from ...]: where nearly all of the time is spent.
-function addRow(sums, to, weights, from, count, value) {
-  for (let i = 0; i < count; i++) sums[to + i] += value * weights[from + i];
+// sums[to ...] += four values, each times its row of weights: where nearly all of the time is spent. Four at once, so that
+// sums are read and written a quarter as often.
+function addFour(sums, to, count, weights, row0, row1, row2, row3, value0, value1, value2, value3) {
+  for (let i = 0; i < count; i++) {
+    sums[to + i] += value0 * weights[row0 + i] + value1 * weights[row1 + i] + value2 * weights[row2 + i] + value3 * weights[row3 + i];
+  }
+}
+
+// The inputs at a place and the label's numbers that are not zero (after ReLU about half are), up to a multiple of four:
+// values, and where their weights begin. Returns how many.
+function gather(input, at, channels, label, block, values, rows) {
+  let count = 0;
+  const add = (value, channel) => {
+    values[count] = value;
+    rows[count++] = channel * block;
+  };
+  for (let c = 0; c < channels; c++) if (input[at + c] !== 0) add(input[at + c], c);
+  for (let c = 0; c < label.length; c++) if (label[c] !== 0) add(label[c], channels + c);
+  while (count % 4) add(0, 0);
+  return count;
 }
 
 function dense(input, label, layer) {
-  const sums = Float32Array.from(layer.bias);
-  const { weights, outputs } = layer;
-  for (let i = 0; i < layer.inputs; i++) {
-    const value = i < input.length ? input[i] : label[i - input.length];
-    if (value !== 0) addRow(sums, 0, weights, i * outputs, outputs, value);
+  const sums = Float32Array.from(layer.bias), { weights, outputs } = layer;
+  const values = new Float32Array(layer.inputs + 4), rows = new Int32Array(layer.inputs + 4);
+  const count = gather(input, 0, input.length, label, outputs, values, rows);
+  for (let n = 0; n < count; n += 4) {
+    addFour(sums, 0, outputs, weights, rows[n], rows[n + 1], rows[n + 2], rows[n + 3],
+      values[n], values[n + 1], values[n + 2], values[n + 3]);
   }
   return sums;
 }
 
-// A fractionally strided convolution: every input position adds its kernel to the output around it. After ReLU about
-// half of the inputs are zero and are skipped.
+// A fractionally strided convolution: every input position adds its kernels to the output around it, rows of the kernel
+// that lie in the output, as far as they do.
 function convolution(input, side, label, layer) {
-  const { weights, outputs, stride, inputs } = layer, kernel = layer.shape[1];
+  const { weights, outputs, stride, inputs } = layer, kernel = layer.shape[1], block = kernel * kernel * outputs;
   const channels = inputs - label.length, padding = (kernel - 1) >> 1, width = side * stride;
+  const values = new Float32Array(inputs + 4), rows = new Int32Array(inputs + 4);
   const sums = new Float32Array(width * width * outputs);
   for (let i = 0; i < sums.length; i += outputs) sums.set(layer.bias, i);
   for (let y = 0; y < side; y++) {
-    const top = y * stride - padding;
-    const firstRow = Math.max(0, -top), lastRow = Math.min(kernel, width - top);
+    const top = y * stride - padding, firstRow = Math.max(0, -top), lastRow = Math.min(kernel, width - top);
     for (let x = 0; x < side; x++) {
-      const left = x * stride - padding, first = Math.max(0, -left), last = Math.min(kernel, width - left);
-      const at = (y * side + x) * channels, count = (last - first) * outputs;
-      for (let channel = 0; channel < inputs; channel++) {
-        const value = channel < channels ? input[at + channel] : label[channel - channels];
-        if (value === 0) continue;
-        for (let row = firstRow; row < lastRow; row++) {
-          const from = ((channel * kernel + row) * kernel + first) * outputs;
-          addRow(sums, ((top + row) * width + left + first) * outputs, weights, from, count, value);
+      const left = x * stride - padding, first = Math.max(0, -left), length = (Math.min(kernel, width - left) - first) * outputs;
+      const count = gather(input, (y * side + x) * channels, channels, label, block, values, rows);
+      for (let row = firstRow; row < lastRow; row++) {
+        const to = ((top + row) * width + left + first) * outputs, from = (row * kernel + first) * outputs;
+        for (let n = 0; n < count; n += 4) {
+          addFour(sums, to, length, weights, rows[n] + from, rows[n + 1] + from, rows[n + 2] + from, rows[n + 3] + from,
+            values[n], values[n + 1], values[n + 2], values[n + 3]);
         }
       }
     }
