@@ -9,7 +9,7 @@ Published: none. Differs: weights have 11 bits; pixels of the demo's networks ch
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ class FoldedLayer:
 def folded_bytes(generator: Generator) -> int:
     """Bytes of a generator's weights in float16, without its few biases."""
     layers = [*generator.dense, *generator.convolutions]
-    return BYTES_OF_A_WEIGHT * sum(layer.weight.numel() for layer in layers)
+    return BYTES_OF_A_WEIGHT * sum(weights_of(layer).numel() for layer in layers)
 
 
 def fold(generator: Generator) -> list[FoldedLayer]:
@@ -58,17 +58,22 @@ def fold(generator: Generator) -> list[FoldedLayer]:
         raise InputError(f"{a.name}: only fractionally strided convolutions with ReLU or leaky ReLU can be folded")
     finishes = activations_of(generator)
     layers = [
-        folded(layer.weight.T, norm_of(generator.dense_norms, index), 0, next(finishes))
+        folded(weights_of(layer).T, norm_of(generator.dense_norms, index), 0, next(finishes))
         for index, layer in enumerate(generator.dense)
     ]
     layers[-1] = maps_last(layers[-1], a.projection)
     layers += [
-        folded(layer.weight.permute(0, 2, 3, 1), norm_of(generator.norms, index), stride, next(finishes))
+        folded(weights_of(layer).permute(0, 2, 3, 1), norm_of(generator.norms, index), stride, next(finishes))
         for index, (layer, (_, stride)) in enumerate(zip(generator.convolutions, a.generator_layers, strict=True))
     ]
     if not all(np.isfinite(array).all() for layer in layers for array in (layer.weights, layer.bias)):
         raise InputError(f"{a.name}: the weights do not fit into float16, or batch-norm statistics are not estimated")
     return layers
+
+
+def weights_of(layer: nn.Module) -> Tensor:
+    """The weights of a dense or convolutional layer, of PyTorch's shape."""
+    return cast(Tensor, layer.weight)
 
 
 def norm_of(norms: nn.ModuleList, index: int) -> nn.Module | None:
