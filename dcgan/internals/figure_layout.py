@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import torch_generator
@@ -24,11 +24,28 @@ WHITE = 255
 INK = (60, 60, 60)
 
 
+class OfAllClasses(nn.Module):
+    """A conditional generator as a function of z alone: every class comes equally often in a batch."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, z: Tensor, statistics: Statistics) -> Tensor:
+        """z: (N, Z) -> images: (N, channels, size, size)."""
+        labels = torch.arange(len(z), device=z.device) % self.generator.architecture.classes
+        return self.generator(z, labels, statistics)  # type: ignore[no-any-return]
+
+
 def estimate_generator(generator: Generator, n_batches: int, random: torch.Generator) -> None:
-    """Fills a generator's batch-norm statistics from batches of 128 latents, as the code does for features."""
+    """Fills a generator's batch-norm statistics from batches of 128 latents, as the code does for features.
+
+    A conditional one draws every class equally often.
+    """
     device = next(generator.parameters()).device
     estimate_statistics(
-        generator, (generator.draw_latents(STATISTICS_BATCH, random).to(device) for _ in range(n_batches))
+        OfAllClasses(generator) if generator.architecture.classes else generator,
+        (generator.draw_latents(STATISTICS_BATCH, random).to(device) for _ in range(n_batches)),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.browser import SCREENS, faint_texts
 from workflow.claims.seeds import by_seed, over_seeds
 from workflow.claims.words import CLAIMS, lines, read_claims
 from workflow.engines.dag import Stage
@@ -18,24 +19,6 @@ from workflow.experiments.revisions import Revision
 from workflow.report.collect import charts_of, render
 from workflow.report.page import fill_template
 from workflow.report.run_history import account_of
-
-SCREENS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
-LEAST_CONTRAST = 4.5  # WCAG 2, level AA, text of any size
-# How each text stands out from the first background that is painted behind it.
-CONTRASTS = """() => {
-  const parsed = colour => colour.match(/[\\d.]+/g).map(Number);
-  const light = colour => { const [r, g, b] = parsed(colour).slice(0, 3).map(part => part / 255).map(
-    part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const behind = element => { for (let e = element; e; e = e.parentElement) {
-    const colour = getComputedStyle(e).backgroundColor, parts = parsed(colour);
-    if (parts.length < 4 || parts[3] > 0) return colour; } return 'rgb(255, 255, 255)'; };
-  return [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(
-    n => n.nodeType === 3 && n.textContent.trim()) && e.getClientRects().length).map(e => {
-      const style = getComputedStyle(e), text = e instanceof SVGElement ? style.fill : style.color;
-      const [a, b] = [light(text), light(behind(e))].sort((x, y) => y - x);
-      return [(a + 0.05) / (b + 0.05), e.tagName + ': ' + e.textContent.trim().slice(0, 40)]; });
-}"""
 
 
 @pytest.fixture
@@ -111,8 +94,7 @@ def test_page_fits_the_screen_and_can_be_read(shown: Callable[..., Any], name: s
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     assert page.evaluate("[...document.images].filter(image => !image.naturalWidth).length") == 0
-    faint = [text for contrast, text in page.evaluate(CONTRASTS) if contrast < LEAST_CONTRAST]
-    assert faint == []
+    assert faint_texts(page) == []
     pixels = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None and pixels.shape[1] == width and pixels.std() > 5
     assert (float(pixels.mean()) > 128) == (scheme == "light")

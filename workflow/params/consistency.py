@@ -163,6 +163,7 @@ def named_by_a_network(params: Params) -> Iterator[tuple[str, Iterable[str]]]:
     yield from ((f"figures.{figure}", sections) for figure, sections in params.figures)
     yield from ((f"classifiers.{kind}", sections) for kind, sections in params.classifiers)
     yield "onnx", params.onnx
+    yield "explore.networks", params.explore.networks
 
 
 def annotators(params: Params) -> Iterator[Rule]:

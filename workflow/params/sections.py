@@ -242,6 +242,13 @@ class OnnxSection(Section):
     statistics_batches: Count
 
 
+class Explore(Section):
+    networks: Annotated[list[Name], Field(min_length=1)]
+    max_megabytes: Positive
+    statistics_batches: Count
+    count: Annotated[int, Field(ge=2, le=200)]
+
+
 class Quality(Section):
     draws: Several
     inception: Source | None
@@ -272,5 +279,6 @@ class Params(Section):
     classifiers: Classifiers
     figures: Figures
     onnx: dict[Name, OnnxSection]
+    explore: Explore
     quality: Quality
     report: Report

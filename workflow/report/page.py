@@ -1,8 +1,9 @@
 """What the project's pages share: templates, names of places, pictures.
 
-Every page is one HTML file without a script and without a reference to another file, so it opens from a mail attachment
-and on a computer without a network. Pictures are PNG files as data URIs, as they are or, if the page would be too
-large, as WebP: at 64 x 64 pixels and more the grids of a run take several times the room that a mail has.
+Every page is one HTML file without a reference to another file, so it opens from a mail attachment and on a computer
+without a network. Only the page of `explore_networks` has a script. Pictures are PNG files as data URIs, as they are
+or, if the page would be too large, as WebP: at 64 x 64 pixels and more the grids of a run take several times the room
+that a mail has.
 """
 
 import base64

@@ -1,0 +1,317 @@
+"""The page of generators in a real browser: it draws what Python draws, and its address keeps what a reader chooses."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from dcgan.core.files import InputError
+from dcgan.core.seeding import torch_generator
+from dcgan.internals.figure_layout import estimate_generator
+from dcgan.internals.latent_space import arithmetic, interpolate
+from dcgan.internals.window_removal import images_without
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.folded import draw_folded, fold
+from dcgan.models.networks import Generator
+from dcgan.models.pixel_range import to_uint8
+from stages.explore_networks import main
+from tests.browser import SCREENS, faint_texts
+from tests.dag.demo import DEMO
+from workflow.params.load import load_params, read_yaml
+
+# Strides of 1, normal z, a conditional network, even kernels: as real ones, but narrower.
+NETWORKS = {
+    "faces": ARCHITECTURES["demo32_narrow"],
+    "imagenet": replace(
+        ARCHITECTURES["demo_imagenet32"], projection=(32, 4), generator_layers=((16, 2), (16, 1), (8, 2), (3, 2))
+    ),
+    "svhn": replace(ARCHITECTURES["demo_svhn32"], projection=(32, 4), generator_layers=((16, 2), (8, 2), (3, 2))),
+    "mnist": ARCHITECTURES["demo_mnist28"],
+    "bedrooms": replace(
+        ARCHITECTURES["tutorial64"], projection=(32, 4), generator_layers=((16, 2), (16, 2), (8, 2), (3, 2))
+    ),
+}
+BATCHES = 2
+DONE = "!working && drawn > 0"
+
+
+def write_params(folder: Path, **changes: Any) -> Path:
+    params = read_yaml(DEMO)
+    params["run"].update(threads=1, device="cpu")
+    params["explore"].update({"networks": list(NETWORKS), "statistics_batches": BATCHES, "count": 12, **changes})
+    YAML(typ="safe").dump(params, folder / "params.yaml")
+    return folder / "params.yaml"
+
+
+def make_page(folder: Path, generators: Path, **changes: Any) -> Path:
+    out = folder / "explore.html"
+    main(["--params", str(write_params(folder, **changes)), "--networks", str(generators), "--out", str(out)])
+    return out
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of generators with random weights, whose pictures use all grey levels."""
+    folder = tmp_path_factory.mktemp("networks")
+    for number, (name, architecture) in enumerate(NETWORKS.items()):
+        generator = Generator(architecture).initialize(torch.Generator().manual_seed(number))
+        with torch.no_grad():
+            generator.convolutions[-1].weight.mul_(10)
+        (folder / name).mkdir()
+        generator.save(folder / name / "generator.safetensors", {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def explore(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_page(tmp_path_factory.mktemp("page"), networks)
+
+
+@pytest.fixture
+def show(browser: Any, explore: Path) -> Iterator[Callable[..., Any]]:
+    """Opens the page at a place, without a network; what the browser complains of or asks for fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(place: str = "", width: int = 1280, scheme: str = "light") -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        beyond = ("data:", explore.as_uri())
+        page.on("request", lambda asked: None if asked.url.startswith(beyond) else complaints.append(asked.url))
+        page.goto(f"{explore.as_uri()}{place}")
+        page.wait_for_function(DONE)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def trained(networks: Path, name: str) -> Generator:
+    """A generator with the statistics that the stage estimates."""
+    generator = Generator.from_file(networks / name / "generator.safetensors")
+    estimate_generator(generator, BATCHES, torch_generator(load_params(DEMO).run.seed, "explore", name))
+    return generator
+
+
+POINTS = "Array.from({ length: 12 }, (_, n) => samplePoint(sampleId(n)))"
+
+
+def points(page: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """z and labels of the samples in view."""
+    found = page.evaluate(f"{POINTS}.map(point => [[...point.z], [...point.label]])")
+    z, labels = (torch.tensor([pair[part] for pair in found]) for part in (0, 1))
+    return z, labels if labels.shape[1] else None
+
+
+def pixels(page: Any, script: str, channels: int) -> np.ndarray:
+    """(N, H, W, C) uint8 of a script that gives pictures as the page draws them, RGBA."""
+    found = np.array(page.evaluate(f"{script}.map(picture => [...picture])"), np.uint8)
+    side = int((found.shape[1] / 4) ** 0.5)
+    return found.reshape(-1, side, side, 4)[..., :channels]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_browser_draws_what_python_draws(show: Callable[..., Any], networks: Path, name: str) -> None:
+    """From the same float16 weights and z, to within one grey level."""
+    page, generator = show(f"#network={name}&seed=5"), trained(networks, name)
+    drawn = pixels(page, f"{POINTS}.map(point => drawPixels(network(), point))", generator.architecture.channels)
+    expected = draw_folded(fold(generator), generator, *points(page))
+    assert drawn.shape == expected.shape and expected.std() > 20
+    difference = np.abs(drawn.astype(int) - expected)
+    assert difference.max() <= 1 and (difference == 0).mean() > 0.98
+    first = page.evaluate(
+        "[...find('grid').querySelector('canvas').getContext('2d')"
+        ".getImageData(0, 0, network().size, network().size).data]"
+    )
+    assert first == page.evaluate("[...drawPixels(network(), samplePoint(sampleId(0)))]"), "what is seen"
+
+
+def test_every_sample_is_of_the_distribution_that_the_network_learned(show: Callable[..., Any]) -> None:
+    for name, deviation in (("faces", 3**-0.5), ("svhn", 1.0)):
+        page = show(f"#network={name}")
+        latents = "(from) => Array.from({ length: 200 }, (_, n) => [...drawLatent(network(), from, n)])"
+        z = np.array(page.evaluate(latents, 1))
+        assert abs(z.mean()) < 0.03 and abs(z.std() - deviation) < 0.02
+        assert np.abs(z).max() <= 1 or name == "svhn"
+        correlations = np.corrcoef(np.concatenate([z, np.array(page.evaluate(latents, 2))])) - np.eye(400)
+        assert np.abs(correlations).max() < 0.55
+        assert np.array_equal(z, page.evaluate(latents, 1))
+
+
+def test_points_are_moved_as_the_library_moves_them(show: Callable[..., Any]) -> None:
+    page = show("#network=svhn")
+    z, _ = points(page)
+    for path in ("linear", "spherical"):
+        script = f"[...pointBetween(...[0, 1].map(n => samplePoint(sampleId(n))), 0.3, '{path}').z]"
+        expected = interpolate(z[0], z[1], torch.tensor([0.3]), path)[0]
+        assert torch.allclose(torch.tensor(page.evaluate(script)), expected, atol=1e-5)
+    three = "[[0, 1, 2], [3, 4], [5]].map(some => meanPoint(some.map(n => samplePoint(sampleId(n)))))"
+    total = torch.tensor(page.evaluate(f"[...combine({three}, [1, -1, 1]).z]"))
+    assert torch.allclose(total, arithmetic(z[:3], z[3:5], z[5:6]), atol=1e-5)
+
+
+def picture_of(page: Any, selector: str) -> list[int]:
+    return page.evaluate(
+        "selector => { const found = document.querySelector(selector);"
+        "return [...found.getContext('2d').getImageData(0, 0, found.width, found.height).data]; }",
+        selector,
+    )
+
+
+def test_sums_by_keyboard(show: Callable[..., Any]) -> None:
+    """Three concepts are filled with the keyboard alone; the middle of the panel is the sum of their means."""
+    page = show("#network=faces")
+    assert page.locator("#sum-hint").is_visible() and page.locator("#panel canvas").count() == 0
+    for number, slot in enumerate("abc"):
+        page.locator(f"button[data-slot={slot}]").focus()
+        page.keyboard.press("Enter")
+        for _ in range(2 * number):
+            page.keyboard.press("Tab")
+        for _ in range(2):
+            page.keyboard.press("Space")
+            page.keyboard.press("Tab")
+    page.wait_for_function(DONE)
+    assert page.evaluate("[state.a, state.b, state.c]") == [["1.0", "1.1"], ["1.2", "1.3"], ["1.4", "1.5"]]
+    assert not page.locator("#sum-hint").is_visible()
+    counts = {name: page.locator(f"#{name} canvas").count() for name in ("panel", "singles", "pixels")}
+    assert counts == {"panel": 9, "singles": 2, "pixels": 3}
+    means = "['a', 'b', 'c'].map(slot => meanPoint(state[slot].map(samplePoint)))"
+    total = page.evaluate(f"[...drawPixels(network(), combine({means}, [1, -1, 1]))]")
+    assert picture_of(page, "#panel canvas:nth-child(5)") == total != picture_of(page, "#panel canvas:nth-child(1)")
+    pictures = pixels(page, "[0, 1, 2, 3, 4, 5].map(n => samplePixels(sampleId(n)))", 3).astype(float)
+    by_hand = pictures[:2].mean(0) - pictures[2:4].mean(0) + pictures[4:].mean(0)
+    shown = np.array(picture_of(page, "#pixels canvas:nth-child(1)")).reshape(32, 32, 4)[..., :3]
+    assert np.abs(shown - by_hand.clip(0, 255)).max() <= 0.5
+    page.locator("#grid .cell").nth(4).press("Enter")  # c is still the slot: it goes out
+    assert page.evaluate("state.c") == ["1.5"]
+
+
+def test_everything_that_is_chosen_can_be_mailed(show: Callable[..., Any]) -> None:
+    page = show()
+    page.get_by_label("mnist").check()
+    page.get_by_label("seed").fill("77")
+    page.get_by_label("seed").press("Enter")
+    page.get_by_role("button", name="New samples").click()
+    for slot, number in (("a", 0), ("left", 1), ("right", 2), ("face", 3), ("from", 4)):
+        page.locator(f"input[name=slot][value={slot}]").check()
+        page.locator("#grid .cell").nth(number).click()
+    page.locator("#class-buttons input[value='7']").check()
+    page.get_by_label("along the sphere").check()
+    page.locator("#at").fill("0.25")
+    page.locator("#turn").fill("-0.5")
+    page.locator("#boxes .cell").nth(1).press("Enter")
+    page.locator("#drop").fill("3")
+    page.get_by_role("button", name="Other random maps").click()
+    page.wait_for_function(DONE)
+    place = page.evaluate("location.hash")
+    parts = ["network=mnist", "seed=78", "class=7", "slot=from", "path=spherical", "at=0.25", "turn=-0.5", "drop=3"]
+    parts += ["a=78.0.0", "left=78.1.1", "boxes=78.1:7-7-9-9", "other=1"]
+    assert set(parts) <= set(place.removeprefix("#").split("&"))
+    again = show(place)
+    assert again.evaluate("[location.hash, state]") == page.evaluate("[location.hash, state]")
+    every = "[...document.querySelectorAll('canvas')].map(one => one.toDataURL())"
+    assert again.evaluate(every) == page.evaluate(every)
+
+
+def test_links_within_the_page_keep_the_choice(show: Callable[..., Any]) -> None:
+    page = show("#network=svhn&seed=9")
+    page.get_by_role("link", name="Turn").click()
+    page.wait_for_function("location.hash === '#network=svhn&seed=9'")
+    assert page.evaluate("Math.abs(find('turning').getBoundingClientRect().top) < innerHeight")
+    page.evaluate("location.hash = '#network=mnist&class=3'")
+    page.wait_for_function("state.network === 'mnist'")
+    page.wait_for_function(DONE)
+    assert page.evaluate("[...find('grid').children].every((_, n) => sampleId(n).endsWith('.3'))")
+    assert torch.equal(points(page)[1].argmax(1), torch.full((12,), 3))  # type: ignore[union-attr]
+
+
+def test_an_address_that_means_nothing_shows_the_page_as_at_first(show: Callable[..., Any]) -> None:
+    hostile = (
+        "#network=<b>&seed=1e400&a=1.2.3,<i>,1.99999&at=x&turn=9&boxes=1.1:9-9-999-9,z&class=4&slot=__proto__&drop=-4"
+    )
+    page = show(hostile)
+    assert page.evaluate("location.hash") == "#network=faces&turn=1.5&boxes=1.1:0-9-32-9"
+    assert page.locator("b, i:visible").count() == 1  # the one box
+
+
+def test_dropped_maps_are_dropped_as_the_library_drops_them(show: Callable[..., Any], networks: Path) -> None:
+    page, generator = show("#network=faces&boxes=1.0:4-6-12-10,1.1:16-8-8-12"), trained(networks, "faces")
+    z, _ = points(page)
+    ranked = page.evaluate("rankedMaps(layerNow())")
+    drawn = pixels(page, f"{POINTS}.map(point => drawPixels(network(), point, without(2, {ranked}, 5)))", 3)
+    images = images_without(generator, z, -2, np.array(ranked[:5]), "estimated")
+    assert page.evaluate("hiddenLayers()") == [1, 2] and sorted(ranked) == list(range(16))
+    assert np.abs(drawn.astype(int) - to_uint8(images, "tanh")).max() <= 2
+    with torch.no_grad():
+        maps = generator.until(z[:2], -2, statistics="estimated").numpy()  # (2, 16, 16, 16): two pixels a position
+    inside = np.zeros((2, 16, 16), bool)
+    inside[0, 3:8, 2:8], inside[1, 4:10, 8:12] = True, True
+    values = maps.transpose(1, 0, 2, 3)
+    scores = (values[:, inside].mean(1) - values[:, ~inside].mean(1)) / values.std(axis=(1, 2, 3))
+    assert np.all(np.diff(scores[ranked]) < 1e-3)
+
+
+def test_boxes_by_pointer(show: Callable[..., Any]) -> None:
+    page = show("#network=faces")
+    assert page.locator("#drop").is_disabled()
+    cell = page.locator("#boxes canvas").first
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    step = box["width"] / 32
+    page.mouse.move(box["x"] + 4.2 * step, box["y"] + 8.2 * step)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 20.2 * step, box["y"] + 14.2 * step)
+    page.mouse.up()
+    page.mouse.move(box["x"], box["y"])
+    assert page.evaluate("state.boxes") == {"1.0": [4, 8, 16, 6]}
+    assert not page.locator("#drop").is_disabled()
+    page.locator("#boxes .cell").first.press("Shift+ArrowLeft")
+    page.locator("#boxes .cell").first.press("ArrowDown")
+    assert page.evaluate("state.boxes") == {"1.0": [4, 9, 15, 6]}
+    page.get_by_role("button", name="Take all boxes away").click()
+    assert page.evaluate("state.boxes") == {}
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_the_page_fits_the_screen_and_can_be_read(show: Callable[..., Any], width: int, scheme: str) -> None:
+    chosen = "a=1.0,1.1,1.2&b=1.3,1.4,1.5&c=1.6,1.7,1.8&left=1.0,1.1&right=1.2&turn=0.5&boxes=1.0:4-4-9-9&drop=4"
+    page = show(f"#network=faces&{chosen}", width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert faint_texts(page) == []
+    picture = cv2.imdecode(np.frombuffer(page.screenshot(full_page=True), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None and picture.shape[1] == width and picture.std() > 5
+    assert (float(np.median(picture)) > 128) == (scheme == "light")
+    unnamed = "[...document.querySelectorAll('button, input, canvas:not(button canvas)')].filter(one =>"
+    unnamed += "!(one.ariaLabel || one.labels?.length || one.textContent.trim())).length"
+    assert page.evaluate(unnamed) == 0
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
+
+
+def test_a_generator_that_is_too_large_is_left_out(networks: Path, tmp_path: Path) -> None:
+    page = make_page(tmp_path, networks, networks=["svhn", "imagenet"], max_megabytes=0.13).read_text()
+    assert "svhn is left out: its generator has 0.1 MB." in page and 'id="weights-imagenet"' in page
+    assert 'id="weights-svhn"' not in page
+    with pytest.raises(InputError, match=r"explore.max_megabytes: 0.1 leaves no generator \(0.3 MB at least\)"):
+        make_page(tmp_path, networks, networks=["faces"], max_megabytes=0.1)
+
+
+def test_the_page_is_the_same_bytes_again(networks: Path, tmp_path: Path) -> None:
+    first = make_page(tmp_path, networks, networks=["mnist"]).read_bytes()
+    assert make_page(tmp_path, networks, networks=["mnist"]).read_bytes() == first
+
+
+def test_only_trained_networks_can_be_shown(networks: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"explore.networks.cats: 'cats' is not allowed \(train has bedrooms"):
+        make_page(tmp_path, networks, networks=["faces", "cats"])

@@ -1,0 +1,151 @@
+// Forgetting, as Figure 6: boxes tell where windows are; maps of a hidden layer that are stronger inside boxes than outside
+// are dropped, and as many random maps beside them.
+"use strict";
+
+const BOXED = 8; // samples that can be boxed, the first in view
+
+const hiddenLayers = () => network().layers.flatMap((layer, number) =>
+  layer.stride && number < network().layers.length - 1 ? [number] : []);
+const layerNow = () => (hiddenLayers().includes(state.layer) ? state.layer : hiddenLayers().at(-1));
+const boxId = (index) => sampleId(index).split(".").slice(0, 2).join(".");
+
+// Activations of a layer for a sample: (side * side, maps).
+function activationsOf(id, layer) {
+  let found;
+  runLayers(network(), samplePoint(id), (number, values, side) => {
+    if (number === layer) found = { values: values.slice(), side };
+  });
+  return found;
+}
+
+let ranking = { key: "", order: [] };
+function rankedMaps(layer) {
+  const key = `${state.network} ${layer} ${JSON.stringify(state.boxes)}`;
+  if (ranking.key !== key) ranking = { key, order: rankMaps(layer) };
+  return ranking.order;
+}
+
+// The maps of a layer, those first that are stronger inside the boxes: the difference of means in standard deviations.
+function rankMaps(layer) {
+  const maps = network().layers[layer].outputs, sums = [0, 1].map(() => new Float64Array(maps));
+  const squares = new Float64Array(maps), counts = [0, 0];
+  for (const [id, [left, top, width, height]] of Object.entries(state.boxes)) {
+    const { values, side } = activationsOf(network().classes ? `${id}.0` : id, layer), scale = network().size / side;
+    for (let place = 0; place < side * side; place++) {
+      const x = ((place % side) + 0.5) * scale - left, y = (Math.floor(place / side) + 0.5) * scale - top;
+      const inside = Number(x >= 0 && x < width && y >= 0 && y < height);
+      counts[inside] += 1;
+      for (let map = 0; map < maps; map++) {
+        const value = values[place * maps + map];
+        sums[inside][map] += value;
+        squares[map] += value * value;
+      }
+    }
+  }
+  const all = counts[0] + counts[1];
+  const scores = Array.from({ length: maps }, (_, map) => {
+    const mean = (sums[0][map] + sums[1][map]) / all, deviation = Math.sqrt(Math.max(squares[map] / all - mean ** 2, 0));
+    return (sums[1][map] / Math.max(counts[1], 1) - sums[0][map] / Math.max(counts[0], 1)) / (deviation + 1e-9);
+  });
+  return scores.map((score, map) => [score, map]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map(([, map]) => map);
+}
+
+function randomMaps(maps, seed) {
+  const random = randomNumbers(mixedSeed(seed, 2000));
+  return Array.from({ length: maps }, (_, map) => [random(), map]).sort((a, b) => a[0] - b[0]).map(([, map]) => map);
+}
+
+// What sets the first `count` of some maps of a layer to zero.
+function without(layer, order, count) {
+  const maps = network().layers[layer].outputs, dropped = order.slice(0, count);
+  return (number, values) => {
+    if (number !== layer) return;
+    for (let place = 0; place < values.length; place += maps) for (const map of dropped) values[place + map] = 0;
+  };
+}
+
+// Made anew for another network only: a button that has the focus keeps it.
+function fillLayers(layers, chosenLayer) {
+  if (find("layers").dataset.network !== state.network) {
+    find("layers").dataset.network = state.network;
+    find("layers").replaceChildren(...layers.map((number) => element("label", {}, [
+      element("input", { type: "radio", name: "layer", value: number }), ` ${network().layers[number].outputs} maps`])));
+  }
+  for (const input of find("layers").querySelectorAll("input")) input.checked = Number(input.value) === chosenLayer;
+}
+
+function renderRemoval() {
+  const layers = hiddenLayers();
+  find("removal").hidden = layers.length === 0;
+  find("removal-link").hidden = layers.length === 0;
+  if (layers.length === 0) return;
+  const layer = layerNow(), { outputs } = network().layers[layer], boxes = JSON.stringify(state.boxes);
+  fillLayers(layers, layer);
+  const any = Object.keys(state.boxes).length > 0;
+  find("drop").max = outputs;
+  find("drop").disabled = !any;
+  find("drop-hint").hidden = any;
+  const count = any ? Math.min(state.drop, outputs) : 0, ids = Array.from({ length: Math.min(BOXED, COUNT) }, (_, n) => sampleId(n));
+  const ranked = any ? rankedMaps(layer) : [], random = randomMaps(outputs, state.other);
+  const row = (name, order, key) => ids.map((id) => canvas(`${sampleName(id)}, ${count} ${name}`, `${key} ${layer} ${count} ${id}`,
+    () => drawPoint(samplePoint(id), without(layer, order, count))));
+  find("without").replaceChildren(...row("maps dropped", ranked, `without ${boxes}`));
+  find("without-random").replaceChildren(...row("random maps dropped", random, `random ${state.other}`));
+  [...find("boxes").children].forEach((cell, index) => {
+    const box = state.boxes[boxId(index)], [picture, frame] = cell.children, id = ids[index];
+    show(picture, id, () => drawPoint(samplePoint(id)));
+    cell.setAttribute("aria-label", `${sampleName(id)}: ${box ? `box at ${box.join(", ")}` : "no box"}`);
+    frame.hidden = !box;
+    const names = ["left", "top", "width", "height"];
+    if (box) names.forEach((name, n) => { frame.style[name] = `${(100 * box[n]) / network().size}%`; });
+  });
+}
+
+function setBox(index, box) {
+  const boxes = { ...state.boxes };
+  if (box) boxes[boxId(index)] = boxWithin(box, network().size);
+  else delete boxes[boxId(index)];
+  change({ boxes });
+}
+
+// With the keyboard: arrows move a box, with Shift they change its size, Delete takes it away.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+function boxByKey(index, event) {
+  const { size } = network(), box = state.boxes[boxId(index)];
+  if (event.key === "Delete" || event.key === "Backspace") setBox(index, null);
+  else if (event.key === "Enter" && !box) setBox(index, [size / 4, size / 4, size / 3, size / 3]);
+  else if (event.key in ARROWS && box) {
+    const [x, y] = ARROWS[event.key], [left, top, width, height] = box;
+    setBox(index, event.shiftKey ? [left, top, width + x, height + y] : [left + x, top + y, width, height]);
+  } else return;
+  event.preventDefault();
+}
+
+// With a pointer: drag from corner to corner.
+function boxByPointer(index, cell, down) {
+  const place = ({ clientX, clientY }) => {
+    const { left, top, width } = cell.firstElementChild.getBoundingClientRect(), scale = network().size / width;
+    return [(clientX - left) * scale, (clientY - top) * scale].map((value) => Math.min(network().size, Math.max(0, value)));
+  };
+  const [x, y] = place(down);
+  const move = (event) => {
+    const [toX, toY] = place(event);
+    if (Math.abs(toX - x) >= 1 && Math.abs(toY - y) >= 1) {
+      setBox(index, [Math.min(x, toX), Math.min(y, toY), Math.abs(toX - x), Math.abs(toY - y)]);
+    }
+  };
+  cell.setPointerCapture(down.pointerId);
+  cell.addEventListener("pointermove", move);
+  cell.addEventListener("lostpointercapture", () => cell.removeEventListener("pointermove", move), { once: true });
+}
+
+function startRemoval() {
+  for (let index = 0; index < Math.min(BOXED, COUNT); index++) {
+    const cell = element("button", { type: "button", className: "cell" }, [element("canvas"), element("i", { hidden: true })]);
+    cell.addEventListener("keydown", (event) => boxByKey(index, event));
+    cell.addEventListener("pointerdown", (event) => boxByPointer(index, cell, event));
+    find("boxes").append(cell);
+  }
+  find("no-boxes").addEventListener("click", () => change({ boxes: {} }));
+  find("other").addEventListener("click", () => change({ other: (state.other + 1) % 2 ** 32 }));
+}
