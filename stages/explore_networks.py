@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, replace_when_done
 from dcgan.core.seeding import torch_generator
 from dcgan.internals.figure_layout import estimate_generator
 from dcgan.models.folded import FoldedLayer, draw_folded, fold, folded_bytes
@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     page = fill_template(
         "explore.html.j2", title=TITLE, networks=networks, large=large, count=section.count, compared=COMPARED
     )
-    write_page(args.out, page)
+    with replace_when_done(args.out) as partial:
+        partial.write_bytes(page.encode())
 
 
 @torch.no_grad()
