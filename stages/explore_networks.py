@@ -22,7 +22,7 @@ from dcgan.models.folded import FoldedLayer, draw_folded, fold, folded_bytes
 from dcgan.models.networks import Generator
 from dcgan.models.pixel_range import to_uint8
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
-from workflow.report.page import fill_template, write_page
+from workflow.report.page import fill_template
 
 TITLE = "DCGAN, to play with"
 MEGABYTE = 1_000_000
