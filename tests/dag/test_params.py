@@ -80,6 +80,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("train.bedrooms.held_out", 0, "train.bedrooms.keep_images: 40000 is not allowed (needs held_out images"),
         ("train.svhn.deliver", "best", "train.svhn.deliver: 'best' is not allowed (needs keep_images"),
         ("onnx.kitchens", {"statistics": "batch", "statistics_batches": 1}, "onnx.kitchens: 'kitchens' is not allowed"),
+        ("explore.networks", ["faces", "cats"], "explore.networks.cats: 'cats' is not allowed"),
         ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
         ("train.a b", {}, "train.a b"),
         ("pack.sets.imagenet.splits", {"test": "a"}, "pack.sets.imagenet.splits: {'test': 'a'} is not allowed (Value"),

@@ -310,8 +310,3 @@ def test_a_generator_that_is_too_large_is_left_out(networks: Path, tmp_path: Pat
 def test_the_page_is_the_same_bytes_again(networks: Path, tmp_path: Path) -> None:
     first = make_page(tmp_path, networks, networks=["mnist"]).read_bytes()
     assert make_page(tmp_path, networks, networks=["mnist"]).read_bytes() == first
-
-
-def test_only_trained_networks_can_be_shown(networks: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"explore.networks.cats: 'cats' is not allowed \(train has bedrooms"):
-        make_page(tmp_path, networks, networks=["faces", "cats"])
