@@ -21,7 +21,7 @@ from workflow.presets.merge import preset, preset_params
 from workflow.workload import Work
 
 DEMO_RUN = Path(__file__).with_name("demo_seconds.tsv")
-DEMO_WALL_SECONDS = 760.0  # of `make repro` then, installation not counted: one stage after the other
+DEMO_WALL_SECONDS = 859.0
 LONG_SECONDS = 7.0  # what is shorter is mostly the start of the job
 RATES_TABLE = read_yaml(RATES)
 
