@@ -75,7 +75,7 @@ def test_features_are_those_of_the_cpu() -> None:
 
 @pytest.mark.parametrize("rectifier", ["relu", "leaky", "plain"])
 def test_guided_gradients_are_those_of_the_cpu(rectifier: str) -> None:
-    settings = GuidedSettings(layer=-1, features=3, strongest=2, rectifier=rectifier, statistics_batches=1)
+    settings = GuidedSettings(layer=-1, shown=3, measured=3, strongest=2, rectifier=rectifier, statistics_batches=1)
     one, two = on_both(lambda place: answers(discriminator(place), IMAGES, settings).gradients)
     assert torch.allclose(one, two, atol=1e-4 * float(one.abs().max())) and one.any()
 
