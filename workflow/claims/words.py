@@ -38,8 +38,9 @@ def read_claims(path: Path) -> pd.DataFrame:
 
 
 def lines(table: pd.DataFrame) -> list[Line]:
-    """A line for each claim, in the order of the table."""
-    return [line(str(name), rows) for name, rows in table.groupby("id", sort=False)]
+    """A line for each claim, in the order of the table, what was not run last."""
+    found = [line(str(name), rows) for name, rows in table.groupby("id", sort=False)]
+    return sorted(found, key=lambda one: one.verdict == "not run")
 
 
 def line(name: str, rows: pd.DataFrame) -> Line:
