@@ -7,6 +7,16 @@ meant, from real images alone: single ones, and several over each other, means o
 plus - minus + other of one or three each. Both come with any contrast, brightness, blur and noise, so doubled shapes
 tell them apart and not smoothness. Nearness is the probability of a single one. No sample is ever learned from.
 
+Measured on the demo's faces, as the area under the ROC curve that separates single images from means of three, from
+sums plus - minus + other of means of three, and from such sums of three concepts: held-out real faces 0.99, 0.98, 0.97;
+samples of a generator that saw 58,000 images 0.87, 0.80, 0.75, one that saw 230,000 0.95, 0.93, 0.91. Of the latter the
+results of mean z and the same sums of pixels are separated by 0.96. What was tried in its place failed on means or on
+samples (of the second generator): the nearest real face by the attribute classifier's last features 0.49, 0.82, 0.77
+and 0.30, 0.74, 0.66, by their direction 0.81, 0.92, 0.84 and 0.55, 0.76, 0.59; by code units of the de-duplication
+0.45, 0.68, 0.67 and 0.27, 0.53, 0.52; by the direction of the discriminator's last features 0.94, 0.99, 0.98 and 0.74,
+0.96, 0.89, but 0.38, 0.62, 0.55 for samples of the first generator; energy of gradients 0.79, 0.48, 0.40 and 0.69,
+0.33, 0.24.
+
 Inputs: images (N, S, S, 3) uint8. Outputs: nearness (N,) float32 in [0, 1]. Published number: none.
 """
 
@@ -78,7 +88,11 @@ def fit_detector(images_uint8: Images, learned: int, seed: int) -> tuple[Overlay
     real = images_uint8[chosen[others]]
     near, near_overlaid = detector.nearness(real), detector.nearness(overlaid(real, len(real), random))
     separated = roc_auc_score(np.repeat([1, 0], len(real)), np.concatenate([near, near_overlaid]))
-    figures = {"real_nearness": near.mean(), "overlaid_nearness": near_overlaid.mean(), "nearness_auc": separated}
+    figures = {
+        "real_nearness": near.mean(dtype=np.float64),
+        "overlaid_nearness": near_overlaid.mean(dtype=np.float64),
+        "nearness_auc": separated,
+    }
     return detector, {name: float(value) for name, value in figures.items()}
 
 

@@ -89,7 +89,7 @@ class Study(ABC):
     ) -> None:
         self.generator, self.settings, self.detector = generator, settings, detector
         self.z, self.images = candidates
-        self.sample_nearness = float(detector.nearness(self.images).mean())
+        self.sample_nearness = float(detector.nearness(self.images).mean(dtype=np.float64))
 
     def draw(self, z: Tensor) -> Images:
         """Images of latents, each by itself."""
@@ -107,7 +107,9 @@ class Study(ABC):
         """How near the results of the three ways to form a sum are to real images."""
         results = {"mean": mean, "single": single, "pixels": pixels}
         near = {name: self.detector.nearness(images) for name, images in results.items()}
-        figures = {f"{name.removesuffix('s')}_nearness": float(values.mean()) for name, values in near.items()}
+        figures = {
+            f"{name.removesuffix('s')}_nearness": float(values.mean(dtype=np.float64)) for name, values in near.items()
+        }
         return Measured(figures, {f"nearness_{name}": values for name, values in near.items()})
 
     def work_out(self, terms: Sum, number: int) -> tuple[Images, Measured | None]:
@@ -191,10 +193,13 @@ class ClassifiedStudy(Study):
         pixels = pixel_sum([self.images[chosen] for chosen in drawn])
         results = {"mean": means, "single": singles, "pixels": pixels}
         outcomes = {name: self.success(self.classifier.predict(images), wanted) for name, images in results.items()}
-        figures = {f"{name.removesuffix('s')}_success": float(values.mean()) for name, values in outcomes.items()}
+        figures = {
+            f"{name.removesuffix('s')}_success": float(values.mean(dtype=np.float64))
+            for name, values in outcomes.items()
+        }
         of_samples = self.success(self.answers, wanted)
         outcomes["chance"] = random.choice(of_samples, triples)
-        figures["chance"] = float(of_samples.mean())
+        figures["chance"] = float(of_samples.mean(dtype=np.float64))
         scores = zip(self.scores(terms), pools, strict=True)
         figures["least_confidence_in_pools"] = float(min(score[pool].min() for score, pool in scores))
         near = self.nearness(means, singles, pixels)

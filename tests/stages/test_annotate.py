@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from werkzeug.test import Client
 
-from dcgan.core.seeding import torch_generator
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.data.image_store import StoreWriter
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Generator
 from tests.dag.tiny import tiny_params
@@ -36,6 +38,9 @@ def make_project(folder: Path, concepts: Sequence[str]) -> Path:
     for name in ("bedrooms", "faces"):
         network = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(3, name))
         network.save(folder / f"networks/{name}/generator.safetensors", {})
+    images = numpy_generator(3, "images").integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    with StoreWriter(folder / "images.h5", (32, 32, 3), {}) as store:
+        store.append(images, [f"{number}" for number in range(len(images))])
     return folder
 
 
@@ -74,7 +79,9 @@ def draw_figure(stage: str, name: str, project: Path) -> dict[str, Any]:
     annotator, out = project / f"{name}.json", project / stage
     arguments = ["--params", str(project / "params.yaml"), "--name", name, "--annotator", str(annotator)]
     arguments += ["--generator", str(project / f"networks/{name}/generator.safetensors")]
+    arguments += ["--images", str(project / "images.h5")] if stage == "draw_arithmetic" else []
     arguments += ["--figure", str(out / "figure.png"), "--metrics", str(out / "metrics.json")]
+    arguments += ["--outcomes", str(out / "outcomes.h5")]
     importlib.import_module(f"stages.{stage}").main(arguments)
     assert cv2.imread(str(out / "figure.png")).std() > 5
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
