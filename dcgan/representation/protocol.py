@@ -171,6 +171,13 @@ def best_cost(validation_errors: Errors) -> int:
     return int(validation_errors.mean(axis=0).argmin())
 
 
+def end_of_grid(cost: float, costs: Sequence[float]) -> str | None:
+    """ "smallest" or "largest" if no cost beyond the chosen one was tried though others were, else None."""
+    if min(costs) == max(costs) or min(costs) < cost < max(costs):
+        return None
+    return "smallest" if cost == min(costs) else "largest"
+
+
 def interval(errors: Errors) -> float:
     """1.96 standard deviations over the draws, as the published code prints it."""
     return float(NORMAL_95 * errors.std())

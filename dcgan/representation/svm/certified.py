@@ -14,6 +14,7 @@ from torch import Tensor
 from dcgan.core.files import InputError
 from dcgan.representation.svm import direct
 from dcgan.representation.svm.formulations import (
+    PRODUCTS_EXPECTED,
     Blocks,
     KernelFormulation,
     PrimalFormulation,
@@ -27,9 +28,7 @@ FLOAT32_ROUNDING = 2.0**-24
 # A direct solution may always take this: it is small beside the program itself.
 LEAST_DIRECT_BYTES = 1 << 25
 DOUBLE_BYTES = 8
-# Products after which a direct solution would have cost less: all of it for a Gram matrix, and so many per weight if
-# rows are more than weights. Without the memory for one only many more are given up.
-PATIENCE, PATIENCE_PER_WEIGHT, MAX_PRODUCTS = 200, 2, 10_000
+MAX_PRODUCTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -65,10 +64,15 @@ class Problem:
 
     @property
     def max_products(self) -> int:
-        """After how many products conjugate gradients give up."""
-        if not self.has_direct:
+        """After how many products conjugate gradients give up: so many more than expected as a direct solution costs.
+
+        In the kernel formulation each system has its own limit.
+        """
+        if self.in_kernel or not self.has_direct:
             return MAX_PRODUCTS
-        return PATIENCE + (PATIENCE_PER_WEIGHT * self.d if self.n > self.d else 0)
+        # One factorisation of all rows and some of fewer; or ten products U_S^T U_S of a third of the rows.
+        multiply_adds = self.n**3 / 3 if self.n <= self.d + 1 else 3 * self.n * self.d**2
+        return PRODUCTS_EXPECTED + int(multiply_adds / (2 * self.n * self.d))
 
 
 def certified_optimum(problem: Problem) -> tuple[Tensor, Tensor]:
@@ -88,20 +92,14 @@ def certified_optimum(problem: Problem) -> tuple[Tensor, Tensor]:
 
 def by_conjugate_gradients(problem: Problem) -> tuple[Tensor, Tensor]:
     """Weights (k, m) as the formulation holds them and gaps (k,), above the tolerance for what was given up."""
-    formulation, columns, tolerance, most = (
-        problem.formulation,
-        problem.columns,
-        problem.tolerance,
-        problem.max_products,
-    )
-    like = formulation.zeros(0)
-    found = minimize(formulation, columns.to(like), tolerance, most)
+    like, most = problem.formulation.zeros(0), problem.max_products
+    found = minimize(problem.formulation, problem.columns.to(like), problem.tolerance, most)
     weights, gaps = found.weights, found.gap.double()
     # float64 goes on if rounding stopped float32, as it does at large costs on unscaled features.
-    stopped = ((gaps > tolerance) & ~found.given_up).nonzero().squeeze(1)
+    stopped = ((gaps > problem.tolerance) & ~found.given_up).nonzero().squeeze(1)
     if len(stopped) and like.dtype == torch.float32:
-        weights = weights.double()
-        found = minimize(formulation.in_double(), columns[stopped], tolerance, most, weights[stopped])
+        weights, formulation = weights.double(), problem.formulation.in_double()
+        found = minimize(formulation, problem.columns[stopped], problem.tolerance, most, weights[stopped])
         weights[stopped], gaps[stopped] = found.weights, found.gap
     return weights, gaps
 

@@ -25,8 +25,6 @@ SEARCH_TOLERANCE, MAX_SEARCH_STEPS = 1e-10, 100
 ROWS_PER_CHANGE = 10
 # A start that allows less than this share of its first step has the wrong rows inside: zero leads there sooner.
 LEAST_FIRST_STEP = 0.2
-# Solutions by a factor of U^T U, each of what the last one left: their rounding, times 2 C |u|, is in the gradient.
-REFINEMENTS = 3
 
 
 @dataclass(frozen=True)
@@ -133,21 +131,13 @@ class PrimalSystem:
 
     def newton_vector(self, inside: Tensor, signs: Tensor, cost: float) -> Tensor | None:
         """The optimum (d + 1,) if these rows are inside the margin; None if rounding makes the system indefinite."""
-        matrix = self.like.new_zeros(self.d + 1, self.d + 1)
+        matrix, right = self.like.new_zeros(self.d + 1, self.d + 1), self.zeros()
         for rows, x in self.blocks():
             u = self._with_one(x)[inside[rows]]
             matrix.addmm_(u.T, u)
+            right += signs[rows][inside[rows]] @ u
         factor = factorised(matrix, 1 / (2 * cost))
-        if factor is None:
-            return None
-        vector = self.zeros()
-        for _ in range(REFINEMENTS):
-            residual = -vector / (2 * cost)
-            for rows, x in self.blocks():
-                u = self._with_one(x)[inside[rows]]
-                residual += (signs[rows][inside[rows]] - u @ vector) @ u
-            vector += torch.cholesky_solve(residual[:, None], factor).squeeze(1)
-        return vector
+        return None if factor is None else torch.cholesky_solve(right[:, None], factor).squeeze(1)
 
     def certified(self, point: Point, signs: Tensor, cost: float) -> Solution:
         """The point itself, by its gradient."""

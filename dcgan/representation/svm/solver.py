@@ -10,11 +10,11 @@ Method: truncated Newton with exact line search. P is piecewise quadratic; its H
 the rows S inside the margin, and conjugate gradients solve it. With 2 C h as the point of the dual problem the duality
 gap is exactly |g|^2 / 2, so the gradient certifies the result: P - P* <= |g|^2 / 2 <= tolerance P. All columns (every
 class, the whole grid of C) advance in the same matrix products; finished columns leave.
-
 In a few leading directions (`dcgan/representation/svm/preconditioner.py`) the problem is solved without products: they
 precondition the Newton systems, are where every column begins, and are put right before a gradient is taken, because
 |g|^2 / 2 overrates an error in a direction of large variance so much that float32 could not certify what it has found.
 
+With a large C some columns take too many products: `dcgan/representation/svm/certified.py` has them solved directly.
 Weights and rows are held in the kernel or the primal formulation, see `dcgan/representation/svm/formulations.py`.
 
 Why not `LinearSVC`: on one core the grid of 7 costs takes 7 s at 4,000 x 12,288 where `LinearSVC` takes 177 s, SVHN's
