@@ -25,7 +25,7 @@ from dcgan.representation.extraction import extract_features
 from dcgan.representation.feature_tables import FeatureTable
 from dcgan.representation.features import DiscriminatorFeatures
 from dcgan.representation.kmeans import KmeansFeatures, draw_patches, fit_centroids, normalize, whitening
-from dcgan.representation.linear_classifier import Solver, error_rates, fit_rows, whole
+from dcgan.representation.linear_classifier import Fit, Solver, error_rates, fit_rows, whole
 from dcgan.representation.one_nn import NearestNeighbour
 
 NETWORK, SIDE, CLASSES, BATCH, IMAGES_A_BLOCK = "imagenet32", 32, 10, 128, 1000
@@ -66,11 +66,11 @@ def svm_row(path: Path, n: int, wanted: int, device: torch.device) -> Row:
     """One fit of ten classes at one C."""
     split = whole(FeatureTable(path))
     solver = Solver(tolerance=TOLERANCE, memory_bytes=min(SVM_BYTES, free_memory(device)), device=device)
-    found: list[torch.Tensor] = []
+    found: list[Fit] = []
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     seconds = seconds_for(lambda: found.append(fit_rows(split, [COST], solver)), device)
-    error = error_rates(split, found[0], np.arange(CLASSES))[0]
+    error = error_rates(split, found[0].weights, np.arange(CLASSES))[0]
     less = f"sized down from {wanted:,}: disk or memory is short; " if n < wanted else ""
     what = f"L2-SVM, {n:,} x {split.width:,}, ten classes, one value of C"
     return Row(what, seconds, "s", note=f"{less}training error {100 * error:.1f} %, {peak(device)}")
@@ -98,7 +98,7 @@ def kmeans_rows(patches: int, centroids: int, iterations: int, images: int, devi
     drawn = normalize(torch.from_numpy(draw_patches(pixels, patches, PATCH_SIDE, np.random.default_rng(1))))
     mean, matrix = whitening(drawn)
     points = ((drawn - mean) @ matrix)[torch.from_numpy(np.random.default_rng(2).permutation(patches))].to(device)
-    found: list[torch.Tensor] = []
+    found: list[Fit] = []
     seconds = seconds_for(lambda: found.append(fit_centroids(points, centroids, iterations)), device) / iterations
     yield Row(f"K-means, {centroids:,} centroids, {patches:,} patches", seconds, "s per iteration")
     maker = KmeansFeatures(mean.to(device), matrix.to(device), found[0], PATCH_SIDE)

@@ -93,7 +93,7 @@ def measure(solver: str, options: argparse.Namespace) -> list[dict[str, Any]]:
         started = time.process_time()
         weights = (
             fit_rows(train, options.costs, Solver(tolerance=1e-4, memory_bytes=8 << 30, device=torch.device("cpu")))
-            .double()
+            .weights.double()
             .numpy()
         )
         seconds = [time.process_time() - started] + [0.0] * (len(options.costs) - 1)
@@ -174,7 +174,7 @@ def compare_protocol(options: argparse.Namespace) -> None:
     draws = [draw_rows(split.labels, 100, random) for _ in range(10 + options.draws)]
     solver = Solver(tolerance=1e-4, memory_bytes=4 << 30, device=torch.device("cpu"))
     started = time.process_time()
-    grid = list(fit_draws(split, draws[:10], SVHN_GRID, solver))
+    grid = [fit.weights for fit in fit_draws(split, draws[:10], SVHN_GRID, solver)]
     final = list(fit_draws(split, draws[10:], [SVHN_GRID[2]], solver))
     ours = time.process_time() - started
     print(f"ours: {len(grid)} draws at 7 costs and {len(final)} at one: {ours:.1f} s of one core")

@@ -2,15 +2,18 @@
 
 Inputs:  a folder of feature tables, trained/ and random/, each with train.h5, test.h5 and, if there is one,
          validation.h5; `svm.<name>` of params.yaml.
-Outputs: a JSON: mean test error over the draws, its interval (1.96 standard deviations), the cost chosen on the
-         validation rows, the published error, and the error of the same network with random weights; a CSV of
-         accuracies (curve, weights, x, cost, accuracy, interval) against C, labels per class and layers, each layer
-         alone and all up to it; a PNG of these with the confusion matrix; outcomes: `trained` and `random` weights,
+Outputs: a JSON: mean test error over the draws, its interval (1.96 standard deviations), the largest certified gap of
+         its fits, the cost chosen on the validation rows and whether it is at an end of its grid, the published error,
+         and the error of the same network with random weights; a CSV of accuracies (curve, weights, x, cost, accuracy,
+         interval, at_edge) against C, labels per class and layers, each layer alone and all up to it; a PNG of these
+         with the confusion matrix; outcomes: `trained` and `random` weights,
          1 where a draw's fit gets a test image right, else 0 (draws, test images), of the fits whose mean error is in
          the JSON.
 Published: 17.2 % error (CIFAR-10, all labels), 26.2 % (400 per class), 22.48 % (SVHN, 1,000 labels).
 """
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,15 @@ from dcgan.representation.error_curves import Curves, cost_rows, label_rows, lay
 from dcgan.representation.feature_tables import FeatureTable
 from dcgan.representation.linear_classifier import Solver, whole
 from dcgan.representation.plots import draw_errors
-from dcgan.representation.protocol import Evaluation, Protocol, Splits, evaluate, hold_out_validation, interval
+from dcgan.representation.protocol import (
+    Evaluation,
+    Protocol,
+    Splits,
+    end_of_grid,
+    evaluate,
+    hold_out_validation,
+    interval,
+)
 from workflow.engines.options import section_named
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 from workflow.params.sections import SvmSection
@@ -46,6 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
     splits = {kind: open_splits(args.features / kind, section, params.run.seed) for kind in ("trained", "random")}
     found = {kind: evaluate(splits[kind], protocol, solver) for kind in splits}
     curves = curves_of(section, splits, found, protocol, solver)
+    for line in ends_of_grids(args.name, section.costs, found, curves):
+        print(line, file=sys.stderr)
     write_json(args.metrics, summary(section, splits["trained"], found))
     write_csv(args.curve, curves)
     write_outcomes(args.outcomes, {kind: found[kind].right for kind in found})
@@ -87,6 +100,16 @@ def curves_of(
     return pd.DataFrame([*rows, *layer_rows("trained", splits["trained"], protocol, curves, solver)])
 
 
+def ends_of_grids(name: str, costs: list[float], found: dict[str, Evaluation], curves: pd.DataFrame) -> Iterator[str]:
+    """A line for each choice of C that a wider grid might change."""
+    for kind, evaluation in found.items():
+        if end := end_of_grid(evaluation.cost, costs):
+            grid = f"{evaluation.cost:g} of {min(costs):g} to {max(costs):g}"
+            yield f"{kind} weights: the best C is the {end} that was tried, {grid}: widen svm.{name}.costs"
+    if n := int(curves.at_edge.sum()):
+        yield f"the best C of {n} points of the curves is at an end of their grid: widen svm.{name}.costs"
+
+
 def summary(section: SvmSection, splits: Splits, found: dict[str, Evaluation]) -> dict[str, Any]:
     """The figures that are compared with the paper's and between experiments."""
     trained, random = found["trained"], found["random"]
@@ -99,9 +122,12 @@ def summary(section: SvmSection, splits: Splits, found: dict[str, Evaluation]) -
         "random_weights_interval": interval(random.test_errors),
         "validation_error": float(trained.validation_errors.mean(axis=0).min()),
         "cost": trained.cost,
+        "cost_at_edge": end_of_grid(trained.cost, section.costs) is not None,
+        "certified_gap": trained.gap,
         "n_draws": len(trained.test_errors),
         "n_test": len(splits.test.rows),
         "n_features": splits.train.width,
+        **({"n_maps": maps} if (maps := splits.train.table.highest_maps) else {}),
     }
 
 

@@ -1,8 +1,8 @@
 """What the error of a classifier depends on: accuracy against C, against labels per class, and against layers.
 
 Section 5 of the paper prints single numbers; these curves show what they depend on. Inputs: splits of feature tables
-and an evaluation. Output: rows of curve, weights, x, cost, accuracy, interval, which dcgan/representation/plots.py
-draws.
+and an evaluation. Output: rows of curve, weights, x, cost, accuracy, interval, at_edge (whether the cost was chosen at
+an end of its grid), which dcgan/representation/plots.py draws.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dcgan.representation.linear_classifier import Errors, Solver
-from dcgan.representation.protocol import Evaluation, Protocol, Splits, curve_point, interval
+from dcgan.representation.protocol import Evaluation, Protocol, Splits, curve_point, end_of_grid, interval
 
 Row = dict[str, Any]
 
@@ -31,14 +31,14 @@ class Curves:
 def cost_rows(weights: str, costs: Sequence[float], evaluation: Evaluation) -> Iterator[Row]:
     """Validation accuracy against C."""
     for cost, errors in zip(costs, evaluation.validation_errors.T, strict=True):
-        yield point("cost", weights, cost, cost, errors)
+        yield point("cost", weights, cost, cost, [cost], errors)
 
 
 def label_rows(weights: str, splits: Splits, protocol: Protocol, curves: Curves, solver: Solver) -> Iterator[Row]:
     """Test accuracy against labels per class, at the best C of each."""
     for labels in curves.labels:
         cost, errors = curve_point(splits, curves.few(protocol, labels, protocol.costs), solver)
-        yield point("labels", weights, labels, cost, errors)
+        yield point("labels", weights, labels, cost, protocol.costs, errors)
 
 
 def layer_rows(weights: str, splits: Splits, protocol: Protocol, curves: Curves, solver: Solver) -> Iterator[Row]:
@@ -55,10 +55,11 @@ def layer_rows(weights: str, splits: Splits, protocol: Protocol, curves: Curves,
             part = splits.through(columns)
             costs = [cost * table.shape[1] / part.train.width for cost in protocol.costs]
             cost, errors = curve_point(part, curves.few(protocol, labels, costs), solver)
-            yield point(curve, weights, layer + 1, cost, errors)
+            yield point(curve, weights, layer + 1, cost, costs, errors)
 
 
-def point(curve: str, weights: str, x: float, cost: float, errors: Errors) -> Row:
-    """One point of a curve over draws."""
+def point(curve: str, weights: str, x: float, cost: float, costs: Sequence[float], errors: Errors) -> Row:
+    """One point of a curve over draws, at a cost chosen among some."""
     row: Row = {"curve": curve, "weights": weights, "x": x, "cost": cost}
-    return row | {"accuracy": 1 - float(errors.mean()), "interval": interval(errors)}
+    row |= {"accuracy": 1 - float(errors.mean()), "interval": interval(errors)}
+    return row | {"at_edge": end_of_grid(cost, costs) is not None}

@@ -57,7 +57,8 @@ def fill_table(
             part.mkdir(parents=True, exist_ok=True)
             labels = None if store.labels is None else store.labels[rows.start : rows.stop]
             classes = store.classes
-            create_table(partial, maker.layers, np.dtype(dtype), store.keys[rows.start : rows.stop], labels, classes)
+            keys, form = store.keys[rows.start : rows.stop], (maker.layers, maker.columns_per_map)
+            create_table(partial, *form, np.dtype(dtype), keys, labels, classes)
             flush_to_disk(partial)
             write_json(position, {"rows": 0})
         _fill_rows(maker, store, rows, partial, position, batch_size)
@@ -100,7 +101,8 @@ def _join_tables(parts: Sequence[Path], path: Path) -> None:
         labels = np.concatenate([part["labels"][:] for part in opened]) if "labels" in opened[0] else None
         classes = list(opened[0].attrs.get("classes", []))
         keys = np.concatenate([part["keys"].asstr()[:] for part in opened])
-        create_table(path, list(first.attrs["layers"]), first.dtype, keys, labels, classes)
+        form = list(first.attrs["layers"]), int(first.attrs["columns_per_map"])
+        create_table(path, *form, first.dtype, keys, labels, classes)
         joined, at = files.enter_context(open_hdf5(path, "r+"))["features"], 0
         for part in opened:
             features, step = part["features"], first.chunks[0]

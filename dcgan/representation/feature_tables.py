@@ -1,8 +1,8 @@
 """Feature tables: the file format, and reading rows of it.
 
 An HDF5 file; `features` (N, D) float32 or float16, chunked by rows, unscaled; `labels` (N,) int64 if the store has
-them, named by the attribute `classes`; `keys` (N,) str; attribute `layers` of the features: how many neighbouring
-columns each layer fills, from the image upwards.
+them, named by the attribute `classes`; `keys` (N,) str; attributes of the features: `layers`, how many neighbouring
+columns each layer fills, from the image upwards, and, if they are known, `columns_per_map`.
 """
 
 import errno
@@ -39,6 +39,7 @@ class FeatureTable:
             self._file = open_hdf5(self.path)
             self._features = dataset_of(self._file, "features")
             self.layers: list[int] = [int(columns) for columns in self._features.attrs["layers"]]
+            self.columns_per_map = int(self._features.attrs.get("columns_per_map", 0))  # 0: not known
             self.shape: tuple[int, int] = self._features.shape
             self._check_form()
             self.classes = texts_of(self._file.attrs.get("classes", []), "the attribute `classes`")
@@ -61,6 +62,11 @@ class FeatureTable:
     def row_bytes(self, columns: slice = slice(None)) -> int:
         """The size of one row, seen through some columns."""
         return len(range(*columns.indices(self.shape[1]))) * int(self._features.dtype.itemsize)
+
+    @property
+    def highest_maps(self) -> int | None:
+        """The number of feature maps (or centroids) of the last layer, if it is known."""
+        return self.layers[-1] // self.columns_per_map if self.columns_per_map else None
 
     def columns_of(self, layer: int) -> slice:
         """The neighbouring columns that a layer fills."""
@@ -99,6 +105,7 @@ def _read_rising(dataset: h5py.Dataset, rows: Rows, columns: slice) -> Features:
 def create_table(
     path: Path,
     layers: Sequence[int],
+    columns_per_map: int,
     dtype: np.dtype[Any],
     keys: npt.NDArray[np.object_],
     labels: Labels | None,
@@ -124,6 +131,7 @@ def create_table(
         kind = h5py.h5t.py_create(dtype)
         features = h5py.Dataset(h5py.h5d.create(file.id, b"features", kind, space, dcpl=properties))
         features.attrs["layers"] = [int(columns) for columns in layers]
+        features.attrs["columns_per_map"] = columns_per_map
         file.create_dataset("keys", data=list(keys), dtype=h5py.string_dtype())
         if labels is not None:
             file.create_dataset("labels", data=labels)

@@ -29,6 +29,8 @@ def pooled_features(activations: Sequence[Tensor]) -> Tensor:
 class FeatureMaker(Protocol):
     """Anything that makes one row of features of one image."""
 
+    columns_per_map: int  # that each feature map fills
+
     @property
     def layers(self) -> list[int]:
         """The number of columns of each layer."""
@@ -40,13 +42,15 @@ class FeatureMaker(Protocol):
 class DiscriminatorFeatures:
     """The features of the paper, of a discriminator whose batch-norm statistics are estimated."""
 
+    columns_per_map = POOLED_SIDE**2
+
     def __init__(self, discriminator: Discriminator) -> None:
         self.discriminator = discriminator
 
     @property
     def layers(self) -> list[int]:
         """16 columns a feature map."""
-        return [maps * POOLED_SIDE**2 for maps, _ in self.discriminator.architecture.discriminator_layers]
+        return [maps * self.columns_per_map for maps, _ in self.discriminator.architecture.discriminator_layers]
 
     @torch.no_grad()
     def __call__(self, images_uint8: Images) -> Tensor:

@@ -106,6 +106,8 @@ class Settings:
 class KmeansFeatures:
     """The features of Coates and Ng; `fit_scale` standardises them on some images first."""
 
+    columns_per_map = QUADRANTS
+
     def __init__(self, mean: Tensor, matrix: Tensor, centroids: Tensor, side: int) -> None:
         self.mean, self.matrix, self.centroids, self.side = mean, matrix, centroids, side
         self.shift = mean @ matrix

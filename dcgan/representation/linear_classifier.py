@@ -5,9 +5,9 @@ rates. Between `dcgan/representation/svm/solver.py`, which knows matrices only, 
 which knows what is drawn.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dcgan.core.files import InputError
 from dcgan.representation.feature_tables import FeatureTable, Rows
+from dcgan.representation.svm.certified import FLOAT32_ROUNDING, Problem, certified_optimum, delivered
 from dcgan.representation.svm.formulations import (
     Blocks,
     KernelFormulation,
@@ -24,12 +25,9 @@ from dcgan.representation.svm.formulations import (
     kernel_pays,
     table_blocks,
     tensor_blocks,
-    weights_of_rows,
 )
 from dcgan.representation.svm.problem import Columns
-from dcgan.representation.svm.solver import minimize
 
-FLOAT32_ROUNDING = 2.0**-24
 Errors = npt.NDArray[np.float64]
 Classes = npt.NDArray[np.int64]
 Answers = npt.NDArray[np.bool_]
@@ -78,16 +76,23 @@ class Solver:
     memory_bytes: int  # for rows or Gram matrices held at a time
     device: torch.device
 
-    def number_type(self, blocks: Blocks, costs: Sequence[float]) -> Tensor:
+    def number_type(self, squares: Tensor, costs: Sequence[float]) -> Tensor:
         """An empty tensor of the type to solve in: float32 as long as its rounding is negligible.
 
-        Products of rows u are rounded by about eps |u|^2. With w = sum b_i u_i at the optimum, b = 2 C y h, that moves
-        |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss C sum h^2.
+        squares: |u|^2 of every row. Products of rows are rounded by about eps |u|^2. With w = sum b_i u_i at the
+        optimum, b = 2 C y h, that moves |w|^2 / 2 by about eps |u|^2 |b|^2 / 2, which is 2 C eps |u|^2 times the loss
+        C sum h^2.
         """
-        _, x = next(blocks())
-        rounding = 2 * max(costs) * FLOAT32_ROUNDING * float(x.float().square().sum(1).max() + 1)
+        rounding = 2 * max(costs) * FLOAT32_ROUNDING * float(squares.max())
         kind = torch.float32 if rounding <= self.tolerance else torch.float64
         return torch.empty(0, dtype=kind, device=self.device)
+
+
+class Fit(NamedTuple):
+    """weights: (costs, classes, d + 1), the intercept last; gap: certified, relative to the objective, the largest."""
+
+    weights: Tensor
+    gap: float
 
 
 def whole(table: FeatureTable) -> Split:
@@ -95,11 +100,16 @@ def whole(table: FeatureTable) -> Split:
     return Split(table, np.arange(len(table)))
 
 
-def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solver: Solver) -> Iterator[Tensor]:
-    """For each draw the optimum of every cost and class: (costs, classes, d + 1) float32, the intercept last.
+def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solver: Solver) -> Iterator[Fit]:
+    """For each draw the optimum of every cost and class.
 
     draws: places in the split. Draws that overlap enough share one Gram matrix of all rows that any of them takes.
+    Raises InputError as `fit_rows` does, and if a draw has no row of a class of the split.
     """
+    for places in draws:
+        absent = np.setdiff1d(split.labels, split.labels[places])
+        if len(absent):
+            raise InputError(f"{split.table.path}: class {absent[0]} has no row in one of the draws that are learned")
     union = np.unique(np.concatenate(draws))
     saves = len(draws) > 1 and len(union) ** 2 <= sum(len(places) ** 2 for places in draws)
     if not saves or 8 * len(union) ** 2 + split.table.row_bytes(split.columns) * len(union) > solver.memory_bytes:
@@ -108,46 +118,56 @@ def fit_draws(split: Split, draws: Sequence[Rows], costs: Sequence[float], solve
         return
     pool = split.part(union)
     x = torch.from_numpy(pool.table.read(pool.rows, pool.columns)).to(solver.device)
-    gram = gram_matrix(tensor_blocks(x), len(union), solver.number_type(tensor_blocks(x), costs))
+    squares = squares_of(tensor_blocks(x), pool)
+    gram = gram_matrix(tensor_blocks(x), len(union), solver.number_type(squares, costs))
     for places in draws:
         inside = torch.from_numpy(np.searchsorted(union, places)).to(solver.device)
         formulation = KernelFormulation(gram[inside][:, inside])
-        yield _fit(formulation, tensor_blocks(x[inside]), split.labels[places], costs, solver)
+        yield _fit(formulation, tensor_blocks(x[inside]), squares[inside], split.part(places), costs, solver)
 
 
-def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Tensor:
-    """The optimum on all rows of a split for every cost and class: (costs, classes, d + 1) float32."""
+def fit_rows(split: Split, costs: Sequence[float], solver: Solver) -> Fit:
+    """The optimum on all rows of a split for every cost and class.
+
+    Raises InputError if a value is not finite, or if the optimum cannot be certified to the solver's tolerance.
+    """
     n, d, columns = len(split.rows), split.width, len(costs) * len(np.unique(split.labels))
     blocks = table_blocks(split.table, split.rows, split.columns, solver.memory_bytes, solver.device)
-    like = solver.number_type(blocks, costs)
+    squares = squares_of(blocks, split)
+    like = solver.number_type(squares, costs)
     formulation: KernelFormulation | PrimalFormulation
     if kernel_pays(n, d, columns, solver.memory_bytes):
         formulation = KernelFormulation(gram_matrix(blocks, n, like))
     else:
         formulation = PrimalFormulation(blocks, n, d, like)
-    return _fit(formulation, blocks, split.labels, costs, solver)
+    return _fit(formulation, blocks, squares, split, costs, solver)
+
+
+def squares_of(blocks: Blocks, split: Split) -> Tensor:
+    """|u|^2 of every row with the intercept's 1, (n,) float64; raises InputError if float32 cannot hold one."""
+    squares = torch.cat([torch.linalg.vector_norm(x, dim=1, dtype=torch.float32) for _, x in blocks()]).square() + 1
+    if not squares.isfinite().all():
+        row = int(split.rows[int((~squares.isfinite()).nonzero()[0])])
+        raise InputError(f"{split.table.path}: the features of row {row} are not finite numbers, or too large")
+    return squares.double()
 
 
 def _fit(
     formulation: KernelFormulation | PrimalFormulation,
     blocks: Blocks,
-    labels: Classes,
+    squares: Tensor,
+    split: Split,
     costs: Sequence[float],
     solver: Solver,
-) -> Tensor:
-    like = formulation.zeros(0)
-    optimum = minimize(formulation, columns_of(labels, costs, like), solver.tolerance)
-    # float64 goes on if rounding stopped float32, as it does at large costs on unscaled features.
-    if like.dtype == torch.float32 and float(optimum.gap.max()) > solver.tolerance:
-        formulation, like = formulation.in_double(), like.double()
-        optimum = minimize(formulation, columns_of(labels, costs, like), solver.tolerance, optimum.weights.double())
-    if float(optimum.gap.max()) > solver.tolerance:
-        worst = columns_of(labels, costs, like).costs[optimum.gap.argmax()]
-        warnings.warn(f"L2-SVM at C = {worst:g}: the gap is {optimum.gap.max():.2g} of the objective", stacklevel=3)
-    weights = optimum.weights
-    if isinstance(formulation, KernelFormulation):
-        weights = weights_of_rows(blocks, weights)
-    return weights.float().view(len(costs), -1, weights.shape[1])
+) -> Fit:
+    columns = columns_of(split.labels, costs, squares)
+    problem = Problem(formulation, blocks, columns, split.width, solver.tolerance, solver.memory_bytes)
+    try:
+        found = certified_optimum(problem)
+    except InputError as error:
+        raise InputError(f"{split.table.path}: {error}") from error
+    weights, gap = delivered(*found, columns.costs, squares, solver.tolerance)
+    return Fit(weights.view(len(costs), -1, weights.shape[1]), gap)
 
 
 def columns_of(labels: Classes, costs: Sequence[float], like: Tensor) -> Columns:

@@ -79,12 +79,16 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """validation_errors: (search_draws, costs); right: (draws, test rows); counts: (truth, predicted)."""
+    """validation_errors: (search_draws, costs); right: (draws, test rows); counts: (truth, predicted).
+
+    gap: the largest certified relative gap of the fits whose answers these are.
+    """
 
     validation_errors: Errors
     cost: float
     right: Answers
     counts: npt.NDArray[np.int64]
+    gap: float
 
     @property
     def test_errors(self) -> Errors:
@@ -132,9 +136,10 @@ def evaluate(splits: Splits, protocol: Protocol, solver: Solver) -> Evaluation:
     cost = protocol.costs[best_cost(validation_errors)]
     learned = joined(splits.train, splits.validation) if protocol.learn_validation else splits.train
     final = draws_of(learned, protocol, "test", protocol.draws)
-    weights = torch.cat(list(fit_draws(learned, final, [cost], solver)))
+    fits = list(fit_draws(learned, final, [cost], solver))
+    weights, gap = torch.cat([fit.weights for fit in fits]), max(fit.gap for fit in fits)
     right = right_answers(splits.test, weights, splits.classes)
-    return Evaluation(validation_errors, cost, right, confusion(splits.test, weights, splits.classes))
+    return Evaluation(validation_errors, cost, right, confusion(splits.test, weights, splits.classes), gap)
 
 
 def joined(train: Split, validation: Split) -> Split:
@@ -156,7 +161,7 @@ def grid_errors(
     splits: Splits, evaluated: Sequence[Split], draws: Sequence[Rows], costs: Sequence[float], solver: Solver
 ) -> Errors:
     """The error of every draw of train at every cost on each of the evaluated splits: (splits, draws, costs)."""
-    weights = torch.cat(list(fit_draws(splits.train, draws, costs, solver)))
+    weights = torch.cat([fit.weights for fit in fit_draws(splits.train, draws, costs, solver)])
     rates = [error_rates(split, weights, splits.classes) for split in evaluated]
     return np.stack(rates).reshape(len(evaluated), len(draws), len(costs))
 
@@ -164,6 +169,13 @@ def grid_errors(
 def best_cost(validation_errors: Errors) -> int:
     """The place of the cost with the least mean error over draws (draws, costs); the smaller cost wins a tie."""
     return int(validation_errors.mean(axis=0).argmin())
+
+
+def end_of_grid(cost: float, costs: Sequence[float]) -> str | None:
+    """ "smallest" or "largest" if no cost beyond the chosen one was tried though others were, else None."""
+    if min(costs) == max(costs) or min(costs) < cost < max(costs):
+        return None
+    return "smallest" if cost == min(costs) else "largest"
 
 
 def interval(errors: Errors) -> float:

@@ -173,7 +173,7 @@ def test_without_a_validation_split_rows_are_held_out(inputs: Path, tmp_path: Pa
 def test_kmeans_features_are_evaluated_alike(inputs: Path, tmp_path: Path) -> None:
     run("fit_kmeans", inputs, set="cifar10", images=inputs / "cifar10", out=tmp_path / "f")
     metrics = evaluate(inputs, "kmeans_cifar10", tmp_path / "f", tmp_path)
-    assert metrics["error"] < 0.5 and metrics["n_features"] == 32
+    assert metrics["error"] < 0.5 and metrics["n_features"] == 32 and metrics["n_maps"] == 8
 
 
 def test_the_error_beside_the_published_one_is_that_of_as_many_samples() -> None:

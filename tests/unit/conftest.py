@@ -21,6 +21,7 @@ SVM = {
     "random_weights_error": 0.5,
     "accuracy": 0.8,
     "n_features": 3584,
+    "n_maps": 128,
 }
 
 

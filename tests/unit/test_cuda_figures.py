@@ -103,7 +103,8 @@ def test_the_svms_optimum_is_that_of_the_cpu(tmp_path: Path, rows: int, width: i
 
     def weights(place: torch.device) -> Tensor:
         solver = Solver(tolerance=1e-6, memory_bytes=1 << 26, device=place)
-        return torch.stack([fit_rows(split, [0.01, 0.1], solver), *fit_draws(split, draws, [0.01, 0.1], solver)])
+        fits = [fit_rows(split, [0.01, 0.1], solver), *fit_draws(split, draws, [0.01, 0.1], solver)]
+        return torch.stack([fit.weights for fit in fits])
 
     assert torch.allclose(*on_both(weights), atol=2e-3)
 

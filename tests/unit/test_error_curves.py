@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -16,8 +17,8 @@ from dcgan.representation import error_curves
 from dcgan.representation.error_curves import Curves, cost_rows, label_rows, layer_rows
 from dcgan.representation.linear_classifier import Solver, whole
 from dcgan.representation.neighbour_curves import sample_batches
-from dcgan.representation.protocol import Evaluation, Protocol, Splits
-from stages.evaluate_svm import summary
+from dcgan.representation.protocol import Evaluation, Protocol, Splits, end_of_grid
+from stages.evaluate_svm import ends_of_grids, summary
 from tests.feature_tables import table_of
 
 SOLVER = Solver(tolerance=1e-4, memory_bytes=1 << 28, device=torch.device("cpu"))
@@ -57,7 +58,7 @@ def test_layers_are_tried_at_costs_in_proportion_to_their_columns(
         *(("alone", 1, 12), ("cumulative", 1, 12), ("alone", 2, 6)),
         *(("cumulative", 2, 4), ("alone", 3, 4), ("cumulative", 3, 2)),
     ]
-    assert {row["accuracy"] for row in rows} == {0.75}
+    assert {row["accuracy"] for row in rows} == {0.75} and {row["at_edge"] for row in rows} == {True}
 
 
 def test_labels_per_class_are_those_of_the_curve(splits: Splits, asked: list[tuple[slice, Protocol]]) -> None:
@@ -69,7 +70,7 @@ def test_labels_per_class_are_those_of_the_curve(splits: Splits, asked: list[tup
 def evaluation(validation: list[list[float]], test: list[float]) -> Evaluation:
     """Its test errors, in tenths, are shares of ten rows."""
     right = np.arange(10) >= 10 * np.array(test)[:, None]
-    return Evaluation(np.array(validation), 2.0, right, np.zeros((3, 3), np.int64))
+    return Evaluation(np.array(validation), 2.0, right, np.zeros((3, 3), np.int64), 3e-5)
 
 
 def test_the_curve_over_c_is_of_validation_errors() -> None:
@@ -79,7 +80,8 @@ def test_the_curve_over_c_is_of_validation_errors() -> None:
 
 def test_the_summary_tells_trained_from_random_weights(splits: Splits) -> None:
     trained, random = evaluation([[0.1, 0.4], [0.3, 0.4]], [0.5, 0.7]), evaluation([[0.8, 0.9]], [0.9, 0.9])
-    section: Any = SimpleNamespace(published_error=0.2248)
+    section: Any = SimpleNamespace(published_error=0.2248, costs=[1.0, 2.0, 4.0])
+    splits.train.table.columns_per_map = 3
     found = summary(section, splits, {"trained": trained, "random": random})
     assert found == {
         "error": pytest.approx(0.6),
@@ -90,10 +92,31 @@ def test_the_summary_tells_trained_from_random_weights(splits: Splits) -> None:
         "random_weights_interval": pytest.approx(0.0),
         "validation_error": pytest.approx(0.2),
         "cost": 2.0,
+        "cost_at_edge": False,
+        "certified_gap": 3e-5,
         "n_draws": 2,
         "n_test": 6,
         "n_features": 12,
+        "n_maps": 2,
     }
+
+
+def test_a_choice_at_an_end_of_its_grid_is_told(splits: Splits) -> None:
+    found = {kind: evaluation([[0.1]], [0.5]) for kind in ("trained", "random")}  # each at 2
+    section: Any = SimpleNamespace(published_error=None, costs=[1.0, 2.0])
+    assert summary(section, splits, found)["cost_at_edge"]
+    curves = pd.DataFrame({"at_edge": [True, False, True]})
+    assert list(ends_of_grids("a", [2.0, 3.0], found, curves)) == [
+        "trained weights: the best C is the smallest that was tried, 2 of 2 to 3: widen svm.a.costs",
+        "random weights: the best C is the smallest that was tried, 2 of 2 to 3: widen svm.a.costs",
+        "the best C of 2 points of the curves is at an end of their grid: widen svm.a.costs",
+    ]
+    assert "the largest that was tried" in next(ends_of_grids("a", [1.0, 2.0], found, curves))
+    assert list(ends_of_grids("a", [1.0, 2.0, 3.0], found, curves[1:2])) == []
+
+
+def test_one_cost_alone_was_not_chosen() -> None:
+    assert end_of_grid(1.0, [1.0]) is None
 
 
 def test_samples_have_the_classes_in_turn_over_batches_and_processes() -> None:

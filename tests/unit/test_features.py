@@ -86,6 +86,7 @@ def test_table_holds_rows_labels_keys_and_layers(tmp_path: Path) -> None:
     extract_features(features, store, tmp_path / "table.h5", tmp_path / "work", 16, "float32")
     table = FeatureTable(tmp_path / "table.h5")
     assert table.shape == (50, sum(table.layers)) and table.layers == features.layers
+    assert table.highest_maps == ARCHITECTURES["demo_svhn32"].discriminator_layers[-1][0]
     assert np.array_equal(table.labels, store.labels)
     rows = np.array([49, 3, 3, 4, 20])
     assert np.allclose(table.read(rows), features(store.images[rows]).numpy(), atol=1e-5)
@@ -145,7 +146,7 @@ from dcgan.data.image_store import ImageStore
 torch.set_num_threads(1)
 extraction.ROWS_BETWEEN_FLUSHES = 32
 class Maker:
-    layers = [64]
+    layers, columns_per_map = [64], 16
     def __call__(self, images):
         time.sleep(float(sys.argv[2]))
         print("batch", flush=True)

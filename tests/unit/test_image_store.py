@@ -248,7 +248,7 @@ def test_a_hundred_thousand_class_names_are_stored(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "store.h5", (1, 1, 1), {"classes": classes}) as writer:
         writer.append(np.zeros((2, 1, 1, 1), np.uint8), ["a", "b"], [0, 99_999])
     store = ImageStore(tmp_path / "store.h5")
-    create_table(tmp_path / "table.h5", [3], np.dtype("float32"), store.keys, store.labels, store.classes)
+    create_table(tmp_path / "table.h5", [3], 1, np.dtype("float32"), store.keys, store.labels, store.classes)
     table = FeatureTable(tmp_path / "table.h5")
     assert store.classes == table.classes == classes and table.labels is not None
     assert table.labels.tolist() == [0, 99_999]

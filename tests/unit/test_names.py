@@ -113,7 +113,7 @@ def test_every_name_survives_every_file(tmp_path: Path, make: object, seed: int)
         writer.append(np.zeros((len(keys), 1, 1, 1), np.uint8), keys, np.arange(len(keys)))
     store = ImageStore(tmp_path / "store.h5")
     assert store.keys.tolist() == store.classes == keys and store.attributes["source"] == keys[0]
-    create_table(tmp_path / "table.h5", [1], np.dtype("float32"), store.keys, store.labels, store.classes)
+    create_table(tmp_path / "table.h5", [1], 1, np.dtype("float32"), store.keys, store.labels, store.classes)
     assert FeatureTable(tmp_path / "table.h5").classes == keys
     rejects = Rejects(1.0, len(keys), "x")
     with rejects.recorded(tmp_path / "rejects.csv"):

@@ -268,7 +268,7 @@ def test_on_real_features_the_optimum_is_that_of_linear_svc(
     split = whole(FeatureTable(tmp_path / "t.h5")).part(np.arange(600))
     x, y = split.table.read(split.rows).astype(np.float64), split.labels
     solver = Solver(tolerance=1e-5, memory_bytes=1 << 30, device=torch.device("cpu"))
-    for cost, ours in zip((1e-4, 1e-3), fit_rows(split, [1e-4, 1e-3], solver), strict=True):
+    for cost, ours in zip((1e-4, 1e-3), fit_rows(split, [1e-4, 1e-3], solver).weights, strict=True):
         model = LinearSVC(C=cost, dual=True, tol=1e-6, max_iter=200_000, random_state=0).fit(x, y)
         theirs = np.hstack([model.coef_, model.intercept_[:, None]])
         sums = [objective(x, y, weights, cost) for weights in (ours.double().numpy(), theirs)]

@@ -25,7 +25,7 @@ from workflow.report.collect import charts_of, render, stand_ins
 from workflow.report.page import QUALITIES, picture
 from workflow.report.run_history import account_of, in_words
 from workflow.report.summary import sentence_lines, table_lines
-from workflow.report.table_rows import TABLES, lines_of, pairs
+from workflow.report.table_rows import TABLES, Size, lines_of, pairs
 from workflow.report.write import write_report
 
 WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
@@ -148,9 +148,19 @@ def test_table_has_our_value_beside_the_quoted_one_with_the_difference() -> None
         "worse",
     )
     assert (second.quoted, second.quoted_interval, second.ours, second.difference) == ("73.8", "0.4", "", "")
-    assert (line.features, line.our_features) == ("28,672", "3,584")
+    maps, columns = "feature maps in the highest layer", "columns in all"
+    assert line.sizes == [Size(maps, "512", "128"), Size(columns, "28,672", "3,584")]
+    kmeans = next(line for line in lines if line.model == "1-layer K-means")
+    assert kmeans.sizes == [Size("centroids", "4,800", ""), Size(columns, "19,200", "")]
     assert [other.model for other in lines if other.has_ours] == ["DCGAN + L2-SVM"]
     assert not any(line.has_ours for line in lines_of(TABLES[0], {}))
+
+
+def test_sizes_stand_in_the_unit_of_the_paper(results: Path, stages: dict[str, Stage]) -> None:
+    text = render(results, stages, "Test")
+    assert "<small>512 feature maps in the highest layer; here 128</small>" in text
+    assert "<small>28,672 columns in all; here 3,584</small>" in text
+    assert "<small>3,200 centroids</small>" in text
 
 
 def test_less_error_is_better() -> None:
@@ -159,12 +169,12 @@ def test_less_error_is_better() -> None:
 
 
 def test_the_authors_weights_have_a_line_of_their_own() -> None:
-    partial = SVM | {"accuracy": 0.78, "n_features": 12_288}
+    partial = {"accuracy": 0.78, "n_features": 12_288}
     lines = lines_of(TABLES[0], {"svm_cifar10": SVM, "svm_cifar10_published": partial})
     ours, authors = lines[-2:]
     assert (ours.model, authors.model) == ("DCGAN + L2-SVM", "DCGAN + L2-SVM, the authors' weights")
     assert (authors.cells[0].ours, authors.cells[0].difference) == ("78.0", "−4.8")
-    assert authors.our_features == "12,288"
+    assert [size.ours for size in authors.sizes] == ["", "12,288"]
 
 
 def test_errors_stand_in_the_column_of_their_number_of_samples() -> None:

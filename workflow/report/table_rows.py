@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 Judgement = Literal["better", "worse", "equal"]
 Metrics = Mapping[str, Mapping[str, Any]]  # by the name of their file
 LEADING = ("error", "accuracy")
+SIZES = {"n_maps": "feature maps in the highest layer", "n_features": "columns in all"}
 FIGURE_SPACE = "\u2007"  # as wide as a digit: values of a column stand with their points under each other
 
 
@@ -36,13 +37,21 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Size:
+    """How many of something a model has, as text; empty where it is not known."""
+
+    unit: str
+    quoted: str
+    ours: str
+
+
+@dataclass(frozen=True)
 class Line:
-    """A row of a table; the numbers of features are empty if there are none."""
+    """A row of a table."""
 
     model: str
     cells: list[Cell]
-    features: str
-    our_features: str
+    sizes: list[Size]
 
     @property
     def has_ours(self) -> bool:
@@ -66,8 +75,16 @@ def line_of(
     """A quoted row beside our numbers from some sources."""
     keys = [(source or ".").split(".") for source in sources or [None] * len(table["columns"])]
     cells = [cell_of(table, row["paper"][n], n, metrics.get(file, {}), key) for n, (file, key) in enumerate(keys)]
-    ours = next((found for file, _ in keys if (found := metrics.get(file, {}).get("n_features"))), None)
-    return Line(model, cells, *("" if n is None else f"{n:,}" for n in (row.get("features"), ours)))
+    return Line(model, cells, list(sizes_of(row, [metrics.get(file, {}) for file, _ in keys])))
+
+
+def sizes_of(row: Mapping[str, Any], figures: Sequence[Mapping[str, Any]]) -> Iterator[Size]:
+    """The sizes of a quoted row beside those of the first of our figures that has them."""
+    for key, unit in SIZES.items():
+        found = row.get(key), next((ours[key] for ours in figures if key in ours), None)
+        if found != (None, None):
+            shown = ("" if n is None else f"{n:,}" for n in found)
+            yield Size(row.get("unit", unit) if key == "n_maps" else unit, *shown)
 
 
 def cell_of(table: Mapping[str, Any], paper: str | None, column: int, figures: Mapping[str, Any], key: str) -> Cell:

@@ -7,9 +7,8 @@ u = (x, 1).
     KernelFormulation  w = sum_i b_i u_i. The n x n Gram matrix U U^T once, n^2 d multiply-adds (it is symmetric), then
                        2 n^2 K operations per product; memory 4 n^2 bytes. One matrix serves every cost and every class,
                        and every draw if draws overlap enough (`linear_classifier.fit_draws`).
-                       Systems that are not solved after n / 100 products, as at large C, are solved by factorisation,
-                       n_S^3 / 3 operations for the n_S rows inside the margin (Chapelle, "Training a support vector
-                       machine in the primal", 2007, solves all of them so, which is slower if C is small).
+                       A column with a system that is not solved after n / 100 products, as at large C, is left to
+                       `dcgan/representation/svm/direct.py`, which is slower if C is small.
     PrimalFormulation  w itself; rows come block by block from the file: 4 n d K operations per product; memory one
                        block and O((n + d) K). Nothing has to be computed beforehand.
 
@@ -17,6 +16,7 @@ u = (x, 1).
 and then save almost nothing (2 n^2 against 4 n d), so the rows are streamed from the file in a few hundred MB.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 
 import torch
@@ -24,10 +24,9 @@ from torch import Tensor
 
 from dcgan.representation.feature_tables import FeatureTable, Rows
 from dcgan.representation.svm.preconditioner import Basis, leading_directions, rank_of, sample_rows
-from dcgan.representation.svm.problem import Columns, Direction, Point
+from dcgan.representation.svm.problem import Columns, Direction
 
 PRODUCTS_EXPECTED = 100
-MAX_PRODUCTS = 400
 # A factorisation of a Gram matrix costs some products more, the more rows it has.
 LEAST_PRODUCTS, ROWS_PER_PRODUCT = 10, 100
 # Reading and widening the rows takes as long as products for so many columns.
@@ -87,31 +86,14 @@ class KernelFormulation:
         direction.margins = torch.addcmul(direction.residual_margins, direction.share, direction.margins)
         return torch.addcmul(direction.vector, curvature, direction.margins)
 
-    def solve_directly(self, step: Point, unsolved: Tensor, columns: Columns, point: Point) -> Tensor:
-        """By factorisation of the Gram matrix of the rows inside the margin, all named columns.
-
-        The Newton point is sum_S b_i u_i with (G_SS + I / 2 C) b = y_S.
-        """
-        for column in unsolved.tolist():
-            cost, signs = columns.costs[column], columns.signs[column]
-            inside = (signs * point.margins[column] < 1).nonzero().squeeze(1)
-            matrix = self.gram[inside][:, inside].double()
-            matrix.diagonal().add_(1 / (2 * cost.double()))
-            factor = torch.linalg.cholesky(matrix)
-            solution = torch.cholesky_solve(signs[inside, None].double(), factor).squeeze(1)
-            weights = self.gram.new_zeros(len(self.gram))
-            weights[inside] = solution.to(self.gram)
-            step.weights[column] = weights - point.weights[column]
-        step.margins[unsolved] = step.weights[unsolved] @ self.gram
-        return unsolved
-
 
 class PrimalFormulation:
     """Weights as they are, the intercept last; `blocks()` yields (rows, x: (b, d)) over all n rows, anew each call."""
 
+    max_products = sys.maxsize
+
     def __init__(self, blocks: Blocks, n: int, d: int, like: Tensor, basis: Basis | None = None) -> None:
         self.blocks, self.n, self.d, self.like = blocks, n, d, like
-        self.max_products = MAX_PRODUCTS
         self.basis = self._leading() if basis is None else basis
 
     def _leading(self) -> Basis:
@@ -160,10 +142,6 @@ class PrimalFormulation:
         """Hessian times direction, whose margins are renewed."""
         direction.margins, product = self._sweep(direction.vector, lambda rows, block: curvature[:, rows] * block)
         return direction.vector + product
-
-    def solve_directly(self, step: Point, unsolved: Tensor, columns: Columns, point: Point) -> Tensor:
-        """Solves none: the next Newton step goes on."""
-        return unsolved[:0]
 
     def _widened(self) -> Iterator[tuple[slice, Tensor]]:
         """All blocks in the number type to solve in, each in the memory of the one before."""

@@ -76,22 +76,21 @@ def newton_step(
     residual: Residual,
     curvature: Tensor,
     preconditioner: Preconditioner,
-    live: Tensor,
     goals: Goals,
+    max_products: int,
 ) -> tuple[Point, Tensor, int]:
-    """Solves Hessian x step = -gradient by preconditioned conjugate gradients for the columns named in `live`.
+    """Solves Hessian x step = -gradient by preconditioned conjugate gradients.
 
-    Returns the step, the columns that had not met a goal after the formulation's most products, and the products.
+    Returns the step, the columns that had not met a goal after so many products, and how many these were.
     """
     step, products = Point(torch.zeros_like(residual.vector), torch.zeros_like(curvature)), 0
-    residual, curvature = residual[live], curvature[live]
+    live = torch.arange(len(curvature), device=curvature.device)
     fresh = precondition(formulation, residual, preconditioner, live)
-    goal = torch.zeros_like(step.weights[:, 0])
-    goal[live] = torch.maximum(goals.forcing**2 * fresh.outside, goals.allowed[live])
+    goal = torch.maximum(goals.forcing**2 * fresh.outside, goals.allowed)
     direction = Direction(
         fresh.vector, fresh.margins, torch.zeros_like(fresh.outside)[:, None], torch.zeros_like(curvature)
     )
-    while len(live) and products < formulation.max_products:
+    while len(live) and products < max_products:
         product = formulation.hessian_product(direction, curvature)
         products += 1
         vector, margins, before = direction.vector, direction.margins, fresh.power

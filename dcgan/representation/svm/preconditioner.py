@@ -51,7 +51,10 @@ class Preconditioner:
         for hessian, weights in zip(hessians, curvature, strict=True):
             rows = basis.by_row[weights.nonzero().squeeze(1)]
             hessian += rows.T @ rows * weights.max()
-        self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessians)).to(curvature)
+        factors, failed = torch.linalg.cholesky_ex(hessians)
+        # Where rounding makes a Hessian indefinite, at a C beyond the number type, nothing is preconditioned.
+        factors[failed > 0] = torch.eye(rank).to(factors)
+        self._inverse = torch.cholesky_inverse(factors).to(curvature)
 
     def solve(self, vectors: Tensor, columns: Tensor | slice = slice(None)) -> Tensor:
         """Inverse Hessians of the named columns times vectors in the basis: (k, r) -> (k, r)."""

@@ -19,6 +19,10 @@ class Columns:
     def __getitem__(self, chosen: Tensor) -> "Columns":
         return Columns(self.signs[chosen], self.costs[chosen])
 
+    def to(self, like: Tensor) -> "Columns":
+        """The same in the number type and on the device of a tensor."""
+        return Columns(self.signs.to(like), self.costs.to(like))
+
     def slack(self, margins: Tensor, rows: slice = slice(None)) -> Tensor:
         """h: (k, rows), the hinge of each row."""
         return (1 - self.signs[:, rows] * margins).clamp_(min=0)
@@ -66,7 +70,7 @@ class Formulation(Protocol):
     """
 
     basis: Basis
-    max_products: int  # per Newton system, which is then left to `solve_directly`
+    max_products: int  # per Newton system; what then is not solved, is given up
 
     def zeros(self, k: int) -> Tensor:
         """The start: (k, m)."""
@@ -85,6 +89,3 @@ class Formulation(Protocol):
 
     def hessian_product(self, direction: Direction, curvature: Tensor) -> Tensor:
         """Fills in the direction's margins by one product with all rows, and returns Hessian times direction."""
-
-    def solve_directly(self, step: Point, unsolved: Tensor, columns: Columns, point: Point) -> Tensor:
-        """Solves the Newton steps of the named columns without iterating, if it can; returns those solved."""

@@ -10,11 +10,11 @@ Method: truncated Newton with exact line search. P is piecewise quadratic; its H
 the rows S inside the margin, and conjugate gradients solve it. With 2 C h as the point of the dual problem the duality
 gap is exactly |g|^2 / 2, so the gradient certifies the result: P - P* <= |g|^2 / 2 <= tolerance P. All columns (every
 class, the whole grid of C) advance in the same matrix products; finished columns leave.
-
 In a few leading directions (`dcgan/representation/svm/preconditioner.py`) the problem is solved without products: they
 precondition the Newton systems, are where every column begins, and are put right before a gradient is taken, because
 |g|^2 / 2 overrates an error in a direction of large variance so much that float32 could not certify what it has found.
 
+With a large C some columns take too many products: `dcgan/representation/svm/certified.py` has them solved directly.
 Weights and rows are held in the kernel or the primal formulation, see `dcgan/representation/svm/formulations.py`.
 
 Why not `LinearSVC`: on one core the grid of 7 costs takes 7 s at 4,000 x 12,288 where `LinearSVC` takes 177 s, SVHN's
@@ -44,15 +44,22 @@ class Optimum:
     weights: Tensor
     objective: Tensor
     gap: Tensor
+    given_up: Tensor  # (k,) bool; other gaps above the tolerance are due to rounding
     products: int  # matrix products with all rows
 
 
-def minimize(formulation: Formulation, columns: Columns, tolerance: float, start: Tensor | None = None) -> Optimum:
-    """Brings every column to a certified gap of `tolerance` P, or as near as the rounding of its number type allows."""
+def minimize(
+    formulation: Formulation, columns: Columns, tolerance: float, max_products: int, start: Tensor | None = None
+) -> Optimum:
+    """Brings every column to a certified gap of `tolerance` P, or as near as the rounding of its number type allows.
+
+    Gives up the columns of a Newton system that takes more products than the formulation allows, and after
+    `max_products` in all those that are left.
+    """
     weights = start_in_basis(formulation, columns) if start is None else start.clone()
     objective, gap = (torch.full_like(columns.costs, torch.inf) for _ in range(2))
+    given_up = torch.ones_like(columns.costs, dtype=torch.bool)
     active = torch.arange(len(columns.costs), device=weights.device)
-    factorised = torch.zeros_like(active, dtype=torch.bool)
     products, rounding = 0, ROUNDINGS * torch.finfo(weights.dtype).eps
     for number in range(MAX_NEWTON_STEPS):
         problem = columns[active]
@@ -64,7 +71,8 @@ def minimize(formulation: Formulation, columns: Columns, tolerance: float, start
         unfinished = (square / 2 > tolerance * value) & (value < objective[active] * (1 - rounding))
         objective[active], gap[active] = value, square / 2 / value
         products += 2
-        if not unfinished.any():
+        given_up[active[~unfinished]] = False
+        if not unfinished.any() or products >= max_products:
             break
         active, problem = active[unfinished], problem[unfinished]
         point = Point(weights[active], margins[unfinished])
@@ -72,16 +80,17 @@ def minimize(formulation: Formulation, columns: Columns, tolerance: float, start
         curvature = problem.curvature(point.margins)
         preconditioner, decay = Preconditioner(formulation.basis, curvature), FORCING_DECAY**number
         goals = Goals(FORCING * decay, SPARE * decay * 2 * tolerance * value[unfinished])
-        easy, hard = (~factorised[active]).nonzero().squeeze(1), factorised[active].nonzero().squeeze(1)
-        step, unsolved, spent = newton_step(formulation, residual, curvature, preconditioner, easy, goals)
-        # A column whose system was too much for conjugate gradients once is not tried again.
-        factorised[active[formulation.solve_directly(step, torch.cat([hard, unsolved]), problem, point)]] = True
+        most = min(formulation.max_products, max_products - products)
+        step, unsolved, spent = newton_step(formulation, residual, curvature, preconditioner, goals, most)
         point = descend(formulation, problem, point, step)
         for _ in range(STEPS_IN_BASIS):
             point = descend(formulation, problem, point, step_in_basis(formulation, problem, point, preconditioner))
         weights[active] = point.weights
         products += spent
-    return Optimum(weights, objective, gap, products)
+        active = active[torch.ones_like(active, dtype=torch.bool).index_fill_(0, unsolved, False)]
+        if not len(active):
+            break
+    return Optimum(weights, objective, gap, given_up, products)
 
 
 def start_in_basis(formulation: Formulation, columns: Columns) -> Tensor:
@@ -103,18 +112,28 @@ def step_in_basis(formulation: Formulation, columns: Columns, point: Point, prec
 
 def descend(formulation: Formulation, columns: Columns, point: Point, step: Point) -> Point:
     """The point of least objective along a step."""
-    t = line_search(formulation, columns, point.weights, point.margins, step.weights, step.margins)
+    linear = formulation.inner(point.weights, step.weights, step.margins)
+    square = formulation.inner(step.weights, step.weights, step.margins)
+    t = line_search(columns, point.margins, step.margins, linear, square)
     return Point(point.weights + t * step.weights, point.margins + t * step.margins)
 
 
 def line_search(
-    formulation: Formulation, columns: Columns, weights: Tensor, margins: Tensor, step: Tensor, step_margins: Tensor
+    columns: Columns,
+    margins: Tensor,
+    step_margins: Tensor,
+    linear: Tensor,
+    square: Tensor,
+    tolerance: float = SEARCH_TOLERANCE,
+    max_steps: int = MAX_SEARCH_STEPS,
 ) -> Tensor:
-    """The minimum of P(w + t step) over t, (k, 1), by Newton's method on the piecewise quadratic, within a bracket."""
-    linear, square = formulation.inner(weights, step, step_margins), formulation.inner(step, step, step_margins)
+    """The minimum of P(w + t step) over t, (k, 1), by Newton's method on the piecewise quadratic, within a bracket.
+
+    linear, square: inner products of w and step, and of step with itself, (k,); tolerance: relative, of t.
+    """
     t = torch.ones_like(linear)
     low, high = torch.zeros_like(t), torch.full_like(t, torch.inf)
-    for _ in range(MAX_SEARCH_STEPS):
+    for _ in range(max_steps):
         slack = columns.slack(margins + t[:, None] * step_margins)
         first = linear + t * square - 2 * columns.costs * (columns.signs * step_margins * slack).sum(1)
         second = square + 2 * columns.costs * (step_margins.square() * (slack > 0)).sum(1)
@@ -122,6 +141,6 @@ def line_search(
         newton = t - first / second
         middle = torch.where(high.isinf(), 2 * t, (low + high) / 2)
         before, t = t, torch.where((newton > low) & (newton < high), newton, middle)
-        if ((t - before).abs() <= SEARCH_TOLERANCE * before).all():
+        if ((t - before).abs() <= tolerance * before).all():
             break
     return t[:, None]
