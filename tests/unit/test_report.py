@@ -320,6 +320,11 @@ def test_a_stage_without_a_sentence_says_nothing() -> None:
     assert "20.0 % error" in describe("evaluate_svm@cifar10").measured(SVM)
 
 
+def test_a_cost_at_the_end_of_its_grid_is_told() -> None:
+    said = [describe("evaluate_svm@cifar10").measured(SVM | {"cost_at_edge": edge}) for edge in (True, False)]
+    assert said[0] == said[1] + ", C at the end of its grid"
+
+
 def test_summary_has_a_line_a_number(results: Path, stages: dict[str, Stage]) -> None:
     lines = [*table_lines(results, stages), *sentence_lines(results, stages)]
     assert lines == ["Table 1, DCGAN + L2-SVM: accuracy 80.0 ± 1.0 % (paper: 82.8)"]
