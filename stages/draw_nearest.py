@@ -11,7 +11,6 @@ Published: none; the paper argues from one epoch of training and from de-duplica
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +32,7 @@ from dcgan.internals.memorization import (
 )
 from dcgan.internals.nearest_images import Nearest
 from dcgan.models.networks import Generator
+from dcgan.training.kept_weights import first_kept
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import NearestFigure
@@ -52,7 +52,9 @@ def main(arguments: list[str] | None = None) -> None:
     if len(held_out) < 2:
         raise InputError(f"train.{args.name}.held_out: {n_held_out}: nothing to compare samples with (2 or more)")
     seed = derived_seed(params.run.seed, "nearest")
-    generators = {"copied": args.networks / "generator.safetensors"} | first_kept(args.networks / "kept")
+    generators = {"copied": args.networks / "generator.safetensors"}
+    if early := first_kept(args.networks):
+        generators["copied_first"] = early
     images = {
         name: Generator.from_file(path, device).sample(section.samples, seed) for name, path in generators.items()
     }
@@ -64,12 +66,6 @@ def main(arguments: list[str] | None = None) -> None:
     write_outcomes(args.outcomes, copied)
     counts = {"samples": section.samples, "held_out_images": len(held_out), "training_images": len(training)}
     write_json(args.metrics, figures_of(ratios, copied) | counts)
-
-
-def first_kept(folder: Path) -> dict[str, Path]:
-    """The generator that was kept first, unless it is the last one, too; nothing if none was."""
-    earlier = sorted(folder.glob("generator-*.safetensors"))[:-1]
-    return {"copied_first": earlier[0]} if earlier else {}
 
 
 def figures_of(ratios: Mapping[str, Ratios], copied: Mapping[str, Marks]) -> dict[str, float | bool]:

@@ -25,6 +25,7 @@ from dcgan.metrics.inception import inception_scores
 from dcgan.metrics.sample_quality import PROJECTIONS, compare, sliced_wasserstein
 from dcgan.models.networks import Generator
 from dcgan.models.pixel_range import to_rows
+from dcgan.training.kept_weights import first_kept, images_seen
 from workflow.engines.options import naming, section_named
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 
@@ -61,16 +62,6 @@ def main(arguments: list[str] | None = None) -> None:
     distances = {name: distances_by_draw(one, real, params.quality.draws, seed) for name, one in measured.items()}
     write_json(args.metrics, {"n": len(unseen)} | scores | ({"first_images": images_seen(first)} if first else {}))
     write_outcomes(args.outcomes, distances)
-
-
-def first_kept(networks: Path) -> Path | None:
-    """The generator kept after the fewest images, None if none was kept."""
-    return min((networks / "kept").glob("generator-*.safetensors"), key=images_seen, default=None)
-
-
-def images_seen(kept: Path) -> int:
-    """How many images weights had seen when they were kept, as their file's name tells."""
-    return int(kept.stem.rpartition("-")[2])
 
 
 def distances_by_draw(generator: Generator, real: Images, draws: int, seed: int) -> list[list[float]]:
