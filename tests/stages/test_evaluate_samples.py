@@ -74,6 +74,7 @@ def test_both_generators_get_the_same_z_and_projections_in_a_draw_and_others_in_
 
     monkeypatch.setattr(Generator, "sample", watched)
     keep(folder, 40000, scale=1.0)
+    keep(folder, 80000, scale=0.0)
     distances = evaluated(folder)[1]
     np.testing.assert_array_equal(distances["first"], distances["last"])
     assert len(set(seeds[1:])) == DRAWS and seeds[1:] == 2 * seeds[1 : 1 + DRAWS]
@@ -82,3 +83,5 @@ def test_both_generators_get_the_same_z_and_projections_in_a_draw_and_others_in_
 def test_without_kept_weights_there_is_no_first_generator(folder: Path) -> None:
     metrics, distances = evaluated(folder)
     assert "first_images" not in metrics and set(distances) == {"last"}
+    keep(folder, 40000, scale=1.0)
+    assert set(evaluated(folder)[1]) == {"last"}, "what was kept last is not early"
