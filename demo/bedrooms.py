@@ -20,6 +20,7 @@ import pandas as pd
 from dcgan.core.files import write_csv
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator
+from demo.any_processor import same_on_any_processor
 from demo.formats import Codec, encode_image, write_lmdb
 from demo.parallel import render_all
 from demo.patches import add_noise
@@ -108,6 +109,7 @@ def encode_like_the_web(image: Images, kind: str, generator: np.random.Generator
     return encode_image(image, codec, int(generator.integers(low, high + 1)))
 
 
+@same_on_any_processor()
 def render_entry(entry: Entry, seed: int) -> Rendering:
     """Renders an entry's room, changes it if it is a near-duplicate, and encodes it."""
     image, boxes = render_room(numpy_generator(seed, "demo", "bedrooms", entry.room), seed)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator
+from demo.any_processor import same_on_any_processor
 from demo.formats import Labels, write_idx, write_svhn_mat
 from demo.parallel import render_all
 from demo.patches import Colour, Floats, add_noise, natural_patch, random_colour, shipped_with_sklearn
@@ -36,6 +37,7 @@ class Glyphs:
 
 
 @cache
+@same_on_any_processor()
 def load_glyphs() -> Glyphs:
     """All source digits, 8 x 8 enlarged to 64 x 64 with an empty margin of 8."""
     rows = np.loadtxt(shipped_with_sklearn("data/digits.csv.gz"), np.int64, delimiter=",")  # 64 pixels and the label
@@ -114,6 +116,7 @@ class Place:
     sources: npt.NDArray[np.int64]
 
 
+@same_on_any_processor()
 def render_digit(place: Place, seed: int) -> tuple[npt.NDArray[np.uint8], Images]:
     """The same source digit in MNIST's manner, (28, 28) uint8, and in SVHN's, (32, 32, 3) uint8."""
     ink = load_glyphs().ink

@@ -17,6 +17,7 @@ import pandas as pd
 from dcgan.core.files import write_csv
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator
+from demo.any_processor import same_on_any_processor
 from demo.formats import encode_image
 from demo.heads import Appearance, Person, draw_appearance, draw_person
 from demo.parallel import render_all
@@ -98,6 +99,7 @@ def attribute_row(name: str, face: Face) -> tuple[str, int, int, int, int, int, 
     )
 
 
+@same_on_any_processor()
 def render_numbered(index: int, seed: int) -> tuple[str, bytes, list[Face]]:
     """The name, the encoded photo and the faces of one of the set's photos."""
     name = f"person_{index // PHOTOS_A_PERSON:05d}"

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator
+from demo.any_processor import same_on_any_processor
 from demo.formats import encode_image, write_cifar_batch
 from demo.outlines import Part, Points
 from demo.parallel import render_all
@@ -76,6 +77,7 @@ def render_object(name: str, height: int, width: int, generator: np.random.Gener
     return add_noise(small * light[..., None], generator.uniform(1, 7), generator, seed)
 
 
+@same_on_any_processor()
 def render_cifar(place: tuple[str, int, int], seed: int) -> Images:
     """The picture of a (split, number, label): (32, 32, 3) uint8."""
     split, index, label = place
@@ -95,6 +97,7 @@ def write_cifar(folder: Path, seed: int, split: str, files: list[str], count: in
         write_cifar_batch(folder / name, images[part], labels[part])
 
 
+@same_on_any_processor()
 def render_imagenet(index: int, seed: int) -> tuple[str, bytes]:
     """The path, <synset>/<file>, and the encoded picture of a number; the classes come in turn."""
     low, high = IMAGENET_SIDES

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator
 from dcgan.data.decoding import decode
+from demo.any_processor import same_on_any_processor
 
 Colour = tuple[float, float, float]
 Floats = npt.NDArray[np.float32]
@@ -35,6 +36,7 @@ def photographs() -> list[Images]:
 
 
 @cache
+@same_on_any_processor()
 def noise_field(seed: int) -> Floats:
     """Noise of unit deviation with the slight blur of a sensor: (640, 640, 3) float32."""
     noise = numpy_generator(seed, "demo", "noise").standard_normal((NOISE_SIDE, NOISE_SIDE, 3), np.float32)

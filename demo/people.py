@@ -87,7 +87,9 @@ def paint_head(photo: Images, place: Place, person: Person, appearance: Appearan
     surface = head_surface(*grid, centre, place.unit / MAP_SHRINK, person, appearance)
     light = np.array([*appearance.light, 1.0])
     light /= np.linalg.norm(light)
-    brightness = 0.5 + 0.58 * np.clip(np.tensordot(light.astype(np.float32), surface.normal, 1), 0, None)
+    # Not as a matrix product: how it is summed depends on the processor.
+    facing = (light.astype(np.float32)[:, None, None] * surface.normal).sum(axis=0)
+    brightness = 0.5 + 0.58 * np.clip(facing, 0, None)
 
     def enlarge(values: Floats) -> Floats:
         full = (grid[1] * MAP_SHRINK, grid[0] * MAP_SHRINK)

@@ -102,5 +102,5 @@ def bedspread(generator: np.random.Generator) -> Images:
 def fabric(generator: np.random.Generator, colour: Colour) -> Images:
     """Cloth with folds that hang down: (96, 96, 3) uint8."""
     folds = generator.uniform(2, 5)
-    wave = np.sin(np.linspace(0, 2 * np.pi * folds, TEXTURE_SIDE, dtype=np.float32) + generator.uniform(0, 6))
-    return coloured(np.tile(0.92 + 0.12 * wave, (TEXTURE_SIDE, 1)), colour)
+    wave = np.sin(np.linspace(0, 2 * np.pi * folds, TEXTURE_SIDE) + generator.uniform(0, 6))
+    return coloured(np.tile(0.92 + 0.12 * wave, (TEXTURE_SIDE, 1)).astype(np.float32), colour)

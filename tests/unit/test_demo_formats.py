@@ -1,11 +1,12 @@
 """Folders that are whole or absent, and writers that refuse what they cannot store."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from demo.formats import encode_image, folder_when_done, write_lmdb, write_svhn_mat
+from demo.formats import encode_image, folder_when_done, gzip_stored, write_lmdb, write_svhn_mat
 
 
 def test_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
@@ -43,3 +44,11 @@ def test_encoded_images_are_of_their_codec() -> None:
     image = np.zeros((8, 8, 3), np.uint8)
     assert encode_image(image, "jpeg", 90)[:2] == b"\xff\xd8"
     assert encode_image(image, "webp", 80)[8:12] == b"WEBP"
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 200_000])
+def test_a_stored_gzip_file_is_one_to_every_reader(size: int, tmp_path: Path) -> None:
+    content = np.random.default_rng(1).integers(0, 256, size, np.uint8).tobytes()
+    (tmp_path / "x.gz").write_bytes(gzip_stored(content))
+    with gzip.open(tmp_path / "x.gz") as file:
+        assert file.read() == content
