@@ -22,7 +22,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # DVC remembers digests of files as pickles, by default in a folder that every user of the machine may write to.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare replicate overview preset plan check clean
+.PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare replicate reference overview preset plan check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -89,12 +89,15 @@ report: $(READY) ## writes results/report.html again from the results in the che
 compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
 	@python -m workflow.experiments.compare $(EXPERIMENTS)
 
-overview: $(READY) ## README's table, drawing, index and picture out of the last run of the demo (needs Chromium)
+overview: $(READY) ## README's tables, drawing and index out of the reference run, its picture out of the last (needs Chromium)
 	@python -m tests.readme
 	@python -m tests.readme_picture
 
 preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it
 	@python -m workflow.presets.merge $(if $(filter file,$(origin PRESET)),,"$(PRESET)")
+
+reference: $(READY) ## makes the last run of the demo, and of `make replicate`, the reference run in git [OPTIONS=--keep-seconds]
+	@python -m workflow.report.reference $(OPTIONS)
 
 plan: $(READY) ## what a run of params.yaml, or of PRESET, will take on CORES cores and GPUS of GPU=none|a100|h100, or of one that benchmark-gpu measured
 	@python -m workflow.planning.plan $(if $(filter file,$(origin PRESET)),,--preset "$(PRESET)") --gpu $(GPU) --gpus $(GPUS) --cores $(CORES)
@@ -115,4 +118,4 @@ audit: $(READY) ## looks up known weaknesses of the pinned packages (needs the n
 
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
 	@python -m workflow.engines.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
-	@rm -rf results/report.html results/compare.html logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf results/report.html results/compare.html results/provenance logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache

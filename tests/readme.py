@@ -1,7 +1,7 @@
 """README's generated parts: the table "published / ours", the DAG as a drawing, the index of the paper's figures.
 
-`make overview` writes them, each between two marks, after a run of the demo; tests hold README in git against them.
-Input: dvc.yaml, the stages' descriptions, results/metrics.
+`make overview` writes them, each between two marks; tests hold README in git against them. Input: dvc.yaml, the stages'
+descriptions, the reference run (`make reference`).
 """
 
 import re
@@ -9,19 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dcgan.core.files import InputError, replace_when_done
+from dcgan.core.files import InputError, read_json, replace_when_done
 from tests.dag_drawing import drawing
-from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
+from workflow.claims.seeds import by_seed, over_seeds
 from workflow.claims.words import lines, read_claims
 from workflow.description import describe, fill_in
-from workflow.engines.dag import declared_outputs, resolved_stages
+from workflow.engines.dag import declared_outputs
 from workflow.engines.stage import run_stage
-from workflow.params.load import load_params, read_yaml
-from workflow.params.sections import Params
-from workflow.report.collect import metrics_by_name
+from workflow.params.load import read_yaml
+from workflow.report.reference import METRICS, SEEDS
 from workflow.report.table_rows import Metrics
 
-DEMO = "data/demo/"
 PLACES = ("section", "table", "figure")  # in the order of a list of them
 INDEX_HEAD = ("| paper | stage | library | `params.yaml` | output |", "|---|---|---|---|---|")
 
@@ -29,18 +27,9 @@ INDEX_HEAD = ("| paper | stage | library | `params.yaml` | output |", "|---|---|
 def main() -> None:
     """Renews the parts in the checkout one stands in."""
     root = Path.cwd()
-    check_demo(load_params(root / "params.yaml"))
-    metrics = metrics_by_name(root, resolved_stages(root))
-    text = renewed((root / "README.md").read_text(encoding="utf-8"), root, metrics)
+    text = renewed((root / "README.md").read_text(encoding="utf-8"), root, read_json(root / METRICS))
     with replace_when_done(root / "README.md") as partial:
         partial.write_text(text, encoding="utf-8")
-
-
-def check_demo(params: Params) -> None:
-    """Raises InputError if results are of real bedrooms or real people, which stay out of the repository."""
-    real = [source for source in (params.export.source, params.crop_faces.source) if not source.startswith(DEMO)]
-    if real:
-        raise InputError(f"README is of the demo, this run is of {' and '.join(real)}")
 
 
 def renewed(readme: str, root: Path, metrics: Metrics) -> str:
@@ -79,7 +68,7 @@ def table(kinds: Mapping[str, Any], metrics: Metrics) -> list[str]:
 
 def claims(root: Path) -> list[str]:
     """The paper's claims with their verdicts over seeds, and in how many of these each holds."""
-    table = read_claims(root / REPLICATES)
+    table = read_claims(root / SEEDS)
     each = {name: list(verdicts.values()) for name, verdicts in by_seed(table).items()}
     rows = [
         f"| {one.paper}: {one.claim} | {one.verdict} | {each[one.id].count('holds')} of {len(each[one.id])} | "

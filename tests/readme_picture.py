@@ -9,13 +9,14 @@ from pathlib import Path
 
 from dcgan.core.files import InputError, replace_when_done
 from tests.browser import browser
-from tests.readme import check_demo
 from workflow.description import describe, kind_of
 from workflow.engines.dag import resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.params.load import load_params
+from workflow.params.sections import Params
 from workflow.report.page import anchor
 
+DEMO = "data/demo/"
 REPORT, PICTURE = "data/report.html", "docs/images/overview.jpg"
 STYLE = Path(__file__).with_suffix(".css")
 WIDTH = 1280  # of the page, in CSS pixels; GitHub shows the picture at about 850
@@ -28,6 +29,13 @@ CHOOSE = """figures => Object.entries(figures).filter(([place, kind]) => {
   article.className = kind;
   return false;
 }).map(([place]) => place)"""
+
+
+def check_demo(params: Params) -> None:
+    """Raises InputError if results are of real bedrooms or real people, which stay out of the repository."""
+    real = [source for source in (params.export.source, params.crop_faces.source) if not source.startswith(DEMO)]
+    if real:
+        raise InputError(f"README is of the demo, this run is of {' and '.join(real)}")
 
 
 def main() -> None:

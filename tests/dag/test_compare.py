@@ -20,8 +20,8 @@ stages:
       deps: [draw.py]
       params: [run.seed, train.rooms]
       outs: [results/figures/training/rooms]
-      metrics: [{results/metrics/train_rooms.json: {cache: false}}]
-      plots: [{results/curves/rooms.csv: {cache: false}}]
+      metrics: [results/metrics/train_rooms.json]
+      plots: [results/curves/rooms.csv]
 """
 PARAMS = "run: {seed: 42}\ntrain:\n  rooms: {network: tiny, rate: 0.5, sample_epochs: [1, 2]}\n"
 # Stands in for a training: everything it writes follows from the parameters.

@@ -10,9 +10,14 @@ import pytest
 
 from dcgan.core.files import InputError
 from stages import digest_code
+from workflow.claims.seeds import REPLICATES
 from workflow.engines import dag
 from workflow.engines.code_dependencies import code_digests, code_list
+from workflow.engines.provenance import SIDECARS
+from workflow.experiments import compare, replicate
 from workflow.params.load import read_yaml
+from workflow.report.reference import REFERENCE
+from workflow.report.write import REPORT
 
 META = {"threads": 1, "gpu": 0, "mem_mb": 1, "runtime": 1}
 
@@ -237,10 +242,14 @@ def test_profile_for_slurm_is_found_from_the_root(checkout: Path, run: Callable[
     assert "Using profile slurm" in finished.stderr + finished.stdout
 
 
-def test_outputs_are_not_in_git_unless_they_are_small_text(root: Path, demo: Path) -> None:
-    """Metrics and curves are kept in git (`cache: false`); everything else is ignored by it."""
+def test_no_run_changes_what_is_in_git(root: Path, demo: Path) -> None:
+    """DVC keeps every output, and git ignores it; so does it ignore what lies beside outputs. dvc.lock alone changes."""
     definitions = dag.dvc_definitions(demo)
     declared = [pair for definition in definitions.values() for pair in dag.declared_outputs(definition)]
-    for path, flags in declared:
-        ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=root, check=False).returncode == 0
-        assert ignored is flags.get("cache", True), path
+    assert {path: flags for path, flags in declared if not flags.get("cache", True)} == {}
+    beside = [f"{SIDECARS}/pack@x.json", *map(str, (REPORT, compare.PAGE, REPLICATES, replicate.PAGE))]
+    for path in [path for path, _ in declared] + beside:
+        finished = subprocess.run(["git", "check-ignore", "-q", "--no-index", path], cwd=root, check=False)
+        assert finished.returncode == 0, path
+    in_git = subprocess.run(["git", "ls-files", "results"], cwd=root, capture_output=True, text=True, check=True)
+    assert {Path(path).parent for path in in_git.stdout.split()} == {REFERENCE}

@@ -30,7 +30,7 @@ STAGE = """
       params:
         - counted.${key}
       metrics:
-        - results/metrics/rooms_${key}.json: {cache: false}
+        - results/metrics/rooms_${key}.json
       meta: {threads: 1, gpu: 0, mem_mb: 2000, runtime: 10}
 """
 DESCRIPTION = """# Rooms that are counted.

@@ -1,15 +1,11 @@
 """A plan predicts what a run takes, and the DAG asks schedulers for enough."""
 
-import csv
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, read_csv
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.flops import discriminator_flop, generator_flop
 from dcgan.models.networks import Discriminator, Generator
@@ -18,10 +14,9 @@ from workflow.engines.dag import Stage
 from workflow.params.load import check_params, read_yaml
 from workflow.planning.plan import RATES, Job, longest_chains, main, plan, seconds_on, threads_of
 from workflow.presets.merge import preset, preset_params
+from workflow.report.reference import STAGES
 from workflow.workload import Work
 
-DEMO_RUN = Path(__file__).with_name("demo_seconds.tsv")
-DEMO_WALL_SECONDS = 859.0
 LONG_SECONDS = 7.0  # what is shorter is mostly the start of the job
 RATES_TABLE = read_yaml(RATES)
 
@@ -32,27 +27,25 @@ def preset_plan(
     return plan(root, preset(name), rates, gpu, cores)
 
 
-def in_git(root: Path, *arguments: str) -> str:
-    """What git prints: a person may have run other parameters, or on another machine."""
-    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
+def reference(root: Path, column: str) -> dict[str, float]:
+    """A column of the reference run's stages."""
+    table = read_csv(root / STAGES, {"stage": str, column: float})
+    return dict(zip(table.stage, table[column], strict=True))
 
 
 def test_prediction_for_the_demo_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
     """Seconds of each stage of one `make repro` on the machine that rates.yaml describes; as a whole, and each."""
-    lines = DEMO_RUN.read_text(encoding="utf-8").splitlines()[1:]
-    took = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(lines, delimiter="\t")}
+    took = reference(root, "seconds")
     predicted = {job.stage.name: job.seconds for job in preset_plan(root, "demo")}
-    assert took.keys() == predicted.keys(), "the DAG has changed: record a new run in demo_seconds.tsv"
+    assert took.keys() == predicted.keys(), "the DAG has changed: run the demo, then `make reference`"
     assert 0.5 < sum(predicted.values()) / sum(took.values()) < 2
-    assert 0.5 < sum(predicted.values()) / DEMO_WALL_SECONDS < 2
     wrong = {name: (took[name], predicted[name]) for name in took if took[name] > LONG_SECONDS}
     assert {n: pair for n, pair in wrong.items() if not 0.5 < pair[1] / pair[0] < 2} == {}
 
 
 def test_prediction_of_the_demos_bytes_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
-    """As a whole, and for each stage that leaves ten megabytes: sizes as dvc.lock in git has them."""
-    lock = YAML(typ="safe").load(in_git(root, "show", "HEAD:dvc.lock"))["stages"]
-    left = {name: sum(out.get("size", 0) for out in stage["outs"]) for name, stage in lock.items()}
+    """As a whole, and for each stage that leaves ten megabytes."""
+    left = reference(root, "output_bytes")
     predicted = {job.stage.name: job.work.written_bytes for job in preset_plan(root, "demo")}
     assert 0.5 < sum(predicted.values()) / sum(left.values()) < 2
     wrong = {name: (left[name], predicted[name]) for name in predicted if left[name] > 10e6}
@@ -61,12 +54,9 @@ def test_prediction_of_the_demos_bytes_is_within_a_factor_of_two_of_a_run(root: 
 
 
 def test_prediction_of_the_demos_memory_is_within_a_factor_of_two_of_a_run(root: Path) -> None:
-    """Of each stage: peaks as the sidecars in git have them."""
-    names = in_git(root, "ls-tree", "--name-only", "HEAD", "results/provenance/").split()
-    sidecars = [json.loads(in_git(root, "show", f"HEAD:{name}")) for name in names]
-    took = {one["stage"]: one["peak_memory_mb"] for one in sidecars if "peak_memory_mb" in one}
+    """Of each stage."""
+    took = reference(root, "peak_memory_mb")
     predicted = {job.stage.name: job.process_mb for job in preset_plan(root, "demo")}
-    assert took.keys() >= predicted.keys()
     assert {n: (took[n], mb) for n, mb in predicted.items() if not 0.5 < mb / took[n] < 2} == {}
 
 

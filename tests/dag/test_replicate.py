@@ -24,7 +24,7 @@ stages:
     deps: [judge.py]
     params: [run.seed]
     outs:
-      - results/claims.csv: {cache: false}
+      - results/claims.csv
 """
 JUDGE = """
 import pathlib, numpy, pandas, ruamel.yaml

@@ -11,10 +11,10 @@ import pytest
 from dcgan.core.files import InputError
 from tests.dag.demo import DEMO, demo_stages
 from tests.dag_drawing import arrows_of, drawing, every_kind, without_implied
-from tests.readme import check_demo, index, renewed, table
+from tests.readme import index, renewed, table
 from workflow.description import describe
 from workflow.params.load import load_params, read_yaml
-from workflow.presets.merge import preset_params
+from workflow.report.reference import METRICS, REFERENCE, SEEDS
 from workflow.report.table_rows import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -34,16 +34,16 @@ def in_git(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def metrics() -> dict[str, dict[str, float]]:
-    names = in_git("ls-tree", "--name-only", "HEAD", "results/metrics/").split()
-    return {Path(name).stem: json.loads(in_git("show", f"HEAD:{name}")) for name in names}
+    found: dict[str, dict[str, float]] = json.loads(in_git("show", f"HEAD:{METRICS}"))
+    return found
 
 
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dvc.yaml and params.yaml as they are in git."""
+    """dvc.yaml, params.yaml and the reference run's seeds as they are in git."""
     folder = tmp_path_factory.mktemp("committed")
-    (folder / "results").mkdir()
-    for name in ("dvc.yaml", "params.yaml", "results/replicates.csv"):
+    (folder / REFERENCE).mkdir(parents=True)
+    for name in ("dvc.yaml", "params.yaml", SEEDS.as_posix()):
         (folder / name).write_text(in_git("show", f"HEAD:{name}"))
     return folder
 
@@ -137,12 +137,6 @@ def test_a_changed_metric_changes_its_line_alone(metrics: dict[str, dict[str, fl
     new = renewed(old, committed, changed)
     assert set(new.split("\n")) - set(old.split("\n")) == {"| Table 2: supervised CNN, error | 28.87 % | 43.2 % |"}
     assert new.count("\n") == old.count("\n")
-
-
-def test_other_data_than_the_demos_are_refused() -> None:
-    check_demo(preset_params("demo"))
-    with pytest.raises(InputError, match="this run is of data/raw/bedroom_train_lmdb"):
-        check_demo(preset_params("small"))
 
 
 def test_what_is_missing_is_named(metrics: dict[str, dict[str, float]], committed: Path) -> None:

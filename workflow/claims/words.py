@@ -56,13 +56,18 @@ def line(name: str, rows: pd.DataFrame) -> Line:
 
 def words(row: "pd.Series[str]") -> str:
     """A comparison in words: ours against the other, and the interval of the difference."""
-    share = row.unit == "share"
     ours, other, low, high = (float(row[key]) for key in ("ours", "other", "low", "high"))
-    if share:
-        numbers = f"{ours:.1%} against {other:.1%}, difference {100 * low:+.1f} to {100 * high:+.1f}"
+    if row.unit == "share":
+        interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
     else:
-        numbers = f"{ours:.3g} against {other:.3g}, difference {low:+.2g} to {high:+.2g}"
-    return f"{row.comparison}: {numbers.replace('%', ' %').replace('-', '−')}"
+        interval = f"{low:+.2g} to {high:+.2g}"
+    numbers = f"{in_unit(ours, row.unit)} against {in_unit(other, row.unit)}, difference {interval}"
+    return f"{row.comparison}: {numbers.replace('-', '−')}"
+
+
+def in_unit(value: float, unit: str) -> str:
+    """A share in percent, any other number as it is."""
+    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.3g}"
 
 
 def count(found: Sequence[Line]) -> str:

@@ -2,8 +2,8 @@
 
 A clock may be set back, or differ between machines that share a disk. Snakemake then makes a stage whose input comes
 from the future, finds the outputs older than the input, and removes them: `check_clock` and `settle_clock` prevent it.
-DVC leaves outputs alone that are what their stage would write, however old they are, as metrics that came with the
-clone. Snakemake would make them again: `renew_times` prevents that.
+DVC leaves outputs alone that are what their stage would write, however old they are. Snakemake would make them again:
+`renew_times` prevents that.
 """
 
 import os

@@ -6,9 +6,10 @@ pictures are data URIs, curves inline SVG. Without an account of the run, whose 
 twice, the same results give the same bytes anywhere; workflow/report/write.py adds one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -41,15 +42,24 @@ class Result:
 
 
 def render(
-    root: Path, stages: Mapping[str, Stage], title: str, account: Account | None = None, quality: int = AS_IT_IS
+    root: Path,
+    stages: Mapping[str, Stage],
+    title: str,
+    account: Account | None = None,
+    quality: int = AS_IT_IS,
+    expected: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> str:
-    """The whole page, with an account of the run if one is given, and pictures of some quality (see pictures.py)."""
+    """The whole page, with an account of the run if one is given, and pictures of some quality (see page.py).
+
+    expected: what to expect of claims, by their ids (workflow/report/reference.py).
+    """
     params = read_yaml(root / "params.yaml")
     metrics, claims = metrics_by_name(root, stages), claims_of(root, stages)
     return fill_template(
         "report.html.j2",
         title=title,
         claims=claims,
+        expected=expected,
         verdicts=count(claims),
         tables=[(table, lines_of(table, metrics)) for table in TABLES],
         chapters=chapters(root, stages, quality),

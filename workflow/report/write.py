@@ -15,6 +15,7 @@ from workflow.params.load import load_params
 from workflow.params.sections import Report
 from workflow.report.collect import render
 from workflow.report.page import QUALITIES
+from workflow.report.reference import expected
 from workflow.report.run_history import Account, account_of
 
 REPORT = Path("results/report.html")
@@ -32,9 +33,13 @@ def main() -> None:
 def write_report(
     path: Path, root: Path, stages: dict[str, Stage], section: Report, account: Account | None = None
 ) -> None:
-    """Writes the page with the best pictures that leave it small enough; raises InputError if none do."""
+    """Writes the page with the best pictures that leave it small enough; raises InputError if none do.
+
+    With an account it also has what to expect, which is no result of this run.
+    """
+    to_expect = {} if account is None else expected(root)
     for quality in QUALITIES:
-        page = render(root, stages, section.title, account, quality)
+        page = render(root, stages, section.title, account, quality, to_expect)
         megabytes = len(page.encode()) / MEGABYTE
         if megabytes <= section.max_megabytes:
             with replace_when_done(path) as partial:
