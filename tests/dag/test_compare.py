@@ -123,8 +123,9 @@ def test_pictures_that_are_not_at_hand_are_said_to_be_missing(
         text = page("HEAD", "faster")
     finally:
         shutil.move(tmp_path / "cache", repository / ".dvc" / "cache")
-    assert text.count("Not at hand: never recorded") == 2 and "<img" not in text
-    assert "<td>1.5<br><small>+0.5 (+50.0 %)</small></td>" in text  # metrics are in git all the same
+    assert text.count("Not at hand: never recorded") == 4 and "<img" not in text
+    assert "<strong>faster</strong>, metrics of train_rooms. Not at hand" in text
+    assert "<td>0.75<br><small>+0.25 (+50.0 %)</small></td>" in text  # parameters are in git all the same
 
 
 def test_what_is_compared_with_what() -> None:

@@ -243,7 +243,7 @@ def test_profile_for_slurm_is_found_from_the_root(checkout: Path, run: Callable[
 
 
 def test_no_run_changes_what_is_in_git(root: Path, demo: Path) -> None:
-    """DVC keeps every output, and git ignores it; so does it ignore what lies beside outputs. dvc.lock alone changes."""
+    """DVC keeps every output, and git ignores it and what lies beside outputs. dvc.lock alone changes."""
     definitions = dag.dvc_definitions(demo)
     declared = [pair for definition in definitions.values() for pair in dag.declared_outputs(definition)]
     assert {path: flags for path, flags in declared if not flags.get("cache", True)} == {}

@@ -37,6 +37,11 @@ def test_outputs_tell_nothing_of_the_machine(under_dvc: Path) -> None:
     assert [name for name in digests(under_dvc) if mark in (under_dvc / name).read_bytes()] == []
 
 
+def test_a_run_changes_the_lock_alone_in_git(under_dvc: Path, under_snakemake: Path, run: Run) -> None:
+    assert run(under_dvc, "git", "status", "--porcelain", "-uall").stdout.split()[1:] == ["dvc.lock"]
+    assert run(under_snakemake, "git", "status", "--porcelain", "-uall").stdout == ""
+
+
 def test_after_dvc_snakemake_has_nothing_to_do(under_dvc: Path, run: Run) -> None:
     """Though it has no record of the outputs: no `make touch`, no run of its own."""
     assert not (under_dvc / ".snakemake/metadata").exists()

@@ -28,7 +28,7 @@ from workflow.params.load import read_yaml
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
-TARGET, SIDECAR = "train_dcgan@svhn", "results/provenance/train_dcgan@svhn.json"
+TARGET = "train_dcgan@svhn"
 KEY = "train.svhn.learning_rate"
 
 
@@ -203,11 +203,9 @@ def test_a_sweep_is_queued_run_compared_kept_and_thrown_away(
     kept, thrown = sorted(found, key=lambda name: found[name][KEY])
     # Its status tells that the rest of the DAG, which was never made here, is not in the cache.
     run(plain, "dvc", "exp", "apply", kept, status=None)
-    sidecar = read_json(plain / SIDECAR)
     assert read_yaml(plain / "params.yaml")["train"]["svhn"]["learning_rate"] == 0.0001
-    assert sidecar["parameters"]["train.svhn"]["learning_rate"] == 0.0001
-    output = next(out for out in read_yaml(plain / "dvc.lock")["stages"][TARGET]["outs"] if "networks" in out["path"])
-    assert sidecar["outputs"][output["path"]] == f"md5:{output['md5']}"
+    metrics = "results/metrics/train_svhn.json"
+    assert repr(read_json(plain / metrics)["g_loss"]).startswith(found[kept][f"{metrics}:g_loss"][:5])
     run(plain, "dvc", "exp", "remove", thrown)
     assert set(experiments(plain, run)) == {kept}
     assert not list((plain / ".state").glob("train_dcgan*")), "checkpoints of finished experiments are gone"

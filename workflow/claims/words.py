@@ -57,10 +57,7 @@ def line(name: str, rows: pd.DataFrame) -> Line:
 def words(row: "pd.Series[str]") -> str:
     """A comparison in words: ours against the other, and the interval of the difference."""
     ours, other, low, high = (float(row[key]) for key in ("ours", "other", "low", "high"))
-    if row.unit == "share":
-        interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
-    else:
-        interval = f"{low:+.2g} to {high:+.2g}"
+    interval = f"{100 * low:+.1f} to {100 * high:+.1f}" if row.unit == "share" else f"{low:+.2g} to {high:+.2g}"
     numbers = f"{in_unit(ours, row.unit)} against {in_unit(other, row.unit)}, difference {interval}"
     return f"{row.comparison}: {numbers.replace('-', '−')}"
 

@@ -17,6 +17,12 @@ def output_of(*command: str, cwd: Path | None = None) -> str:
         raise InputError(f"`{' '.join(command)}` failed: {lines[-1]}") from error
 
 
+def uncommitted(root: Path, *paths: str) -> list[str]:
+    """Files, of some paths, that differ from the last commit."""
+    lines = git(root, "status", "--porcelain", "--no-renames", "--", *paths).splitlines()
+    return [line.strip().partition(" ")[2].strip() for line in lines]
+
+
 def git(root: Path, *arguments: str) -> str:
     """What git prints, without blanks at its ends.
 

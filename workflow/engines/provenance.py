@@ -1,8 +1,8 @@
 """Where every result comes from: one small JSON per stage, `results/provenance/<stage>.json`, written when it ends.
 
 It lies beside the outputs and in none of them: outputs are the same bytes on every machine and under both engines, and
-a time of day or a processor's name would end that. Both engines leave it alone, because no stage declares it. It is
-kept in git like the metrics, so it travels with every experiment of `dvc exp run`.
+a time of day or a processor's name would end that. Both engines leave it alone, because no stage declares it. It stays
+in the folder in which the stage ran: neither git nor DVC keeps it.
 
     stage, command   as in dvc.yaml
     started          UTC, ISO 8601

@@ -50,11 +50,14 @@ def chosen(names: Sequence[str]) -> list[str]:
 def render(root: Path, revisions: Sequence[Revision]) -> str:
     """The whole page."""
     metrics = [revision.metrics() for revision in revisions]
+    absent = {one.name: one.absent_metrics(found) for one, found in zip(revisions, metrics, strict=True)}
     files = sorted({file for state in metrics for file in state})
     return fill_template(
         "compare.html.j2",
         title=f"{', '.join(revision.name for revision in revisions[:-1])} and {revisions[-1].name}",
         states=[(one, one.date, changed_code(root, revisions[0], one)) for one in revisions],
+        absent={name: files for name, files in absent.items() if files},
+        not_at_hand=NOT_AT_HAND,
         claims=rows_of([verdicts(revision) for revision in revisions]),
         parameters=rows_of([revision.params() for revision in revisions]),
         groups={file.replace("_", " "): rows_of([state.get(file, {}) for state in metrics]) for file in files},

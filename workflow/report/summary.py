@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workflow.claims.words import claim_lines, count
 from workflow.description import describe
+from workflow.engines.commands import uncommitted
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.report.collect import claims_of, classifier_of, metrics_by_name, sentence_of, title_of
@@ -28,6 +29,17 @@ def main() -> None:
         print(f"{count(claims)}. Everything, with pictures: {REPORT}")
     else:
         print(f"Everything, with pictures: {REPORT}")
+    for line in lock_hint(Path.cwd()):
+        print(line)
+
+
+def lock_hint(root: Path) -> list[str]:
+    """What to do with dvc.lock before experiments, if a run has changed it; a project without git has none."""
+    if not (root / ".git").exists() or not uncommitted(root, "dvc.lock"):
+        return []
+    return [
+        "dvc.lock says which results these are; commit it before experiments: git add dvc.lock && git commit -m Results"
+    ]
 
 
 def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
