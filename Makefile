@@ -22,7 +22,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # DVC remembers digests of files as pickles, by default in a folder that every user of the machine may write to.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup repro snakemake annotate test lint format types record touch fetch report compare replicate reference overview preset plan check clean
+.PHONY: help setup repro snakemake annotate test lint format types record touch fetch report experiment experiments compare replicate reference overview preset plan check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -85,6 +85,12 @@ fetch: $(READY) ## downloads CIFAR-10, SVHN and MNIST into data/raw, and says ho
 
 report: $(READY) ## writes results/report.html again from the results in the checkout
 	@python -m workflow.report.write
+
+experiment: $(READY) ## NAME=a SET="train.bedrooms.epochs=9 ..." [TARGET=evaluate_samples@bedrooms]: one run of the last commit with other parameters, apart
+	@python -m workflow.experiments.run "$(NAME)" --set="$(SET)" --target="$(TARGET)"
+
+experiments: $(READY) ## all experiments: claims, changed parameters, the metrics that moved most
+	@python -m workflow.experiments.table
 
 compare: $(READY) ## EXPERIMENTS="a b c" side by side in results/compare.html (without: the workspace against HEAD)
 	@python -m workflow.experiments.compare $(EXPERIMENTS)

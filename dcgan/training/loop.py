@@ -39,7 +39,7 @@ class Plan:
 
     epochs: int
     decay_epochs: int  # the last ones, over which the learning rate falls towards 0
-    sample_epochs: Sequence[int]
+    sample_epochs: Sequence[int]  # besides the last, which is always sampled
     frame_images: int | None  # a frame of the moving picture every so many images
     keep_images: int | None  # weights every so many images
     curve_interval: int
@@ -144,7 +144,7 @@ class TrainingRun:
         """Writes the snapshots that are due at this moment."""
         epoch, rest = divmod(self.training.minibatches, self.batches.per_epoch)
         # All processes draw, because they may share statistics; one of them writes.
-        if rest == 0 and epoch in self.plan.sample_epochs:
+        if rest == 0 and (epoch in self.plan.sample_epochs or self.training.minibatches == self.total):
             images = self.draw_samples()
             if self.group.is_first:
                 self.snapshots.samples(epoch, images)

@@ -54,7 +54,7 @@ def status(clone: Path, run: Callable[..., Any]) -> str:
 def test_only_the_lock_changes_and_the_summary_says_so(clone: Path, run: Callable[..., Any]) -> None:
     assert status(clone, run) in {"A  dvc.lock\n", "?? dvc.lock\n"}
     (hint,) = lock_hint(clone)
-    assert "git add dvc.lock && git commit" in hint
+    assert hint.endswith("git commit -m Results dvc.lock")
     commit_everything(clone)
     run(clone, "dvc", "repro", "--quiet")
     assert status(clone, run) == "" and lock_hint(clone) == []

@@ -9,7 +9,8 @@ import pytest
 
 from dcgan.core.files import InputError
 from tests.dag.conftest import commit_everything
-from workflow.experiments.compare import chosen, main, rows_of
+from workflow.experiments import table
+from workflow.experiments.compare import chosen, main, paired, rows_of
 
 DAG = """
 stages:
@@ -33,18 +34,20 @@ params = YAML(typ="safe").load(open("params.yaml"))
 rate = params["train"]["rooms"]["rate"]
 for folder in ("figures/training/rooms", "metrics", "curves"):
     os.makedirs(f"results/{folder}", exist_ok=True)
-for epoch in (1, 2):
+for epoch in params["train"]["rooms"]["sample_epochs"]:
     Image.new("RGB", (16, 16), (int(250 * rate), 60 * epoch, 0)).save(
         f"results/figures/training/rooms/epoch-000{epoch}.png"
     )
 json.dump({"g_loss": 2 * rate, "images_seen": 64}, open("results/metrics/train_rooms.json", "w"))
-open("results/curves/rooms.csv", "w").write(f"epoch,d_loss,g_loss\\n1,0.5,{4 * rate}\\n2,0.5,{2 * rate}\\n")
+open("results/curves/rooms.csv", "w").write(
+    f"images,epoch,d_loss,g_loss\\n32,1,0.5,{4 * rate}\\n64,2,0.5,{2 * rate}\\n"
+)
 """
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> Path:
-    """A repository of DVC with one committed run and two experiments."""
+    """A repository of DVC with one committed run and three experiments."""
     folder = tmp_path_factory.mktemp("repository")
     for name, content in {
         "dvc.yaml": DAG,
@@ -58,8 +61,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]
     (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n    autostage = true\n")
     run(folder, "dvc", "repro", "--quiet")
     commit_everything(folder)
-    run(folder, "dvc", "exp", "run", "--quiet", "--name", "faster", "-S", "train.rooms.rate=0.75")
-    run(folder, "dvc", "exp", "run", "--quiet", "--name", "seeded", "-S", "train.rooms.rate=0.5", "-S", "run.seed=7")
+    changes = {
+        "faster": ["train.rooms.rate=0.75"],
+        "shorter": ["train.rooms.rate=0.9", "train.rooms.sample_epochs=[1]"],
+        "seeded": ["train.rooms.rate=0.5", "train.rooms.sample_epochs=[1,2]", "run.seed=7"],
+    }
+    for name, keys in changes.items():
+        run(folder, "dvc", "exp", "run", "--quiet", "--name", name, *(f"--set-param={key}" for key in keys))
     return folder
 
 
@@ -83,6 +91,37 @@ def test_experiments_stand_side_by_side(page: Callable[..., str]) -> None:
     assert text.count("<polyline") == 3
     assert text.count('<img src="data:image/png') == 3 and text.count(", epoch 2</figcaption>") == 3
     assert "Not the same z: it depends on run.seed." in text
+
+
+def test_grids_are_of_the_same_number_of_images(page: Callable[..., str]) -> None:
+    text = page("HEAD", "shorter")
+    assert text.count(", epoch 1</figcaption>") == 2 and ", epoch 2</figcaption>" not in text
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        ([{"16": 160, "1": 10}, {"1": 10}], ["1", "1"]),  # never epoch 16 beside epoch 1
+        ([{"5": 500, "18": 1800}, {"5": 510, "20": 2000}], ["5", "5"]),
+        ([{"18": 1800}, {"9": 1790, "1": 199}, {}], ["18", "9", ""]),  # of half the images an epoch; not at hand
+        ([{"2": 64}, {"1": 32}], ["", ""]),
+        ([{}, {}], ["", ""]),
+    ],
+)
+def test_pictures_are_paired_by_images(states: list[dict[str, float]], shown: list[str]) -> None:
+    assert paired(states) == shown
+
+
+def test_the_table_of_experiments_says_what_changed(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(repository)
+    table.main([])
+    found = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    rows = {cells[0]: [cell.strip() for cell in cells[1:] if cell.strip()] for cells in found if cells[0]}
+    assert rows["HEAD"] == ["–"] and rows["faster"][1:] == ["train.rooms.rate 0.5 → 0.75", "train_rooms.g_loss 1 → 1.5"]
+    (second,) = [cells for cells in found if "train.rooms.sample_epochs [1, 2] → [1]" in "  ".join(cells)]
+    assert second[0] in ("", "shorter")
 
 
 def test_without_a_name_the_workspace_is_compared_with_head(page: Callable[..., str], repository: Path) -> None:

@@ -236,7 +236,7 @@ def test_experiments_run_at_once_each_as_a_job_of_its_own(
 
 
 def test_experiments_build_on_each_other_until_one_goes_back(plain: Path, run: Run) -> None:
-    """README's "Keep experiments apart": the next one inherits what changed; the way back costs no training."""
+    """README's "By hand": the next one inherits what changed; the way back costs no training."""
     run(plain, "git", "checkout", ".")
     run(plain, "dvc", "checkout", "--with-deps", TARGET)
     committed = digests(plain / "data/networks/svhn")

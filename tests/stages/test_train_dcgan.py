@@ -171,6 +171,7 @@ def test_the_delivered_generator_is_the_last_or_the_nearest_to_held_out_images(f
     change_parameters(folder, deliver=deliver, learning_rate=0.02, keep_images=80, sample_epochs=[], frame_images=None)
     main(options(folder, "out"))
     kept = pd.read_csv(folder / "out/kept.csv")
+    assert [path.name for path in (folder / "out/samples").iterdir()] == ["epoch-0006.png"], "always of the last"
     assert len(kept) == 6 and kept.sliced_wasserstein.argmin() != len(kept) - 1
     chosen = kept.images[kept.sliced_wasserstein.argmin()] if deliver == "best" else kept.images.max()
     delivered, expected = (

@@ -2,8 +2,9 @@
 
 Input: names of experiments, revisions, branches or tags, or `workspace`; the others are compared with the first. A
 single name is compared with HEAD; without a name the workspace is. Output: one HTML file that opens offline: differing
-parameters and code, all metrics with differences, curves over each other, grids of samples of the same z. Nothing
-is checked out. What is not at hand (never recorded, or not in DVC's cache) is named in its place.
+parameters and code, all metrics with differences, curves over each other, grids of samples of the same z after the
+same number of images. Nothing is checked out. What is not at hand (never recorded, or not in DVC's cache) is named in
+its place.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ from workflow.report.table_rows import number
 
 PAGE = Path("results/compare.html")
 ABSENT = object()
+NOT_PAIRED = "No grid after as many images as the others have."
+SAME_IMAGES = 0.05  # by how much numbers of images may differ: of another seed, say, other duplicates are dropped
 NOT_AT_HAND = "Not at hand: never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
 
 
@@ -94,10 +97,11 @@ def charts_of(revisions: Sequence[Revision]) -> Iterator[Chart]:
 
 
 def grids_of(revisions: Sequence[Revision]) -> Iterator[dict[str, Any]]:
-    """Grids of samples of every network, side by side."""
+    """Grids of samples of every network after the same number of images, side by side."""
     for path, item, about in outputs_of(revisions, ("", ".png")):
         if about.compared_pictures:
-            shown = [shown_picture(revision, path) for revision in revisions]
+            files = paired([pictures_of(revision, path) for revision in revisions])
+            shown = [shown_picture(*pair, path) for pair in zip(revisions, files, strict=True)]
             yield {
                 "title": f"{about.compared_pictures}: {item}",
                 "same": all(one["picture"] and one["picture"].uri == shown[0]["picture"].uri for one in shown),
@@ -106,15 +110,56 @@ def grids_of(revisions: Sequence[Revision]) -> Iterator[dict[str, Any]]:
             }
 
 
-def shown_picture(revision: Revision, path: str) -> dict[str, Any]:
-    """A state's picture at a path, in a folder its last; or why there is none."""
-    inside = revision.inside(path) if not PurePosixPath(path).suffix else [path]
-    content = revision.read(inside[-1]) if inside and path in revision.outputs else None
+def pictures_of(revision: Revision, path: str) -> dict[str, float]:
+    """The pictures of a state at a path, in a folder all in it, and after how many images each was drawn.
+
+    Pictures after an epoch are counted by the stage's curves, which have columns `images` and `epoch`; where these are
+    not at hand, and for other pictures, epochs or nothing count.
+    """
+    if PurePosixPath(path).suffix:
+        return {path: 0.0} if path in revision.outputs else {}
+    stage = revision.outputs.get(path)
+    curves = [other for other, maker in revision.outputs.items() if maker == stage and other.endswith(".csv")]
+    tables = [table for table in map(revision.table, curves) if {"images", "epoch"} <= set(table.columns)]
+    images_an_epoch = tables[0].images.iloc[-1] / tables[0].epoch.iloc[-1] if tables else 1.0
+    return {file: epoch_of(file) * images_an_epoch for file in revision.inside(path)}
+
+
+def epoch_of(file: str) -> int:
+    """The number at the end of a file's name."""
+    digits = PurePosixPath(file).stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def paired(states: Sequence[Mapping[str, float]]) -> list[str]:
+    """Of each state's pictures the one to show: the latest that all states have after as many images, to 5 %.
+
+    "" where a state has none, or none that goes with the others'.
+    """
+    present = [seen for seen in states if seen]
+    for images in sorted({count for seen in present for count in seen.values()}, reverse=True):
+        nearest = [nearest_to(images, seen) for seen in states]
+        counts = [seen[file] for seen, file in zip(states, nearest, strict=True) if file]
+        if max(counts) - min(counts) <= SAME_IMAGES * max(counts):
+            return nearest
+    return ["" for _ in states]
+
+
+def nearest_to(images: float, seen: Mapping[str, float]) -> str:
+    """The file whose number of images is nearest; "" if there is none."""
+    return min(seen, key=lambda file: abs(seen[file] - images), default="")
+
+
+def shown_picture(revision: Revision, file: str, path: str) -> dict[str, Any]:
+    """A state's picture, one of those at a path; or why there is none."""
+    content = revision.read(file) if file else None
+    at_hand = bool(revision.inside(path)) if not PurePosixPath(path).suffix else False
+    absence = NOT_PAIRED if at_hand and not file else NOT_AT_HAND
     return {
         "revision": revision.name,
-        "picture": content and picture(content, inside[-1], f"Grid of samples of {revision.name}"),
-        "absence": NOT_AT_HAND if path in revision.outputs else "This state has no stage that draws it.",
-        "epoch": picture_name(inside[-1]) if content and inside[-1] != path else "",
+        "picture": content and picture(content, file, f"Grid of samples of {revision.name}"),
+        "absence": absence if path in revision.outputs else "This state has no stage that draws it.",
+        "epoch": picture_name(file) if content and file != path else "",
     }
 
 

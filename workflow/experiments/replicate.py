@@ -7,7 +7,6 @@ table claim by seed with the verdict over all of them: the interval of the mean 
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
 from workflow.engines.commands import git, output_of
 from workflow.engines.stage import run_stage
 from workflow.experiments.revisions import open_revision
+from workflow.experiments.start import known, start
 from workflow.report.page import fill_template
 
 PAGE = Path("results/replicates.html")
@@ -35,17 +35,9 @@ def main(arguments: list[str] | None = None) -> None:
     seeds, root = list(dict.fromkeys(args.seeds)), Path.cwd()
     if len(seeds) < 2:
         raise InputError("one seed has no range: name at least two")
-    os.environ.setdefault("DCGAN_STATE", str(root / ".state"))  # folders of experiments do not outlive them
-    check_committed(root)
+    start(root)
     run_missing(root, seeds, args.jobs)
     collect(root, seeds)
-
-
-def check_committed(root: Path) -> None:
-    """Raises InputError if code or parameters differ from the last commit, which is what experiments are of."""
-    changed = git(root, "status", "--porcelain", "--", "params.yaml", "dvc.yaml", "dcgan", "demo", "stages", "workflow")
-    if changed:
-        raise InputError(f"replicates are of the last commit; commit or undo first: {' '.join(changed.split()[1::2])}")
 
 
 def name_of(root: Path, seed: int) -> str:
@@ -55,7 +47,7 @@ def name_of(root: Path, seed: int) -> str:
 
 def run_missing(root: Path, seeds: Sequence[int], jobs: int) -> None:
     """Queues the seeds that are not done and works the queue off."""
-    finished = set(output_of("dvc", "exp", "list", "--name-only", cwd=root).split())
+    finished = set(known(root))
     missing = {name: seed for seed in seeds if (name := name_of(root, seed)) not in finished}
     states = states_of(root, missing)
     for name, seed in missing.items():
@@ -71,14 +63,14 @@ def run_missing(root: Path, seeds: Sequence[int], jobs: int) -> None:
 
 def wait(root: Path, names: Iterable[str]) -> None:
     """Waits until the queue has finished all of them and says when a state changes; raises InputError if one fails."""
-    known: dict[str, str] = {}
-    while not known or WAITING & set(known.values()):
-        time.sleep(POLL_SECONDS if known else 0)
+    last: dict[str, str] = {}
+    while not last or WAITING & set(last.values()):
+        time.sleep(POLL_SECONDS if last else 0)
         states = states_of(root, names)
-        for name in (name for name in states if states[name] != known.get(name)):
+        for name in (name for name in states if states[name] != last.get(name)):
             print(f"{time.strftime('%H:%M')} {name}: {states[name].lower()}", flush=True)
-        known = states
-    if failed := [name for name, state in known.items() if state == "Failed"]:
+        last = states
+    if failed := [name for name, state in last.items() if state == "Failed"]:
         raise InputError(f"{', '.join(failed)}: failed; `dvc queue logs {failed[0]}` says why")
 
 

@@ -38,7 +38,7 @@ def lock_hint(root: Path) -> list[str]:
     if not (root / ".git").exists() or not uncommitted(root, "dvc.lock"):
         return []
     return [
-        "dvc.lock says which results these are; commit it before experiments: git add dvc.lock && git commit -m Results"
+        "dvc.lock says which results these are; commit it before experiments: git commit -m Results dvc.lock"
     ]
 
 

@@ -1,0 +1,112 @@
+"""`make experiment`: a run of the last commit with other parameters that leaves the checkout as it is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcgan.core.files import InputError
+from tests.dag.conftest import commit_everything
+from tests.dag.demo import DEMO
+from workflow.experiments import run, table
+from workflow.experiments.run import check_changes, main
+
+DAG = """
+stages:
+  train:
+    cmd: python train.py
+    deps: [train.py]
+    params: [rate]
+    outs: [data/network]
+    metrics: [results/metrics/train.json]
+"""
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+from ruamel.yaml import YAML
+rate = YAML(typ="safe").load(open("params.yaml"))["rate"]
+for path in ("data/network", "results/metrics/train.json"):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps({"g_loss": 2 * rate}))
+(Path(os.environ["DCGAN_STATE"]) / str(rate)).write_text("a checkpoint")
+if rate == 13:
+    sys.exit("error: an unlucky rate")
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout after a run of its only stage, committed, whose parameters have no schema."""
+    folder = tmp_path / "checkout"
+    (folder / ".state").mkdir(parents=True)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{environment['PATH']}")
+    monkeypatch.setenv("DCGAN_STATE", str(folder / ".state"))
+    monkeypatch.setattr(run, "load_params", lambda path: None)
+    monkeypatch.chdir(folder)
+    for name, content in {
+        "dvc.yaml": DAG,
+        "params.yaml": "rate: 0.5\n",
+        "train.py": SCRIPT,
+        ".gitignore": "/.state\n/logs\n/data\n/results\n",
+    }.items():
+        Path(name).write_text(content)
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro", "-q"]):
+        subprocess.run(command, check=True)
+    commit_everything(folder)
+    return folder
+
+
+def state(folder: Path) -> tuple[str, ...]:
+    """What an experiment must leave alone: parameters, results, git's view of the checkout."""
+    files = ("params.yaml", "dvc.lock", "data/network", "results/metrics/train.json")
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True)
+    return (*((folder / name).read_text() for name in files), status.stdout)
+
+
+def test_experiments_stay_apart(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = state(checkout)
+    main(["a", "--set", "rate=1.5 +decay=2"])
+    assert 'a is done. Beside the last commit: make compare EXPERIMENTS="HEAD a"' in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"^bad: stage train failed; its log: logs/experiments/bad\.log"):
+        main(["bad", "--set", "rate=13"])
+    assert "an unlucky rate" in Path("logs/experiments/bad.log").read_text()
+    assert (checkout / ".state/13").exists(), "its checkpoint outlives its folder"
+    main(["b", "--set", "rate=2"])
+    assert state(checkout) == before
+    with pytest.raises(InputError, match=r"^b: exists; choose another NAME"):
+        main(["b", "--set", "rate=3"])
+
+    capsys.readouterr()
+    table.main([])
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert shown[-1] == "b – rate 0.5 → 2 train.g_loss 1 → 4", "a's changes are not in it"
+    assert shown[2:-1] == ["a – rate 0.5 → 1.5 train.g_loss 1 → 3", "decay absent → 2"]
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.lock"])
+def test_what_is_not_committed_is_named(checkout: Path, name: str) -> None:
+    with (checkout / name).open("a") as file:
+        file.write("\n# edited\n")
+    with pytest.raises(InputError, match=rf"experiments are of the last commit; commit or undo first: {name}"):
+        main(["a", "--set", "rate=2"])
+    with pytest.raises(InputError, match="name it and say what changes"):
+        main(["a"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("train.bedrooms.learning_rat=0.1", "Could not override 'train.bedrooms.learning_rat'"),
+        ("train.bedrooms.epochs=-3", "with these changes: train.bedrooms.epochs"),
+        ("nonsense", "nonsense: "),
+    ],
+)
+def test_wrong_changes_are_told_before_anything_runs(change: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(DEMO.read_bytes())
+    with pytest.raises(InputError, match=said):
+        check_changes(tmp_path, [change])
+    check_changes(tmp_path, ["train.bedrooms.epochs=3", "++train.bedrooms.beta1=0.6"])
+    assert (tmp_path / "params.yaml").read_bytes() == DEMO.read_bytes()
