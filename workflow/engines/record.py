@@ -7,7 +7,8 @@ repro      at the end of `make repro`: outputs that are older than their inputs 
 
 The first two would bless a stale output as current. So they ask the engine that did the work first, and refuse, with
 exit status 2, if it names anything out of date. Snakemake compares times, which a `snakemake --touch` by hand renews;
-so each stage's sidecar is compared with its inputs, parameters and outputs as well.
+so the sidecar of each stage that DVC does not know as current, because Snakemake ran it, is compared with the stage's
+inputs, parameters and outputs as well.
 """
 
 import csv
@@ -43,8 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
 def record_snakemake(root: Path) -> None:
     """Commits Snakemake's outputs to DVC; raises InputError if Snakemake would still make something."""
     refuse("snakemake --cores N", stale_in_snakemake(root))
-    # Whatever the times say, by the stages' sidecars:
-    altered = [path for stage in resolved_stages(root).values() for path in differences(root, stage)]
+    # Whatever the times say, by dvc.lock and by the sidecars of stages that are not in it as they are:
+    stages = resolved_stages(root)
+    altered = [path for name in stale_in_dvc(root) for path in differences(root, stages[name])]
     refuse("snakemake --cores N --forcerun RULE", altered)
     run(root, "dvc", "commit", "--force", "--quiet")
     refuse("dvc repro", stale_in_dvc(root))
