@@ -35,14 +35,17 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def rows(root: Path, names: list[str]) -> Iterator[Cells]:
-    """The head, the last commit, and every experiment beside the commit that it started from."""
+    """The head, the last commit, and every experiment beside the commit that it started from, the oldest first."""
     yield tuple([title] for title in HEAD)
-    bases = {git(root, "rev-parse", "HEAD"): open_revision(root, "HEAD")}
-    yield ["HEAD"], [verdicts(bases[git(root, "rev-parse", "HEAD")])], [], []
-    for one in (open_revision(root, name) for name in names):
-        commit = git(root, "rev-parse", f"{one.commit}^")
-        base = bases.setdefault(commit, open_revision(root, commit)) if commit not in bases else bases[commit]
-        yield row_of(base, one, "" if base.name == "HEAD" else f" (from {commit[:8]})")
+    head = git(root, "rev-parse", "HEAD")
+    bases = {head: open_revision(root, "HEAD")}
+    yield ["HEAD"], [verdicts(bases[head])], [], []
+    found = [open_revision(root, name) for name in names]
+    for one in sorted(found, key=lambda one: git(root, "show", "--no-patch", "--format=%ct", one.commit)):
+        start = git(root, "rev-parse", f"{one.commit}^")
+        if start not in bases:
+            bases[start] = open_revision(root, start)
+        yield row_of(bases[start], one, "" if start == head else f" (from {start[:8]})")
 
 
 def row_of(base: Revision, one: Revision, origin: str) -> Cells:

@@ -37,9 +37,7 @@ def lock_hint(root: Path) -> list[str]:
     """What to do with dvc.lock before experiments, if a run has changed it; a project without git has none."""
     if not (root / ".git").exists() or not uncommitted(root, "dvc.lock"):
         return []
-    return [
-        "dvc.lock says which results these are; commit it before experiments: git commit -m Results dvc.lock"
-    ]
+    return ["dvc.lock says which results these are; commit it before experiments: git commit -m Results dvc.lock"]
 
 
 def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
