@@ -1,14 +1,17 @@
 """`make experiment`: a run of the last commit with other parameters that leaves the checkout as it is."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from dcgan.core.files import InputError
 from tests.dag.conftest import commit_everything
-from tests.dag.demo import DEMO
+from tests.dag.demo import DEMO, ROOT
 from workflow.experiments import run, table
 from workflow.experiments.run import check_changes, main
 
@@ -22,14 +25,18 @@ stages:
     metrics: [results/metrics/train.json]
 """
 SCRIPT = """
-import json, os, sys
+import json, os, sys, time
 from pathlib import Path
 from ruamel.yaml import YAML
 rate = YAML(typ="safe").load(open("params.yaml"))["rate"]
 for path in ("data/network", "results/metrics/train.json"):
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps({"g_loss": 2 * rate}))
-(Path(os.environ["DCGAN_STATE"]) / str(rate)).write_text("a checkpoint")
+checkpoint = Path(os.environ["DCGAN_STATE"]) / str(rate)
+if rate == 7 and not checkpoint.exists():
+    checkpoint.write_text("half of it")
+    time.sleep(600)
+checkpoint.write_text("all of it")
 if rate == 13:
     sys.exit("error: an unlucky rate")
 """
@@ -84,6 +91,26 @@ def test_experiments_stay_apart(checkout: Path, capsys: pytest.CaptureFixture[st
     shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert shown[-1] == "b – rate 0.5 → 2 train.g_loss 1 → 4", "a's changes are not in it"
     assert shown[2:-1] == ["a – rate 0.5 → 1.5 train.g_loss 1 → 3", "decay absent → 2"]
+
+
+def test_after_a_stop_the_same_command_goes_on(checkout: Path) -> None:
+    before = state(checkout)
+    # Where tests run in the background, their processes do not listen to SIGINT.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    without_schema = "from workflow.experiments import run; run.load_params = print; run.run_stage(run.main)"
+    command = [sys.executable, "-c", f"{listen}; {without_schema}", "slow", "--set", "rate=7"]
+    path = {"PYTHONPATH": str(ROOT)}
+    job = subprocess.Popen(command, env=os.environ | path, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    checkpoint, until = checkout / ".state/7", time.monotonic() + 300
+    while not checkpoint.exists():
+        assert job.poll() is None and time.monotonic() < until
+        time.sleep(0.2)
+    os.killpg(job.pid, signal.SIGINT)
+    _, said = job.communicate(timeout=300)
+    assert (job.returncode, said.splitlines()[-1]) == (130, "interrupted")
+    assert state(checkout) == before
+    main(["slow", "--set", "rate=7"])
+    assert checkpoint.read_text() == "all of it" and state(checkout) == before
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "dvc.lock"])

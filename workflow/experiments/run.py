@@ -75,13 +75,20 @@ def run(root: Path, log: Path, options: Sequence[str]) -> tuple[int, list[str]]:
     command = ["dvc", "--wait-for-lock", "exp", "run", "--temp", *options]
     printed: list[str] = []
     (root / log).parent.mkdir(parents=True, exist_ok=True)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"}
-    with (root / log).open("w", encoding="utf-8") as file, subprocess.Popen(command, cwd=root, **pipes) as job:
+    pipe, merged = subprocess.PIPE, subprocess.STDOUT
+    with (
+        (root / log).open("w", encoding="utf-8") as file,
+        subprocess.Popen(command, cwd=root, stdout=pipe, stderr=merged, encoding="utf-8", errors="replace") as job,
+    ):
         assert job.stdout is not None
-        for line in job.stdout:
-            printed.append(line)
-            print(line, end="", flush=True)
-            file.write(line)
+        try:
+            for line in job.stdout:
+                printed.append(line)
+                print(line, end="", flush=True)
+                file.write(line)
+        except KeyboardInterrupt:
+            job.stdout.read()  # DVC, which got it too, stops the stage and tidies up
+            raise
     return job.returncode, printed
 
 
