@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 
 class InputError(Exception):
-    """What a person gave (a parameter, a path, a file) cannot be used; the message is one line for that person."""
+    """What a person gave (a parameter, a path, a file) cannot be used; the message is a line for that person.
+
+    Several lines are several things that are wrong.
+    """
+
+
+def raise_all(problems: Iterable[str]) -> None:
+    """Raises InputError with a line for each problem, once, if there are any."""
+    lines = list(dict.fromkeys(problems))
+    if lines:
+        raise InputError("\n".join(lines))
 
 
 # What the system says of a disk that is full, over quota, read-only or somebody else's.
@@ -76,7 +86,7 @@ def storage_problem(error: BaseException) -> str | None:
 
 
 def remove_others(found: Iterable[Path], written: Collection[Path]) -> None:
-    """Removes the files of an earlier run that this one has not written; `found` are all that such a stage may write."""
+    """Removes the files of an earlier run that this one has not written; `found` is what a stage may write."""
     for path in set(found) - set(written):
         path.unlink(missing_ok=True)
 

@@ -211,7 +211,9 @@ def test_a_share_of_duplicates_that_is_too_large_stops_before_anything_is_droppe
         export(params, write_lmdb(tmp_path / str(largest), values), tmp_path, 1)
         write_codes(tmp_path / "codes" / "0.h5", codes, np.array(sorted(values), object))
         if dropped is None:
-            with pytest.raises(InputError, match=r"4 of 12 images \(33.3%\).*max_dropped allows 33.0%: look at .*refus"):
+            with pytest.raises(
+                InputError, match=r"4 of 12 images \(33.3%\).*max_dropped allows 33.0%: look at .*refus"
+            ):
                 drop(params, tmp_path)
             with Image.open(tmp_path / "refused.png") as sheet:
                 assert sheet.size == (10 * (2 * 32 + 4) + 4, 32 + 2 * 4)

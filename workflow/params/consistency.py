@@ -3,17 +3,19 @@
 `impossible(params)` yields one line per such value: key, value and what it would have to be. Checked: shards are
 numbered 0..n-1; a crop is not larger than what it is cut from; a network fits the images that it is trained on, as far
 as params.yaml tells their size; a path where only stages write is one that a stage makes; features, classifiers and
-figures name sets and networks that there are. Every rule is a row: whether it is broken, key, value, what is allowed.
+figures name sets, networks and layers that there are. Every rule is a row: whether it is broken, key, value, what is
+allowed.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params.figures import ArithmeticFigure, by_hand
 from workflow.params.sections import FaceClassifierSection, Params, TrainedNetwork
+from workflow.params.spelling import one_of
 
 Rule = tuple[bool, str, Any, str]
 CROP32 = 32
@@ -37,11 +39,17 @@ def impossible(params: Params) -> Iterator[str]:
         *(training(f"train.{name}", section, stores) for name, section in params.train.items()),
         guidelines(params, stores),
         features(params, sets),
+        figures(params),
         *(known(section, used, params.train, "train") for section, used in named_by_a_network(params)),
         annotators(params),
     )
-    for broken, key, value, allowed in rules:
-        if broken:
+    yield from broken(rules)
+
+
+def broken(rules: Iterable[Rule]) -> Iterator[str]:
+    """One line for every rule that is broken."""
+    for is_broken, key, value, allowed in rules:
+        if is_broken:
             yield f"{key}: {'null' if value is None else repr(value)} is not allowed ({allowed})"
 
 
@@ -70,7 +78,7 @@ def preparation(params: Params) -> Iterator[Rule]:
     """Shard k of n is named by k alone, so none may be missing; splits are named once; a crop is cut from its box."""
     for section in ("export", "crop_faces", "supervised"):
         shards = getattr(params, section).shards
-        gaps = shards != list(range(len(shards)))
+        gaps = not shards or shards != list(range(len(shards)))
         yield gaps, f"{section}.shards", shards, "shards are numbered from 0 without a gap: 0, 1, 2, ..."
     for name, one in params.pack.sets.items():
         own, key = one.kind not in ("folder", "cifar10"), f"pack.sets.{name}"
@@ -91,6 +99,9 @@ def training(key: str, section: TrainedNetwork, stores: Mapping[str, ImageKind])
     yield from misfits(f"{key}.network", section.network, section.network, section.images, stores.get(section.images))
     late = f"at most {key}.epochs, {section.epochs}"
     yield section.decay_epochs > section.epochs, f"{key}.decay_epochs", section.decay_epochs, late
+    never = section.sample_epochs and min(section.sample_epochs) > section.epochs
+    reached = f"{late}, for at least one of them"
+    yield bool(never), f"{key}.sample_epochs", section.sample_epochs, reached
     uneven = section.batch_size % section.processes != 0
     yield uneven, f"{key}.processes", section.processes, f"has to divide batch_size, {section.batch_size}"
     blind = section.keep_images is not None and section.held_out < 2
@@ -158,6 +169,33 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
     yield too_many, "supervised.shards", section.shards, "more shards than supervised.trials"
 
 
+def figures(params: Params) -> Iterator[Rule]:
+    """A figure shows what its network has: grids of the training, layers."""
+    shown = params.figures
+    for name in shown.animation.keys() & params.train.keys():
+        grids = f"figures.animation.{name} is made of these grids"
+        yield params.train[name].frame_images is None, f"train.{name}.frame_images", None, grids
+    rows = {name: ARCHITECTURES.get(section.network) for name, section in params.train.items()}
+    for name, guided in shown.guided.items():
+        if (row := rows.get(name)) is not None:
+            yield layer(f"figures.guided.{name}.layer", guided.layer, row, "discriminator")
+    for name, windows in shown.windows.items():
+        if (row := rows.get(name)) is not None:
+            yield layer(f"figures.windows.{name}.layer", windows.layer, row, "generator")
+
+
+def layer(key: str, number: int, row: Architecture, network: Literal["generator", "discriminator"]) -> Rule:
+    """A convolution layer that a network has, counted from the image or, if negative, from the other end.
+
+    The generator's is counted from its image backwards, and -1, the image, has no maps to look at.
+    """
+    count = len(row.generator_layers if network == "generator" else row.discriminator_layers)
+    first, last = -count, -2 if network == "generator" else count - 1
+    has = f"the {network} of {row.name} has {count} convolution layers"
+    allowed = f"{first} to {last}, as {has}" if first <= last else f"none, as {has}"
+    return not first <= number <= last, key, number, allowed
+
+
 def named_by_a_network(params: Params) -> Iterator[tuple[str, Iterable[str]]]:
     """Sections with a part for each of some networks."""
     yield from ((f"figures.{figure}", sections) for figure, sections in params.figures)
@@ -216,17 +254,17 @@ def misfits(key: str, value: str, network: str, images: str, kind: ImageKind | N
 def among(key: str, value: str, allowed: Iterable[str]) -> Rule:
     """A value has to be one of some."""
     allowed = list(allowed)
-    return value not in allowed, key, value, f"one of {', '.join(allowed)}"
+    return value not in allowed, key, value, one_of(value, allowed)
 
 
 def made_by_a_stage(key: str, path: str, made: Iterable[str]) -> Rule:
     """A path where only stages write has to be one that a stage makes."""
     made = list(made)
     unmade = PurePosixPath(path).parts[:2] in OF_STAGES and path not in made
-    return unmade, key, path, f"what is made there: {', '.join(made) or 'nothing'}"
+    return unmade, key, path, one_of(path, made, "what is made there: ")
 
 
 def known(section: str, used: Iterable[str], there: Collection[str], where: str) -> Iterator[Rule]:
     """Names in one section that another one has to have."""
     for name in used:
-        yield name not in there, f"{section}.{name}", name, f"{where} has {', '.join(there) or 'nothing'}"
+        yield name not in there, f"{section}.{name}", name, one_of(name, there, f"{where} has ")
