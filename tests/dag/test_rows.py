@@ -81,6 +81,9 @@ def test_splits_that_are_needed_and_not_there() -> None:
     assert problems({"features.cifar10.images": "data/packed/imagenet", "svm.cifar10.validation": 1000}) == [
         "features.cifar10.images: 'data/packed/imagenet' is not allowed (it needs train, test, and has train)"
     ]
+    assert problems({"pack.sets.svhn.validation": 5000}) == [  # and nothing of what follows from it
+        "pack.sets.svhn.validation: 5000 is not allowed (fewer than the 5,000 images for training)"
+    ]
     own = {"data/packed/svhn": PackedRows({"train": 5000, "test": 1250, "validation": 500}, 10)}
     assert problems({}, own) == [
         "pack.sets.svhn.validation: 1000 is not allowed (0, as the source has a validation split)"

@@ -65,7 +65,7 @@ def check(root: Path) -> list[str]:
     stages = resolved_stages(root)
     outputs = {path for stage in stages.values() for path in stage.outputs}
     data = list(data_of(params))
-    named = {one.path: f"params.yaml: {one.key}" for one in data}
+    named = {path: f"params.yaml: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
     problems, missing = [], set()
     for stage in stages.values():
         for path in (path for path in stage.inputs if path not in outputs and not (root / path).exists()):
@@ -105,6 +105,13 @@ def data_of(params: Params) -> Iterator[Data]:
         yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
     if params.quality.inception is not None:
         yield Data("quality.inception", params.quality.inception, open_file, source=False)
+
+
+def annotators_of(params: Params) -> Iterator[tuple[str, str]]:
+    """Keys and paths of what tells concepts apart for a figure."""
+    for kind in ("windows", "arithmetic", "turn"):
+        for name, figure in getattr(params.figures, kind).items():
+            yield f"figures.{kind}.{name}.annotator", figure.annotator
 
 
 def look_into(path: Path, kind: Any, named: Mapping[str, str] | None = None) -> "Contents":

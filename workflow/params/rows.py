@@ -27,7 +27,7 @@ def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mappin
     sets: by their folder, with the sources' own splits. stores: by path, those of sets left out.
     """
     yield from drawn_splits(params, sets)
-    packed = {folder: after_drawing(params, folder, rows) for folder, rows in sets.items()}
+    packed = {folder: drawn for folder, rows in sets.items() if (drawn := after_drawing(params, folder, rows))}
     rows = {f"{folder}/{split}.h5": n for folder, known in packed.items() for split, n in known.splits.items()}
     rows |= stores
     yield from trainings(params, rows)
@@ -50,11 +50,13 @@ def drawn_splits(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Rul
         yield section.validation >= train, key, section.validation, f"fewer than the {train:,} images for training"
 
 
-def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows:
-    """The splits that the packed set will have."""
+def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows | None:
+    """The splits that the packed set will have; None if no image would be left to train on."""
     count = params.pack.sets[folder.rpartition("/")[2]].validation
     if not count or "validation" in rows.splits or "train" not in rows.splits:
         return rows
+    if count >= rows.splits["train"]:
+        return None
     return PackedRows({**rows.splits, "train": rows.splits["train"] - count, "validation": count}, rows.classes)
 
 
