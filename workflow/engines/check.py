@@ -22,6 +22,7 @@ from workflow.engines.device import check_devices
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import broken
 from workflow.params.figures import by_hand
+from workflow.params.late import found_out_late
 from workflow.params.load import load_params, read_yaml
 from workflow.params.rows import PackedRows, asks_too_much
 from workflow.params.sections import Params
@@ -84,7 +85,8 @@ def check(root: Path) -> list[str]:
         else:
             found |= {} if contents is None else {one.key: contents}
     sets, stores = bounds(params, found)
-    raise_all([*problems, *(f"params.yaml: {line}" for line in broken(asks_too_much(params, sets, stores)))])
+    rules = [*asks_too_much(params, sets, stores), *found_out_late(params, sets)]
+    raise_all([*problems, *(f"params.yaml: {line}" for line in broken(rules))])
     sources = {one.path for one in data if one.source}
     parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {len(stages)} stages"
     return [*(f"{key}: {contents}" for key, contents in found.items()), f"params.yaml is fine: {parts}"]
