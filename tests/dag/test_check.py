@@ -1,14 +1,17 @@
 """`make check` tells at once what is wrong with sources and with numbers that they do not allow."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.io
 
 from dcgan.core.files import InputError
-from tests.dag.test_params import project
+from tests.dag.test_params import change, project, write
 from workflow.engines.check import check
+from workflow.params.load import read_yaml
 
 
 def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Path, good_image: bytes) -> None:
@@ -43,3 +46,12 @@ def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Pa
         "svm.cifar10.validation: 1000 is not allowed (1 to 1: no split is there for it)",
     ):
         assert sum(expected in line for line in lines) == 1, (expected, lines)
+
+
+@pytest.mark.parametrize("command", ["python -m workflow.engines.check", "snakemake --cores 1"])
+def test_a_run_on_a_gpu_does_not_start_without_one(checkout: Path, run: Callable[..., Any], command: str) -> None:
+    write(checkout / "params.yaml", change(read_yaml(checkout / "params.yaml"), "run.device", "cuda"))
+    finished = run(checkout, "env", "CUDA_VISIBLE_DEVICES=", *command.split(), status=2)
+    (line,) = [line for line in finished.stderr.splitlines() if "error:" in line]
+    assert line.startswith("error: run.device is cuda, but PyTorch") and "set run.device to cpu" in line
+    assert not (checkout / "logs").exists() and "Traceback" not in finished.stderr

@@ -57,6 +57,17 @@ def test_a_folder_a_tar_and_an_lmdb_are_exported_alike(tmp_path: Path, configure
     assert len(digests) == 1
 
 
+def test_folders_that_look_like_splits_are_all_taken_and_told(
+    tmp_path: Path, configure: Configure, good_image: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Train/1.jpg", "val/1.jpg", "other/1.jpg"):
+        (tmp_path / "rooms" / name).parent.mkdir(parents=True)
+        (tmp_path / "rooms" / name).write_bytes(good_image)
+    export(configure(export={"shards": [0]}), tmp_path / "rooms", tmp_path / "out", 1)
+    assert len(ImageStore(tmp_path / "out/0/images.h5")) == 3
+    assert f"{tmp_path}/rooms: all of Train/, val/ is taken; name one of them" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("form", ["folder", "tar", "lmdb"])
 def test_every_bad_value_is_named_and_the_rest_exported(
     tmp_path: Path, configure: Configure, corpus: Mapping[str, bytes], form: str
