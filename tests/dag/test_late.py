@@ -68,6 +68,38 @@ def test_one_line_names_key_value_and_what_is_allowed(key: str, value: Any, expe
     assert any(expected in line for line in found), found
 
 
+@pytest.mark.parametrize(
+    ("key", "allowed", "refused", "expected"),
+    [
+        ("figures.guided.bedrooms.layer", 2, 3, "3 is not allowed (-3 to 2, as the discriminator of demo32 has 3 conv"),
+        ("figures.guided.bedrooms.layer", -3, -4, "-4 is not allowed (-3 to 2, as the discriminator of demo32"),
+        (
+            "figures.windows.bedrooms.layer",
+            -3,
+            -4,
+            "-4 is not allowed (-3 to -2, as the generator of demo32 has 3 conv",
+        ),
+        (
+            "train.bedrooms.frame_images",
+            1,
+            None,
+            "null is not allowed (figures.animation.bedrooms is made of these grids",
+        ),
+    ],
+)
+def test_a_figure_shows_what_its_network_has(key: str, allowed: Any, refused: Any, expected: str) -> None:
+    assert problems({key: allowed}) == []
+    found = problems({key: refused})
+    assert len(found) == 1 and f"{key}: {expected}" in found[0]
+
+
+def test_a_network_without_convolutions_has_no_layers() -> None:
+    figure = cached_preset("demo")["figures"]["guided"]["bedrooms"]
+    assert problems({"figures.guided.mnist_dense": figure})[0].endswith(
+        "(none, as the discriminator of demo_mnist28_dense has 0 convolution layers)"
+    )
+
+
 def test_inception_needs_colours() -> None:
     grey = {"images": "data/packed/mnist/train.h5", "count": 16, "columns": 8, "enlargement": 1}
     assert problems({"quality.inception": "weights.pth"}) == []

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from dcgan.data.contents import Contents
 
 FILLED_BY_HAND = " (put {} into it: `make annotate` fills it once its generator is trained)"
-RATES = (
-    Path(__file__).parents[1] / "planning/rates.yaml"
-)  # how many images of the demo become faces, or are for testing
+RATES = Path(__file__).parents[1] / "planning/rates.yaml"  # has how large the demo's sources become
 DIGITS_AND_THINGS = 10  # classes of the demo's sets with labels
 SPREAD = 1.1  # of what depends on chance in the demo: at most so much above its mean
 UNIQUE, CROPS = "data/bedrooms/unique.h5", "data/faces/crops.h5"
@@ -71,10 +69,8 @@ def check(root: Path) -> list[str]:
     for stage in stages.values():
         for path in (path for path in stage.inputs if path not in outputs and not (root / path).exists()):
             missing.add(path)
-            where, hint = (
-                named.get(path, f"stage {stage.name}"),
-                FILLED_BY_HAND if by_hand(path) else nearest(root, path),
-            )
+            where = named.get(path, f"stage {stage.name}")
+            hint = FILLED_BY_HAND if by_hand(path) else nearest(root, path)
             problems.append(f"{where}: {path!r} does not exist, and no stage makes it{hint}")
     found: dict[str, Contents] = {}
     for one in (one for one in data if one.path not in missing):

@@ -3,14 +3,13 @@
 `impossible(params)` yields one line per such value: key, value and what it would have to be. Checked: shards are
 numbered 0..n-1; a crop is not larger than what it is cut from; a network fits the images that it is trained on, as far
 as params.yaml tells their size; a path where only stages write is one that a stage makes; features, classifiers and
-figures name sets, networks and layers that there are. Every rule is a row: whether it is broken, key, value, what is
-allowed.
+figures name sets and networks that there are. Every rule is a row: whether it is broken, key, value, what is allowed.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params.figures import ArithmeticFigure, by_hand
@@ -39,7 +38,6 @@ def impossible(params: Params) -> Iterator[str]:
         *(training(f"train.{name}", section, stores) for name, section in params.train.items()),
         guidelines(params, stores),
         features(params, sets),
-        figures(params),
         *(known(section, used, params.train, "train") for section, used in named_by_a_network(params)),
         annotators(params),
     )
@@ -167,33 +165,6 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
     yield from unconditional("supervised.network", section.network, section.network, section.images, sets)
     too_many = len(section.shards) > section.trials
     yield too_many, "supervised.shards", section.shards, "more shards than supervised.trials"
-
-
-def figures(params: Params) -> Iterator[Rule]:
-    """A figure shows what its network has: grids of the training, layers."""
-    shown = params.figures
-    for name in shown.animation.keys() & params.train.keys():
-        grids = f"figures.animation.{name} is made of these grids"
-        yield params.train[name].frame_images is None, f"train.{name}.frame_images", None, grids
-    rows = {name: ARCHITECTURES.get(section.network) for name, section in params.train.items()}
-    for name, guided in shown.guided.items():
-        if (row := rows.get(name)) is not None:
-            yield layer(f"figures.guided.{name}.layer", guided.layer, row, "discriminator")
-    for name, windows in shown.windows.items():
-        if (row := rows.get(name)) is not None:
-            yield layer(f"figures.windows.{name}.layer", windows.layer, row, "generator")
-
-
-def layer(key: str, number: int, row: Architecture, network: Literal["generator", "discriminator"]) -> Rule:
-    """A convolution layer that a network has, counted from the image or, if negative, from the other end.
-
-    The generator's is counted from its image backwards, and -1, the image, has no maps to look at.
-    """
-    count = len(row.generator_layers if network == "generator" else row.discriminator_layers)
-    first, last = -count, -2 if network == "generator" else count - 1
-    has = f"the {network} of {row.name} has {count} convolution layers"
-    allowed = f"{first} to {last}, as {has}" if first <= last else f"none, as {has}"
-    return not first <= number <= last, key, number, allowed
 
 
 def named_by_a_network(params: Params) -> Iterator[tuple[str, Iterable[str]]]:

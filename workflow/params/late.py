@@ -4,6 +4,7 @@ Rules as in workflow/params/consistency.py; `make check` and the start of both e
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from dcgan.core.files import InputError
 from dcgan.internals.concepts import expected
@@ -28,6 +29,7 @@ def found_out_late(params: Params, packed: Mapping[str, PackedRows]) -> Iterator
     stores = stores_by_path(params, sets)
     rows = {name: row for name, one in params.train.items() if (row := ARCHITECTURES.get(one.network))}
     yield from too_many_classes(params, rows, packed)
+    yield from parts_of_figures(params, rows)
     yield from images_of_figures(params, rows, stores)
     yield from classifiers_of_figures(params, rows, stores)
     yield from sums(params)
@@ -49,6 +51,30 @@ def too_many_classes(
         classes = packed[folder].classes if folder in packed else 0
         known = f"it knows {row.classes} classes, {folder} has {classes}"
         yield 0 < row.classes < classes, f"train.{name}.network", row.name, known
+
+
+def parts_of_figures(params: Params, rows: Mapping[str, Architecture]) -> Iterator[Rule]:
+    """A figure shows what its network has: grids of the training, layers."""
+    shown = params.figures
+    for name in shown.animation.keys() & params.train.keys():
+        grids = f"figures.animation.{name} is made of these grids"
+        yield params.train[name].frame_images is None, f"train.{name}.frame_images", None, grids
+    for name in shown.guided.keys() & rows.keys():
+        yield layer(f"figures.guided.{name}.layer", shown.guided[name].layer, rows[name], "discriminator")
+    for name in shown.windows.keys() & rows.keys():
+        yield layer(f"figures.windows.{name}.layer", shown.windows[name].layer, rows[name], "generator")
+
+
+def layer(key: str, number: int, row: Architecture, network: Literal["generator", "discriminator"]) -> Rule:
+    """A convolution layer that a network has, counted from the image or, if negative, from the other end.
+
+    The generator's is counted from its image backwards, and -1, the image, has no maps to look at.
+    """
+    count = len(row.generator_layers if network == "generator" else row.discriminator_layers)
+    first, last = -count, -2 if network == "generator" else count - 1
+    has = f"the {network} of {row.name} has {count} convolution layers"
+    allowed = f"{first} to {last}, as {has}" if first <= last else f"none, as {has}"
+    return not first <= number <= last, key, number, allowed
 
 
 def images_of_figures(
