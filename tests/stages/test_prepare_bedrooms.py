@@ -217,7 +217,9 @@ def test_a_share_of_duplicates_that_is_too_large_stops_before_anything_is_droppe
     values = {key_of(number): encode(room) for number, room in enumerate(rooms(12))}
     codes = np.zeros((12, 16), np.uint8)
     codes[:, 0] = [*range(8), *range(4)]
-    for largest, dropped in ((0.33, None), (0.34, 4)):
+    before: list[bytes] = []
+    outputs = [tmp_path / name for name in ("unique.h5", "duplicates.csv", "pairs.png", "duplicates.json")]
+    for largest, dropped in ((0.34, 4), (0.33, None)):
         params = configure(export={"shards": [0]}, deduplicate={"max_dropped": largest})
         export(params, write_lmdb(tmp_path / str(largest), values), tmp_path, 1)
         write_codes(tmp_path / "codes" / "0.h5", codes, np.array(sorted(values), object))
@@ -228,10 +230,12 @@ def test_a_share_of_duplicates_that_is_too_large_stops_before_anything_is_droppe
                 drop(params, tmp_path)
             with Image.open(tmp_path / "refused.png") as sheet:
                 assert sheet.size == (10 * (2 * 32 + 4) + 4, 32 + 2 * 4)
-            assert not any((tmp_path / name).exists() for name in ("unique.h5", "duplicates.csv", "pairs.png"))
+            assert [path.read_bytes() for path in outputs] == before  # those of the run that was allowed
         else:
             drop(params, tmp_path)
             assert read_json(tmp_path / "duplicates.json")["n_removed"] == dropped
+            assert not (tmp_path / "refused.png").exists()
+            before = [path.read_bytes() for path in outputs]
 
 
 def test_recall_and_precision_are_those_of_the_truth(tmp_path: Path) -> None:
