@@ -10,6 +10,7 @@ sys.path.insert(0, str(workflow.basedir))
 from dcgan.core.files import InputError
 from workflow.engines.clock import check_clock
 from workflow.engines.dag import is_folder, resolved_stages
+from workflow.engines.device import check_devices
 from workflow.engines.lock import hold
 from stages import SPIN
 
@@ -30,11 +31,13 @@ try:
         # Not in the jobs, which start Snakemake twice each.
         from workflow.description import caption_of, kind_of
         from workflow.engines.check import check
+        from workflow.params.load import load_params
 
         check(ROOT)
     STAGES = resolved_stages(ROOT)
 except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
+    for line in str(error).splitlines():
+        print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
 
 if workflow.is_main_process and not Path(".snakemake/metadata").exists():
@@ -52,8 +55,11 @@ onstart:
         if workflow.is_main_process:
             hold(ROOT, "snakemake")
             check_clock(ROOT, STAGES)
+            if workflow.local_exec:
+                check_devices(load_params(ROOT / "params.yaml"))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
 
 

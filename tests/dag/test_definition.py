@@ -81,6 +81,8 @@ def test_both_losses_of_every_network_are_plotted(root: Path, demo: Path) -> Non
 
 
 def test_lists_of_code_name_every_file_and_what_is_in_it(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/draw_nothing.txt").touch()  # of a script that was removed
     digest_code.main(["--out", str(tmp_path / "code")])
     lists = {path.stem: path for path in (tmp_path / "code").iterdir()}
     assert lists.keys() == {path.stem for path in (root / "stages").glob("[a-z]*.py")}

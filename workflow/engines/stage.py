@@ -90,6 +90,7 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
         if message is None:
             raise
         where = None if isinstance(error, InputError) else getattr(error, "filename", None)
-        print(f"error: {f'{where}: ' if where else ''}{message}", file=sys.stderr)
+        for line in message.splitlines():
+            print(f"error: {f'{where}: ' if where else ''}{line}", file=sys.stderr)
         sys.exit(INPUT_ERROR_STATUS)
     sys.exit(0)

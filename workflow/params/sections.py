@@ -84,6 +84,7 @@ class Autoencoder(Section):
 
 class Deduplicate(Section):
     radius: Annotated[int, Field(ge=0, le=64)]
+    max_dropped: Share
     filtered: Literal["images", "crops32"]
     truth: list[Literal["bedrooms"]]
 
