@@ -37,14 +37,12 @@ $(READY): requirements.lock
 	@$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock
 	@touch $@
 
-repro: check ## runs the whole DAG under DVC (only what changed) and prints its numbers beside the paper's
-	@dvc repro
-	@python -m workflow.engines.record repro
-	@python -m workflow.report.write
-	@python -m workflow.report.summary
+# Ctrl-C reaches make, too, which then ends by itself; a status of the recipe would make it print an error as well.
+repro: $(READY) ## runs the whole DAG under DVC (only what changed) and prints its numbers beside the paper's
+	@trap 'exit 0' INT; python -m workflow.engines.repro
 
 snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
-	@snakemake --cores $(CORES)
+	@trap 'echo "stopped; \`make snakemake\` goes on from there"; exit 0' INT; snakemake --cores $(CORES) --quiet all
 	@python -m workflow.report.write
 	@python -m workflow.report.summary
 

@@ -1,9 +1,14 @@
 # The DAG of dvc.yaml under Snakemake: every stage is a rule, read by workflow/engines/dag.py. Nothing is written twice.
+# `snakemake --lint` asks for a conda environment or a container for each rule: all share one, .venv, whose versions
+# requirements.lock pins (`make setup`), so that DVC and Snakemake run the same programs.
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
+from snakemake.logging import logger
+from snakemake.settings.types import Quietness
 from snakemake.utils import available_cpu_count
 
 sys.path.insert(0, str(workflow.basedir))
@@ -30,6 +35,7 @@ try:
         # Not in the jobs, which start Snakemake twice each.
         from workflow.description import caption_of, kind_of
         from workflow.engines.check import check
+        from workflow.engines.progress import Follower
 
         check(ROOT)
     STAGES = resolved_stages(ROOT)
@@ -50,8 +56,12 @@ onstart:
     # Not at the top: `--dry-run`, `--summary` and `--unlock` disturb nobody.
     try:
         if workflow.is_main_process:
+            if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
+                raise InputError("there is no Slurm here (no `sbatch` on the PATH); without a cluster: `make snakemake`")
             hold(ROOT, "snakemake")
             check_clock(ROOT, STAGES)
+            made = STAGES.keys() & workflow.dag.stats()[1].keys()
+            logger.addHandler(Follower(ROOT, STAGES, made, alone=Quietness.ALL in workflow.output_settings.quiet))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -79,12 +89,12 @@ rule all:
 
 for stage in STAGES.values():
     rule:
-        name: stage.rule
+        name: stage.name
         input: stage.inputs
         output: [declare(path, stage) for path in stage.outputs]
         params: *stage.compared, cmd=stage.command
-        log: f"logs/{stage.rule}.log"
-        benchmark: f"logs/{stage.rule}.tsv"
+        log: f"logs/{stage.name}.log"
+        benchmark: f"logs/{stage.name}.tsv"
         threads: stage.threads
         resources: mem_mb=more_when_repeated(stage.mem_mb), runtime=stage.runtime_minutes, gpu=stage.gpu
         localrule: stage.local

@@ -1,6 +1,13 @@
 """One script per node of the DAG; each is run as `python -m stages.verb_noun --params params.yaml ...`."""
 
+import gc
 import os
+import sys
+
+# What is made while modules are imported is no garbage; looking for some takes a quarter of PyTorch's import. Until
+# `run_stage`, and only where Python is still looking for the stage that it was told to run.
+if sys.argv[0] == "-m":
+    gc.disable()
 
 # Threads of one computation wait for each other after every layer. Waking a thread that sleeps can take as long as a
 # layer of a small network, on a virtual machine above all. A thread that spins is there at once, but takes a core from

@@ -82,7 +82,7 @@ def test_every_stage_and_every_shard_is_a_job_of_its_own(
 ) -> None:
     stages = dag.resolved_stages(on_cluster.result()).values()
     assert sorted(job["Comment"] for job in whole_run) == sorted(
-        f"rule_{stage.rule}" for stage in stages if not stage.local
+        f"rule_{stage.name}" for stage in stages if not stage.local
     )
     assert {"export_lsun@0", "export_lsun@1", "encode_images@1", "crop_faces@1", "search_supervised_cnn@1"} <= {
         stage.name for stage in stages
@@ -90,7 +90,7 @@ def test_every_stage_and_every_shard_is_a_job_of_its_own(
 
 
 def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
-    stages = {f"rule_{stage.rule}": stage for stage in dag.resolved_stages(on_cluster.result()).values()}
+    stages = {f"rule_{stage.name}": stage for stage in dag.resolved_stages(on_cluster.result()).values()}
     for job in whole_run:
         assert ("gpu" in job.get("TresPerJob", "")) == (stages[job["Comment"]].gpu > 0), job["Comment"]
     with_gpu = [job for job in whole_run if "gpu" in job.get("TresPerJob", "")]
@@ -108,7 +108,7 @@ def at_work(jobs: list[dict[str, str]], moment: str, besides: dict[str, str] | N
 def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
     """Where README says: what a stage says in logs/<rule>.log, what Slurm says of the job beside it."""
     logs, stages = on_cluster.result() / "logs", dag.resolved_stages(on_cluster.result()).values()
-    assert {path.stem for path in logs.glob("*.log")} == {stage.rule for stage in stages}
+    assert {path.stem for path in logs.glob("*.log")} == {stage.name for stage in stages}
     assert "train bedrooms" in (logs / f"{RULE}.log").read_text()
     for job in whole_run:
         assert (logs / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0

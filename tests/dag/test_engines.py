@@ -51,7 +51,7 @@ def test_after_dvc_snakemake_has_nothing_to_do(under_dvc: Path, run: Run) -> Non
 
 def test_every_job_of_snakemake_has_a_log(under_snakemake: Path) -> None:
     logs = {path.stem for path in (under_snakemake / "logs").glob("*.log")}
-    assert logs == {stage.rule for stage in dag.resolve(under_snakemake).values()}
+    assert logs == {stage.name for stage in dag.resolve(under_snakemake).values()}
 
 
 def test_dvc_agrees_after_snakemake(under_snakemake: Path, run: Run) -> None:
