@@ -18,6 +18,7 @@ from workflow.engines.dag import is_folder, resolved_stages
 from workflow.engines.lock import hold
 from stages import SPIN
 
+NO_SLURM = "there is no Slurm here (no `sbatch` on the PATH); `make snakemake` runs without a cluster"
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
@@ -57,7 +58,7 @@ onstart:
     try:
         if workflow.is_main_process:
             if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
-                raise InputError("there is no Slurm here (no `sbatch` on the PATH); without a cluster: `make snakemake`")
+                raise InputError(NO_SLURM)
             hold(ROOT, "snakemake")
             check_clock(ROOT, STAGES)
             made = STAGES.keys() & workflow.dag.stats()[1].keys()

@@ -18,7 +18,7 @@ from tests.dag.demo import demo_stages
 from tests.dag.tiny import tiny_params
 from workflow.engines import progress
 from workflow.engines.dag import resolve
-from workflow.engines.progress import RUN, Run, expected_seconds, stages_to_make, with_predecessors
+from workflow.engines.progress import Run, expected_seconds, stages_to_make, with_predecessors
 from workflow.engines.provenance import SIDECARS
 
 STAGE = '''"""Reads, counts as training does, writes."""
@@ -55,13 +55,13 @@ if __name__ == "__main__":
 '''
 DAG = """stages:
   first:
-    cmd: python -m stages.counts --out data/first
+    cmd: python -m stages.counts --out data/demo
     deps: [stages/counts.py]
-    outs: [data/first]
+    outs: [data/demo]
     meta: {threads: 1, gpu: 0, mem_mb: 100, runtime: 1}
   second:
     cmd: python -m stages.counts --out data/second
-    deps: [stages/counts.py, data/first]
+    deps: [stages/counts.py, data/demo]
     outs: [data/second]
     meta: {threads: 1, gpu: 0, mem_mb: 100, runtime: 1}
 """
@@ -82,10 +82,8 @@ def counting(checkout: Path) -> Path:
     """A copy of the project with two stages that count for a second."""
     (checkout / "stages/counts.py").write_text(STAGE)
     (checkout / "dvc.yaml").write_text(DAG)
-    took = {"first": 3.0, "second": 3.0}
-    for name, seconds in took.items():
-        command = f"python -m stages.counts --out data/{name}"
-        sidecar = {"command": command, "parameters": {}, "seconds": seconds}
+    for name, out in (("first", "demo"), ("second", "second")):
+        sidecar = {"command": f"python -m stages.counts --out data/{out}", "parameters": {}, "seconds": 3.0}
         (checkout / SIDECARS / f"{name}.json").write_text(json.dumps(sidecar))
     return checkout
 
@@ -105,7 +103,7 @@ def test_a_line_tells_stage_share_and_time_left(clock: list[float]) -> None:
 
 
 def test_a_slow_machine_takes_longer(clock: list[float]) -> None:
-    """Three times as long as expected, less what the first seconds are trusted: (600 + 20) / (1800 + 20) of the pace."""
+    """A third as fast as expected, tempered by 20 seconds of trust: (600 + 20) / (1800 + 20)."""
     run = Run(engine=1, started=1000.0, current=0, seconds={"a": 600.0, "b": 620.0})
     run.begin("a")
     clock[0] += 1800
@@ -163,8 +161,8 @@ def test_what_is_current_is_not_expected(counting: Path, run: Any) -> None:
     assert stages_to_make(counting, resolve(counting)) == {"first", "second"}
     run(counting, "dvc", "repro")
     assert stages_to_make(counting, resolve(counting)) == set()
-    (counting / "data/first/done.txt").unlink()
-    (counting / "data/first").rmdir()
+    (counting / "data/demo/done.txt").unlink()
+    (counting / "data/demo").rmdir()
     assert stages_to_make(counting, resolve(counting)) == {"first", "second"}
 
 
@@ -194,8 +192,18 @@ def test_a_stage_that_fails_is_named_with_its_words(counting: Path, run: Any) ->
     assert changed.keys() == {"second"}
     (counting / "wrong").rename(counting / "broken")
     failed = run(counting, *RUN_DVC, status=1)
-    assert "error: second failed with status 1; logs/second.log ends:\n" in failed.stderr
+    assert "error: second failed; logs/second.log ends:\n" in failed.stderr
     assert failed.stderr.endswith("  ValueError: of a fault\n")
+
+
+def test_make_snakemake_tells_the_same(counting: Path, run: Any) -> None:
+    (counting / "wrong").touch()
+    failed = run(counting, "snakemake", "--cores", "1", "--quiet", "all", status=1)
+    lines = failed.stderr.splitlines()
+    assert [line.split(" · ")[0] for line in lines] == [*LINES, "error: second: the second is wrong"]
+    (counting / "wrong").unlink()
+    done = run(counting, "snakemake", "--cores", "1", "--quiet", "all")
+    assert re.fullmatch(r"\[1/1\] second · \d+ % · about 10 s left\n", done.stderr)
 
 
 def test_on_a_terminal_one_line_is_renewed(counting: Path, environment: dict[str, str]) -> None:
@@ -211,7 +219,7 @@ def test_on_a_terminal_one_line_is_renewed(counting: Path, environment: dict[str
 
 @pytest.mark.parametrize("target", ["repro", "snakemake"])
 def test_ctrl_c_ends_in_one_calm_line(checkout: Path, environment: dict[str, str], target: str) -> None:
-    """As make prints it: no error of its own, none of DVC, none of Snakemake; and the status says that it was stopped."""
+    """No error of make, DVC or Snakemake; the status tells that the run was stopped."""
     tiny_params(checkout / "params.yaml")
     (checkout / ".venv").symlink_to(sys.prefix)
     command = ("make", "--old-file", ".venv/.installed", target, "CORES=1")
@@ -238,4 +246,5 @@ def on_terminal(
                 interrupt_at = None
                 time.sleep(0.5)
                 os.write(terminal, b"\x03")
+    printed = printed.replace("\x1b[0m", "")  # DVC's colours end, though there were none
     return printed, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -10,6 +10,8 @@ Nothing here decides what runs, and nothing here stops it.
 
 import logging
 import os
+import re
+import signal
 import statistics
 import sys
 import time
@@ -17,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import FrameType
 
 from dcgan.core.files import InputError, read_json, write_json
 from dcgan.core.progress import listeners
@@ -26,6 +29,10 @@ from workflow.engines.provenance import as_recorded, last_sidecar
 RUN = Path(".state/run.json")
 # Set by whoever shows the line alone: the terminal that it is on, and a folder for what stages print, `<stage>.log`.
 TERMINAL, LOGS = "DCGAN_TERMINAL", "DCGAN_LOGS"
+LOG_FOLDER, LAST_LINES = Path("logs"), 12
+OF_A_STAGE = re.compile(
+    r"CalledProcessError|At least one job did not|Exiting because a job"
+)  # Snakemake's words for its failure
 START_SECONDS = 1.5  # of a stage, before its own clock begins
 TRUST_SECONDS = 20.0  # of a run that goes as expected, by which the pace of the first stages is tempered
 
@@ -149,7 +156,7 @@ def show(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
         return
     with suppress(OSError), open(os.environ[TERMINAL], "w", encoding="utf-8") as terminal:
-        width = os.get_terminal_size(terminal.fileno()).columns
+        width = os.get_terminal_size(terminal.fileno()).columns or 80
         terminal.write(f"\r\x1b[K{line[: width - 1]}")
 
 
@@ -203,19 +210,35 @@ def print_into(path: Path) -> None:
         os.dup2(file, stream.fileno())
 
 
+def last_words(name: str, folder: Path) -> str:
+    """What a person should know of a stage that has failed: its one line, or the last lines of its log."""
+    log = folder / f"{name}.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    if lines and lines[-1].startswith("error: "):
+        return f"error: {name}: {lines[-1].removeprefix('error: ')}"
+    return "\n  ".join([f"error: {name} failed; {log} ends:", *lines[-LAST_LINES:]])
+
+
 class Follower(logging.Handler):
     """Follows a run of Snakemake by the events of its own log, and shows the line.
 
-    alone: whether Snakemake prints nothing (`--quiet all`); then its errors are shown, too.
+    alone: whether Snakemake prints nothing (`--quiet all`); then errors are told here, but for those of Ctrl-C.
     """
 
     def __init__(self, root: Path, stages: Mapping[str, Stage], made: Iterable[str], alone: bool) -> None:
         super().__init__()
         self.root, self.alone, self.names = root, alone, dict[int, str]()
         self.run = expected_run(root, stages, made)
-        self.run.save(root)
+        if alone:
+            self.before = signal.signal(signal.SIGINT, self.interrupted)
         if alone and sys.stderr.isatty():
             os.environ[TERMINAL] = os.ttyname(sys.stderr.fileno())
+
+    def interrupted(self, number: int, frame: FrameType | None) -> None:
+        """Ctrl-C: what fails from now on is no news."""
+        self.alone = False
+        if callable(self.before):
+            self.before(number, frame)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes one event."""
@@ -223,9 +246,17 @@ class Follower(logging.Handler):
         if event == "job_info" and record.rule_name in self.run.seconds:
             self.names[record.jobid] = record.rule_name
             self.run.begin(record.rule_name)
+            self.run.save(self.root)
             show(self.run.line(record.rule_name))
         elif event == "job_finished" and record.job_id in self.names:
             self.run.end(self.names[record.job_id])
-        elif self.alone and record.levelno >= logging.ERROR:
-            print(f"{record.getMessage()}", file=sys.stderr)
-        self.run.save(self.root)
+            self.run.save(self.root)
+        elif self.alone and event == "job_error":
+            tell(last_words(self.names[record.jobid], LOG_FOLDER))
+        elif self.alone and record.levelno >= logging.ERROR and not OF_A_STAGE.search(record.getMessage()):
+            tell(record.getMessage())
+
+
+def tell(message: str) -> None:
+    """Prints in place of the line."""
+    print(f"\r\x1b[K{message}" if TERMINAL in os.environ else message, file=sys.stderr, flush=True)

@@ -23,13 +23,13 @@ from workflow.engines.check import check
 from workflow.engines.clock import renew_times
 from workflow.engines.dag import resolved_stages
 from workflow.engines.lock import hold
-from workflow.engines.progress import LOGS, TERMINAL, rounded
+from workflow.engines.progress import LOG_FOLDER, LOGS, TERMINAL, last_words, rounded
 from workflow.engines.stage import INPUT_ERROR_STATUS, INTERRUPTED_STATUS, STOPPED_STATUS, command_parser, run_stage
 
 if TYPE_CHECKING:
     from dvc.stage import PipelineStage
 
-LOG_FOLDER, TOLD_LINES, LOCK_SECONDS = Path("logs"), 12, 30.0
+LOCK_SECONDS = 30.0
 STOPPED = (STOPPED_STATUS, INTERRUPTED_STATUS)
 
 
@@ -55,8 +55,11 @@ def run_dvc() -> int:
         with line_alone():
             return reproduce()
     except StageFailed as failed:
-        print(failed.told(), file=sys.stderr)
-        sys.exit(failed.status if failed.status in STOPPED or failed.status == INPUT_ERROR_STATUS else 1)
+        if failed.status in STOPPED:
+            print(f"stopped in {failed.name}; `make repro` goes on from there", file=sys.stderr)
+            sys.exit(failed.status)
+        print(last_words(failed.name, LOG_FOLDER), file=sys.stderr)
+        sys.exit(INPUT_ERROR_STATUS if failed.status == INPUT_ERROR_STATUS else 1)
 
 
 @contextmanager
@@ -99,18 +102,6 @@ class StageFailed(Exception):
     def __init__(self, name: str, status: int) -> None:
         super().__init__(name, status)
         self.name, self.status = name, status
-
-    def told(self) -> str:
-        """What a person should know: one line after a stop or wrong input, else the last lines of the stage's log."""
-        log = LOG_FOLDER / f"{self.name}.log"
-        if self.status in STOPPED:
-            return f"stopped in {self.name}; `make repro` goes on from there"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        if self.status == INPUT_ERROR_STATUS:
-            lines = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-            return f"error: {self.name}: {' '.join(lines) or 'wrong input'}"
-        last = "".join(f"\n  {line}" for line in lines[-TOLD_LINES:])
-        return f"error: {self.name} failed with status {self.status}; {log} ends:{last}"
 
 
 @contextmanager
