@@ -147,9 +147,9 @@ def p_value_below(samples: Ratios, real: Ratios, threshold: float) -> float:
 
 
 def hypergeometric_tail(count: int, marked: int, drawn: int, total: int) -> float:
-    """The probability that `count` or more of `drawn` items are marked, drawn from `total` of which `marked` are; `count` must be possible.
+    """The probability that `count` or more of `drawn` items are marked, drawn from `total` of which `marked` are.
 
-    Exact, in whole numbers. SciPy's would take a second to import.
+    count: one that is possible. Exact, in whole numbers; SciPy's would take a second to import.
     """
     ways, cases = comb(marked, count) * comb(total - marked, drawn - count), 0
     for n in range(count, min(marked, drawn) + 1):

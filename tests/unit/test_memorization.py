@@ -173,7 +173,7 @@ def test_copies_by_hand() -> None:
         (12, 40, 100, 300),
         (40, 40, 100, 300),
         (700, 1000, 10_000, 20_000),
-        (5, 18, 10, 20),
+        (8, 18, 10, 20),
     ],
 )
 def test_the_tail_is_scipys(count: int, marked: int, drawn: int, total: int) -> None:
