@@ -34,7 +34,8 @@ $(READY): requirements.lock
 		|| { echo "error: Python 3.11 or newer is needed; name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "Installing the pinned packages into $(VENV) (a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock
+	@(while sleep 2 && kill -0 $$$$; do printf .; done 2>/dev/null) & trap "kill $$!" EXIT; \
+		$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock; echo
 	@touch $@
 
 # Ctrl-C reaches make, too, which then ends by itself; a status of the recipe would make it print an error as well.

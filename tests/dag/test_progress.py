@@ -82,6 +82,7 @@ def counting(checkout: Path) -> Path:
     """A copy of the project with two stages that count for a second."""
     (checkout / "stages/counts.py").write_text(STAGE)
     (checkout / "dvc.yaml").write_text(DAG)
+    (checkout / SIDECARS).mkdir(parents=True)
     for name, out in (("first", "demo"), ("second", "second")):
         sidecar = {"command": f"python -m stages.counts --out data/{out}", "parameters": {}, "seconds": 3.0}
         (checkout / SIDECARS / f"{name}.json").write_text(json.dumps(sidecar))
@@ -248,3 +249,19 @@ def on_terminal(
                 os.write(terminal, b"\x03")
     printed = printed.replace("\x1b[0m", "")  # DVC's colours end, though there were none
     return printed, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_setup_shows_that_it_lives(checkout: Path, run: Any) -> None:
+    """A dot every two seconds while pip is silent, and an end of the line; pip's failure is make's."""
+    python = checkout / "python"
+    python.write_text("""#!/bin/bash -e
+if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi
+if [ "$2" = pip ]; then sleep 5; echo "from pip" >&2; exit $(cat status); fi
+""")
+    python.chmod(0o755)
+    (checkout / "status").write_text("1")
+    failed = run(checkout, "make", "setup", f"PYTHON={python}", status=2)
+    assert failed.stderr.startswith("from pip\n") and not (checkout / ".venv/.installed").exists()
+    (checkout / "status").write_text("0")
+    assert re.fullmatch(r"Installing .*\n\.\.+\n", run(checkout, "make", "setup", f"PYTHON={python}").stdout)
+    assert (checkout / ".venv/.installed").exists()
