@@ -237,6 +237,7 @@ class Follower(logging.Handler):
     def interrupted(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-C: what fails from now on is no news."""
         self.alone = False
+        clear()
         if callable(self.before):
             self.before(number, frame)
 
@@ -259,4 +260,11 @@ class Follower(logging.Handler):
 
 def tell(message: str) -> None:
     """Prints in place of the line."""
-    print(f"\r\x1b[K{message}" if TERMINAL in os.environ else message, file=sys.stderr, flush=True)
+    clear()
+    print(message, file=sys.stderr, flush=True)
+
+
+def clear() -> None:
+    """Takes the line off the terminal that is for it."""
+    if TERMINAL in os.environ:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

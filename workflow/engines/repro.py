@@ -23,7 +23,7 @@ from workflow.engines.check import check
 from workflow.engines.clock import renew_times
 from workflow.engines.dag import resolved_stages
 from workflow.engines.lock import hold
-from workflow.engines.progress import LOG_FOLDER, LOGS, TERMINAL, last_words, rounded
+from workflow.engines.progress import LOG_FOLDER, LOGS, TERMINAL, clear, last_words, rounded
 from workflow.engines.stage import INPUT_ERROR_STATUS, INTERRUPTED_STATUS, STOPPED_STATUS, command_parser, run_stage
 
 if TYPE_CHECKING:
@@ -66,14 +66,12 @@ def run_dvc() -> int:
 def line_alone() -> Iterator[None]:
     """Leaves the terminal to the line of progress: stages print into files."""
     os.environ[LOGS] = str(LOG_FOLDER)
-    if not sys.stderr.isatty():
-        yield
-        return
-    os.environ[TERMINAL] = os.ttyname(sys.stderr.fileno())
+    if sys.stderr.isatty():
+        os.environ[TERMINAL] = os.ttyname(sys.stderr.fileno())
     try:
         yield
     finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        clear()
 
 
 def reproduce() -> int:
