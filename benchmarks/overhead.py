@@ -1,7 +1,8 @@
 """What a stage costs beside its own work, in seconds of processor time: its engine, its start and its end.
 
 Engines: a clone runs the DAG of params.yaml with its inputs, parameters and outputs, but each command only makes small
-files, so that all else is the engine's. `dvc repro`, DVC as `make repro` runs it, Snakemake: each in a fresh clone.
+files, so that all else is the engine's. `dvc repro`, DVC as `make repro` runs it, Snakemake: each in a fresh clone. For
+DVC every command is then changed and run again, with a whole `dvc.lock` as a clone of this project has it.
 
 Starts: every script of the DAG but digest_code, which reads no parameters, starts as its stage does, with a parameter
 file that is not there: it imports, reads its command line and ends. The mean is over the stages. `--against CHECKOUT`
@@ -27,7 +28,7 @@ from workflow.engines.dag import Stage, dvc_definitions, is_folder, is_inside, r
 
 ROOT = Path(__file__).parents[1]
 ENGINES = {
-    "dvc repro": ["dvc", "repro", "--quiet"],
+    "dvc repro": ["dvc", "repro"],
     "make repro": ["python", "-c", "from workflow.engines.repro import run_dvc; run_dvc()"],
     "snakemake": ["snakemake", "--cores", "1", "--quiet", "all"],
 }
@@ -89,22 +90,29 @@ def engine_seconds(command: list[str]) -> float:
         needed = {path for definition in definitions.values() for path in definition.get("deps", [])}
         for name, stage in resolve(ROOT).items():
             definitions[name]["cmd"] = "; ".join(making(path, needed) for path in stage.outputs)
-        (clone / "dvc.yaml").write_text(json.dumps({"stages": definitions}))
+        # DVC would look for `foreach` behind an @.
+        idle = {name.replace("@", "-"): definition for name, definition in definitions.items()}
+        (clone / "dvc.yaml").write_text(json.dumps({"stages": idle}))
+        if command != ENGINES["snakemake"]:
+            processor_seconds(ENGINES["make repro"], clone, status=0)
+            for definition in idle.values():
+                definition["cmd"] += "; true"
+            (clone / "dvc.yaml").write_text(json.dumps({"stages": idle}))
         return processor_seconds(command, clone, status=0)
 
 
 def making(output: str, needed: Iterable[str]) -> str:
     """A command that makes an output, with what others read inside it."""
-    files = [path for path in needed if is_inside(path, output)] if is_folder(output) else [output]
-    files = [path for path in files if not is_folder(path)] or [f"{output}/file.txt"]
-    return "; ".join(f"mkdir -p {Path(path).parent} && echo {path} > {path}" for path in files)
+    paths = [output, *(path for path in needed if is_inside(path, output))]
+    files = [f"{path}/file.txt" if is_folder(path) else path for path in paths]
+    return "; ".join(f"mkdir -p {Path(file).parent} && echo {file} > {file}" for file in files)
 
 
 def processor_seconds(command: list[str], folder: Path, status: int) -> float:
     """Processor time of a command and of all that it starts."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == status, ended.stderr
+    assert ended.returncode == status, f"{ended.stdout}\n{ended.stderr}"
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
