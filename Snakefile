@@ -62,7 +62,8 @@ onstart:
             hold(ROOT, "snakemake")
             check_clock(ROOT, STAGES)
             made = STAGES.keys() & workflow.dag.stats()[1].keys()
-            logger.addHandler(Follower(ROOT, STAGES, made, alone=Quietness.ALL in workflow.output_settings.quiet))
+            quiet = Quietness.ALL in (workflow.output_settings.quiet or ())
+            logger.addHandler(Follower(ROOT, STAGES, made, alone=quiet))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

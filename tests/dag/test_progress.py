@@ -197,6 +197,13 @@ def test_a_stage_that_fails_is_named_with_its_words(counting: Path, run: Any) ->
     assert failed.stderr.endswith("  ValueError: of a fault\n")
 
 
+def test_snakemake_alone_gets_a_line_a_stage(counting: Path, run: Any) -> None:
+    """Among what it prints itself."""
+    printed = run(counting, "snakemake", "--cores", "1").stderr
+    assert re.findall(r"^(\[./2\] \w+) · \d+ % · about [12]0 s left$", printed, re.MULTILINE) == LINES
+    assert "Finished jobid" in printed
+
+
 def test_make_snakemake_tells_the_same(counting: Path, run: Any) -> None:
     (counting / "wrong").touch()
     failed = run(counting, "snakemake", "--cores", "1", "--quiet", "all", status=1)

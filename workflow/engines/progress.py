@@ -243,17 +243,18 @@ class Follower(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes one event."""
-        event = getattr(record, "event", None)
-        if event == "job_info" and record.rule_name in self.run.seconds:
-            self.names[record.jobid] = record.rule_name
-            self.run.begin(record.rule_name)
+        told = vars(record)
+        event, name = told.get("event"), told.get("rule_name")
+        if event == "job_info" and name in self.run.seconds:
+            self.names[told["jobid"]] = name
+            self.run.begin(name)
             self.run.save(self.root)
-            show(self.run.line(record.rule_name))
-        elif event == "job_finished" and record.job_id in self.names:
-            self.run.end(self.names[record.job_id])
+            show(self.run.line(name))
+        elif event == "job_finished" and told["job_id"] in self.names:
+            self.run.end(self.names[told["job_id"]])
             self.run.save(self.root)
         elif self.alone and event == "job_error":
-            tell(last_words(self.names[record.jobid], LOG_FOLDER))
+            tell(last_words(self.names[told["jobid"]], LOG_FOLDER))
         elif self.alone and record.levelno >= logging.ERROR and not OF_A_STAGE.search(record.getMessage()):
             tell(record.getMessage())
 
