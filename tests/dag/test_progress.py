@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -236,6 +237,15 @@ def test_ctrl_c_ends_in_one_calm_line(checkout: Path, environment: dict[str, str
     assert re.fullmatch(rf"(\^C)?stopped.*; `make {target}` goes on from there", last), printed
     assert "***" not in printed and "Traceback" not in printed and "rror" not in printed
     assert status == -signal.SIGINT
+
+
+def test_ctrl_c_while_a_stage_imports_leaves_no_traceback(root: Path) -> None:
+    command = (sys.executable, "-m", "stages.train_dcgan", "--help")
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while "libtorch_cpu" not in Path(f"/proc/{process.pid}/maps").read_text():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate()[1] == "" and process.returncode == -signal.SIGINT
 
 
 def on_terminal(

@@ -231,8 +231,7 @@ class Follower(logging.Handler):
         self.run = expected_run(root, stages, made)
         if alone:
             self.before = signal.signal(signal.SIGINT, self.interrupted)
-        if alone and sys.stderr.isatty():
-            os.environ[TERMINAL] = os.ttyname(sys.stderr.fileno())
+            take_terminal()
 
     def interrupted(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-C: what fails from now on is no news."""
@@ -263,6 +262,12 @@ def tell(message: str) -> None:
     """Prints in place of the line."""
     clear()
     print(message, file=sys.stderr, flush=True)
+
+
+def take_terminal() -> None:
+    """Keeps the terminal of standard error, if it is one that has a name, for the line."""
+    with suppress(OSError):
+        os.environ[TERMINAL] = os.ttyname(sys.stderr.fileno())
 
 
 def clear() -> None:

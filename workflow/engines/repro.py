@@ -11,6 +11,7 @@ Exit statuses: 0 done; 2 the input is wrong; 75 and 130 stopped, a new start goe
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,14 +24,23 @@ from workflow.engines.check import check
 from workflow.engines.clock import renew_times
 from workflow.engines.dag import resolved_stages
 from workflow.engines.lock import hold
-from workflow.engines.progress import LOG_FOLDER, LOGS, TERMINAL, clear, last_words, rounded
+from workflow.engines.progress import (
+    LOG_FOLDER,
+    LOGS,
+    clear,
+    expected_run,
+    last_words,
+    rounded,
+    stages_to_make,
+    take_terminal,
+)
 from workflow.engines.stage import INPUT_ERROR_STATUS, INTERRUPTED_STATUS, STOPPED_STATUS, command_parser, run_stage
 
 if TYPE_CHECKING:
     from dvc.stage import PipelineStage
 
 LOCK_SECONDS = 30.0
-STOPPED = (STOPPED_STATUS, INTERRUPTED_STATUS)
+STOPPED = {STOPPED_STATUS: STOPPED_STATUS, INTERRUPTED_STATUS: INTERRUPTED_STATUS, -signal.SIGINT: INTERRUPTED_STATUS}
 
 
 def main() -> None:
@@ -51,13 +61,15 @@ def main() -> None:
 
 def run_dvc() -> int:
     """Runs DVC; returns how many stages have run. Ends the process if one fails, when one line has told why."""
+    stages = resolved_stages(Path())
+    expected_run(Path(), stages, stages_to_make(Path(), stages)).save(Path())
     try:
         with line_alone():
             return reproduce()
     except StageFailed as failed:
         if failed.status in STOPPED:
             print(f"stopped in {failed.name}; `make repro` goes on from there", file=sys.stderr)
-            sys.exit(failed.status)
+            sys.exit(STOPPED[failed.status])
         print(last_words(failed.name, LOG_FOLDER), file=sys.stderr)
         sys.exit(INPUT_ERROR_STATUS if failed.status == INPUT_ERROR_STATUS else 1)
 
@@ -66,8 +78,7 @@ def run_dvc() -> int:
 def line_alone() -> Iterator[None]:
     """Leaves the terminal to the line of progress: stages print into files."""
     os.environ[LOGS] = str(LOG_FOLDER)
-    if sys.stderr.isatty():
-        os.environ[TERMINAL] = os.ttyname(sys.stderr.fileno())
+    take_terminal()
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ import atexit
 import faulthandler
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -79,7 +80,9 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     # A memory map whose file somebody cuts off kills the process; this prints the line that read.
     faulthandler.enable()
     gc.freeze()
-    gc.enable()  # stages/__init__.py
+    gc.enable()  # this and the next as stages/__init__.py says
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     leave(status_of(main))
 
 
