@@ -62,11 +62,6 @@ class Stage:
     processes: int = 1
 
     @property
-    def rule(self) -> str:
-        """The stage's name as Snakemake allows it."""
-        return "".join(letter if letter.isalnum() else "_" for letter in self.name)
-
-    @property
     def compared(self) -> list[str]:
         """Parameters and digests of code as texts of their own, so that Snakemake names just those that changed."""
         return [f"{key}: {value}" for key, value in (self.parameters | self.code).items()]

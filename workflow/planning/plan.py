@@ -12,6 +12,7 @@ everything runs on its threads. What `make benchmark-gpu` measured takes the pla
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -23,7 +24,7 @@ from dcgan.core.files import InputError
 from workflow.description import describe, item_of, kind_of
 from workflow.engines import dag
 from workflow.engines.stage import command_parser, run_stage
-from workflow.params.load import check_params, read_yaml
+from workflow.params.load import check_params, load_params, read_yaml
 from workflow.params.sections import Params
 from workflow.presets.merge import preset
 from workflow.workload import GIGA, Scale, Work, work_of
@@ -116,6 +117,17 @@ def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: s
         process_mb = memory.get(kind_of(stage.name), memory["others"]) + work.held_bytes / MEGA
         jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
     return jobs
+
+
+def planned_seconds(root: Path, stages: Mapping[str, dag.Stage], names: Iterable[str]) -> dict[str, float]:
+    """What stages take on this machine's cores by root/params.yaml, without those whose sources nobody has counted."""
+    params, rates, found = load_params(root / "params.yaml"), read_yaml(RATES), dict[str, float]()
+    scale, cores = Scale(params, rates, stages.values()), os.cpu_count() or 1
+    for name in names:
+        with suppress(InputError):
+            work = stage_work(name, scale)
+            found[name] = seconds_of(work, min(threads_of(stages[name], params), cores), 0, rates, "none")
+    return found
 
 
 def stage_work(name: str, scale: Scale) -> Work:
