@@ -31,7 +31,7 @@ def stage(name: str, outputs: list[str]) -> Stage:
     return Stage(name, f"Does {name}", "true", [], [], [], outputs, {}, 1, 0, 100, 10, False)
 
 
-def leave_sidecar(root: Path, stage: Stage, **further: Any) -> None:
+def leave_sidecar(root: Path, stage: Stage, /, **further: Any) -> None:
     """What a stage leaves about a run with its parameters, whose outputs and inputs are those that lie there."""
     outputs = {path: digest_of_output(root, path) for path in stage.outputs}
     inputs = {path: digest_of_input(root, path) for path in stage.dependencies}

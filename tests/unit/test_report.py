@@ -89,7 +89,8 @@ def test_page_can_be_read_by_ear(results: Path, stages: dict[str, Stage]) -> Non
     text = render(results, stages, "Test")
     page = Page(text)
     assert len({image["alt"] for image in page.images}) == len(page.images)
-    assert "Training: bedrooms, epoch 5: Does train_dcgan@bedrooms" in {image["alt"] for image in page.images}
+    seen = "As Figures 2 and 3 (bedrooms): samples of the same z after some of the epochs"
+    assert f"Training: bedrooms, epoch 5: {seen}" in {image["alt"] for image in page.images}
     assert page.headings[0] == 1 and page.headings.count(1) == 1
     assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
     assert len(page.identifiers) == len(set(page.identifiers))
@@ -97,7 +98,7 @@ def test_page_can_be_read_by_ear(results: Path, stages: dict[str, Stage]) -> Non
 
 
 def test_text_of_others_is_escaped(results: Path, stages: dict[str, Stage]) -> None:
-    walk = replace(stages["draw_walk@bedrooms"], description="One <strip> & more")
+    walk = replace(stages["draw_walk@bedrooms"], name="paint@bedrooms", description="One <strip> & more")
     text = render(results, stages | {walk.name: walk}, "A <b> title")
     assert "<small>One &lt;strip&gt; &amp; more</small>" in text and 'bedrooms: One &lt;strip&gt; &amp; more"' in text
     assert "<title>A &lt;b&gt; title</title>" in text

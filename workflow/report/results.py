@@ -71,8 +71,8 @@ def result_of(
     measured, title = sentence_of(root, stage), title_of(stage)
     figures = [pair for path in outputs(root, stage, ".json", "results/metrics/") for pair in pairs(read_json(path))]
     files = {path.relative_to(root).as_posix(): path for path in outputs(root, stage, ".png")}
-    # Who does not see a picture gets what it is and what was measured; its caption stands beside it in any case.
-    what = ". ".join(filter(None, [stage.description, measured]))
+    # Who does not see a picture gets what is to be seen, which its caption says first, and what was measured.
+    what = ". ".join(filter(None, [caption_of(stage.name).partition(". ")[0] or stage.description, measured]))
     pictures = [
         picture(
             file.read_bytes(), path, f"{title}{f', {picture_name(path)}' if len(files) > 1 else ''}: {what}", quality
