@@ -37,8 +37,8 @@ try:
         # Not in the jobs, which start Snakemake twice each.
         from workflow.description import caption_of, kind_of
         from workflow.engines.check import check
-        from workflow.params.load import load_params
         from workflow.engines.progress import Follower
+        from workflow.params.load import load_params
 
         check(ROOT)
     STAGES = resolved_stages(ROOT)
