@@ -104,7 +104,7 @@ def test_a_stage_is_added_by_its_script_dvc_yaml_parameters_and_description(
     assert "`counted.all` | `results/metrics/rooms_all.json` |" in shown
     assert '"evaluate_duplicates<br/>count_rooms"' in shown  # both read what drop_duplicates makes
     rules = run(extended, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
-    assert "count_rooms_all" in rules
+    assert "count_rooms@all" in rules
 
 
 def test_the_report_depends_on_all_descriptions(extended: Path) -> None:
