@@ -100,8 +100,8 @@ class Scale:
         return float(sum(reduce(getattr, key.split("."), self.params) for key in keys) if keys else number)  # type: ignore[misc]
 
     @property
-    def bedrooms(self) -> float:
-        """Images of the LSUN source."""
+    def exported(self) -> float:
+        """Images of the source of `export`."""
         return self.count(self.source(self.params.export.source)["images"])
 
     @property
@@ -124,7 +124,8 @@ class Scale:
         p, kind = self.params, self.maker(path)[0]
         if kind == "drop_duplicates":
             side = p.export.image_size if p.deduplicate.filtered == "images" else 32
-            return Split(self.bedrooms * self.source(p.export.source)["kept"], side**2 * 3)
+            kept = self.source(p.export.source)["kept"] if p.deduplicate.drop else 1.0
+            return Split(self.exported * kept, side**2 * 3)
         if kind == "join_faces":
             return Split(self.photos * self.source(p.crop_faces.source)["faces"], p.crop_faces.image_size**2 * 3)
         return self.packed(path)[PurePosixPath(path).stem]

@@ -15,11 +15,11 @@ ROOT = Path(__file__).parents[2]
 
 def leave_provenance(root: Path, revision: str, seconds: float) -> None:
     """What another stage has left about its run."""
-    stage = resolved_stages(root)["drop_duplicates"]
+    stage = resolved_stages(root)["drop_duplicates@bedrooms"]
     record = {"command": stage.command, "parameters": stage.parameters, "git_revision": revision, "seconds": seconds}
     folder = root / "results/provenance"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "drop_duplicates.json").write_text(json.dumps(record))
+    (folder / "drop_duplicates@bedrooms.json").write_text(json.dumps(record))
 
 
 def test_the_output_knows_nothing_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

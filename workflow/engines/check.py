@@ -53,13 +53,15 @@ def data_of(params: Params) -> Iterator[tuple[str, str, Callable[[Path], object]
     """
     from dcgan.data.formats import inspect_source
 
-    yield "export.source", params.export.source, partial(inspect_source, kind="lsun")
-    yield "crop_faces.source", params.crop_faces.source, partial(inspect_source, kind="photos")
+    if params.export.sets:
+        yield "export.source", params.export.source, partial(inspect_source, kind="lsun")
+    if params.crop_faces.sets:
+        yield "crop_faces.source", params.crop_faces.source, partial(inspect_source, kind="photos")
     for name, packed in params.pack.sets.items():
         yield f"pack.sets.{name}.source", packed.source, partial(inspect_source, kind=packed.kind, named=packed.splits)
     for name, section in params.train.items():
         yield f"train.{name}.images", section.images, open_store
-    if params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
+    if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
         yield "crop_faces.model", params.crop_faces.model, open_file
     if params.quality.inception is not None:
         yield "quality.inception", params.quality.inception, open_file

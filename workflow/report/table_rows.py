@@ -120,7 +120,7 @@ def pairs(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for key in (key for key in metrics if "published" not in key):
         names = [f"published_{key}", f"{key}_published", f"published_{key.partition('_')[0]}"]
         names += ["published"] if key == leading else []
-        published = next((metrics[name] for name in names if name in metrics), "")
+        published = next((metrics[name] for name in names if metrics.get(name) is not None), "")
         yield key.replace("_", " "), number(metrics[key]), number(published)
 
 
