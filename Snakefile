@@ -31,7 +31,8 @@ try:
         from workflow.description import caption_of, kind_of
         from workflow.engines.check import check
 
-        check(ROOT)
+        # Of a branch that runs alone, only what it needs has to be there.
+        check(ROOT, workflow.dag_settings.targets)
     STAGES = resolved_stages(ROOT)
 except InputError as error:
     print(f"error: {error}", file=sys.stderr)

@@ -104,7 +104,7 @@ def deduplicate(params: Path, work: Path, shards: int) -> None:
     """From exported shards to the unique images."""
     common = ["--params", str(params)]
     autoencoder = str(work / "autoencoder.safetensors")
-    fit_autoencoder.main([*common, "--shards", str(work), "--out", autoencoder, "--curve", str(work / "curve.csv")])
+    fit_autoencoder.main([*common, "--images", str(work), "--out", autoencoder, "--curve", str(work / "curve.csv")])
     for shard in range(shards):
         encode_images.main(
             [*common, "--images", str(work / str(shard) / "crops32.h5"), "--autoencoder", autoencoder]

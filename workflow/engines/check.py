@@ -5,13 +5,13 @@ and no stage makes; that raw sources and image stores of one's own are what thei
 LMDB is found here, not hours later). Exit status 2 with one line for the first thing that is wrong.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 
 from dcgan.core.files import InputError
 from dcgan.data.layouts import UnclearLayout
-from workflow.engines.dag import is_inside, resolved_stages, whole_outputs
+from workflow.engines.dag import is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.figures import by_hand
 from workflow.params.load import load_params
@@ -26,12 +26,13 @@ def main() -> None:
     check(Path())
 
 
-def check(root: Path) -> None:
-    """Raises InputError for the first thing that would stop a run."""
-    params = load_params(root / "params.yaml")
-    stages = resolved_stages(root)
+def check(root: Path, targets: Collection[str] = ()) -> None:
+    """Raises InputError for the first thing that would stop a run, or one of only some rules or outputs."""
+    params, stages = load_params(root / "params.yaml"), resolved_stages(root)
     outputs = {path for stage in stages.values() for path in stage.outputs}
-    data = list(data_of(params))
+    stages = needed_for(targets, stages)
+    inputs = {path for stage in stages.values() for path in stage.inputs}
+    data = [entry for entry in data_of(params) if not targets or entry[1] in inputs]
     named = {path: f"params.yaml: {key}" for key, path, _ in data}
     for stage in stages.values():
         for path in (path for path in stage.inputs if path not in outputs and not (root / path).exists()):
