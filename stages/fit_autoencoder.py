@@ -1,7 +1,8 @@
 """The de-noising autoencoder whose code layer becomes a binary code; section 4.1.1.
 
-In:  crops32.h5 of every shard, (N, 32, 32, 3) uint8, or any store of colour images, which are brought to 32 x 32; params
-     autoencoder.*, a seeded sample of at most autoencoder.sample images, a tenth of it (at most 10,000 images) held out.
+In:  crops32.h5 of every shard, (N, 32, 32, 3) uint8, or any store of colour images, which are brought to 32 x 32;
+     params autoencoder.*, a seeded sample of at most autoencoder.sample images, a tenth of it (at most 10,000 images)
+     held out.
 Out: autoencoder.safetensors; a CSV with a row per pass over the images: epoch, loss (training, noisy input),
      held_out_error (clean input); both mean squared errors of pixels, in [0, 1] or of contrast 0.25 if
      autoencoder.normalise is on.
@@ -26,7 +27,9 @@ HELD_OUT_SHARE, HELD_OUT_AT_MOST = 0.1, 10_000
 
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
-    parser.add_argument("--images", type=Path, required=True, help="image store, or folder with one of stores per shard")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="image store, or folder with one of stores per shard"
+    )
     parser.add_argument("--out", type=Path, required=True, help="where to write the autoencoder")
     parser.add_argument("--curve", type=Path, required=True, help="CSV of the errors by epoch")
     options = parser.parse_args(arguments)

@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
     write_store(options.out, shards)
     write_csv(options.detections, detections)
     write_png(options.figure, contact_sheet(shards))
-    write_json(options.metrics, count(detections, params.crop_faces.published_boxes) | {"n_rejected": len(rejects.rows)})
+    write_json(
+        options.metrics, count(detections, params.crop_faces.published_boxes) | {"n_rejected": len(rejects.rows)}
+    )
 
 
 def write_store(path: Path, shards: Shards) -> None:

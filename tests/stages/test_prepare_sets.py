@@ -105,7 +105,11 @@ def test_crops_of_other_photos_than_the_detections_are_refused(
 
 
 def packed(source: Path, **changes: Any) -> dict[str, Any]:
-    section = {"source": str(source), "kind": "folder", "splits": None, "image_size": 32} | {"validation": 0, "test": 0} | changes
+    section = (
+        {"source": str(source), "kind": "folder", "splits": None, "image_size": 32}
+        | {"validation": 0, "test": 0}
+        | changes
+    )
     return {"sets": {"mine": section}, "max_rejects": 0.5}
 
 

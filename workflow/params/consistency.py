@@ -17,7 +17,9 @@ from workflow.params.sections import FaceClassifierSection, Params, TrainedNetwo
 
 Rule = tuple[bool, str, Any, str]
 CROP32 = 32
-OF_STAGES = {("data", name) for name in ("bedrooms", "faces", "packed", "autoencoder", "networks", "features", "classifiers")}
+OF_STAGES = {
+    ("data", name) for name in ("bedrooms", "faces", "packed", "autoencoder", "networks", "features", "classifiers")
+}
 
 
 class ImageKind(NamedTuple):

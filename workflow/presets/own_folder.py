@@ -6,6 +6,7 @@ of that size. Output: texts in the form of a preset's file, and in words what wa
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,14 +51,20 @@ def own_folder(images: str | None, size: str | None, network: str | None) -> tup
     path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
     count = count_images(path)
     classes, note = find_classes(path)
-    notes = [f"{path}: {count:,} files; {note}"]
+    notes = [f"{path}: {count:,} items; {note}"]
     texts = [as_text(values_of(path, count, int(size), network_of(int(size), network)))]
-    if ANNOTATIONS.exists():
-        texts.insert(0, (OWN / "annotations.yaml").read_text(encoding="utf-8"))
-        notes.append(f"{ANNOTATIONS}: window removal, arithmetic and turn as well")
     if classes:
-        texts = [(OWN / "classes.yaml").read_text(encoding="utf-8"), *texts, as_text(class_values(path, classes, size))]
+        texts = [own_text("classes"), *texts, as_text(class_values(path, classes, size))]
+    if ANNOTATIONS.exists():
+        images = f"data/{'packed/mine/train' if classes else 'mine/unique'}.h5"
+        texts += [own_text("annotations"), as_text({"figures": {"arithmetic": {"mine": {"images": images}}}})]
+        notes.append(f"{ANNOTATIONS}: window removal, arithmetic and turn as well")
     return texts, notes
+
+
+def own_text(name: str) -> str:
+    """What one of the files of `own/` adds."""
+    return (OWN / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def network_of(size: int, name: str | None) -> str:
@@ -78,7 +85,9 @@ def count_images(path: Path) -> int:
     except InputError as error:
         raise InputError(f"IMAGES: {error}") from error
     if count < LEAST_IMAGES:
-        raise InputError(f"IMAGES: {path}: {count} files; a DCGAN needs {LEAST_IMAGES} pictures or more, better thousands")
+        raise InputError(
+            f"IMAGES: {path}: {count} files; a DCGAN needs {LEAST_IMAGES} pictures or more, better thousands"
+        )
     return count
 
 
@@ -103,9 +112,13 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
     if "validation" in sizes:
         folders = find_splits(path)
         named = {"train": folders["train"], "test": folders["validation"]}
-        return Classes(found.classes, len(train), named, 0), f"{note}the {sizes['validation']:,} of {named['test']}/ test"
+        return Classes(
+            found.classes, len(train), named, 0
+        ), f"{note}the {sizes['validation']:,} of {named['test']}/ test"
     drawn = len(train) // 5
-    return Classes(found.classes, len(train) - drawn, None, drawn), f"{note}{drawn:,} of {len(train):,} are for the test"
+    return Classes(
+        found.classes, len(train) - drawn, None, drawn
+    ), f"{note}{drawn:,} of {len(train):,} are for the test"
 
 
 def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]:
@@ -156,4 +169,6 @@ def lines_of(values: Mapping[str, Any], indent: str) -> Iterator[str]:
             yield f"{indent}{key}:"
             yield from (f"{indent}- {item}" for item in value)
         else:
-            yield f"{indent}{key}:" if value is None else f"{indent}{key}: {json.dumps(value, ensure_ascii=False)}"
+            plain = isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value)
+            text = value if plain else "" if value is None else json.dumps(value, ensure_ascii=False)
+            yield f"{indent}{key}: {text}".rstrip()

@@ -22,7 +22,7 @@ from workflow.params.load import read_yaml
 from workflow.report.charts import Chart, chart, series_of
 from workflow.report.page import AS_IT_IS, Picture, fill_template, picture, picture_name
 from workflow.report.run_history import Account
-from workflow.report.table_rows import TABLES, lines_of, pairs
+from workflow.report.table_rows import pairs, tables_of
 
 DEVIATIONS = "docs/deviations.md"
 
@@ -61,7 +61,7 @@ def render(
         claims=claims,
         expected=expected,
         verdicts=count(claims),
-        tables=[(table, lines_of(table, metrics)) for table in TABLES],
+        tables=tables_of(metrics),
         chapters=chapters(root, stages, quality),
         quality=quality,
         stages=list(stages.values()),
