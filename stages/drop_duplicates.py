@@ -5,7 +5,7 @@ In:  the shards' stores and lists of rejects; codes/<shard>.h5, (N, 16) uint8; p
 Out: unique.h5       image store without the duplicates, or, unless deduplicate.drop, with them, in key order
      duplicates.csv  key, kept, distance: a row per duplicate, of which image it is one, how many bits differ
      a contact sheet of 100 pairs (kept left, duplicate right), spread evenly over all of them
-     a JSON of counts
+     a JSON of counts, also of rejects by reason
 Published: about 275,000 of 3,033,042 removed, a share of 0.0907.
 """
 
@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
         {
             "n_images": len(shards),
             "n_rejected": len(rejects.rows),
+            **rejects.by_reason(),
             f"n_{found}": count,
             f"share_{found}": count / len(shards),
             "published_share": params.deduplicate.published_share,

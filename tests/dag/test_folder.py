@@ -1,10 +1,12 @@
-"""The preset `folder`: what is understood of pictures of one's own, which sections may be off, branches that run alone."""
+"""The preset `folder`: what is understood of pictures of one's own, sections that are off, branches that run alone."""
 
 import os
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +42,11 @@ figures:
   nearest: {mine: {samples: 40}}
 """
 # Everything that measures or shows something, and de-duplication.
-OFF = """
-export: {sets: [], shards: []}
-autoencoder: {sets: {}}
-features: {}
-svm: {}
-figures: {samples: {}, animation: {}, walk: {}, nearest: {}}
-explore: {pages: [], networks: []}
-quality: {sets: {}}
-"""
+OFF = (
+    *("export.sets", "export.shards", "autoencoder.sets", "features", "svm", "quality.sets"),
+    *("explore.pages", "explore.networks"),
+    *("figures.samples", "figures.animation", "figures.walk", "figures.nearest"),
+)
 
 
 def chosen(path: Path, size: str = "32", network: str | None = None) -> tuple[Params, str]:
@@ -92,17 +90,24 @@ def test_class_folders_bring_features_and_a_classifier(albums: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "test", "splits"), [("test", 0, None), ("val", 0, {"train": "train", "test": "val"}), ("meta", 0, None)]
+    ("names", "learned", "splits"),
+    [
+        (["test"], True, None),
+        (["test", "val"], False, None),
+        (["val"], True, {"train": "train", "test": "val"}),
+        (["meta"], None, None),
+    ],
 )
-def test_splits_are_kept(tmp_path: Path, split: str, test: int, splits: dict[str, str] | None) -> None:
-    """Images for validation are the test's, if there are no others; what is no split leaves pictures without classes."""
-    for name in ("train", split):
+def test_splits_are_kept(tmp_path: Path, names: list[str], learned: bool | None, splits: dict[str, str] | None) -> None:
+    """Images for validation are the test's, if there are no others; what is no split leaves pictures as they are."""
+    for name in ("train", *names):
         write_pictures(tmp_path / name, 90)
     params, understood = chosen(tmp_path)
-    if split == "meta":
+    if learned is None:
         assert "pictures without classes" in understood and "meta/ are not" in understood and not params.pack.sets
     else:
-        assert (params.pack.sets["mine"].test, params.pack.sets["mine"].splits) == (test, splits)
+        assert (params.pack.sets["mine"].test, params.pack.sets["mine"].splits) == (0, splits)
+        assert params.svm["mine"].learn_validation is learned
 
 
 def test_folders_of_single_pictures_are_no_classes(tmp_path: Path) -> None:
@@ -173,6 +178,7 @@ def project(folder: Path, source: Path, further: str) -> Path:
     folder.mkdir()
     demo_project(folder)
     (folder / "docs").symlink_to(ROOT / "docs")
+    (folder / "data/outcomes").mkdir(parents=True)
     return configure(folder, source, further)
 
 
@@ -186,8 +192,17 @@ def configure(folder: Path, source: Path, further: str) -> Path:
 
 def test_whatever_measures_or_shows_can_be_off(albums: Path, tmp_path: Path) -> None:
     """`{}` or an empty list; what is left is the training, and a report."""
-    stages = dag.resolve(project(tmp_path / "off", albums, OFF))
-    assert set(stages) == {"digest_code", "pack_images@mine", "train_dcgan@mine", "judge_claims", "build_report"}
+    folder = project(tmp_path / "off", albums, "{}")
+    params = read_yaml(folder / "params.yaml")
+    for *above, last in (place.split(".") for place in OFF):
+        section = reduce(getitem, above, params)
+        section[last] = type(section[last])()
+    check_params(params, "off")
+    YAML(typ="safe").dump(params, folder / "params.yaml")
+    check(folder)
+    assert set(dag.resolve(folder)) == {
+        *("digest_code", "pack_images@mine", "train_dcgan@mine", "judge_claims", "build_report")
+    }
     assert (ROOT / "data/outcomes").is_dir(), "judge_claims reads it, though no stage writes into it"
 
 

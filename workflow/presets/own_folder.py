@@ -29,14 +29,16 @@ SHARD_IMAGES, MOST_SHARDS = 100_000, 16
 
 
 class Classes(NamedTuple):
-    """Class folders: their names, the number of images for training, and the folder of each split if not by its name;
-    drawn: images that have to be drawn out of train for the test.
+    """Class folders: how many, the images for training, and how many of these are drawn for the test.
+
+    splits: the folder of each split, if not by its name; validated: images for validation have a split of their own.
     """
 
-    names: Sequence[str]
+    count: int
     images: int
-    splits: Mapping[str, str] | None
-    drawn: int
+    drawn: int = 0
+    splits: Mapping[str, str] | None = None
+    validated: bool = False
 
 
 def own_folder(images: str | None, size: str | None, network: str | None) -> tuple[list[str], list[str]]:
@@ -108,21 +110,19 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
         return None, f"pictures without classes ({few})"
     note = f"{len(found.classes)} class folders, so features, SVM and confusion matrix as well; "
     if "test" in sizes:
-        return Classes(found.classes, len(train), None, 0), f"{note}{sizes['test']:,} are for the test"
+        validated = "validation" in sizes
+        return Classes(len(found.classes), len(train), validated=validated), f"{note}{sizes['test']:,} are for the test"
     if "validation" in sizes:
         folders = find_splits(path)
         named = {"train": folders["train"], "test": folders["validation"]}
-        return Classes(
-            found.classes, len(train), named, 0
-        ), f"{note}the {sizes['validation']:,} of {named['test']}/ test"
+        return Classes(len(found.classes), len(train), splits=named), f"{note}{named['test']}/ is for the test"
     drawn = len(train) // 5
-    return Classes(
-        found.classes, len(train) - drawn, None, drawn
-    ), f"{note}{drawn:,} of {len(train):,} are for the test"
+    kept = Classes(len(found.classes), len(train) - drawn, drawn)
+    return kept, f"{note}{drawn:,} of {len(train):,} are for the test"
 
 
 def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]:
-    """What depends on the pictures: half a million of them are shown to the networks, in a sensible number of epochs."""
+    """What depends on the pictures: as many epochs as show half a million of them, but not too few or too many."""
     epochs = min(max(round(SEEN_IMAGES / count), FEWEST_EPOCHS), MOST_EPOCHS)
     seen = epochs * count
     shards = min(1 + count // SHARD_IMAGES, MOST_SHARDS)
@@ -146,11 +146,12 @@ def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]
 def class_values(path: Path, classes: Classes, size: str) -> dict[str, Any]:
     """What depends on the class folders."""
     packed = {"source": str(path), "splits": classes.splits, "image_size": int(size), "test": classes.drawn}
-    held_out = min(classes.images // 10, 500)
+    # Rows for validation are learned too once C is chosen, unless they are a split of their own.
+    svm = {"validation": min(classes.images // 10, 5000), "learn_validation": not classes.validated}
     return {
         "pack": {"sets": {"mine": packed}},
-        "train": {"mine": {"held_out": held_out}},
-        "svm": {"mine": {"validation": min(classes.images // 10, 5000)}},
+        "train": {"mine": {"held_out": min(classes.images // 10, 500)}},
+        "svm": {"mine": svm},
     }
 
 
