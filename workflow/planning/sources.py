@@ -27,14 +27,14 @@ def count_source(path: Path, use: Use) -> dict[str, float]:
     Faces and duplicates nobody can count without finding them: one face a photo and no duplicates are assumed.
     """
     megapixels = {"megapixels": mean_megapixels(path)} if use.kind in ENCODED else {}
-    if use.kind in ("lsun", "photos"):
+    if use.kind == "lsun" or use.kind == "photos":
         return {"images": open_source(path).count, **megapixels, "kept": 1.0, "faces": FACES_A_PHOTO}
     return {split.name: len(split) for split in open_labelled(path, use.kind, use.splits).splits} | megapixels
 
 
 def mean_megapixels(path: Path) -> float:
     """Of the first images that can be decoded; 0 if none can."""
-    sizes = []
+    sizes = list[float]()
     for item in islice(open_source(path).items(0, 1), LOOKED_AT):
         try:
             pixels = decode(item.content or b"")

@@ -7,7 +7,7 @@ of that size. Output: texts in the form of a preset's file, and in words what wa
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,12 +29,11 @@ SHARD_IMAGES, MOST_SHARDS = 100_000, 16
 
 
 class Classes(NamedTuple):
-    """Class folders: how many, the images for training, and how many of these are drawn for the test.
+    """What class folders hold: images for training, and how many were drawn from these for the test.
 
     splits: the folder of each split, if not by its name; validated: images for validation have a split of their own.
     """
 
-    count: int
     images: int
     drawn: int = 0
     splits: Mapping[str, str] | None = None
@@ -48,15 +47,17 @@ def own_folder(images: str | None, size: str | None, network: str | None) -> tup
     """
     if images is None:
         raise InputError("PRESET=folder needs IMAGES=FOLDER, a tar or an LMDB of pictures, and SIZE=32 or SIZE=64")
-    if size not in map(str, USUAL_NETWORKS):
-        raise InputError(f"SIZE={size or ''}: one of {', '.join(map(str, USUAL_NETWORKS))}")
+    sides = {str(side): side for side in USUAL_NETWORKS}
+    side = sides.get(size or "")
+    if side is None:
+        raise InputError(f"SIZE={size or ''}: one of {', '.join(sides)}")
     path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
     count = count_images(path)
     classes, note = find_classes(path)
     notes = [f"{path}: {count:,} items; {note}"]
-    texts = [as_text(values_of(path, count, int(size), network_of(int(size), network)))]
+    texts = [as_text(values_of(path, count, side, network_of(side, network)))]
     if classes:
-        texts = [own_text("classes"), *texts, as_text(class_values(path, classes, size))]
+        texts = [own_text("classes"), *texts, as_text(class_values(path, classes, side))]
     if ANNOTATIONS.exists():
         images = f"data/{'packed/mine/train' if classes else 'mine/unique'}.h5"
         texts += [own_text("annotations"), as_text({"figures": {"arithmetic": {"mine": {"images": images}}}})]
@@ -111,14 +112,13 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
     note = f"{len(found.classes)} class folders, so features, SVM and confusion matrix as well; "
     if "test" in sizes:
         validated = "validation" in sizes
-        return Classes(len(found.classes), len(train), validated=validated), f"{note}{sizes['test']:,} are for the test"
+        return Classes(len(train), validated=validated), f"{note}{sizes['test']:,} are for the test"
     if "validation" in sizes:
         folders = find_splits(path)
         named = {"train": folders["train"], "test": folders["validation"]}
-        return Classes(len(found.classes), len(train), splits=named), f"{note}{named['test']}/ is for the test"
+        return Classes(len(train), splits=named), f"{note}{named['test']}/ is for the test"
     drawn = len(train) // 5
-    kept = Classes(len(found.classes), len(train) - drawn, drawn)
-    return kept, f"{note}{drawn:,} of {len(train):,} are for the test"
+    return Classes(len(train) - drawn, drawn), f"{note}{drawn:,} of {len(train):,} are for the test"
 
 
 def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]:
@@ -143,9 +143,9 @@ def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]
     }
 
 
-def class_values(path: Path, classes: Classes, size: str) -> dict[str, Any]:
+def class_values(path: Path, classes: Classes, size: int) -> dict[str, Any]:
     """What depends on the class folders."""
-    packed = {"source": str(path), "splits": classes.splits, "image_size": int(size), "test": classes.drawn}
+    packed = {"source": str(path), "splits": classes.splits, "image_size": size, "test": classes.drawn}
     # Rows for validation are learned too once C is chosen, unless they are a split of their own.
     svm = {"validation": min(classes.images // 10, 5000), "learn_validation": not classes.validated}
     return {
