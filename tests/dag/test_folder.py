@@ -214,7 +214,9 @@ def test_a_branch_needs_no_source_of_another(albums: Path, tmp_path: Path) -> No
     with pytest.raises(InputError, match="crop_faces.source: 'nowhere' does not exist"):
         check(folder)
     for target in ("draw_walk_mine", "results/metrics/quality_mine.json"):
-        check(folder, [target])
+        check(folder, ["--cores", "2", target])
+    with pytest.raises(InputError, match="crop_faces.source"):
+        check(folder, ["--cores", "2"])
     needed = dag.needed_for(["draw_walk_mine"], dag.resolve(folder))
     assert {name for name in needed if "@" in name} == {
         *("export_lsun@0", "fit_autoencoder@mine", "pack_images@mine", "train_dcgan@mine", "draw_walk@mine")

@@ -30,9 +30,9 @@ def check(root: Path, targets: Collection[str] = ()) -> None:
     """Raises InputError for the first thing that would stop a run, or one of only some rules or outputs."""
     params, stages = load_params(root / "params.yaml"), resolved_stages(root)
     outputs = {path for stage in stages.values() for path in stage.outputs}
-    stages = needed_for(targets, stages)
+    whole, stages = len(stages), needed_for(targets, stages)
     inputs = {path for stage in stages.values() for path in stage.inputs}
-    data = [entry for entry in data_of(params) if not targets or entry[1] in inputs]
+    data = [entry for entry in data_of(params) if len(stages) == whole or entry[1] in inputs]
     named = {path: f"params.yaml: {key}" for key, path, _ in data}
     for stage in stages.values():
         for path in (path for path in stage.inputs if path not in outputs and not (root / path).exists()):

@@ -6,8 +6,9 @@ mapped files: the system takes their pages back), and how much that is of the ti
 scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums, the hours on a cluster
 of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster than that), and the
 rates. Work comes from params.yaml and the stages' descriptions, rates from `workflow/planning/rates.yaml`. Raw sources
-are counted if they are here; else their sizes are those of the whole sets in that file. What was assumed is printed. A stage that asks for a GPU uses one with `--gpu NAME`; with `--gpu none`
-everything runs on its threads. What `make benchmark-gpu` measured takes the place of data sheets.
+are counted if they are here; else their sizes are those of the whole sets in that file. What was assumed is printed. A
+stage that asks for a GPU uses one with `--gpu NAME`; with `--gpu none` everything runs on its threads. What `make
+benchmark-gpu` measured takes the place of data sheets.
 """
 
 import os
