@@ -98,8 +98,12 @@ overview: $(READY) ## README's tables, drawing and index out of the reference ru
 	@python -m tests.readme
 	@python -m tests.readme_picture
 
-preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml, of which a backup is kept if you edited it
-	@python -m workflow.presets.merge $(if $(filter file,$(origin PRESET)),,"$(PRESET)")
+# What is given in the command line only: SIZE and the like may be in anybody's environment.
+given = $(if $(filter command,$(origin $(1))),--$(2) "$$$(1)")
+
+preset: $(READY) ## lists the presets; PRESET=NAME becomes params.yaml; PRESET=folder IMAGES=~/pictures SIZE=64: your own
+	@python -m workflow.presets.merge $(if $(filter file,$(origin PRESET)),,"$(PRESET)") \
+		$(call given,IMAGES,images) $(call given,SIZE,size) $(call given,NETWORK,network)
 
 reference: $(READY) ## makes the last run of the demo, and of `make replicate`, the reference run in git [OPTIONS=--keep-seconds]
 	@python -m workflow.report.reference $(OPTIONS)

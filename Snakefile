@@ -40,7 +40,8 @@ try:
         from workflow.engines.progress import Follower
         from workflow.params.load import load_params
 
-        check(ROOT)
+        # Of a branch that runs alone, only what it needs has to be there. Targets are not parsed yet: any word may be one.
+        check(ROOT, sys.argv[1:])
     STAGES = resolved_stages(ROOT)
 except InputError as error:
     for line in str(error).splitlines():

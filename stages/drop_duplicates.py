@@ -1,11 +1,11 @@
-"""Keeps one image of each group of duplicates; section 4.1.1.
+"""Finds groups of duplicates, and keeps one image of each; section 4.1.1.
 
 In:  the shards' stores and lists of rejects; codes/<shard>.h5, (N, 16) uint8 with the stores' keys in their order;
      params deduplicate.*, export.shards, export.max_rejects.
-Out: unique.h5       image store without the duplicates, in key order
-     duplicates.csv  key, kept, distance: a row per removed image, which image stays for it, how many bits differ
-     a contact sheet of 100 pairs (kept left, removed right), spread evenly over all of them
-     a JSON of counts
+Out: unique.h5       image store without the duplicates, or, unless deduplicate.drop, with them, in key order
+     duplicates.csv  key, kept, distance: a row per duplicate, of which image it is one, how many bits differ
+     a contact sheet of 100 pairs (kept left, duplicate right), spread evenly over all of them
+     a JSON of counts, also of rejects by reason
 If more than deduplicate.max_dropped of the images would go, only the contact sheet is written, to --refused: an
 autoencoder that was hardly trained takes different rooms for one.
 Published: about 275,000 of 3,033,042 removed, a share of 0.0907.
@@ -21,12 +21,11 @@ from dcgan.core.pixels import Images, tile, write_png
 from dcgan.core.progress import Progress
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.rejects import Rejects
-from dcgan.data.sharded_store import Shards
+from dcgan.data.sharded_store import Indices, Shards
 from dcgan.dedup.hamming_search import find_duplicates
 from dcgan.dedup.hash_codes import Codes, Duplicates, read_codes
 from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
-PUBLISHED_SHARE = 275_000 / 3_033_042
 SHEET_PAIRS, SHEET_COLUMNS = 100, 10
 
 
@@ -49,19 +48,22 @@ def main(arguments: list[str] | None = None) -> None:
     rejects.accept(len(shards))
     rejects.check()
     duplicates = find_duplicates(load_codes(params, options.codes, shards), params.deduplicate.radius)
-    check_share(duplicates, shards, params.deduplicate.max_dropped, options.refused)
+    if params.deduplicate.drop:
+        check_share(duplicates, shards, params.deduplicate.max_dropped, options.refused)
     write_csv(options.duplicates, describe(duplicates, shards))
     write_png(options.figure, contact_sheet(duplicates, shards))
-    write_survivors(options.out, duplicates, shards, params.deduplicate.radius)
-    n_removed = len(duplicates.removed)
+    staying = duplicates.survivors if params.deduplicate.drop else np.arange(len(shards))
+    write_images(options.out, staying, shards, params.deduplicate.radius)
+    found, count = "removed" if params.deduplicate.drop else "duplicates", len(duplicates.removed)
     write_json(
         options.metrics,
         {
             "n_images": len(shards),
             "n_rejected": len(rejects.rows),
-            "n_removed": n_removed,
-            "share_removed": n_removed / len(shards),
-            "published_share": round(PUBLISHED_SHARE, 4),
+            **rejects.by_reason(),
+            f"n_{found}": count,
+            f"share_{found}": count / len(shards),
+            "published_share": params.deduplicate.published_share,
             "radius": params.deduplicate.radius,
         },
     )
@@ -97,7 +99,7 @@ def check_share(duplicates: Duplicates, shards: Shards, largest: float, sheet: P
 
 
 def describe(duplicates: Duplicates, shards: Shards) -> pd.DataFrame:
-    """A row per removed image."""
+    """A row per duplicate."""
     removed = duplicates.removed
     return pd.DataFrame(
         {
@@ -119,15 +121,14 @@ def contact_sheet(duplicates: Duplicates, shards: Shards) -> Images:
     return tile(pairs, SHEET_COLUMNS, padding=4)
 
 
-def write_survivors(path: Path, duplicates: Duplicates, shards: Shards, radius: int) -> None:
+def write_images(path: Path, staying: Indices, shards: Shards, radius: int) -> None:
     """Writes the store of the images that stay."""
     height, width, channels = shards.image_shape
-    survivors = duplicates.survivors
     with (
         StoreWriter(path, (height, width, channels), {**shards.stores[0].attributes, "radius": radius}) as writer,
-        Progress(len(survivors), "write unique images", "images") as progress,
+        Progress(len(staying), "write unique images", "images") as progress,
     ):
-        for images_uint8, keys in shards.blocks(survivors):
+        for images_uint8, keys in shards.blocks(staying):
             writer.append(images_uint8, keys)
             progress.update(len(keys))
 

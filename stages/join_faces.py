@@ -1,6 +1,7 @@
 """All shards' faces as one store; section 4.2.
 
-In:  crops.h5, detections.csv and rejects.csv of every shard; params crop_faces.shards, crop_faces.max_rejects.
+In:  crops.h5, detections.csv and rejects.csv of every shard; params crop_faces.shards, crop_faces.max_rejects,
+     crop_faces.published_boxes.
 Out: crops.h5 (M, S, S, 3) uint8 in key order; detections.csv of all shards; a sheet of 64 crops spread over the set; a
      JSON of counts.
 Published: about 350,000 boxes (the file's name says 364,293) out of 3 million photos.
@@ -18,7 +19,6 @@ from dcgan.data.rejects import Rejects
 from dcgan.data.sharded_store import Shards
 from workflow.engines.stage import fix_threads, load_params, run_stage, stage_parser
 
-PUBLISHED_BOXES = 350_000
 SHEET_CROPS, SHEET_COLUMNS = 64, 16
 # A box is of whole numbers, but empty if a photo has no face.
 TYPES = {"key": str, "reason": str, "kept": bool, **dict.fromkeys(["x", "y", "width", "height"], "Int64")}
@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
     write_store(options.out, shards)
     write_csv(options.detections, detections)
     write_png(options.figure, contact_sheet(shards))
-    write_json(options.metrics, count(detections) | {"n_rejected": len(rejects.rows)})
+    write_json(
+        options.metrics, count(detections, params.crop_faces.published_boxes) | {"n_rejected": len(rejects.rows)}
+    )
 
 
 def write_store(path: Path, shards: Shards) -> None:
@@ -65,7 +67,7 @@ def contact_sheet(shards: Shards) -> Images:
     return tile(shards.gather(shown), SHEET_COLUMNS)
 
 
-def count(detections: pd.DataFrame) -> dict[str, float]:
+def count(detections: pd.DataFrame, published_boxes: int | None) -> dict[str, float | None]:
     """Photos, boxes and kept crops, and the share of photos with exactly one crop."""
     crops_by_photo = detections.groupby("key")["kept"].sum()
     return {
@@ -73,7 +75,7 @@ def count(detections: pd.DataFrame) -> dict[str, float]:
         "n_detections": int(detections["x"].notna().sum()),
         "n_kept": int(detections["kept"].sum()),
         "share_photos_with_one_face": float((crops_by_photo == 1).mean()),
-        "published_boxes": PUBLISHED_BOXES,
+        "published_boxes": published_boxes,
     }
 
 

@@ -4,7 +4,8 @@ In:  params pack.*; the source, of the kind that pack.sets.<set>.kind names: cla
      batches or class folders, SVHN's .mat files, MNIST's idx files, aligned CelebA.
 Out: a folder with
      <split>.h5      image store (N, S, S, C) uint8 with labels, if any: train, test if there is one,
-                     extra (SVHN), validation (SVHN: `validation` images drawn out of train by the run's seed)
+                     extra (SVHN), validation; `validation` and `test` name how many images are drawn out of train by
+                     the run's seed for a split that the source lacks
      rejects.csv     key, reason of what could not be used
      attributes.csv  CelebA's attributes, if their list is there
      contents.json   what was understood: splits with their images and classes, and what was found where
@@ -15,6 +16,8 @@ ImageNet-1k.
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from dcgan.core.files import InputError, remove_others, write_csv, write_json
 from dcgan.core.progress import Progress
@@ -45,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     section = section_named(params.pack.sets, options.set, "pack.sets")
 
     labelled = open_set(section, options.set)
-    splits = with_validation(labelled, options.set, params)
+    splits = with_drawn(labelled, options.set, params)
     resampling = Resampling(antialias=params.pack.antialias, reducing_gap=params.pack.reducing_gap)
     rule = Rule(size=section.image_size, resampling=resampling, min_side=params.pack.min_side)
     rejects = Rejects(params.pack.max_rejects, sum(map(len, splits)), "pack.max_rejects")
@@ -81,21 +84,34 @@ def report(name: str, counts: Mapping[str, Counts], labelled: LabelledSet) -> No
         print(f"{name}: {note}", file=sys.stderr)
 
 
-def with_validation(labelled: LabelledSet, name: str, params: Params) -> list[Split]:
-    """The splits, with as many images as `validation` names drawn out of train for validation."""
-    count, splits = params.pack.sets[name].validation, {split.name: split for split in labelled.splits}
+def with_drawn(labelled: LabelledSet, name: str, params: Params) -> list[Split]:
+    """The splits, with as many images as `validation` and `test` name drawn out of train for these."""
+    splits = {split.name: split for split in labelled.splits}
     if "train" not in splits:
         raise InputError(f"pack.sets.{name}.source: no images for training, only {', '.join(splits)}")
-    if count == 0:
-        return labelled.splits
-    if "validation" in splits:
-        found = f"the set has a validation split of {len(splits['validation'])} images"
-        raise InputError(f"pack.sets.{name}.validation: {count}, but {found}; set it to 0")
-    train = splits.pop("train")
+    section, key = params.pack.sets[name], f"pack.sets.{name}"
+    if section.validation:
+        random = numpy_generator(params.run.seed, "pack", name)
+        splits = draw_split(splits, "validation", section.validation, key, random)
+    if section.test:
+        splits = draw_split(splits, "test", section.test, key, numpy_generator(params.run.seed, "pack", name, "test"))
+    return list(splits.values())
+
+
+def draw_split(
+    splits: Mapping[str, Split], name: str, count: int, key: str, random: np.random.Generator
+) -> dict[str, Split]:
+    """The splits and one more, drawn out of train; InputError if it is there, or if nothing were left to train on."""
+    if name in splits:
+        raise InputError(
+            f"{key}.{name}: {count}, but the set has a {name} split of {len(splits[name])} images; set it to 0"
+        )
+    train = splits["train"]
     if count >= len(train):
-        raise InputError(f"pack.sets.{name}.validation: {count} of only {len(train)} training images")
-    rest, drawn = hold_out(len(train), count, numpy_generator(params.run.seed, "pack", name))
-    return [train.select("train", rest), train.select("validation", drawn), *splits.values()]
+        raise InputError(f"{key}.{name}: {count} of only {len(train)} training images")
+    rest, drawn = hold_out(len(train), count, random)
+    others = {other: split for other, split in splits.items() if other != "train"}
+    return {"train": train.select("train", rest), name: train.select(name, drawn), **others}
 
 
 def write_split(out: Path, split: Split, rule: Rule, rejects: Rejects, attributes: Mapping[str, object]) -> Counts:

@@ -112,13 +112,13 @@ class Words(string.Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """One value as text."""
+        if format_spec.startswith("some") and not value:
+            raise KeyError("there are none")
+        format_spec = format_spec.removeprefix("some")
         if value is None:
             return "-"
         if "|" in format_spec:
             return format_spec.split("|")[not value]
-        if format_spec == "some" and not value:
-            raise KeyError("there are none")
-        format_spec = format_spec.removeprefix("some")
         if format_spec.startswith("rest"):
             value, format_spec = 1 - value, format_spec.removeprefix("rest")
         return str(super().format_field(value, format_spec)).replace("%", " %")

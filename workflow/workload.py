@@ -6,11 +6,11 @@ s (a `Scale`), p (params.yaml), and from `workflow/planning/rates.yaml`, which h
 turns work into hours, `rates` and `cost`, its `core_seconds`. A formula named `whole` is all of the work.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -18,13 +18,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from dcgan.core.files import InputError
 from dcgan.models import flops
 from dcgan.models.architectures import ARCHITECTURES, Architecture
-from workflow.engines.dag import Stage
+from workflow.engines.dag import Stage, is_inside
 from workflow.params.sections import Params, TrainedNetwork
+
+if TYPE_CHECKING:
+    from workflow.sources import Use
 
 GIGA = 1e9
 CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
 FLOAT_BYTES, DOUBLE_BYTES = 4, 8
 CLASSES = 10
+SPLITS = ("train", "test", "validation", "extra")
 KINDS = 2  # features are made twice: with trained and with random weights
 TRAINED_COPIES = 4  # of every weight: itself, its gradient and Adam's two means
 KEPT_ACTIVATIONS = 4  # of every unit of both networks for each image of a batch, forwards and backwards
@@ -78,6 +82,7 @@ class Scale:
         self.params, self.rates = params, rates
         self.cost: Mapping[str, Any] = rates["core_seconds"]
         self.makers = {path: stage.name for stage in stages for path in stage.outputs}
+        self.counted: dict[str, dict[str, Any]] = {}  # sources that are here, by path
 
     def maker(self, path: str) -> tuple[str, str]:
         """Kind and item of the stage that makes a path, or the folder that it is in."""
@@ -88,11 +93,50 @@ class Scale:
         raise InputError(f"{path}: no stage makes it, so nobody knows how large it is")
 
     def source(self, path: str) -> Mapping[str, Any]:
-        """What is known of a raw source; raises InputError if rates.yaml does not know it."""
+        """What is known of a raw source: counted if it is here and no stage makes it, else as rates.yaml has it.
+
+        Raises InputError if neither is so.
+        """
+        if path in self.counted:
+            return self.counted[path]
+        of_stages = any(is_inside(path, made) for made in self.makers)
+        if not of_stages and Path(path).exists():
+            from workflow.sources import count_source  # a source is opened by what the plan alone needs
+
+            self.counted[path] = {}
+            for use in self.uses(path):
+                self.counted[path] |= count_source(Path(path), use)
+            return self.counted[path]
         if path not in self.rates["sources"]:
-            raise InputError(f"workflow/planning/rates.yaml: sources has no {path!r}; add how many images it holds")
+            raise InputError(
+                f"workflow/planning/rates.yaml: sources has no {path!r}, and it is not here to be counted; add how "
+                "many images it holds"
+            )
         found: Mapping[str, Any] = self.rates["sources"][path]
         return found
+
+    def uses(self, path: str) -> "Iterator[Use]":
+        """What the sections of params.yaml take a source for."""
+        from workflow.sources import Use
+
+        p = self.params
+        if p.export.sets and p.export.source == path:
+            yield Use("lsun")
+        if p.crop_faces.sets and p.crop_faces.source == path:
+            yield Use("photos")
+        yield from (Use(one.kind, one.splits) for one in p.pack.sets.values() if one.source == path)
+
+    def sizes_rest_on(self) -> Iterator[str]:
+        """A line for each raw source that is brought by a person: counted, or taken to be whole."""
+        from workflow.sources import in_words
+
+        p = self.params
+        paths = [*[p.export.source] * bool(p.export.sets), *[p.crop_faces.source] * bool(p.crop_faces.sets)]
+        for path in dict.fromkeys([*paths, *(one.source for one in p.pack.sets.values())]):
+            if path in self.counted:
+                yield in_words(path, self.counted[path])
+            elif not any(is_inside(path, made) for made in self.makers):
+                yield f"{path}: not here; taken to be the whole set, as workflow/planning/rates.yaml has it"
 
     def count(self, number: Any) -> float:
         """A number, or the sum of keys of params.yaml."""
@@ -100,8 +144,8 @@ class Scale:
         return float(sum(reduce(getattr, key.split("."), self.params) for key in keys) if keys else number)  # type: ignore[misc]
 
     @property
-    def bedrooms(self) -> float:
-        """Images of the LSUN source."""
+    def exported(self) -> float:
+        """Images of the source of `export`."""
         return self.count(self.source(self.params.export.source)["images"])
 
     @property
@@ -114,17 +158,19 @@ class Scale:
         section = self.params.pack.sets[self.maker(images)[1]]
         source = self.source(section.source)
         row_bytes = section.image_size**2 * (1 if section.kind == "mnist" else 3)
-        rows = {split: self.count(source[split]) for split in ("train", "test")}
-        rows["train"] -= section.validation
+        rows = {split: self.count(source.get(split, 0)) for split in SPLITS}
         rows["test"] *= source.get("test_share", 1.0)
-        return {split: Split(n, row_bytes) for split, n in {**rows, "validation": section.validation}.items() if n}
+        for split, drawn in (("validation", section.validation), ("test", section.test)):
+            rows[split], rows["train"] = rows[split] + drawn, rows["train"] - drawn
+        return {split: Split(n, row_bytes) for split, n in rows.items() if n}
 
     def store(self, path: str) -> Split:
         """The store of images at a path that the DAG makes."""
         p, kind = self.params, self.maker(path)[0]
         if kind == "drop_duplicates":
             side = p.export.image_size if p.deduplicate.filtered == "images" else 32
-            return Split(self.bedrooms * self.source(p.export.source)["kept"], side**2 * 3)
+            kept = self.source(p.export.source)["kept"] if p.deduplicate.drop else 1.0
+            return Split(self.exported * kept, side**2 * 3)
         if kind == "join_faces":
             return Split(self.photos * self.source(p.crop_faces.source)["faces"], p.crop_faces.image_size**2 * 3)
         return self.packed(path)[PurePosixPath(path).stem]

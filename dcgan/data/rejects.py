@@ -5,6 +5,8 @@ the limit. A single shard does not know that share, so `Rejects.joined` checks a
 on does not depend on their number.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +46,11 @@ class Rejects:
         self.rows.append((key, reason))
         if len(self.rows) > self.max_share * max(self.total, self.seen):
             raise InputError(self.describe(max(self.total, self.seen)))
+
+    def by_reason(self) -> dict[str, int]:
+        """How many were rejected for each kind of reason: what a reason says before a colon or a bracket."""
+        kinds = Counter(re.split("[:(]", reason)[0].strip() for _, reason in self.rows)
+        return {f"rejected_as_{kind.replace(' ', '_')}": count for kind, count in sorted(kinds.items())}
 
     def check(self) -> None:
         """Raises InputError if the share among the items seen exceeds the limit; called once all are seen."""

@@ -1,4 +1,6 @@
-"""Several image stores, one per shard, read as one: image number i is the i-th of the shards laid end to end."""
+"""Image stores in other forms: several, one per shard, read as one, in which image number i is the i-th of the shards
+laid end to end; one whose images are read at a smaller size.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError
-from dcgan.core.pixels import Images
+from dcgan.core.pixels import Images, resized
 from dcgan.data.image_store import ImageStore
 
 Indices = npt.NDArray[np.int64]
@@ -54,3 +56,19 @@ class Shards:
         for begin in range(0, len(indices), BLOCK_IMAGES):
             block = indices[begin : begin + BLOCK_IMAGES]
             yield self.gather(block), self.keys(block)
+
+
+class Reduced:
+    """The images of one store at another size; raises InputError if they are not in colour."""
+
+    def __init__(self, store: ImageStore, side: int) -> None:
+        if store.shape[3] != 3:
+            raise InputError(f"{store.path}: images {store.shape[1:]}, colour images are needed")
+        self.store, self.side = store, side
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def gather(self, indices: Indices) -> Images:
+        """The images of the given numbers, in their order: (n, side, side, 3) uint8, in memory."""
+        return resized(self.store.images[indices], self.side)

@@ -97,7 +97,7 @@ def test_only_what_changed_is_made_again_and_nothing_stale_is_recorded(under_sna
         assert "data/networks/bedrooms" in stale
         assert "train_dcgan@bedrooms" in changed
         assert not {"data/networks/faces", "data/bedrooms/unique.h5"} & stale
-        assert not {"train_dcgan@faces", "drop_duplicates"} & changed.keys()
+        assert not {"train_dcgan@faces", "drop_duplicates@bedrooms"} & changed.keys()
         for hand_over in (record.record_snakemake, record.record_dvc):
             with pytest.raises(InputError, match="not current: "):
                 hand_over(under_snakemake)

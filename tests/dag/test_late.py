@@ -21,7 +21,7 @@ def problems(changes: dict[str, Any], classes: int = 10) -> list[str]:
     return list(broken(found_out_late(check_params(params, "params"), sets)))
 
 
-@pytest.mark.parametrize("name", ["demo", "evening", "small", "paper"])
+@pytest.mark.parametrize("name", ["demo", "evening", "small", "paper", "folder"])
 def test_the_presets_are_right(name: str) -> None:
     assert list(broken(found_out_late(check_params(cached_preset(name), name), SETS))) == []
 
@@ -101,10 +101,10 @@ def test_a_network_without_convolutions_has_no_layers() -> None:
 
 
 def test_inception_needs_colours() -> None:
-    grey = {"images": "data/packed/mnist/train.h5", "count": 16, "columns": 8, "enlargement": 1}
+    grey = {"images": "data/packed/mnist/train.h5", "autoencoder": "data/autoencoder/bedrooms.safetensors"}
     assert problems({"quality.inception": "weights.pth"}) == []
-    assert problems({"quality.inception": "weights.pth", "figures.samples.mnist": grey}) == [
-        "quality.inception: 'weights.pth' is not allowed (null, as figures.samples has mnist, whose images are grey)"
+    assert problems({"quality.inception": "weights.pth", "quality.sets.mnist": grey}) == [
+        "quality.inception: 'weights.pth' is not allowed (null, as quality.sets has mnist, whose images are grey)"
     ]
 
 

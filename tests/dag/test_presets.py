@@ -19,7 +19,7 @@ from workflow.params.load import load_params, read_yaml
 from workflow.presets.merge import main, names, preset, preset_params, preset_text
 from workflow.report.table_rows import TABLES
 
-PRESETS = ("demo", "evening", "paper", "small")
+PRESETS = ("demo", "evening", "folder", "paper", "small")
 DIFFERENT = """# Preset `other`: for this test
 
 a:
@@ -122,6 +122,7 @@ def test_a_preset_is_the_base_with_what_differs(tmp_path: Path, monkeypatch: pyt
 )
 def test_dvc_changes_only_the_line_of_a_key(tmp_path: Path, name: str, change: str, lines: list[str]) -> None:
     """`dvc exp run -S` reads the file and writes it anew: comments and form stay."""
+    change = change.replace("bedrooms", next(iter(preset(name)["train"])))
     before, after = preset_text(name), changed_by_dvc(tmp_path, name, change).read_text()
     different = [line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
     written = [line[2:] for line in different if line[0] == "+"]
@@ -135,7 +136,7 @@ def test_dvc_can_empty_every_list_and_section(tmp_path: Path, name: str) -> None
     content = preset(name)
     lists = [place for place, value in places(content) if isinstance(value, list)]
     emptied = dict(places(read_yaml(changed_by_dvc(tmp_path, name, *(f"{place}=[]" for place in lists)))))
-    assert len(lists) > 20 and emptied == {**dict(places(content)), **emptied, **dict.fromkeys(lists, [])}
+    assert len(lists) > 15 and emptied == {**dict(places(content)), **emptied, **dict.fromkeys(lists, [])}
     of_names = ["train", "features", "svm", "neighbours", "kmeans", "guidelines.variants", "pack.sets"]
     of_names += [f"{above}.{kind}" for above in ("figures", "classifiers") for kind in content[above]]
     sections = [(place, section) for place, section in places(content) if place in of_names]
@@ -143,7 +144,7 @@ def test_dvc_can_empty_every_list_and_section(tmp_path: Path, name: str) -> None
     kept = read_yaml(changed_by_dvc(tmp_path, name, *removed))
     for _, section in sections:
         section.clear()
-    assert len(removed) > 20 and kept == content
+    assert len(removed) > 15 and kept == content
 
 
 def changed_by_dvc(folder: Path, name: str, *changes: str) -> Path:
@@ -198,7 +199,8 @@ def test_an_unknown_preset_ends_with_status_2_and_the_list(root: Path, tmp_path:
     environment = os.environ | {"PYTHONPATH": str(root)}
     finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (
-        finished.returncode == 2 and finished.stderr == "error: PRESET=nonsense: one of demo, evening, paper, small\n"
+        finished.returncode == 2
+        and finished.stderr == "error: PRESET=nonsense: one of demo, evening, folder, paper, small\n"
     )
     assert not (tmp_path / "params.yaml").exists()
 
@@ -248,7 +250,7 @@ def test_paper_is_the_papers() -> None:
     assert params.neighbours["mnist"].samples[-1] == 10_000_000
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "folder"])
 def test_what_the_documents_add_for_the_authors_weights_resolves(root: Path, tmp_path: Path, name: str) -> None:
     addition = read_yaml(root / "docs/results/published_weights.yaml")
     folder = project(root, tmp_path, name)

@@ -79,7 +79,11 @@ def test_splits_that_are_needed_and_not_there() -> None:
         "see pack.sets.svhn.validation)"
     ]
     assert problems({"features.cifar10.images": "data/packed/imagenet", "svm.cifar10.validation": 1000}) == [
-        "features.cifar10.images: 'data/packed/imagenet' is not allowed (it needs train, test, and has train)"
+        "features.cifar10.images: 'data/packed/imagenet' is not allowed (it needs train, test, and has train; "
+        "see pack.sets.imagenet.test)"
+    ]
+    assert problems({"supervised.results": [], "supervised.shards": [], "pack.sets.svhn.validation": 0}) == [
+        "svm.svhn.validation: 0 is not allowed (1 to 4,999: no split is there for it)"
     ]
     assert problems({"pack.sets.svhn.validation": 5000}) == [  # and nothing of what follows from it
         "pack.sets.svhn.validation: 5000 is not allowed (fewer than the 5,000 images for training)"

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import lmdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +14,12 @@ from PIL import Image
 
 from dcgan.core.files import InputError, read_json
 from dcgan.core.outcomes import read_outcomes
-from dcgan.data.image_store import ImageStore
+from dcgan.data.image_store import ImageStore, StoreWriter
+from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.dedup.hash_codes import write_codes
 from stages import drop_duplicates, encode_images, evaluate_duplicates, fit_autoencoder
 from tests.stages.sources import Configure, encode, export, key_of, rooms, write_corpus, write_lmdb
+from workflow.description import describe
 
 
 def digest_of_stores(paths: list[Path]) -> str:
@@ -116,7 +119,7 @@ def deduplicate(params: Path, work: Path, shards: int) -> None:
     """From exported shards to the unique images."""
     common = ["--params", str(params)]
     autoencoder = str(work / "autoencoder.safetensors")
-    fit_autoencoder.main([*common, "--shards", str(work), "--out", autoencoder, "--curve", str(work / "curve.csv")])
+    fit_autoencoder.main([*common, "--images", str(work), "--out", autoencoder, "--curve", str(work / "curve.csv")])
     for shard in range(shards):
         encode_images.main(
             [*common, "--images", str(work / str(shard) / "crops32.h5"), "--autoencoder", autoencoder]
@@ -174,6 +177,46 @@ def test_copies_are_dropped_and_the_first_of_each_stays(
     assert len(ImageStore(tmp_path / "3" / "unique.h5")) == 60
     with Image.open(tmp_path / "3" / "pairs.png") as sheet:
         assert sheet.size == (10 * (2 * 32 + 4) + 4, 32 + 2 * 4)
+
+
+def test_copies_that_are_not_to_be_dropped_are_only_told(
+    tmp_path: Path, configure: Configure, bedrooms_with_copies: tuple[Path, pd.DataFrame]
+) -> None:
+    params = configure(
+        export={"shards": [0], "max_rejects": 0.1},
+        autoencoder={"minibatches": 8, "batch_size": 20},
+        deduplicate={"drop": False, "published_share": None},
+    )
+    with lmdb.open(str(bedrooms_with_copies[0]), lock=False) as environment, environment.begin(write=True) as writer:
+        writer.put(key_of(5000).encode(), b"text")
+    export(params, bedrooms_with_copies[0], tmp_path, 1)
+    deduplicate(params, tmp_path, 1)
+    assert len(ImageStore(tmp_path / "unique.h5")) == 70
+    metrics = read_json(tmp_path / "duplicates.json")
+    assert (metrics["n_duplicates"], metrics["rejected_as_not_an_image"]) == (10, 1)
+    assert "n_removed" not in metrics
+    assert describe("drop_duplicates@mine").measured(metrics) == (
+        "10 of 70 images are nearly the same as another, 14.3 %; none is dropped (deduplicate.drop); 1 files were no "
+        "usable image"
+    )
+
+
+def test_an_autoencoder_learns_any_store_of_colour_images(tmp_path: Path, configure: Configure) -> None:
+    """The same as from shards of the same images; larger ones are halved, as the export does."""
+    params = configure(export={"shards": [0]}, autoencoder={"minibatches": 4, "batch_size": 10})
+    export(params, write_lmdb(tmp_path / "lmdb", {key_of(n): encode(r) for n, r in enumerate(rooms(20))}), tmp_path, 1)
+    found = {}
+    for name in (".", "0/crops32.h5", "0/images.h5"):
+        out = tmp_path / f"{name.replace('/', '_')}.safetensors"
+        paths = ["--images", str(tmp_path / name), "--out", str(out), "--curve", str(tmp_path / "curve.csv")]
+        fit_autoencoder.main(["--params", str(params), *paths])
+        found[name] = (out.read_bytes(), (tmp_path / "curve.csv").read_bytes())
+        assert Autoencoder.from_file(out).image_shape == (32, 32, 3)
+    assert len(set(found.values())) == 1
+    with StoreWriter(tmp_path / "grey.h5", (28, 28, 1), {}) as writer:
+        writer.append(np.zeros((4, 28, 28, 1), np.uint8), list("abcd"))
+    with pytest.raises(InputError, match="grey.h5: images \\(28, 28, 1\\), colour images are needed"):
+        fit_autoencoder.main(["--params", str(params), "--images", str(tmp_path / "grey.h5"), *paths[2:]])
 
 
 def test_no_duplicates_make_a_valid_picture(tmp_path: Path, configure: Configure) -> None:

@@ -105,7 +105,11 @@ def test_crops_of_other_photos_than_the_detections_are_refused(
 
 
 def packed(source: Path, **changes: Any) -> dict[str, Any]:
-    section = {"source": str(source), "kind": "folder", "splits": None, "image_size": 32, "validation": 0} | changes
+    section = (
+        {"source": str(source), "kind": "folder", "splits": None, "image_size": 32}
+        | {"validation": 0, "test": 0}
+        | changes
+    )
     return {"sets": {"mine": section}, "max_rejects": 0.5}
 
 
@@ -181,6 +185,21 @@ def test_a_split_of_nothing_or_of_one_class_is_refused(
     with pytest.raises(InputError, match=f"mine: split test: {reason}"):
         pack(configure(pack=packed(source)), tmp_path / "out")
     assert not (tmp_path / "out" / "test.h5").exists()
+
+
+def test_images_for_the_test_are_drawn_out_of_train(tmp_path: Path, configure: Configure, good_image: bytes) -> None:
+    """Beside those for validation; neither changes when the other is drawn, too."""
+    source = write_images(tmp_path / "images", [f"{kind}/{n}.jpg" for kind in "ab" for n in range(20)], good_image)
+    found = {}
+    for validation in (0, 8):
+        out = tmp_path / str(validation)
+        pack(configure(pack=packed(source, test=10, validation=validation)), out)
+        found[validation] = {path.stem: set(ImageStore(path).keys) for path in out.glob("*.h5")}
+    assert {name: len(keys) for name, keys in found[8].items()} == {"train": 22, "validation": 8, "test": 10}
+    assert len(found[8]["train"] | found[8]["validation"] | found[8]["test"]) == 40
+    assert found[0].keys() == {"train", "test"} and len(found[0]["train"]) == 30
+    with pytest.raises(InputError, match="mine.test: 40 of only 40 training images"):
+        pack(configure(pack=packed(source, test=40)), tmp_path / "out")
 
 
 def test_svhn_is_packed_with_validation_images_out_of_train(tmp_path: Path, configure: Configure) -> None:

@@ -53,3 +53,16 @@ def test_the_list_is_written_also_after_an_error(tmp_path: Path) -> None:
         rejects.reject("b", "second")
     table = pd.read_csv(tmp_path / "rejects.csv")
     assert table.values.tolist() == [['with "quotes", and a comma', "first\treason"], ["b", "second"]]
+
+
+def test_rejects_are_counted_by_what_their_reasons_begin_with() -> None:
+    rejects = Rejects(1.0, total=5, parameter="x")
+    for key, reason in zip(
+        "abcd", ("too small: 8 x 9", "too small: 1 x 1", "not an image (PNG)", "empty"), strict=True
+    ):
+        rejects.reject(key, reason)
+    assert rejects.by_reason() == {
+        "rejected_as_empty": 1,
+        "rejected_as_not_an_image": 1,
+        "rejected_as_too_small": 2,
+    }

@@ -27,7 +27,7 @@ from workflow.report.page import QUALITIES, picture
 from workflow.report.results import charts_of
 from workflow.report.run_history import account_of, in_words
 from workflow.report.summary import sentence_lines, table_lines
-from workflow.report.table_rows import TABLES, Size, lines_of, pairs
+from workflow.report.table_rows import TABLES, Size, lines_of, pairs, tables_of
 from workflow.report.write import write_report
 
 WINDOWS = {"share_with_window": 0.6, "share_with_window_without_maps": 0.1, "maps_dropped": 20, "maps": 64}
@@ -197,6 +197,11 @@ def test_values_of_a_column_stand_with_their_points_under_each_other() -> None:
     assert (values["real data"], values["DCGAN"], values["InfiMNIST"]) == ("3.1\u2007", "2.98", "–")
 
 
+def test_tables_without_a_number_of_this_run_are_left_out() -> None:
+    assert [table["number"] for table, _ in tables_of({"svm_svhn": SVM, "svm_mine": SVM})] == [2]
+    assert tables_of({"svm_mine": SVM}) == []
+
+
 def test_published_values_stand_beside_ours() -> None:
     metrics = {"error": 0.25, "published": 0.2248, "n_draws": 100, "maps_dropped": 30, "maps_dropped_published": 200}
     assert list(pairs(metrics)) == [("error", "0.25", "0.2248"), ("n draws", "100", ""), ("maps dropped", "30", "200")]
@@ -318,6 +323,34 @@ def test_stand_ins_are_named() -> None:
 def test_a_stage_without_a_sentence_says_nothing() -> None:
     assert describe("export_lsun@0").measured({}) == ""
     assert "20.0 % error" in describe("evaluate_svm@cifar10").measured(SVM)
+
+
+@pytest.mark.parametrize(
+    ("stage_name", "metrics", "text"),
+    [
+        ("evaluate_svm@mine", {**SVM, "cost_at_edge": False, "random_weights_error": 0.5}, "20.0 % error, 50.0 % with"),
+        ("select_supervised_cnn@x", {"error": 0.2, "n_trials": 4}, "20.0 % validation error, best of 4 trials"),
+        ("join_faces@mine", {"n_kept": 20, "n_photos": 30}, "20 faces from 30 photos"),
+        (
+            "evaluate_neighbours@mine",
+            {"error": 0.2, "n_samples": 500, "real_error": 0.1, "n_real": 400},
+            "20.0 % error with 500 samples, 10.0 % with 400 real images",
+        ),
+        (
+            "drop_duplicates@mine",
+            {"n_removed": 1, "n_images": 10, "share_removed": 0.1},
+            "1 of 10 images dropped as duplicates, 10.0 %",
+        ),
+    ],
+)
+def test_where_nothing_was_published_nothing_is_said_of_it(
+    stage_name: str, metrics: dict[str, float], text: str
+) -> None:
+    """Of data that are not the paper's: null in params.yaml."""
+    nothing = dict.fromkeys(("published", "published_boxes", "published_share"))
+    sentence = describe(stage_name).measured(metrics | nothing)
+    assert sentence.startswith(text) and "published" not in sentence
+    assert {published for _, _, published in pairs(metrics | nothing)} == {""}
 
 
 def test_a_cost_at_the_end_of_its_grid_is_told() -> None:

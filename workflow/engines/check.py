@@ -10,14 +10,14 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
-from workflow.engines.dag import is_inside, resolved_stages, whole_outputs
+from workflow.engines.dag import is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.device import check_devices
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import broken
@@ -35,7 +35,6 @@ FILLED_BY_HAND = " (put {} into it: `make annotate` fills it once its generator 
 RATES = Path(__file__).parents[1] / "planning/rates.yaml"  # has how large the demo's sources become
 DIGITS_AND_THINGS = 10  # classes of the demo's sets with labels
 SPREAD = 1.1  # of what depends on chance in the demo: at most so much above its mean
-UNIQUE, CROPS = "data/bedrooms/unique.h5", "data/faces/crops.h5"
 
 
 class Data(NamedTuple):
@@ -58,12 +57,16 @@ def main() -> None:
         check_devices(load_params(Path("params.yaml")))
 
 
-def check(root: Path) -> list[str]:
-    """What was understood, in lines for a person; raises InputError with a line for all that would stop a run."""
-    params = load_params(root / "params.yaml")
-    stages = resolved_stages(root)
+def check(root: Path, targets: Collection[str] = ()) -> list[str]:
+    """What was understood, in lines for a person.
+
+    Raises InputError with a line for all that would stop a run, or one of only some rules or outputs.
+    """
+    params, stages = load_params(root / "params.yaml"), resolved_stages(root)
     outputs = {path for stage in stages.values() for path in stage.outputs}
-    data = list(data_of(params))
+    whole, stages = len(stages), needed_for(targets, stages)
+    inputs = {path for stage in stages.values() for path in stage.inputs}
+    data = [one for one in data_of(params) if len(stages) == whole or one.path in inputs]
     named = {path: f"params.yaml: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
     problems, missing = [], set()
     for stage in stages.values():
@@ -92,14 +95,16 @@ def data_of(params: Params) -> Iterator[Data]:
     """Every parameter that names a file a person may have to bring. The DAG may make the data: those of the demo, and
     all that networks learn from.
     """
-    yield Data("export.source", params.export.source, partial(look_into, kind="lsun"))
-    yield Data("crop_faces.source", params.crop_faces.source, partial(look_into, kind="photos"))
+    if params.export.sets:
+        yield Data("export.source", params.export.source, partial(look_into, kind="lsun"))
+    if params.crop_faces.sets:
+        yield Data("crop_faces.source", params.crop_faces.source, partial(look_into, kind="photos"))
     for name, packed in params.pack.sets.items():
         look = partial(look_into, kind=packed.kind, named=packed.splits)
         yield Data(f"pack.sets.{name}.source", packed.source, look)
     for name, section in params.train.items():
         yield Data(f"train.{name}.images", section.images, open_store, source=False)
-    if params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
+    if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
         yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
     if params.quality.inception is not None:
         yield Data("quality.inception", params.quality.inception, open_file, source=False)
@@ -179,12 +184,13 @@ def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, P
         if (store := found.get(f"train.{name}.images")) is not None:
             stores[section.images] = store.splits[""]
     if (rooms := found.get("export.source")) is not None and rooms.splits:
-        stores[UNIQUE] = rooms.splits[""]
+        stores |= {f"data/{name}/unique.h5": rooms.splits[""] for name in params.export.sets}
     if (photos := found.get("crop_faces.source")) is not None and photos.splits:
         faces = (
             read_yaml(RATES)["sources"][params.crop_faces.source]["faces"] if photos.form == "rendered" else math.inf
         )
-        stores[CROPS] = int(photos.splits[""] * min(params.crop_faces.max_faces, faces * SPREAD))
+        most = int(photos.splits[""] * min(params.crop_faces.max_faces, faces * SPREAD))
+        stores |= {f"data/{name}/crops.h5": most for name in params.crop_faces.sets}
     return sets, stores
 
 

@@ -14,7 +14,7 @@ keyed by a digest of all input, because every job on a cluster reads the Snakefi
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import reduce
@@ -232,6 +232,21 @@ def in_order(stages: Mapping[str, Stage]) -> Iterator[Stage]:
     producers = {path: name for name, stage in stages.items() for path in stage.outputs}
     graph = {name: [producers[path] for path in stage.inputs if path in producers] for name, stage in stages.items()}
     return (stages[name] for name in TopologicalSorter(graph).static_order())
+
+
+def needed_for(targets: Collection[str], stages: Mapping[str, Stage]) -> dict[str, Stage]:
+    """The stages that rules or outputs among some words need; all of them if no word is one."""
+    makers = {path: stage for stage in stages.values() for path in stage.outputs}
+    by_target = makers | {stage.rule: stage for stage in stages.values()}
+    needed, waiting = dict[str, Stage](), [by_target[word] for word in targets if word in by_target]
+    if not waiting:
+        return dict(stages)
+    while waiting:
+        stage = waiting.pop()
+        if stage.name not in needed:
+            needed[stage.name] = stage
+            waiting += [makers[path] for path in stage.inputs if path in makers]
+    return needed
 
 
 def is_folder(path: str) -> bool:

@@ -18,7 +18,9 @@ from workflow.params.spelling import one_of
 
 Rule = tuple[bool, str, Any, str]
 CROP32 = 32
-OF_STAGES = {("data", name) for name in ("bedrooms", "faces", "packed", "networks", "features", "classifiers")}
+OF_STAGES = {
+    ("data", name) for name in ("bedrooms", "faces", "packed", "autoencoder", "networks", "features", "classifiers")
+}
 
 
 class ImageKind(NamedTuple):
@@ -38,6 +40,8 @@ def impossible(params: Params) -> Iterator[str]:
         *(training(f"train.{name}", section, stores) for name, section in params.train.items()),
         guidelines(params, stores),
         features(params, sets),
+        supervised(params, sets),
+        autoencoders(params, stores),
         *(known(section, used, params.train, "train") for section, used in named_by_a_network(params)),
         annotators(params),
     )
@@ -66,23 +70,32 @@ def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, I
     """
     filtered = params.export.image_size if params.deduplicate.filtered == "images" else CROP32
     return {
-        "data/bedrooms/unique.h5": ImageKind(filtered, 3, labelled=False),
-        "data/faces/crops.h5": ImageKind(params.crop_faces.image_size, 3, labelled=False),
+        **{f"data/{name}/unique.h5": ImageKind(filtered, 3, labelled=False) for name in params.export.sets},
+        **{
+            f"data/{name}/crops.h5": ImageKind(params.crop_faces.image_size, 3, labelled=False)
+            for name in params.crop_faces.sets
+        },
         **{f"{path}/{split}.h5": kind for path, kind in sets.items() for split in ("train", "test", "validation")},
     }
 
 
 def preparation(params: Params) -> Iterator[Rule]:
     """Shard k of n is named by k alone, so none may be missing; splits are named once; a crop is cut from its box."""
-    for section in ("export", "crop_faces", "supervised"):
-        shards = getattr(params, section).shards
-        gaps = not shards or shards != list(range(len(shards)))
+    for section, switch in (("export", "sets"), ("crop_faces", "sets"), ("supervised", "results")):
+        shards, names = getattr(params, section).shards, getattr(getattr(params, section), switch)
+        gaps = shards != list(range(len(shards)))
         yield gaps, f"{section}.shards", shards, "shards are numbered from 0 without a gap: 0, 1, 2, ..."
+        half = f"has to be empty if and only if {section}.{switch} is, {names}"
+        yield bool(shards) != bool(names), f"{section}.shards", shards, half
+    explore = params.explore
+    nothing = bool(explore.pages) and not explore.networks
+    yield nothing, "explore.networks", [], "explore.pages has a page: a network or more"
     for name, one in params.pack.sets.items():
         own, key = one.kind not in ("folder", "cifar10"), f"pack.sets.{name}"
         yield own and one.splits is not None, f"{key}.splits", one.splits, f"kind {one.kind} has splits of its own"
-        twice = one.validation > 0 and one.splits is not None and "validation" in one.splits
-        yield twice, f"{key}.validation", one.validation, f"0, as {key}.splits names a folder"
+        for split, count in (("validation", one.validation), ("test", one.test)):
+            twice = count > 0 and one.splits is not None and split in one.splits
+            yield twice, f"{key}.{split}", count, f"0, as {key}.splits names a folder"
     faces = params.crop_faces
     largest = f"at most crop_faces.resize, {faces.resize}"
     yield faces.image_size > faces.resize, "crop_faces.image_size", faces.image_size, largest
@@ -132,10 +145,7 @@ def guidelines(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule
 
 
 def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
-    """Features come from a network that is trained or was imported, and that fits the images; an SVM from features.
-
-    The supervised CNN has a discriminator's row, without labels at its input, and images that fit it.
-    """
+    """Features come from a network that is trained or was imported, and that fits the images; an SVM from features."""
     rows = {name: section.network for name, section in params.train.items()}
     rows |= {f"published_{name}": section.architecture for name, section in params.published.items()}
     made = {f"data/networks/{name}/discriminator.safetensors": row for name, row in rows.items()}
@@ -159,7 +169,13 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
         yield made_by_a_stage(f"svm.{name}.features", svm.features, images)
         twice = svm.learn_validation and images.get(svm.features) in validated
         yield twice, f"svm.{name}.learn_validation", True, "the set has a validation split of its own"
+
+
+def supervised(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
+    """The supervised CNN has a discriminator's row, without labels at its input, and images that fit it."""
     section = params.supervised
+    if not section.results:
+        return
     yield among("supervised.network", section.network, ARCHITECTURES)
     yield from labelled("supervised.images", section.images, sets)
     yield from unconditional("supervised.network", section.network, section.network, section.images, sets)
@@ -167,11 +183,26 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
     yield too_many, "supervised.shards", section.shards, "more shards than supervised.trials"
 
 
+def autoencoders(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule]:
+    """An autoencoder learns images that there are; whatever measures in its code units names one that is trained."""
+    shards = [f"data/{name}/shards" for name in params.export.sets]
+    for name, images in params.autoencoder.sets.items():
+        yield made_by_a_stage(f"autoencoder.sets.{name}", images, [*shards, *stores])
+    yield from known("export.sets", params.export.sets, params.autoencoder.sets, "autoencoder.sets")
+    made = [f"data/autoencoder/{name}.safetensors" for name in params.autoencoder.sets]
+    for kind, sections in (("quality.sets", params.quality.sets), ("figures.walk", params.figures.walk)):
+        for name, section in sections.items():
+            yield made_by_a_stage(f"{kind}.{name}.autoencoder", section.autoencoder, made)
+    if params.guidelines.sets:
+        yield made_by_a_stage("guidelines.autoencoder", params.guidelines.autoencoder, made)
+
+
 def named_by_a_network(params: Params) -> Iterator[tuple[str, Iterable[str]]]:
     """Sections with a part for each of some networks."""
     yield from ((f"figures.{figure}", sections) for figure, sections in params.figures)
     yield from ((f"classifiers.{kind}", sections) for kind, sections in params.classifiers)
     yield "onnx", params.onnx
+    yield "quality.sets", params.quality.sets
     yield "explore.networks", params.explore.networks
 
 

@@ -29,6 +29,7 @@ class WalkFigure(Section):
     """Figure 4: a walk through z."""
 
     images: Source
+    autoencoder: Source
     points: Annotated[int, Field(ge=2, le=10_000)]
     length: Annotated[int, Field(ge=2, le=10_000)]
     columns: Size

@@ -33,6 +33,7 @@ class Guidelines(Section):
 
     sets: list[Name]
     images: Source
+    autoencoder: Source
     network: str
     epochs: Annotated[int, Field(ge=2, le=100_000)]
     seeds: Annotated[list[CountOrZero], Field(min_length=1)]

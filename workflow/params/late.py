@@ -22,6 +22,8 @@ from workflow.params.figures import by_hand
 from workflow.params.rows import PackedRows
 from workflow.params.sections import Params
 
+FIGURES_WITH_IMAGES = ("samples", "walk", "guided", "nearest", "arithmetic")
+
 
 def found_out_late(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
     """Every such rule. packed: the labelled sets that are known, by their folder."""
@@ -37,8 +39,8 @@ def found_out_late(params: Params, packed: Mapping[str, PackedRows]) -> Iterator
     for name, one in params.onnx.items():
         conditional = name in rows and rows[name].classes > 0 and one.statistics == "estimated"
         yield conditional, f"onnx.{name}.statistics", one.statistics, "batch, as the network is conditional"
-    grey = [name for name in params.figures.samples if name in rows and rows[name].channels != 3]
-    without = f"null, as figures.samples has {', '.join(grey)}, whose images are grey"
+    grey = [name for name in params.quality.sets if name in rows and rows[name].channels != 3]
+    without = f"null, as quality.sets has {', '.join(grey)}, whose images are grey"
     yield params.quality.inception is not None and bool(grey), "quality.inception", params.quality.inception, without
 
 
@@ -81,9 +83,10 @@ def images_of_figures(
     params: Params, rows: Mapping[str, Architecture], stores: Mapping[str, ImageKind]
 ) -> Iterator[Rule]:
     """A figure compares samples with real images of their size."""
-    for figure in ("samples", "walk", "guided", "nearest", "arithmetic"):
-        for name, section in getattr(params.figures, figure).items():
-            key = f"figures.{figure}.{name}.images"
+    figures = {f"figures.{one}": getattr(params.figures, one) for one in FIGURES_WITH_IMAGES}
+    for kind, sections in {"quality.sets": params.quality.sets, **figures}.items():
+        for name, section in sections.items():
+            key = f"{kind}.{name}.images"
             yield made_by_a_stage(key, section.images, stores)
             if name in rows:
                 yield from misfits(key, section.images, rows[name].name, section.images, stores.get(section.images))

@@ -39,25 +39,24 @@ def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mappin
 
 
 def drawn_splits(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Rule]:
-    """Images for validation are drawn out of those for training, unless the source has a split for it."""
+    """Images for validation and test are drawn out of those for training, unless the source has a split for them."""
     for name, section in params.pack.sets.items():
-        known, key = sets.get(f"data/packed/{name}"), f"pack.sets.{name}.validation"
-        if known is None or not section.validation:
-            continue
-        train = known.splits.get("train", 0)
-        own = "validation" in known.splits
-        yield own, key, section.validation, "0, as the source has a validation split"
-        yield section.validation >= train, key, section.validation, f"fewer than the {train:,} images for training"
+        known = sets.get(f"data/packed/{name}")
+        left = 0 if known is None else known.splits.get("train", 0)
+        for split, count in (("validation", section.validation), ("test", section.test)):
+            if known is not None and count:
+                key = f"pack.sets.{name}.{split}"
+                yield split in known.splits, key, count, f"0, as the source has a {split} split"
+                yield count >= left, key, count, f"fewer than the {left:,} images for training"
+                left -= count
 
 
 def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows | None:
     """The splits that the packed set will have; None if no image would be left to train on."""
-    count = params.pack.sets[folder.rpartition("/")[2]].validation
-    if not count or "validation" in rows.splits or "train" not in rows.splits:
-        return rows
-    if count >= rows.splits["train"]:
-        return None
-    return PackedRows({**rows.splits, "train": rows.splits["train"] - count, "validation": count}, rows.classes)
+    section = params.pack.sets[folder.rpartition("/")[2]]
+    drawn = {split: n for split, n in (("validation", section.validation), ("test", section.test)) if n}
+    train = rows.splits.get("train", 0) - sum(drawn.values())
+    return PackedRows({**drawn, **rows.splits, "train": train}, rows.classes) if train > 0 else None
 
 
 def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
@@ -71,7 +70,7 @@ def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
         if (n := rows.get(path)) is not None:
             most = f"at most {max(n - held_out, 0):,}: {path} has at most {n:,} images, {held_out:,} are held out"
             yield held_out + batch > n, f"{key}.batch_size", batch, most
-    for name in params.figures.samples.keys() & params.train.keys():
+    for name in params.quality.sets.keys() & params.train.keys():
         held_out, n = params.train[name].held_out, rows.get(params.train[name].images)
         half = "" if n is None else f" to {n // 2:,}, half of the images"
         few = held_out < LEAST_HELD_OUT or (n is not None and held_out > n // 2)
@@ -87,7 +86,8 @@ def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[
         ((f"features.{name}.images", one.images, ("train", "test")) for name, one in params.features.items()),
         ((f"kmeans.{name}.images", one.images, ("train", "test")) for name, one in params.kmeans.items()),
         ((f"neighbours.{name}.images", one.images, ("train", "test")) for name, one in params.neighbours.items()),
-        [("supervised.images", params.supervised.images, ("train", "validation", "test"))],
+        [("supervised.images", params.supervised.images, ("train", "validation", "test"))]
+        * len(params.supervised.results),
     )
     for key, folder, needed in users:
         if (known := packed.get(folder)) is not None:
@@ -97,13 +97,15 @@ def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[
 
 
 def advice(folder: str, missing: Iterable[str]) -> str:
-    """The parameter that makes a split for validation."""
-    return f"; see pack.sets.{folder.rpartition('/')[2]}.validation" if "validation" in missing else ""
+    """The parameters that draw splits out of the images for training."""
+    keys = [f"pack.sets.{folder.rpartition('/')[2]}.{split}" for split in missing if split != "train"]
+    return f"; see {', '.join(keys)}" if keys else ""
 
 
 def searched_labels(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
     """The search for a supervised CNN draws labels of every class."""
-    if (known := packed.get(params.supervised.images)) is not None and known.classes:
+    known = packed.get(params.supervised.images) if params.supervised.results else None
+    if known is not None and known.classes:
         n = known.splits.get("train", 0)
         yield labels("supervised.labels_per_class", params.supervised.labels_per_class, n, known.classes)
 

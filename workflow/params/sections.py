@@ -1,6 +1,5 @@
-"""The schema of `params.yaml`: every key, its type and the range that makes sense.
-
-There are no defaults here: `params.yaml` is the only place where a number stands.
+"""The schema of `params.yaml`: every key, its type and the range that makes sense. There are no defaults: `params.yaml`
+is the only place where a number stands.
 """
 
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ from pydantic import Field
 from workflow.params.figures import Figures
 from workflow.params.guidelines import Guidelines
 from workflow.params.types import (
+    AtMostOne,
     BatchSize,
     Beta,
     Count,
@@ -66,12 +66,14 @@ class Resizing(Section):
 
 
 class Export(Resizing):
+    sets: AtMostOne
     source: Source
     shards: Shards
     image_size: ImageSize
 
 
 class Autoencoder(Section):
+    sets: dict[Name, Source]
     code_size: Annotated[int, Field(ge=8, le=65_536, multiple_of=8)]
     normalise: bool
     noise: NotNegative
@@ -83,13 +85,16 @@ class Autoencoder(Section):
 
 
 class Deduplicate(Section):
+    drop: bool
     radius: Annotated[int, Field(ge=0, le=64)]
     max_dropped: Share
     filtered: Literal["images", "crops32"]
     truth: list[Literal["bedrooms"]]
+    published_share: Share | None
 
 
 class CropFaces(Section):
+    sets: AtMostOne
     source: Source
     shards: Shards
     detector: Literal["haar", "yunet"]
@@ -103,6 +108,7 @@ class CropFaces(Section):
     resize: ImageSize
     image_size: ImageSize
     max_rejects: Share
+    published_boxes: Count | None
 
 
 class PackedSet(Section):
@@ -111,6 +117,7 @@ class PackedSet(Section):
     splits: Splits
     image_size: ImageSize
     validation: CountOrZero
+    test: CountOrZero
 
 
 class Pack(Resizing):
@@ -201,7 +208,7 @@ class SvmSection(Section):
     learn_validation: bool
     tolerance: Annotated[float, Field(ge=1e-9, le=0.1)]
     memory_gb: Positive
-    published_error: Share
+    published_error: Share | None
     curve_labels: list[Count]
     layer_labels: Count | None
     curve_draws: Count
@@ -214,7 +221,7 @@ class Neighbours(Section):
     random_samples: Count
     batch_size: BatchSize
     processes: Annotated[int, Field(ge=1, le=1024)]
-    published_error: Share
+    published_error: Share | None
 
 
 class Kmeans(Section):
@@ -229,13 +236,14 @@ class Kmeans(Section):
 
 
 class Supervised(Section):
+    results: AtMostOne
     images: Source
     network: str
     labels_per_class: Count
     trials: Count
-    shards: list[CountOrZero]
+    shards: Shards
     epochs: Epochs
-    published_error: Share
+    published_error: Share | None
 
 
 class OnnxSection(Section):
@@ -244,15 +252,22 @@ class OnnxSection(Section):
 
 
 class Explore(Section):
-    networks: Annotated[list[Name], Field(min_length=1)]
+    pages: AtMostOne
+    networks: list[Name]
     max_megabytes: Positive
     statistics_batches: Count
     count: Annotated[int, Field(ge=2, le=200)]
 
 
+class MeasuredSet(Section):
+    images: Source
+    autoencoder: Source
+
+
 class Quality(Section):
     draws: Several
     inception: Source | None
+    sets: dict[Name, MeasuredSet]
 
 
 class Report(Section):

@@ -58,7 +58,8 @@ Rising = Annotated[list[Count], Field(min_length=1), AfterValidator(check_rising
 Source = Annotated[str, AfterValidator(check_path)]
 ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
 Splits = Annotated[dict[str, Source] | None, AfterValidator(check_splits)]
-Shards = Annotated[list[CountOrZero], Field(min_length=1)]
+Shards = list[CountOrZero]
+AtMostOne = Annotated[list[Name], Field(max_length=1)]  # DVC makes a stage for each item, so none for an empty list
 
 
 class Section(BaseModel):

@@ -5,9 +5,10 @@ and GPUs count for as long as they are reserved), what it leaves on the disk, th
 mapped files: the system takes their pages back), and how much that is of the time and memory that the job asks its
 scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums, the hours on a cluster
 of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster than that), and the
-rates. Work comes from params.yaml and the stages' descriptions; rates and the sizes of raw sets, which are taken to be
-whole, from `workflow/planning/rates.yaml`. A stage that asks for a GPU uses one with `--gpu NAME`; with `--gpu none`
-everything runs on its threads. What `make benchmark-gpu` measured takes the place of data sheets.
+rates. Work comes from params.yaml and the stages' descriptions, rates from `workflow/planning/rates.yaml`. Raw sources
+are counted if they are here; else their sizes are those of the whole sets in that file. What was assumed is printed. A
+stage that asks for a GPU uses one with `--gpu NAME`; with `--gpu none` everything runs on its threads. What `make
+benchmark-gpu` measured takes the place of data sheets.
 """
 
 import os
@@ -74,8 +75,9 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError("--gpus and --cores: 1 or more")
     rates = with_measured(read_yaml(RATES), options.rates)
     values = preset(options.preset) if options.preset else read_yaml(Path("params.yaml"))
-    jobs = plan(Path(), values, rates, options.gpu, options.cores)
-    print(table(jobs), *totals(jobs, options.cores, options.gpus), *basis(rates, options.gpu), sep="\n")
+    assumed: list[str] = []
+    jobs = plan(Path(), values, rates, options.gpu, options.cores, assumed)
+    print(table(jobs), *totals(jobs, options.cores, options.gpus), *basis(rates, options.gpu), *assumed, sep="\n")
 
 
 def with_measured(rates: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
@@ -100,10 +102,17 @@ def is_measured(gpu: object) -> bool:
     )
 
 
-def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: str, cores: int) -> list[Job]:
+def plan(
+    root: Path,
+    values: Mapping[str, Any],
+    rates: Mapping[str, Any],
+    gpu: str,
+    cores: int,
+    assumed: list[str] | None = None,
+) -> list[Job]:
     """Every job of the DAG of root/dvc.yaml with these parameters, on machines of so many cores in all.
 
-    Raises InputError for an unknown GPU.
+    assumed: gets a line for each raw source, what its size rests on. Raises InputError for an unknown GPU.
     """
     if gpu != "none" and gpu not in rates["gpus"]:
         raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
@@ -116,6 +125,8 @@ def plan(root: Path, values: Mapping[str, Any], rates: Mapping[str, Any], gpu: s
         seconds = seconds_of(work, min(threads_of(stage, params), cores), gpus, rates, gpu)
         process_mb = memory.get(kind_of(stage.name), memory["others"]) + work.held_bytes / MEGA
         jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
+    if assumed is not None:
+        assumed += scale.sizes_rest_on()
     return jobs
 
 

@@ -1,9 +1,12 @@
 """Presets: `make preset` lists them, `make preset PRESET=small` makes one of them params.yaml.
 
 Input: workflow/presets/, one base with every key and a file per other preset with what differs; the base's header says
-how to add one. Output: params.yaml, merged and commented. If the old one was edited, it is kept beside it.
+how to add one. The preset `folder` is of pictures of one's own: `make preset PRESET=folder IMAGES=~/pictures SIZE=64`,
+and NETWORK=lsun64 for another than the usual network of that size. Output: params.yaml, merged and commented. If the
+old one was edited, it is kept beside it.
 """
 
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +14,10 @@ from dcgan.core.files import InputError, free_name, replace_when_done
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import check_params, parse_yaml
 from workflow.params.sections import Params
+from workflow.presets.own_folder import own_folder
 
 FOLDER = Path(__file__).parent
-BASE = "demo"
+BASE, FOLDER_PRESET = "demo", "folder"
 LEFT_OUT = "left out"
 PARAMS = Path("params.yaml")
 Place = tuple[str, ...]  # ("train", "bedrooms", "epochs")
@@ -31,18 +35,27 @@ def main(arguments: list[str] | None = None) -> None:
     """Lists the presets, or writes one."""
     parser = command_parser(__doc__)
     parser.add_argument("name", nargs="?", help="the preset that becomes params.yaml; none: lists them")
-    name = parser.parse_args(arguments).name
+    for option in ("images", "size", "network"):
+        parser.add_argument(f"--{option}", help=f"{option.upper()} of make; see above")
+    options = parser.parse_args(arguments)
+    name, own = options.name, (options.images, options.size, options.network)
     if name is None:
         for known in names():  # the first line of a file: what it is for, what data it needs and how long it takes
             print(f"{known:8}{source(known).splitlines()[0].partition(': ')[2]}")
         print("make preset PRESET=NAME writes one into params.yaml; if you had edited that, it keeps a backup.")
         return
-    text = preset_text(name)
+    text, notes = preset_text(name), list[str]()
+    if name == FOLDER_PRESET:
+        further, notes = own_folder(*own)
+        text = preset_text(name, *further)
+        check_params(parse_yaml(text, f"preset {name}"), f"preset {name}")
+    elif any(own):
+        raise InputError(f"IMAGES, SIZE and NETWORK are for PRESET={FOLDER_PRESET}, not for PRESET={name}")
     if PARAMS.exists() and PARAMS.read_bytes() not in {preset_text(known).encode() for known in names()}:
         print(f"params.yaml had changes of your own: it is {PARAMS.rename(free_name(Path(f'{PARAMS}.bak')))} now")
     with replace_when_done(PARAMS) as partial:
         partial.write_text(text, encoding="utf-8")
-    print(f"params.yaml is now the preset {name}")
+    print(f"params.yaml is now the preset {name}", *notes, sep="\n")
 
 
 def names() -> list[str]:
@@ -60,13 +73,13 @@ def preset_params(name: str) -> Params:
     return check_params(preset(name), f"preset {name}")
 
 
-def preset_text(name: str) -> str:
-    """A whole params.yaml with comments; raises InputError if there is no such preset."""
+def preset_text(name: str, *further: str) -> str:
+    """A whole params.yaml with comments, and further texts of the same form over it; InputError for an unknown name."""
     base, own = source(BASE), source(name)
     if name == BASE:
         return base
     header = [own.partition("\n")[0], *base.partition("\n\n")[0].split("\n")[1:]]
-    merged = override(entries(base), entries(own))
+    merged = reduce(override, map(entries, (own, *further)), entries(base))
     body = [[*[""][len(place) - 1 :], *entry.above, entry.line, *entry.items] for place, entry in merged.items()]
     return "\n".join([*header, *sum(body, [])]) + "\n"
 
@@ -105,7 +118,8 @@ def override(base: dict[Place, Entry], changes: dict[Place, Entry]) -> dict[Plac
         elif place in merged:
             merged[place] = with_comments(entry, merged[place])
         else:
-            last = max((n for n, other in enumerate(merged) if inside(other, place[:-1])), default=len(merged))
+            section = place[:-1]
+            last = max((n for n, o in enumerate(merged) if o == section or inside(o, section)), default=len(merged))
             rows = list(merged.items())
             merged = dict([*rows[: last + 1], (place, entry), *rows[last + 1 :]])
     return merged

@@ -23,7 +23,7 @@ from workflow.report.first_screen import STAND_INS, in_small, trained
 from workflow.report.page import AS_IT_IS, fill_template
 from workflow.report.results import chapters, metrics_by_name, outputs
 from workflow.report.run_history import Account
-from workflow.report.table_rows import TABLES, lines_of
+from workflow.report.table_rows import tables_of
 
 DEVIATIONS, EXPLORE = "docs/deviations.md", "results/explore.html"
 RESULTS = ("results/metrics", "results/figures", "results/curves")
@@ -56,7 +56,7 @@ def render(
         small=in_small(shown),
         chapters=shown,
         sections=CHAPTERS,
-        tables=[(table, lines_of(table, metrics)) for table in TABLES],
+        tables=tables_of(metrics),
         quality=quality,
         stages=list(stages.values()),
         account=account,

@@ -59,6 +59,12 @@ class Line:
         return any(cell.ours for cell in self.cells)
 
 
+def tables_of(metrics: Metrics) -> list[tuple[Mapping[str, Any], list[Line]]]:
+    """The paper's tables in which this run has numbers: the others have no place beside pictures of one's own."""
+    tables = [(table, lines_of(table, metrics)) for table in TABLES]
+    return [(table, lines) for table, lines in tables if any(line.has_ours for line in lines)]
+
+
 def lines_of(table: Mapping[str, Any], metrics: Metrics) -> list[Line]:
     """A table of the paper with ours beside it; the authors' weights have lines of their own if they were measured."""
     found = []
@@ -120,7 +126,7 @@ def pairs(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for key in (key for key in metrics if "published" not in key):
         names = [f"published_{key}", f"{key}_published", f"published_{key.partition('_')[0]}"]
         names += ["published"] if key == leading else []
-        published = next((metrics[name] for name in names if name in metrics), "")
+        published = next((metrics[name] for name in names if metrics.get(name) is not None), "")
         yield key.replace("_", " "), number(metrics[key]), number(published)
 
 

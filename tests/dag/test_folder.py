@@ -1,0 +1,259 @@
+"""The preset `folder`: what is understood of pictures of one's own, sections that are off, branches that run alone."""
+
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from dcgan.core.files import InputError, read_json
+from dcgan.data.image_store import ImageStore
+from tests.dag.conftest import make_checkout
+from tests.dag.demo import ROOT, demo_project, demo_stages
+from tests.dag.pictures import KINDS, write_pictures
+from tests.dag.tiny import digests
+from tests.stages.sources import write_lmdb
+from workflow.engines import dag
+from workflow.engines.check import check
+from workflow.params.load import check_params, merged, parse_yaml, read_yaml
+from workflow.params.sections import Params
+from workflow.planning.plan import RATES, plan
+from workflow.presets.merge import main, preset_text
+from workflow.presets.own_folder import own_folder
+
+# One epoch of a small network, and a few of everything that is drawn.
+CUT = """
+run: {threads: 1, device: cpu}
+autoencoder: {minibatches: 30}
+shared: {train: {curve_interval: 4, frame_images: 200}}
+train: {mine: {epochs: 1, sample_epochs: [1], keep_images: 200, batch_size: 32}}
+svm: {mine: {costs: [0.0001, 0.001]}}
+quality: {draws: 2}
+explore: {statistics_batches: 1, count: 2}
+figures:
+  walk: {mine: {length: 20, walks: 2, statistics_batches: 1}}
+  nearest: {mine: {samples: 40}}
+"""
+# Everything that measures or shows something, and de-duplication.
+OFF = (
+    *("export.sets", "export.shards", "autoencoder.sets", "features", "svm", "quality.sets"),
+    *("explore.pages", "explore.networks"),
+    *("figures.samples", "figures.animation", "figures.walk", "figures.nearest"),
+)
+
+
+def chosen(path: Path, size: str = "32", network: str | None = None) -> tuple[Params, str]:
+    """The parameters of the preset for a source, and what was understood."""
+    texts, notes = own_folder(str(path), size, network)
+    return check_params(parse_yaml(preset_text("folder", *texts), path), path), "\n".join(notes)
+
+
+@pytest.fixture(scope="module")
+def albums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 pictures in three class folders."""
+    return write_pictures(tmp_path_factory.mktemp("own") / "my pictures", 120)
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "lmdb"])
+def test_pictures_in_any_form_are_one_set(tmp_path: Path, form: str) -> None:
+    source = write_pictures(tmp_path / "folder", 120, classes=False)
+    if form == "tar":
+        source = tmp_path / "pictures.tar"
+        with tarfile.open(source, "w") as archive:
+            archive.add(tmp_path / "folder", ".")
+    if form == "lmdb":
+        source = write_lmdb(tmp_path / "lmdb", {path.name: path.read_bytes() for path in source.glob("*")})
+    params, understood = chosen(source, "64")
+    assert f"{source}: 121 items; pictures without classes" == understood
+    assert (params.export.source, params.export.image_size, params.report.title) == (
+        *(str(source), 64),
+        f"A DCGAN of {source.name}",
+    )
+    (name, section), *others = params.train.items()
+    assert (name, others, section.network, section.images) == ("mine", [], "tutorial64", "data/mine/unique.h5")
+    assert not params.deduplicate.drop and not params.pack.sets and not params.svm
+
+
+def test_class_folders_bring_features_and_a_classifier(albums: Path) -> None:
+    params, understood = chosen(albums)
+    assert "3 class folders, so features, SVM and confusion matrix as well; 24 of 121 are for the test" in understood
+    assert (params.pack.sets["mine"].test, params.svm["mine"].published_error) == (24, None)
+    assert params.train["mine"].images == "data/packed/mine/train.h5", "no image of the test is trained on"
+    assert params.train["mine"].network == "svhn32"
+
+
+@pytest.mark.parametrize(
+    ("names", "learned", "splits"),
+    [
+        (["test"], True, None),
+        (["test", "val"], False, None),
+        (["val"], True, {"train": "train", "test": "val"}),
+        (["meta"], None, None),
+    ],
+)
+def test_splits_are_kept(tmp_path: Path, names: list[str], learned: bool | None, splits: dict[str, str] | None) -> None:
+    """Images for validation are the test's, if there are no others; what is no split leaves pictures as they are."""
+    for name in ("train", *names):
+        write_pictures(tmp_path / name, 90)
+    params, understood = chosen(tmp_path)
+    if learned is None:
+        assert "pictures without classes" in understood and "meta/ are not" in understood and not params.pack.sets
+    else:
+        assert (params.pack.sets["mine"].test, params.pack.sets["mine"].splits) == (0, splits)
+        assert params.svm["mine"].learn_validation is learned
+
+
+def test_folders_of_single_pictures_are_no_classes(tmp_path: Path) -> None:
+    for number, path in enumerate(sorted(write_pictures(tmp_path / "all", 120, classes=False).glob("*.jpg"))):
+        (tmp_path / "people" / f"person {number}").mkdir(parents=True)
+        path.rename(tmp_path / "people" / f"person {number}" / path.name)
+    params, understood = chosen(tmp_path / "people")
+    assert "120 folders are no classes: fewer than 20 files in each" in understood and not params.features
+
+
+def test_epochs_show_half_a_million_images_and_networks_fit_the_size(albums: Path) -> None:
+    assert chosen(albums, "64", "lsun64")[0].train["mine"].latent == "uniform"
+    assert chosen(albums)[0].train["mine"].epochs == 300, "at most"
+    with pytest.raises(InputError, match="NETWORK=lsun64: for SIZE=32 one of imagenet32, svhn32"):
+        chosen(albums, "32", "lsun64")
+
+
+def test_annotations_bring_the_figures_that_rest_on_them(
+    albums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/annotations").mkdir(parents=True)
+    (tmp_path / "data/annotations/mine.json").write_text("{}")
+    params, understood = chosen(albums)
+    assert "window removal, arithmetic and turn as well" in understood
+    assert {*params.figures.windows, *params.figures.arithmetic, *params.figures.turn} == {"mine"}
+    assert params.figures.arithmetic["mine"].images == "data/packed/mine/train.h5"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["folder"], "PRESET=folder needs IMAGES=FOLDER, a tar or an LMDB of pictures, and SIZE=32 or SIZE=64"),
+        (["folder", "--images", "ALBUMS"], "SIZE=: one of 32, 64"),
+        (["folder", "--images", "ALBUMS", "--size", "48"], "SIZE=48: one of 32, 64"),
+        (["folder", "--images", "nowhere", "--size", "32"], "nowhere: does not exist"),
+        (["folder", "--images", "few", "--size", "32"], "3 files; a DCGAN needs 100 pictures or more"),
+        (["folder", "--images", "text.zip", "--size", "32"], "not an LMDB, a folder or an uncompressed tar"),
+        (["small", "--size", "32"], "IMAGES, SIZE and NETWORK are for PRESET=folder, not for PRESET=small"),
+    ],
+)
+def test_what_cannot_be_ends_with_status_2_and_leaves_the_parameters(
+    albums: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    write_pictures(tmp_path / "few", 2, classes=False)
+    (tmp_path / "text.zip").write_bytes(b"PK\x03\x04")
+    words = [str(albums) if word == "ALBUMS" else word for word in arguments]
+    command = [sys.executable, "-m", "workflow.presets.merge", *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 2 and finished.stderr.startswith("error: ") and finished.stderr.count("\n") == 1
+    assert message in finished.stderr and not (tmp_path / "params.yaml").exists()
+
+
+def test_the_path_is_absolute_and_home_is_known(
+    albums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(albums.parent))
+    for given in ("~/my pictures", "$HOME/my pictures", os.path.relpath(albums)):
+        main(["folder", "--images", given, "--size", "32"])
+        assert read_yaml(Path("params.yaml"))["export"]["source"] == str(albums)
+    assert f"{albums}: 121 items" in capsys.readouterr().out
+
+
+def project(folder: Path, source: Path, further: str) -> Path:
+    """The DAG and code of the project, with the preset for a source and what differs."""
+    folder.mkdir()
+    demo_project(folder)
+    (folder / "docs").symlink_to(ROOT / "docs")
+    (folder / "data/outcomes").mkdir(parents=True)
+    return configure(folder, source, further)
+
+
+def configure(folder: Path, source: Path, further: str) -> Path:
+    texts, _ = own_folder(str(source), "32", "demo32")
+    params = merged(parse_yaml(preset_text("folder", *texts), "preset"), YAML(typ="safe").load(further))
+    check_params(params, "cut")
+    YAML(typ="safe").dump(params, folder / "params.yaml")
+    return folder
+
+
+def test_whatever_measures_or_shows_can_be_off(albums: Path, tmp_path: Path) -> None:
+    """`{}` or an empty list; what is left is the training, and a report."""
+    folder = project(tmp_path / "off", albums, "{}")
+    params = read_yaml(folder / "params.yaml")
+    for *above, last in (place.split(".") for place in OFF):
+        section = reduce(getitem, above, params)
+        section[last] = type(section[last])()
+    check_params(params, "off")
+    YAML(typ="safe").dump(params, folder / "params.yaml")
+    check(folder)
+    assert set(dag.resolve(folder)) == {
+        *("digest_code", "pack_images@mine", "train_dcgan@mine", "judge_claims", "build_report")
+    }
+    assert (ROOT / "data/outcomes").is_dir(), "judge_claims reads it, though no stage writes into it"
+
+
+MISSING = "crop_faces: {sets: [faces], shards: [0], source: nowhere}"
+
+
+def test_a_branch_needs_no_source_of_another(albums: Path, tmp_path: Path) -> None:
+    folder = project(tmp_path / "two", albums, MISSING)
+    with pytest.raises(InputError, match="crop_faces.source: 'nowhere' does not exist"):
+        check(folder)
+    for target in ("draw_walk_mine", "results/metrics/quality_mine.json"):
+        check(folder, ["--cores", "2", target])
+    with pytest.raises(InputError, match="crop_faces.source"):
+        check(folder, ["--cores", "2"])
+    needed = dag.needed_for(["draw_walk_mine"], dag.resolve(folder))
+    assert {name for name in needed if "@" in name} == {
+        *("export_lsun@0", "fit_autoencoder@mine", "pack_images@mine", "train_dcgan@mine", "draw_walk@mine")
+    }
+
+
+def test_a_plan_counts_the_pictures_and_says_what_it_assumed(albums: Path, tmp_path: Path) -> None:
+    folder, assumed = project(tmp_path / "plan", albums, "{}"), list[str]()
+    params = read_yaml(folder / "params.yaml")
+    jobs = {job.stage.name: job for job in plan(folder, params, read_yaml(RATES), "none", 2, assumed)}
+    assert jobs["export_lsun@0"].work.images == 121
+    trained = 121 - 24 - params["train"]["mine"]["held_out"]
+    assert jobs["train_dcgan@mine"].work.images == trained * params["train"]["mine"]["epochs"]
+    (line,) = assumed
+    assert line.startswith(f"{albums}: counted images 121, train 121; 0.0") and "assumed: no duplicates" in line
+
+
+def test_the_demos_stages_and_outputs_are_what_they_were() -> None:
+    lines = (Path(__file__).with_name("demo_outputs.txt")).read_text(encoding="utf-8").splitlines()
+    assert lines == [f"{name}: {' '.join(stage.outputs)}" for name, stage in demo_stages().items()]
+
+
+@pytest.mark.slow
+def test_600_pictures_run_under_both_engines(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """Each engine first makes one branch alone, while the source of another is missing."""
+    source, found = write_pictures(tmp_path / "pictures", 600), {}
+    alone = {"dvc": ("dvc", "repro", "draw_walk@mine"), "snakemake": ("snakemake", "--cores", "2", "draw_walk_mine")}
+    for engine, command in alone.items():
+        folder = configure(make_checkout(tmp_path / engine), source, f"{CUT}\n{MISSING}")
+        run(folder, *command)
+        assert (folder / "results/figures/walk_mine.png").exists()
+        run(configure(folder, source, CUT), *command[:-1])
+        found[engine] = digests(folder)
+    assert found["dvc"] == found["snakemake"]
+    page = (folder / "results/report.html").read_text(encoding="utf-8")
+    assert "A DCGAN of pictures" in page and "Table 1" not in page and "stand-in" not in page
+    metrics = {path.stem: read_json(path) for path in (folder / "results/metrics").glob("*.json")}
+    assert metrics["duplicates"]["n_images"] == 600 and metrics["duplicates"]["n_rejected"] == 1
+    assert metrics["svm_mine"]["error"] < 0.4, f"chance is {1 - 1 / len(KINDS):.2f}"
+    assert len(ImageStore(folder / "data/mine/unique.h5")) == 600

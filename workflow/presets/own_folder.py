@@ -1,0 +1,175 @@
+"""The preset `folder` for pictures of one's own: what they are, and what the preset's numbers become.
+
+Input: the path of a folder, an uncompressed tar or an LMDB of images; a size, 32 or 64; a network, if not the usual one
+of that size. Output: texts in the form of a preset's file, and in words what was understood.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dcgan.core.files import InputError
+from dcgan.data.archives import open_source, printable
+from dcgan.data.formats import inspect_source
+from dcgan.data.image_folders import FolderSplit, open_folder
+from dcgan.data.layouts import UnclearLayout, find_splits
+from dcgan.models.architectures import ARCHITECTURES
+
+OWN = Path(__file__).parent / "own"
+ANNOTATIONS = Path("data/annotations/mine.json")
+USUAL_NETWORKS = {32: "svhn32", 64: "tutorial64"}
+LEAST_IMAGES = 100
+LEAST_OF_A_CLASS = 20  # on average; else a folder is an album or a person, not a class
+SEEN_IMAGES = 500_000  # by the discriminator
+MOST_EPOCHS, FEWEST_EPOCHS = 300, 10
+SHARD_IMAGES, MOST_SHARDS = 100_000, 16
+
+
+class Classes(NamedTuple):
+    """What class folders hold: images for training, and how many were drawn from these for the test.
+
+    splits: the folder of each split, if not by its name; validated: images for validation have a split of their own.
+    """
+
+    images: int
+    drawn: int = 0
+    splits: Mapping[str, str] | None = None
+    validated: bool = False
+
+
+def own_folder(images: str | None, size: str | None, network: str | None) -> tuple[list[str], list[str]]:
+    """The texts that go over the preset `folder`, and what was understood, a line each.
+
+    Raises InputError if images or size are missing, or are none that a network can be trained on.
+    """
+    if images is None:
+        raise InputError("PRESET=folder needs IMAGES=FOLDER, a tar or an LMDB of pictures, and SIZE=32 or SIZE=64")
+    sides = {str(side): side for side in USUAL_NETWORKS}
+    side = sides.get(size or "")
+    if side is None:
+        raise InputError(f"SIZE={size or ''}: one of {', '.join(sides)}")
+    path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
+    count = count_images(path)
+    classes, note = find_classes(path)
+    notes = [f"{path}: {count:,} items; {note}"]
+    texts = [as_text(values_of(path, count, side, network_of(side, network)))]
+    if classes:
+        texts = [own_text("classes"), *texts, as_text(class_values(path, classes, side))]
+    if ANNOTATIONS.exists():
+        images = f"data/{'packed/mine/train' if classes else 'mine/unique'}.h5"
+        texts += [own_text("annotations"), as_text({"figures": {"arithmetic": {"mine": {"images": images}}}})]
+        notes.append(f"{ANNOTATIONS}: window removal, arithmetic and turn as well")
+    return texts, notes
+
+
+def own_text(name: str) -> str:
+    """What one of the files of `own/` adds."""
+    return (OWN / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def network_of(size: int, name: str | None) -> str:
+    """A network for colour images of a size; raises InputError if the named one is none."""
+    fitting = [
+        row.name for row in ARCHITECTURES.values() if (row.image_size, row.channels, row.classes) == (size, 3, 0)
+    ]
+    if name is not None and name not in fitting:
+        raise InputError(f"NETWORK={name}: for SIZE={size} one of {', '.join(fitting)}")
+    return name or USUAL_NETWORKS[size]
+
+
+def count_images(path: Path) -> int:
+    """The number of files, or of items of an archive; raises InputError if they are too few or no images."""
+    try:
+        inspect_source(path, "lsun")
+        count = open_source(path).count
+    except InputError as error:
+        raise InputError(f"IMAGES: {error}") from error
+    if count < LEAST_IMAGES:
+        raise InputError(
+            f"IMAGES: {path}: {count} files; a DCGAN needs {LEAST_IMAGES} pictures or more, better thousands"
+        )
+    return count
+
+
+def find_classes(path: Path) -> tuple[Classes | None, str]:
+    """The class folders, None if there are none that a classifier could be trained on; and in words what was found."""
+    if not path.is_dir() or (path / "data.mdb").exists():
+        return None, "pictures without classes"
+    try:
+        found = open_folder(path)
+    except UnclearLayout as error:
+        return None, f"pictures without classes ({error})"
+    sizes = {split.name: len(split) for split in found.splits}
+    train = next(split for split in found.splits if isinstance(split, FolderSplit) and split.name == "train")
+    if train.labels is None:
+        return None, "pictures without classes"
+    if len(train) < LEAST_OF_A_CLASS * len(found.classes):
+        few = f"{len(found.classes):,} folders are no classes: fewer than {LEAST_OF_A_CLASS} files in each on average"
+        return None, f"pictures without classes ({few})"
+    note = f"{len(found.classes)} class folders, so features, SVM and confusion matrix as well; "
+    if "test" in sizes:
+        validated = "validation" in sizes
+        return Classes(len(train), validated=validated), f"{note}{sizes['test']:,} are for the test"
+    if "validation" in sizes:
+        folders = find_splits(path)
+        named = {"train": folders["train"], "test": folders["validation"]}
+        return Classes(len(train), splits=named), f"{note}{named['test']}/ is for the test"
+    drawn = len(train) // 5
+    return Classes(len(train) - drawn, drawn), f"{note}{drawn:,} of {len(train):,} are for the test"
+
+
+def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]:
+    """What depends on the pictures: as many epochs as show half a million of them, but not too few or too many."""
+    epochs = min(max(round(SEEN_IMAGES / count), FEWEST_EPOCHS), MOST_EPOCHS)
+    seen = epochs * count
+    shards = min(1 + count // SHARD_IMAGES, MOST_SHARDS)
+    return {
+        "export": {"source": str(path), "shards": list(range(shards)), "image_size": size},
+        "shared": {"train": {"frame_images": max(seen // 25, 1)}},
+        "train": {
+            "mine": {
+                "network": network,
+                "latent": ARCHITECTURES[network].latent,
+                "epochs": epochs,
+                "held_out": min(count // 10, 500),
+                "keep_images": max(seen // 4, 1),
+                "sample_epochs": sorted({1, max(epochs // 3, 1), epochs}),
+            }
+        },
+        "report": {"title": f"A DCGAN of {printable(path.name)}"},
+    }
+
+
+def class_values(path: Path, classes: Classes, size: int) -> dict[str, Any]:
+    """What depends on the class folders."""
+    packed = {"source": str(path), "splits": classes.splits, "image_size": size, "test": classes.drawn}
+    # Rows for validation are learned too once C is chosen, unless they are a split of their own.
+    svm = {"validation": min(classes.images // 10, 5000), "learn_validation": not classes.validated}
+    return {
+        "pack": {"sets": {"mine": packed}},
+        "train": {"mine": {"held_out": min(classes.images // 10, 500)}},
+        "svm": {"mine": svm},
+    }
+
+
+def as_text(values: Mapping[str, Any]) -> str:
+    """Values in the form of a preset's file."""
+    return "\n\n" + "\n".join(lines_of(values, "")) + "\n"
+
+
+def lines_of(values: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """A line a key, or an item of a list; sections of names that nobody chose here are written in one line."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and key != "splits":
+            yield f"{indent}{key}:"
+            yield from lines_of(value, f"{indent}  ")
+        elif isinstance(value, list):
+            yield f"{indent}{key}:"
+            yield from (f"{indent}- {item}" for item in value)
+        else:
+            plain = isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value)
+            text = value if plain else "" if value is None else json.dumps(value, ensure_ascii=False)
+            yield f"{indent}{key}: {text}".rstrip()
