@@ -41,7 +41,10 @@ def main(arguments: list[str] | None = None) -> None:
     discriminator.save(args.out / "discriminator.safetensors", metadata)
     if generator is not None:
         generator.save(args.out / "generator.safetensors", metadata)
-        write_png(args.out / "samples.png", enlarge(tile(generator.sample(SAMPLES, seed), GRID_COLUMNS), 2))
+        write_png(
+            args.out / "samples.png",
+            enlarge(tile(generator.sample(SAMPLES, seed, statistics="batch"), GRID_COLUMNS), 2),
+        )
     print(f"discriminator: {len(discriminator.convolutions)} of {len(architecture.discriminator_layers)} layers")
     print(f"generator: {'complete' if generator is not None else 'not written'}")
     for name in names(missing(arrays)):

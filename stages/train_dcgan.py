@@ -2,18 +2,17 @@
 
 Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, of which `held_out` random
          rows are not trained on; `train.<name>` of params.yaml.
-Outputs: <out>/generator.safetensors and discriminator.safetensors; <out>/kept/<network>-<images>.safetensors every
-         `keep_images` images, and <out>/kept.csv, how far the samples of each are from the held-out images (measured
-         by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64 samples of the same z after chosen epochs,
-         drawn with batch statistics; <frames>/frame-<images>.png, the same every `frame_images` images; a CSV of curves
-         (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval; spread: how much the 64 samples differ,
-         in grey levels); a JSON of the last interval's figures.
+Outputs: <out>/generator.safetensors, with estimated batch-norm statistics, and discriminator.safetensors;
+         <out>/kept/<network>-<images>.safetensors every `keep_images` images, and <out>/kept.csv, how far the samples
+         of each are from the held-out images (measured by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64
+         samples of the same z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same
+         every `frame_images` images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an
+         interval; spread: how much the 64 samples differ, in grey levels); a JSON of the last interval's figures.
 Stops safely at SIGINT, SIGTERM and SIGUSR1 with exit status 75, and goes on from there when it is started again.
 `train.<name>.processes` above 1: as many processes share each batch, started by torchrun.
 Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedrooms at 64 x 64.
 """
 
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,13 +24,14 @@ import torch
 
 from dcgan.core.checkpoints import Checkpoints
 from dcgan.core.distributed import Group, join_group, leave_group
-from dcgan.core.files import InputError, replace_when_done, write_csv, write_json
+from dcgan.core.files import InputError, write_csv, write_json
 from dcgan.core.seeding import derived_seed
 from dcgan.core.signals import StopSignals
 from dcgan.core.splits import training_rows
 from dcgan.data.image_store import ImageStore
 from dcgan.data.minibatches import Batches
 from dcgan.models.architectures import ARCHITECTURES, Architecture
+from dcgan.models.networks import Generator
 from dcgan.training.adversarial import AdversarialTraining, Settings
 from dcgan.training.collapse import Watch
 from dcgan.training.loop import Plan, Row, TrainingRun
@@ -160,15 +160,23 @@ def row_listener(name: str, folder: str | None, group: Group) -> Callable[[Row],
 
 def write_networks(run: TrainingRun, out: Path, deliver: str) -> None:
     """The networks, and the snapshots of weights; the generator is the best of these if the parameters say so."""
-    for network in (run.training.generator, run.training.discriminator):
-        network.save(out / f"{type(network).__name__.lower()}.safetensors", run.snapshots.metadata)
+    delivered_generator(run, deliver).save(out / "generator.safetensors", run.snapshots.metadata)
+    run.training.discriminator.save(out / "discriminator.safetensors", run.snapshots.metadata)
     run.snapshots.deliver("kept", out / "kept")
     if run.scores:
         write_csv(out / "kept.csv", pd.DataFrame(run.scores))
+
+
+def delivered_generator(run: TrainingRun, deliver: str) -> Generator:
+    """The last or the best generator with estimated statistics; a copy, as the last may share statistics in a group."""
+    last = run.training.generator
     if deliver == "best" and run.best is not None:
-        best = run.snapshots.weights_file(run.training.generator, int(run.best["images"]))
-        with replace_when_done(out / "generator.safetensors") as partial:
-            shutil.copyfile(best, partial)
+        copy = Generator.from_file(run.snapshots.weights_file(last, int(run.best["images"])), last.device)
+    else:
+        copy = Generator(last.architecture).to(last.device)
+        copy.load_state_dict(last.state_dict())
+    copy.estimate()
+    return copy
 
 
 def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNetwork) -> None:

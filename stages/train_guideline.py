@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     figures: dict[str, float] = {}
     if not diverged:
         real = store.images[unseen]
-        drawn = run.training.generator.sample(len(real), derived_seed(params.run.seed, "quality"))
+        drawn = run.training.generator.sample(len(real), derived_seed(params.run.seed, "quality"), statistics="batch")
         figures = compare(real, drawn, autoencoder, params.run.seed)
         figures |= figures_of_run(run, samples, real, params.run.seed)
     run.training.generator.save(args.out / "generator.safetensors", {"guidelines": values})

@@ -25,7 +25,8 @@ from dcgan.core.seeding import torch_generator
 from dcgan.data.minibatches import to_device
 from dcgan.models.architectures import Architecture
 from dcgan.models.batch_norm import BatchNorm
-from dcgan.models.networks import Discriminator, Generator, Network
+from dcgan.models.network import Network
+from dcgan.models.networks import Discriminator, Generator
 from dcgan.models.pixel_range import to_input
 from dcgan.training.cuda_graph import CapturedUpdate, Update
 
