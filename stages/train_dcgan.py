@@ -33,6 +33,7 @@ from dcgan.data.minibatches import Batches
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from dcgan.models.networks import Generator
 from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.arithmetic import precision_on
 from dcgan.training.collapse import Watch
 from dcgan.training.loop import Plan, Row, TrainingRun
 from dcgan.training.snapshots import COMPARED, Snapshots
@@ -87,9 +88,10 @@ def prepare_run(
         name_other_checkpoints(state.folder, name)
     seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
+    training = AdversarialTraining(architecture, settings_of(section, seed, run.capture), device, group)
     return TrainingRun(
-        AdversarialTraining(architecture, settings_of(section, seed, run.capture), device, group),
-        Batches(store.images, labels, rows, section.batch_size, seed, device, group),
+        training,
+        Batches(store.images, labels, rows, section.batch_size, seed, device, group, training.needs_images),
         plan_of(section),
         Checkpoints(*state),
         Snapshots(state.folder, metadata),
@@ -104,6 +106,7 @@ def state_of_run(name: str, params: Params, architecture: Architecture, images: 
     determining = params.train[name].model_dump(exclude={"images"})
     determining |= {"architecture": architecture.description}
     determining |= {"capture": params.run.capture and device.type == "cuda"}
+    determining |= {"precision": precision_on(device, params.train[name].precision)}
     return state_of(f"train_dcgan-{name}", determining, [images], params.run, device.type)
 
 

@@ -31,6 +31,7 @@ from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.metrics.sample_quality import compare
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.arithmetic import precision_on
 from dcgan.training.guidelines import ONLY_FINITE, SampleArrays, figures_of_run, measured_epochs, stays_finite
 from dcgan.training.loop import Plan, TrainingRun
 from workflow.engines.options import section_named
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     params = load_params(args.params)
     values = settings_of(params, args.name, args.variant, args.seed) | {"capture": params.run.capture}
     device = prepare(params.run)
+    values |= {"precision": precision_on(device, values["precision"])}
     store, autoencoder = ImageStore(args.images), Autoencoder.from_file(args.autoencoder)
     seen, unseen = training_rows(len(store), values["held_out"], params.run.seed)
     batches = Batches(store.images, None, seen, values["batch_size"], values["seed"], device)
