@@ -166,6 +166,7 @@ def settings_of(batch_size: int, schedule: str, precision: str, capture: bool) -
         precision=precision,
         synchronised_norm=False,
         capture=capture,
+        compile=False,
         seed=1,
     )
 

@@ -35,6 +35,7 @@ from dcgan.models.networks import Generator
 from dcgan.training.adversarial import AdversarialTraining, Settings
 from dcgan.training.arithmetic import precision_on
 from dcgan.training.collapse import Watch
+from dcgan.training.compiled import can_compile
 from dcgan.training.loop import Plan, Row, TrainingRun
 from dcgan.training.snapshots import COMPARED, Snapshots
 from dcgan.training.tensorboard import tensorboard_writer
@@ -85,13 +86,14 @@ def prepare_run(
     labels = store.labels if architecture.classes else None
     if not group.is_first:
         group.wait()  # the first one reads a large store for all, and keeps its digest
-    state = state_of_run(name, params, architecture, store.path, device)
+    is_compiled = run.compile and group.size == 1 and can_compile(device)
+    state = state_of_run(name, params, architecture, store.path, device, is_compiled)
     if group.is_first:
         group.wait()
         name_other_checkpoints(state.folder, name)
     seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
-    training = AdversarialTraining(architecture, settings_of(section, seed, run.capture), device, group)
+    training = AdversarialTraining(architecture, settings_of(section, seed, run.capture, is_compiled), device, group)
     return TrainingRun(
         training,
         Batches(store.images, labels, rows, section.batch_size, seed, device, group, training.needs_images),
@@ -104,12 +106,15 @@ def prepare_run(
     )
 
 
-def state_of_run(name: str, params: Params, architecture: Architecture, images: Path, device: torch.device) -> State:
+def state_of_run(
+    name: str, params: Params, architecture: Architecture, images: Path, device: torch.device, is_compiled: bool = False
+) -> State:
     """Where the run's checkpoints lie."""
     determining = params.train[name].model_dump(exclude={"images"})
     determining |= {"architecture": architecture.description}
     determining |= {"capture": params.run.capture and device.type == "cuda"}
     determining |= {"precision": precision_on(device, params.train[name].precision)}
+    determining |= {"compile": True} if is_compiled else {}
     return state_of(f"train_dcgan-{name}", determining, [images], params.run, device.type)
 
 
@@ -120,7 +125,7 @@ def name_other_checkpoints(folder: Path, name: str) -> None:
             print(f"{other} not used: it belongs to other parameters, data or another machine", file=sys.stderr)
 
 
-def settings_of(section: TrainedNetwork, seed: int, capture: bool) -> Settings:
+def settings_of(section: TrainedNetwork, seed: int, capture: bool, is_compiled: bool) -> Settings:
     """How to train."""
     return Settings(
         batch_size=section.batch_size,
@@ -132,6 +137,7 @@ def settings_of(section: TrainedNetwork, seed: int, capture: bool) -> Settings:
         precision=section.precision,
         synchronised_norm=section.synchronised_norm,
         capture=capture,
+        compile=is_compiled,
         seed=seed,
     )
 

@@ -76,8 +76,8 @@ class Network(nn.Module):
 
     @classmethod
     def from_file(cls, path: Path | str, device: torch.device | str = "cpu") -> Self:
-        """Opens a network file; raises InputError if it is not one, or is the other network."""
-        return read_weights(path, "network", cls._from_description, device)
+        """Opens a network file, not for training; raises InputError if it is not one, or is the other network."""
+        return read_weights(path, "network", cls._from_description, device).eval()
 
     @classmethod
     def _from_description(cls, about: Mapping[str, Any]) -> Self:

@@ -144,23 +144,30 @@ class Generator(Network):
     @property
     def is_estimated(self) -> bool:
         """Whether every batch norm has its estimated statistics."""
-        norms = [module for module in self.modules() if isinstance(module, BatchNorm)]
-        return not any(bool(norm.mean.isnan().any()) for norm in norms)
+        return not any(bool(norm.mean.isnan().any()) for norm in self._batch_norms())
+
+    def _batch_norms(self) -> list[BatchNorm]:
+        return [module for module in self.modules() if isinstance(module, BatchNorm)]
 
     @torch.no_grad()
     def draw(self, z: Tensor | Array, labels: Tensor | None = None, statistics: Statistics = "estimated") -> Images:
         """z: (N, latent_size), and labels, (N,) int64, of a conditional network -> (N, size, size, channels) uint8.
 
         With estimated statistics an image depends on its own z alone. They come from the network's file; if it has
-        none, they are estimated now. With batch statistics, as in training, an image depends on all N.
+        none, they are estimated now, and for a network in training every time. With batch statistics an image depends
+        on all N.
         """
-        if statistics == "estimated" and not self.is_estimated:
+        are_missing = statistics == "estimated" and not self.is_estimated
+        if are_missing:
             self.estimate()
         z = torch.as_tensor(z, dtype=torch.float32)
         size = BATCH if statistics == "estimated" else max(len(z), 1)
         inputs = [z] if labels is None else [z, labels]
         parts = zip(*(tensor.to(self.device).split(size) for tensor in inputs), strict=True)
         images = [self(*part, statistics=statistics) for part in parts]
+        if are_missing and self.training:
+            for norm in self._batch_norms():
+                norm.forget()
         return to_uint8(torch.cat(images), self.architecture.pixel_range)
 
     def sample(self, n: int, seed: int, labels: Tensor | None = None, statistics: Statistics = "estimated") -> Images:

@@ -29,6 +29,7 @@ from dcgan.models.network import Network
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.models.pixel_range import to_input
 from dcgan.training.arithmetic import Precision, arithmetic, memory_format_on, precision_on
+from dcgan.training.compiled import compiled
 from dcgan.training.cuda_graph import CapturedUpdate, Update
 
 ADAM_EPSILON = 1e-8
@@ -49,6 +50,7 @@ class Settings:
     precision: Precision
     synchronised_norm: bool  # batch-norm statistics of all processes' batches together
     capture: bool  # each update as one CUDA graph; nothing on a CPU
+    compile: bool  # passes of the networks as fused kernels; nothing in a group
     seed: int
 
 
@@ -84,6 +86,9 @@ class AdversarialTraining:
         self._captured = settings.capture and device.type == "cuda" and group.size == 1
         self.generator = self._network(Generator(architecture), "generator")
         self.discriminator = self._network(Discriminator(architecture), "discriminator")
+        use_compiler = settings.compile and group.size == 1
+        self._generate = compiled(self.generator) if use_compiler else self.generator
+        self._discriminate = compiled(self.discriminator) if use_compiler else self.discriminator
         self.g_optimizer = self._optimizer(self.generator)
         self.d_optimizer = self._optimizer(self.discriminator)
         self.minibatches = 0
@@ -151,28 +156,30 @@ class AdversarialTraining:
     def update_generator(self, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """One Adam step of the generator on -log D(G(z)); z: (B, latent_size)."""
         with self._autocast():
-            fake = self.generator(z, labels)
+            fake = self._generate(z, labels)
         return self._fool(fake, labels)
 
     def update_discriminator(self, images_uint8: Tensor, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """One Adam step of the discriminator on -log D(x) - log(1 - D(G(z))); x: (B, H, W, C) uint8."""
         with self._autocast(), torch.no_grad():
-            fake = self.generator(z, labels)
+            fake = self._generate(z, labels)
         return self._tell_apart(images_uint8, fake, labels)
 
     def update_both(self, images_uint8: Tensor, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """The discriminator's step, then the generator's on the same samples, which are computed once for both."""
         with self._autocast():
-            fake = self.generator(z, labels)
+            fake = self._generate(z, labels)
         return self._tell_apart(images_uint8, fake.detach(), labels) | self._fool(fake, labels)
 
     def _fool(self, fake: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        # Only the generator's gradients: those of the discriminator's weights would be computed to be thrown away.
+        self.discriminator.requires_grad_(False)
         with self._autocast():
-            logits = self.discriminator(fake, labels)
+            logits = self._discriminate(fake, labels)
+        self.discriminator.requires_grad_(True)
         loss = F.softplus(-logits.float()).mean()
         self.g_optimizer.zero_grad()
-        # Only the generator's gradients: those of the discriminator's weights would be computed to be thrown away.
-        torch.autograd.backward(loss, inputs=list(self.generator.parameters()))
+        torch.autograd.backward(loss)
         self.group.average_gradients(self.generator.parameters())
         self.g_optimizer.step()
         return {"g_loss": loss.detach(), "d_fake": logits.detach().float().sigmoid().mean()}
@@ -180,8 +187,8 @@ class AdversarialTraining:
     def _tell_apart(self, images_uint8: Tensor, fake: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         with self._autocast():
             real = to_input(images_uint8, self.pixel_range, memory_format=self._format)
-            real_logits = self.discriminator(real, labels)
-            fake_logits = self.discriminator(fake, labels)
+            real_logits = self._discriminate(real, labels)
+            fake_logits = self._discriminate(fake, labels)
         loss = F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
         self.d_optimizer.zero_grad()
         torch.autograd.backward(loss)

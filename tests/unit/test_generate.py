@@ -75,6 +75,19 @@ def test_a_file_without_statistics_draws_as_one_with_them(tmp_path: Path) -> Non
     assert opened.is_estimated and np.array_equal(opened.sample(3, seed=1), drawn)
 
 
+def test_a_network_in_training_estimates_anew_every_time() -> None:
+    """Statistics of weights that have changed since would draw something else."""
+    generator = made()
+    generator.sample(2, seed=1)
+    assert not generator.is_estimated
+    with torch.no_grad():
+        generator.convolutions[0].weight *= 3
+    changed = generator.sample(2, seed=1)
+    generator.estimate()
+    assert difference(generator.sample(2, seed=1), changed) == 0
+    assert generator.is_estimated, "what was asked for by name is kept"
+
+
 def test_estimated_statistics_are_means_over_batches() -> None:
     generator = made()
     generator.estimate(2, torch_generator(9, "z"))

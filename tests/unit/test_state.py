@@ -19,7 +19,7 @@ from workflow.params.load import load_params
 from workflow.params.sections import Run
 
 ROOT = Path(__file__).parents[2]
-RUN = Run(seed=1, threads=2, device="cpu", deterministic=True, capture=True, tensorboard=None)
+RUN = Run(seed=1, threads=2, device="cpu", deterministic=True, capture=True, compile=False, tensorboard=None)
 Change = Callable[[dict[str, Any]], None]
 
 

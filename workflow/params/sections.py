@@ -45,6 +45,7 @@ class Run(Section):
     device: Literal["auto", "cpu", "cuda"]
     deterministic: bool
     capture: bool
+    compile: bool
     tensorboard: Source | None
 
 
