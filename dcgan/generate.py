@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dcgan.core.files import InputError, replace_when_done
 from dcgan.core.pixels import tile, write_png
-from dcgan.internals.latent_space import walk
+from dcgan.internals.latent_space import WalkPath, walk
 from dcgan.models.networks import Generator
 
 
@@ -103,7 +103,7 @@ def latents(generator: Generator, walked: int | None, n: int, seed: int) -> Tens
     if not walked:
         return generator.latents(n, seed)
     # Normal z lie near a sphere: a straight way between them leads through a middle where no z ever was.
-    path = "spherical" if generator.architecture.latent == "normal" else "linear"
+    path: WalkPath = "spherical" if generator.architecture.latent == "normal" else "linear"
     return walk(generator.latents(2, seed), walked, path)
 
 

@@ -29,4 +29,4 @@ def can_compile(device: torch.device) -> bool:
 
 def compiled(network: Network) -> Forward:
     """The network's forward pass, compiled when it is first called, and its backward pass with it."""
-    return torch.compile(network.forward, dynamic=False)  # type: ignore[no-any-return]
+    return torch.compile(network.forward, dynamic=False)
