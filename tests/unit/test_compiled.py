@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.operations import PROFILED, count_fused, count_updates
 from dcgan.core.distributed import Group
 from dcgan.data.minibatches import Batches
 from dcgan.models.networks import Generator
@@ -40,9 +41,21 @@ def test_compiled_networks_end_where_others_do() -> None:
     """On a GPU inside a CUDA graph."""
     assert can_compile(HERE)
     start, plain = (trained(HERE, minibatches, capture=True) for minibatches in (0, 4))
-    compiled = trained(HERE, 4, capture=True, compile=True)
+    with torch._inductor.config.patch(PROFILED):  # so the next test finds these kernels in the compiler's cache
+        compiled = trained(HERE, 4, capture=True, compile=True)
     assert compiled.keys() == plain.keys(), "a checkpoint knows no compiler"
     assert 0 < difference(plain, compiled) < 1e-4 * difference(start, plain)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler on this machine")
+def test_norms_activations_and_casts_are_fused() -> None:
+    """Of the operations in `benchmarks/operations.py`, those that the compiler can put together."""
+    counted = {name: operations.counts for name, (operations, _) in count_updates(SMALLEST, 2, "float32").items()}
+    kinds = "norm", "relu", "tanh", "threshold"
+    apart = {name: sum(n for kind, n in of.items() if any(k in kind for k in kinds)) for name, of in counted.items()}
+    fused = count_fused(SMALLEST, SETTINGS.batch_size, "float32")
+    assert all(0 < fused[name] < 0.75 * apart[name] for name in ("generator", "discriminator")), (apart, fused)
 
 
 @pytest.mark.slow
