@@ -4,7 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The versions that all pinned packages have wheels for.
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13; do \
+	$$name -c '$(IS_SUPPORTED)' 2>/dev/null && command -v $$name && exit; done; command -v python3)
 VENV := .venv
 READY := $(VENV)/.installed
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
@@ -25,13 +28,13 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 .PHONY: help setup repro snakemake annotate test lint format types record touch fetch report experiment experiments compare replicate reference overview preset plan check clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## makes .venv and installs the pinned packages
 
 $(READY): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "error: Python 3.11 or newer is needed; name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c '$(IS_SUPPORTED)' 2>/dev/null || { echo "error: Python 3.11, 3.12 or 3.13 is needed, not" \
+		"$$($(PYTHON) --version 2>&1); name one: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "Installing the pinned packages into $(VENV) (a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@(while sleep 2 && kill -0 $$$$; do printf .; done 2>/dev/null) & trap "kill $$!" EXIT; \
@@ -126,5 +129,5 @@ audit: $(READY) ## looks up known weaknesses of the pinned packages (needs the n
 	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements.lock
 
 clean: $(READY) ## removes what the DAG made, its logs and checkpoints; raw data and DVC's cache stay
-	@python -m workflow.engines.dag | git check-ignore --stdin | xargs -r -d '\n' rm -rf --
+	@python -m workflow.engines.dag | git check-ignore --stdin | tr '\n' '\0' | xargs -0 rm -rf --
 	@rm -rf results/report.html results/compare.html results/provenance logs .state .snakemake .pytest_cache .mypy_cache .ruff_cache

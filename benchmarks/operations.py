@@ -1,18 +1,22 @@
 """What a minibatch of training asks of the device, counted and not timed: a regression shows without a GPU.
 
     python -m benchmarks.operations [--architecture lsun64] [--batch-size 128] [--precision float32] [--list]
+        [--compile]
 
 One row per update: operations that compute or copy (on a GPU each starts a kernel or more; views and other bookkeeping
 are not counted), the bytes that they read and write, and floating-point operations as `torch.utils.flop_counter` counts
-them, both extrapolated from small batches. `--list` shows how often each operation occurs. Counts depend on PyTorch's
-version and not on the machine.
+them, both extrapolated from small batches. `--list` shows how often each operation occurs, `--compile` in how many
+fused kernels `run.compile` computes norms, activations and casts on a CPU. Counts depend on PyTorch's version and not
+on the machine.
 """
 
 import argparse
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import torch
+import torch._inductor.config
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -25,6 +29,7 @@ from dcgan.training.adversarial import AdversarialTraining
 GIGA = 1e9
 SMALL_BATCH = 2  # bytes and floating-point operations of a large one follow from it and twice as many
 WARM_UP_STEPS = 2  # Adam makes its moments in the first step of each network
+PROFILED = {"cpp.enable_kernel_profile": True}  # fused kernels show among the profiler's events
 ALLOCATIONS = {"empty", "empty_like", "new_empty", "empty_strided"}
 
 
@@ -59,8 +64,7 @@ def size_of(values: Any) -> int:
 def count_updates(a: Architecture, batch_size: int, precision: str) -> dict[str, tuple[Operations, int]]:
     """Operations, and floating-point operations, of the generator's and then of the discriminator's minibatch."""
     training = AdversarialTraining(a, settings_of(batch_size, "alternate", precision, False), torch.device("cpu"))
-    images = torch.zeros((batch_size, a.image_size, a.image_size, a.channels), dtype=torch.uint8)
-    labels = torch.zeros(batch_size, dtype=torch.int64) if a.classes else None
+    images, labels = minibatch(a, batch_size)
     for _ in range(WARM_UP_STEPS):
         training.step(images, labels)
     found = {}
@@ -69,6 +73,27 @@ def count_updates(a: Architecture, batch_size: int, precision: str) -> dict[str,
             training.step(images, labels)
         found[name] = operations, flops.get_total_flops()
     return found
+
+
+def count_fused(a: Architecture, batch_size: int, precision: str) -> dict[str, int]:
+    """Fused kernels that start in the generator's and in the discriminator's minibatch, compiled for a CPU."""
+    settings = replace(settings_of(batch_size, "alternate", precision, False), compile=True)
+    training = AdversarialTraining(a, settings, torch.device("cpu"))
+    images, labels = minibatch(a, batch_size)
+    found = {}
+    with torch._inductor.config.patch(PROFILED):
+        for _ in range(2 * WARM_UP_STEPS):
+            training.step(images, labels)
+        for name in ("generator", "discriminator"):
+            with torch.profiler.profile() as profile:
+                training.step(images, labels)
+            found[name] = sum("cpp_fused" in event.name for event in profile.events())
+    return found
+
+
+def minibatch(a: Architecture, batch_size: int) -> tuple[Tensor, Tensor | None]:
+    images = torch.zeros((batch_size, a.image_size, a.image_size, a.channels), dtype=torch.uint8)
+    return images, torch.zeros(batch_size, dtype=torch.int64) if a.classes else None
 
 
 def at_batch(small: float, twice: float, batch_size: int) -> float:
@@ -82,6 +107,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--list", action="store_true", help="how often each operation occurs")
+    parser.add_argument("--compile", action="store_true", help="fused kernels; takes minutes, and a C++ compiler")
     args = parser.parse_args()
     a = ARCHITECTURES[args.architecture]
     small, twice = (count_updates(a, size, args.precision) for size in (SMALL_BATCH, 2 * SMALL_BATCH))
@@ -95,6 +121,8 @@ def main() -> None:
         )
         for kind, count in operations.counts.most_common() if args.list else ():
             print(f"  {count:4} {kind}")
+    for name, count in count_fused(a, SMALL_BATCH, args.precision).items() if args.compile else ():
+        print(f"{name}'s minibatch, compiled: {count} fused kernels")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,8 @@ def our_iterations(
 ) -> Iterator[None]:
     """Minibatches of ours without end, losses read back every 50."""
     training = AdversarialTraining(a, settings, device)
-    batches = Batches(images, None, np.arange(len(images)), batch_size, 1, device)
+    rows = np.arange(len(images))
+    batches = Batches(images, None, rows, batch_size, 1, device, needs_images=training.needs_images)
     for number in count():
         figures = training.step(*batches.batch(number))
         if number % 50 == 49:
@@ -165,6 +166,7 @@ def settings_of(batch_size: int, schedule: str, precision: str, capture: bool) -
         precision=precision,
         synchronised_norm=False,
         capture=capture,
+        compile=False,
         seed=1,
     )
 

@@ -73,6 +73,7 @@ def steps_a_second(architecture: str, threads: int, steps: int) -> float:
         precision="float32",
         synchronised_norm=False,
         capture=False,
+        compile=False,
         seed=1,
     )
     training = AdversarialTraining(a, settings, torch.device("cpu"))

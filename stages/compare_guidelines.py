@@ -21,8 +21,8 @@ from dcgan.core.outcomes import Outcomes, write_outcomes
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
-from dcgan.internals.figure_layout import STATISTICS_BATCH, above, beside, draw, sign
-from dcgan.models.networks import Generator
+from dcgan.internals.figure_layout import above, beside, sign
+from dcgan.models.networks import BATCH, Generator
 from workflow.engines.options import figure_parser
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.guidelines import Guidelines
@@ -112,8 +112,8 @@ def value_of(number: float) -> float | None:
 
 def samples_of(generator: Generator, shown: int, seed: int) -> Images:
     """The first images of a batch of the same 128 latents, (shown, H, W, C) uint8."""
-    z = generator.draw_latents(STATISTICS_BATCH, torch_generator(seed, "guidelines", "z"))
-    return draw(generator, z, "batch")[:shown]
+    z = generator.draw_latents(BATCH, torch_generator(seed, "guidelines", "z"))
+    return generator.draw(z, statistics="batch")[:shown]
 
 
 def labelled(name: str, images_uint8: Images, enlargement: int) -> Images:

@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
     if early := first_kept(args.networks):
         generators["copied_first"] = early
     images = {
-        name: Generator.from_file(path, device).sample(section.samples, seed) for name, path in generators.items()
+        name: Generator.from_file(path, device).sample(section.samples, seed, statistics="batch")
+        for name, path in generators.items()
     }
     images[REAL] = store.images[held_out]
     near = {name: aligned_neighbours(one, store.images, training) for name, one in images.items()}

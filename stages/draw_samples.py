@@ -7,7 +7,6 @@ Published: pictures only.
 """
 
 import numpy as np
-import torch
 
 from dcgan.core.files import write_json
 from dcgan.core.pixels import enlarge, tile, write_png
@@ -26,11 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     section = section_named(params.figures.samples, args.name, "figures.samples")
     seed = params.run.seed
 
-    device = prepare(params.run)
-    generator = Generator.from_file(args.generator, device)
-    classes = generator.architecture.classes
-    labels = torch.arange(section.count, device=device) % classes if classes else None
-    samples = generator.sample(section.count, derived_seed(seed, "samples", args.name), labels)
+    generator = Generator.from_file(args.generator, prepare(params.run))
+    samples = generator.sample(section.count, derived_seed(seed, "samples", args.name), statistics="batch")
     store = ImageStore(args.images)
     chosen = numpy_generator(seed, "samples", args.name).permutation(len(store))[: section.count]
     real = store.images[np.sort(chosen)]

@@ -19,7 +19,6 @@ from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import torch_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.internals.figure_layout import draw, estimate_generator
 from dcgan.internals.latent_space import roughness, step_lengths, walk
 from dcgan.internals.nearest_images import nearest
 from dcgan.metrics.sample_quality import code_units
@@ -58,11 +57,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def draw_walks(generator: Generator, section: WalkFigure, name: str, seed: int) -> list[Images]:
     """Walks through random points, (N, H, W, C) uint8 each."""
-    estimate_generator(generator, section.statistics_batches, torch_generator(seed, "walk", name, "statistics"))
+    generator.estimate(section.statistics_batches, torch_generator(seed, "walk", name, "statistics"))
     walks = []
     for number in range(section.walks):
         points = generator.draw_latents(section.points, torch_generator(seed, "walk", name, number))
-        walks.append(draw(generator, walk(points, section.length, section.path), "estimated"))
+        walks.append(generator.draw(walk(points, section.length, section.path)))
     return walks
 
 

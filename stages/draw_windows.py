@@ -25,7 +25,7 @@ from dcgan.core.pixels import Images, write_png
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.internals.attribute_classifiers import WindowClassifier, boxes_of
 from dcgan.internals.boxes import Box, positions_inside
-from dcgan.internals.figure_layout import Candidates, draw
+from dcgan.internals.figure_layout import Candidates
 from dcgan.internals.window_removal import (
     MapWeights,
     Removal,
@@ -104,14 +104,14 @@ def boxed_samples(
         return None, candidates, annotations.boxes_in_pixels()
     classifier = WindowClassifier.from_file(annotator)
     if section.statistics == "batch":
-        candidates = Candidates(candidates.z, draw(generator, candidates.z, "batch"))
+        candidates = Candidates(candidates.z, generator.draw(candidates.z, statistics="batch"))
     return classifier, candidates, boxes_of(classifier.predict(candidates.images), size)
 
 
 def new_samples(generator: Generator, section: WindowsFigure, seed: int) -> tuple[Tensor, Images]:
     """Samples that the maps were not chosen on: z (N, Z) and images (N, H, W, C) uint8."""
     z = generator.draw_latents(section.measured, torch_generator(seed, "windows", "new samples"))
-    return z, draw(generator, z, section.statistics)
+    return z, generator.draw(z, statistics=section.statistics)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError(f"train.{args.name}.held_out: {held_out} of {len(store)} images leave nothing to measure by")
     others = np.sort(numpy_generator(seed, "quality").choice(seen, len(unseen), replace=False))
     generator, first = Generator.from_file(args.networks / "generator.safetensors", device), first_kept(args.networks)
-    samples = generator.sample(len(unseen), derived_seed(seed, "quality"))
+    samples = generator.sample(len(unseen), derived_seed(seed, "quality"), statistics="batch")
     real = store.images[unseen]
     scores, ceiling = (compare(real, images, autoencoder, seed) for images in (samples, store.images[others]))
     if params.quality.inception is not None:
@@ -68,7 +68,7 @@ def distances_by_draw(generator: Generator, real: Images, draws: int, seed: int)
     """Sliced Wasserstein distance of as many samples as there are real images: (draws, 1), other z in each draw."""
     rows, found = to_rows(real), []
     for draw in range(draws):
-        samples = to_rows(generator.sample(len(real), derived_seed(seed, "quality", draw)))
+        samples = to_rows(generator.sample(len(real), derived_seed(seed, "quality", draw), statistics="batch"))
         random = torch_generator(seed, "quality", "projections", draw)
         found.append([sliced_wasserstein(rows, samples, PROJECTIONS, random)])
     return found

@@ -17,7 +17,6 @@ import torch.nn.functional as F
 
 from dcgan.core.files import InputError, replace_when_done
 from dcgan.core.seeding import torch_generator
-from dcgan.internals.figure_layout import estimate_generator
 from dcgan.models.folded import FoldedLayer, draw_folded, fold, folded_bytes
 from dcgan.models.networks import Generator
 from dcgan.models.pixel_range import to_uint8
@@ -61,7 +60,7 @@ def portable(name: str, generator: Generator, statistics_batches: int, seed: int
     """A generator as the page's script reads it: what describes it, and its weights as base64."""
     a = generator.architecture
     random = torch_generator(seed, "explore", name)
-    estimate_generator(generator, statistics_batches, random)
+    generator.estimate(statistics_batches, random)
     layers = fold(generator)
     about = {
         "name": name,
@@ -86,8 +85,7 @@ def largest_difference(generator: Generator, layers: list[FoldedLayer], random: 
     a = generator.architecture
     z = generator.draw_latents(COMPARED, random)
     labels = torch.arange(COMPARED) % a.classes if a.classes else None
-    device = next(generator.parameters()).device
-    own = generator(z.to(device), None if labels is None else labels.to(device), "estimated")
+    own = generator(z.to(generator.device), None if labels is None else labels.to(generator.device), "estimated")
     folded = draw_folded(layers, generator, z, None if labels is None else F.one_hot(labels, a.classes).float())
     return int(np.abs(to_uint8(own, a.pixel_range).astype(int) - folded).max())
 

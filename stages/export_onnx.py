@@ -6,9 +6,7 @@ Outputs: an ONNX file: z (N, latent_size) float32, and labels (N,) int64 for a c
 Published: none.
 """
 
-from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
-from dcgan.internals.figure_layout import estimate_generator
 from dcgan.models.networks import Generator
 from dcgan.models.onnx import export_generator
 from workflow.engines.options import figure_parser, section_named
@@ -23,9 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     prepare(params.run)
     generator = Generator.from_file(args.generator)
     if section.statistics == "estimated":
-        if generator.architecture.classes:
-            raise InputError(f"onnx.{args.name}.statistics: estimated is not allowed (the network is conditional)")
-        estimate_generator(generator, section.statistics_batches, torch_generator(params.run.seed, "statistics"))
+        generator.estimate(section.statistics_batches, torch_generator(params.run.seed, "statistics"))
     export_generator(generator, args.out, section.statistics)
 
 

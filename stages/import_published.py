@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     discriminator.save(args.out / "discriminator.safetensors", metadata)
     if generator is not None:
         generator.save(args.out / "generator.safetensors", metadata)
-        write_png(args.out / "samples.png", enlarge(tile(generator.sample(SAMPLES, seed), GRID_COLUMNS), 2))
+        samples = generator.sample(SAMPLES, seed, statistics="batch")
+        write_png(args.out / "samples.png", enlarge(tile(samples, GRID_COLUMNS), 2))
     else:
         for name in ("generator.safetensors", "samples.png"):
             (args.out / name).unlink(missing_ok=True)  # of an earlier import

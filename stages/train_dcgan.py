@@ -2,18 +2,17 @@
 
 Inputs:  an image store, uint8 (N, H, W, C), labelled for a conditional network, of which `held_out` random
          rows are not trained on; `train.<name>` of params.yaml.
-Outputs: <out>/generator.safetensors and discriminator.safetensors; <out>/kept/<network>-<images>.safetensors every
-         `keep_images` images, and <out>/kept.csv, how far the samples of each are from the held-out images (measured
-         by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64 samples of the same z after chosen epochs,
-         drawn with batch statistics; <frames>/frame-<images>.png, the same every `frame_images` images; a CSV of curves
-         (images, epoch, d_loss, g_loss, d_real, d_fake: means over an interval; spread: how much the 64 samples differ,
-         in grey levels); a JSON of the last interval's figures.
+Outputs: <out>/generator.safetensors, with estimated batch-norm statistics, and discriminator.safetensors;
+         <out>/kept/<network>-<images>.safetensors every `keep_images` images, and <out>/kept.csv, how far the samples
+         of each are from the held-out images (measured by dcgan/training/snapshots.py); <samples>/epoch-<n>.png, 64
+         samples of the same z after chosen epochs, drawn with batch statistics; <frames>/frame-<images>.png, the same
+         every `frame_images` images; a CSV of curves (images, epoch, d_loss, g_loss, d_real, d_fake: means over an
+         interval; spread: how much the 64 samples differ, in grey levels); a JSON of the last interval's figures.
 Stops safely at SIGINT, SIGTERM and SIGUSR1 with exit status 75, and goes on from there when it is started again.
 `train.<name>.processes` above 1: as many processes share each batch, started by torchrun.
 Published: one epoch (Figure 2) and five epochs (Figure 3) over 3 million bedrooms at 64 x 64.
 """
 
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,15 +24,18 @@ import torch
 
 from dcgan.core.checkpoints import Checkpoints
 from dcgan.core.distributed import Group, join_group, leave_group
-from dcgan.core.files import InputError, replace_when_done, write_csv, write_json
+from dcgan.core.files import InputError, write_csv, write_json
 from dcgan.core.seeding import derived_seed
 from dcgan.core.signals import StopSignals
 from dcgan.core.splits import training_rows
 from dcgan.data.image_store import ImageStore
 from dcgan.data.minibatches import Batches
 from dcgan.models.architectures import ARCHITECTURES, Architecture
+from dcgan.models.networks import Generator
 from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.arithmetic import precision_on
 from dcgan.training.collapse import Watch
+from dcgan.training.compiled import can_compile
 from dcgan.training.loop import Plan, Row, TrainingRun
 from dcgan.training.snapshots import COMPARED, Snapshots
 from dcgan.training.tensorboard import tensorboard_writer
@@ -82,14 +84,19 @@ def prepare_run(
     architecture = replace(ARCHITECTURES[section.network], latent=section.latent)
     rows, unseen = training_rows(len(store), section.held_out, run.seed)
     labels = store.labels if architecture.classes else None
-    state = state_of_run(name, params, architecture, store.path, device)
+    if not group.is_first:
+        group.wait()  # the first one reads a large store for all, and keeps its digest
+    is_compiled = run.compile and group.size == 1 and can_compile(device)
+    state = state_of_run(name, params, architecture, store.path, device, is_compiled)
     if group.is_first:
+        group.wait()
         name_other_checkpoints(state.folder, name)
     seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
+    training = AdversarialTraining(architecture, settings_of(section, seed, run.capture, is_compiled), device, group)
     return TrainingRun(
-        AdversarialTraining(architecture, settings_of(section, seed, run.capture), device, group),
-        Batches(store.images, labels, rows, section.batch_size, seed, device, group),
+        training,
+        Batches(store.images, labels, rows, section.batch_size, seed, device, group, training.needs_images),
         plan_of(section),
         Checkpoints(*state),
         Snapshots(state.folder, metadata),
@@ -99,11 +106,15 @@ def prepare_run(
     )
 
 
-def state_of_run(name: str, params: Params, architecture: Architecture, images: Path, device: torch.device) -> State:
+def state_of_run(
+    name: str, params: Params, architecture: Architecture, images: Path, device: torch.device, is_compiled: bool = False
+) -> State:
     """Where the run's checkpoints lie."""
     determining = params.train[name].model_dump(exclude={"images"})
     determining |= {"architecture": architecture.description}
     determining |= {"capture": params.run.capture and device.type == "cuda"}
+    determining |= {"precision": precision_on(device, params.train[name].precision)}
+    determining |= {"compile": True} if is_compiled else {}
     return state_of(f"train_dcgan-{name}", determining, [images], params.run, device.type)
 
 
@@ -114,7 +125,7 @@ def name_other_checkpoints(folder: Path, name: str) -> None:
             print(f"{other} not used: it belongs to other parameters, data or another machine", file=sys.stderr)
 
 
-def settings_of(section: TrainedNetwork, seed: int, capture: bool) -> Settings:
+def settings_of(section: TrainedNetwork, seed: int, capture: bool, is_compiled: bool) -> Settings:
     """How to train."""
     return Settings(
         batch_size=section.batch_size,
@@ -126,6 +137,7 @@ def settings_of(section: TrainedNetwork, seed: int, capture: bool) -> Settings:
         precision=section.precision,
         synchronised_norm=section.synchronised_norm,
         capture=capture,
+        compile=is_compiled,
         seed=seed,
     )
 
@@ -160,17 +172,25 @@ def row_listener(name: str, folder: str | None, group: Group) -> Callable[[Row],
 
 def write_networks(run: TrainingRun, out: Path, deliver: str) -> None:
     """The networks, and the snapshots of weights; the generator is the best of these if the parameters say so."""
-    for network in (run.training.generator, run.training.discriminator):
-        network.save(out / f"{type(network).__name__.lower()}.safetensors", run.snapshots.metadata)
+    delivered_generator(run, deliver).save(out / "generator.safetensors", run.snapshots.metadata)
+    run.training.discriminator.save(out / "discriminator.safetensors", run.snapshots.metadata)
     run.snapshots.deliver("kept", out / "kept")
     if run.scores:
         write_csv(out / "kept.csv", pd.DataFrame(run.scores))
     else:
         (out / "kept.csv").unlink(missing_ok=True)  # of an earlier run
+
+
+def delivered_generator(run: TrainingRun, deliver: str) -> Generator:
+    """The last or the best generator with estimated statistics; a copy, as the last may share statistics in a group."""
+    last = run.training.generator
     if deliver == "best" and run.best is not None:
-        best = run.snapshots.weights_file(run.training.generator, int(run.best["images"]))
-        with replace_when_done(out / "generator.safetensors") as partial:
-            shutil.copyfile(best, partial)
+        copy = Generator.from_file(run.snapshots.weights_file(last, int(run.best["images"])), last.device)
+    else:
+        copy = Generator(last.architecture).to(last.device)
+        copy.load_state_dict(last.state_dict())
+    copy.estimate()
+    return copy
 
 
 def check_fit(store: ImageStore, architecture: Architecture, section: TrainedNetwork) -> None:

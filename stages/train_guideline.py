@@ -31,6 +31,7 @@ from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.metrics.sample_quality import compare
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.arithmetic import precision_on
 from dcgan.training.guidelines import ONLY_FINITE, SampleArrays, figures_of_run, measured_epochs, stays_finite
 from dcgan.training.loop import Plan, TrainingRun
 from workflow.engines.options import section_named
@@ -43,8 +44,9 @@ LEAST_INTERVALS = 6
 def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
     params = load_params(args.params)
-    values = settings_of(params, args.name, args.variant, args.seed) | {"capture": params.run.capture}
+    values = settings_of(params, args.name, args.variant, args.seed) | {"capture": params.run.capture, "compile": False}
     device = prepare(params.run)
+    values |= {"precision": precision_on(device, values["precision"])}
     store, autoencoder = ImageStore(args.images), Autoencoder.from_file(args.autoencoder)
     seen, unseen = training_rows(len(store), values["held_out"], params.run.seed)
     batches = Batches(store.images, None, seen, values["batch_size"], values["seed"], device)
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     figures: dict[str, float] = {}
     if not diverged:
         real = store.images[unseen]
-        drawn = run.training.generator.sample(len(real), derived_seed(params.run.seed, "quality"))
+        drawn = run.training.generator.sample(len(real), derived_seed(params.run.seed, "quality"), statistics="batch")
         figures = compare(real, drawn, autoencoder, params.run.seed)
         figures |= figures_of_run(run, samples, real, params.run.seed)
     run.training.generator.save(args.out / "generator.safetensors", {"guidelines": values})

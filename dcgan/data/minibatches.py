@@ -4,6 +4,8 @@ Inputs: images (N, H, W, C) uint8, a memory map of a store; labels (N,) int64 if
 Outputs: minibatches (B, H, W, C) uint8 and (B,) int64 on the device. Their rows follow from the seed and their number.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -21,8 +23,9 @@ class Batches:
     """Minibatches of the given rows, in a new, seeded order every epoch; a last one that is not full is left out.
 
     images_uint8: (N, H, W, C) uint8, a memory map or an array. It is copied to a CUDA device once if it fits there;
-    otherwise a thread prefetches the next minibatch during training. A process of a group gets its part of each
-    minibatch. Raises ValueError if there are fewer rows than one minibatch, or if a group cannot share it evenly.
+    otherwise a thread prefetches minibatches during training. A process of a group gets its part of each minibatch.
+    needs_images: whether the minibatch of a number is trained on images; if not, it comes without. Raises ValueError if
+    there are fewer rows than one minibatch, or if a group cannot share it evenly.
     """
 
     def __init__(
@@ -34,12 +37,13 @@ class Batches:
         seed: int,
         device: torch.device,
         group: Group = ALONE,
+        needs_images: Callable[[int], bool] = lambda number: True,
     ) -> None:
         if len(rows) < batch_size:
             raise ValueError(f"{len(rows)} images are fewer than one batch of {batch_size}")
         self.images, self.labels, self.rows = images_uint8, labels, rows
         self.batch_size, self.seed, self.device = batch_size, seed, device
-        self.part = group.part(batch_size)
+        self.part, self.needs_images = group.part(batch_size), needs_images
         self.per_epoch = len(rows) // batch_size
         self._order: tuple[int, Rows] | None = None
         self._on_device = self._copy_to_device()
@@ -59,20 +63,25 @@ class Batches:
             pixels[rows] = torch.from_numpy(np.array(self.images[rows]))
         return pixels
 
-    def batch(self, number: int) -> tuple[Tensor, Tensor | None]:
-        """The number-th minibatch of the run: (B, H, W, C) uint8 and labels (B,) int64, if any."""
+    def batch(self, number: int) -> tuple[Tensor | None, Tensor | None]:
+        """The number-th minibatch of the run: (B, H, W, C) uint8, if needed, and labels (B,) int64, if any."""
         if self._gathered is not None:
             images, labels = self._gathered(number)
-            return to_device(images, self.device), None if labels is None else to_device(labels, self.device)
+            return self._sent(images), self._sent(labels)
         assert self._on_device is not None
-        rows = self._rows(number)
-        labels = None if self.labels is None else to_device(torch.from_numpy(self.labels[rows]), self.device)
-        return self._on_device[to_device(torch.from_numpy(rows), self.device)], labels
+        rows = self._sent(torch.from_numpy(self._rows(number))) if self.needs_images(number) else None
+        return None if rows is None else self._on_device[rows], self._sent(self._labels(number))
 
-    def _gather(self, number: int) -> tuple[Tensor, Tensor | None]:
-        rows = self._rows(number)
-        labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
-        return pinned(torch.from_numpy(self.images[rows]), self.device), labels
+    def _gather(self, number: int) -> tuple[Tensor | None, Tensor | None]:
+        if not self.needs_images(number):
+            return None, self._labels(number)
+        return pinned(torch.from_numpy(self.images[self._rows(number)]), self.device), self._labels(number)
+
+    def _labels(self, number: int) -> Tensor | None:
+        return None if self.labels is None else torch.from_numpy(self.labels[self._rows(number)])
+
+    def _sent(self, tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else to_device(tensor, self.device)
 
     def _rows(self, number: int) -> Rows:
         epoch, index = divmod(number, self.per_epoch)

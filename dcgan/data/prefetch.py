@@ -7,28 +7,27 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+AHEAD = 2
 ITEMS_A_THREAD = 4  # waiting or done, so that one slow item does not stop the other threads
 
 
 class Prefetcher(Generic[Item]):
-    """`make(number)`, while a thread makes number + 1; any order is correct, an ascending one is fast.
+    """`make(number)`, while a thread makes the next two; any order is correct, an ascending one is fast.
 
-    An error in the thread is raised by the call for its item.
+    Two, because every other minibatch may have nothing to read. An error in the thread is raised by the call for its
+    item.
     """
 
     def __init__(self, make: Callable[[int], Item]) -> None:
         self.make = make
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
-        self._pending: tuple[int, Future[Item]] | None = None
+        self._pending: dict[int, Future[Item]] = {}
 
     def __call__(self, number: int) -> Item:
         """Item `number`, at once if it was prefetched."""
-        if self._pending is not None and self._pending[0] == number:
-            item = self._pending[1].result()
-        else:
-            item = self._thread.submit(self.make, number).result()
-        self._pending = (number + 1, self._thread.submit(self.make, number + 1))
-        return item
+        wanted = range(number, number + 1 + AHEAD)
+        self._pending = {n: self._pending.get(n) or self._thread.submit(self.make, n) for n in wanted}
+        return self._pending.pop(number).result()
 
 
 def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:

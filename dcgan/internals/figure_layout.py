@@ -10,66 +10,30 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import torch_generator
-from dcgan.models.batch_norm import Statistics, estimate_statistics
-from dcgan.models.networks import Discriminator, Generator
-from dcgan.models.pixel_range import to_input, to_uint8
+from dcgan.models.batch_norm import estimate_statistics
+from dcgan.models.networks import BATCH, Discriminator, Generator
+from dcgan.models.pixel_range import to_input
 
-STATISTICS_BATCH = 128
 WHITE = 255
 INK = (60, 60, 60)
 
 
-class OfAllClasses(nn.Module):
-    """A conditional generator as a function of z alone: every class comes equally often in a batch."""
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, z: Tensor, statistics: Statistics) -> Tensor:
-        """z: (N, Z) -> images: (N, channels, size, size)."""
-        labels = torch.arange(len(z), device=z.device) % self.generator.architecture.classes
-        return self.generator(z, labels, statistics)  # type: ignore[no-any-return]
-
-
-def estimate_generator(generator: Generator, n_batches: int, random: torch.Generator) -> None:
-    """Fills a generator's batch-norm statistics from batches of 128 latents, as the code does for features.
-
-    A conditional one draws every class equally often.
-    """
-    device = next(generator.parameters()).device
-    estimate_statistics(
-        OfAllClasses(generator) if generator.architecture.classes else generator,
-        (generator.draw_latents(STATISTICS_BATCH, random).to(device) for _ in range(n_batches)),
-    )
-
-
 def estimate_discriminator(discriminator: Discriminator, images_uint8: Images, n_batches: int) -> None:
     """Fills a discriminator's batch-norm statistics from the first `n_batches` batches of 128 images."""
-    whole = images_uint8[: max(len(images_uint8) // STATISTICS_BATCH, 1) * STATISTICS_BATCH]
-    estimate_statistics(discriminator, batches(discriminator, whole[: n_batches * STATISTICS_BATCH]))
+    whole = images_uint8[: max(len(images_uint8) // BATCH, 1) * BATCH]
+    estimate_statistics(discriminator, batches(discriminator, whole[: n_batches * BATCH]))
 
 
 def batches(discriminator: Discriminator, images_uint8: Images) -> Iterator[Tensor]:
     """Batches of 128 stored images as the discriminator sees them."""
-    device = next(discriminator.parameters()).device
-    for start in range(0, len(images_uint8), STATISTICS_BATCH):
-        block = np.array(images_uint8[start : start + STATISTICS_BATCH])
+    device = discriminator.device
+    for start in range(0, len(images_uint8), BATCH):
+        block = np.array(images_uint8[start : start + BATCH])
         yield to_input(block, discriminator.architecture.pixel_range).to(device)
-
-
-@torch.no_grad()
-def draw(generator: Generator, z: Tensor, statistics: Statistics) -> Images:
-    """z: (N, Z) -> (N, H, W, C) uint8; one batch with batch statistics, any number of batches with estimated ones."""
-    device = next(generator.parameters()).device
-    size = len(z) if statistics == "batch" else STATISTICS_BATCH
-    parts = [generator(part.to(device), statistics=statistics) for part in z.split(max(size, 1))]
-    return to_uint8(torch.cat(parts), generator.architecture.pixel_range)
 
 
 class Candidates(NamedTuple):
@@ -85,9 +49,9 @@ def draw_candidates(generator: Generator, samples: int, statistics_batches: int,
     It fills the generator's statistics and draws with these, so that an image depends on its own z alone.
     """
     # The names of the generators are older than those of the functions; other names would be other samples.
-    estimate_generator(generator, statistics_batches, torch_generator(seed, "looked at", "statistics"))
+    generator.estimate(statistics_batches, torch_generator(seed, "looked at", "statistics"))
     z = generator.draw_latents(samples, torch_generator(seed, "looked at", "samples"))
-    return Candidates(z, draw(generator, z, "estimated"))
+    return Candidates(z, generator.draw(z))
 
 
 def beside(pictures: Sequence[Images], gap: int) -> Images:

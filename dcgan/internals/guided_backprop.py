@@ -165,7 +165,7 @@ def answers(network: Discriminator, images_uint8: Images, settings: Settings) ->
     features = np.repeat(np.arange(shape[0]), shape[1])
     units = torch.from_numpy(np.stack([features, found.rows.ravel(), found.columns.ravel()], axis=1))
     strongest = images_uint8[found.images.ravel()]
-    device = next(network.parameters()).device
+    device = network.device
     x = to_input(strongest, network.architecture.pixel_range).to(device)
     gradients = guided_gradients(network, x, units.to(device), settings.layer, settings.rectifier, "estimated")
     return Answers(strongest.reshape(*shape, *strongest.shape[1:]), gradients.reshape(*shape, *x.shape[1:]).cpu())

@@ -21,7 +21,7 @@ from dcgan.core.pixels import Images, enlarge, tile
 from dcgan.core.seeding import torch_generator
 from dcgan.internals.attribute_classifiers import FaceClassifier
 from dcgan.internals.concepts import LEFT, RIGHT, Floats, Numbers, most_typical
-from dcgan.internals.figure_layout import Candidates, above, beside, draw, title
+from dcgan.internals.figure_layout import Candidates, above, beside, title
 from dcgan.internals.latent_space import along, turn_vector
 from dcgan.models.networks import Generator
 
@@ -63,7 +63,7 @@ class Turn(ABC):
 
     def draw(self, z: Tensor) -> Images:
         """Images of latents, each by itself."""
-        return draw(self.generator, z, "estimated")
+        return self.generator.draw(z)
 
     def draw_steps(self, faces: Tensor, direction: Tensor) -> Images:
         """Every face at every step, one after the other: (F * steps, H, W, C) uint8."""

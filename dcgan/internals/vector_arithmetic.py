@@ -31,7 +31,7 @@ from dcgan.internals.concepts import (
     most_typical,
     shows,
 )
-from dcgan.internals.figure_layout import Candidates, above, beside, draw, sign, title
+from dcgan.internals.figure_layout import Candidates, above, beside, sign, title
 from dcgan.internals.latent_space import arithmetic, neighbourhood
 from dcgan.internals.nearest_images import mean_distance
 from dcgan.internals.overlays import OverlayDetector, as_bytes
@@ -93,7 +93,7 @@ class Study(ABC):
 
     def draw(self, z: Tensor) -> Images:
         """Images of latents, each by itself."""
-        return draw(self.generator, z, "estimated")
+        return self.generator.draw(z)
 
     @abstractmethod
     def pools(self, terms: Sum) -> list[Numbers]:

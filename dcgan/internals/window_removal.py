@@ -115,7 +115,7 @@ class Removal:
         return to_uint8(images, self.generator.architecture.pixel_range)
 
     def _placed(self, z: Tensor) -> Tensor:
-        return z.to(next(self.generator.parameters()).device)
+        return z.to(self.generator.device)
 
 
 def random_maps(fitted: MapWeights, random: np.random.Generator) -> Maps:

@@ -32,11 +32,16 @@ class BatchNorm(nn.Module):
         self.epsilon = epsilon
         self.gain = nn.Parameter(torch.ones(size)) if affine else None
         self.bias = nn.Parameter(torch.zeros(size)) if affine else None
-        # NaN until estimated, so that a forgotten estimation can never pass as a number.
-        self.register_buffer("mean", torch.full((size,), torch.nan))
-        self.register_buffer("variance", torch.full((size,), torch.nan))
+        self.register_buffer("mean", torch.empty(size))
+        self.register_buffer("variance", torch.empty(size))
+        self.forget()
         self.of_all_processes = False  # batch statistics of all that share a batch, see dcgan/core/distributed.py
         self.observed: list[Tensor] | None = None  # (2, C) means and variances, while statistics are estimated
+
+    def forget(self) -> None:
+        """Makes the estimated statistics NaN, so that a forgotten estimation can never pass as a number."""
+        self.mean.fill_(torch.nan)
+        self.variance.fill_(torch.nan)
 
     def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
         """x: (N, C) or (N, C, H, W); returns the same shape."""

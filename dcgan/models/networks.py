@@ -9,91 +9,28 @@ Without strides, the discriminator takes the maximum over stride x stride positi
 the generator repeats each position stride x stride times before a convolution (nearest upsampling). True unpooling
 needs the places of maxima, which a generator does not have. Unpooling into a fixed corner with zeros around it,
 followed by a convolution, is the fractionally strided convolution itself, and so no alternative to it.
-
-A network file is safetensors; its header holds the architecture, so it opens without the table of architectures.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self, cast
+from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import torch_generator
-from dcgan.core.tensor_files import read_weights, write_weights
 from dcgan.models.activations import activate, channels_before
-from dcgan.models.architectures import Architecture, architecture_from
-from dcgan.models.batch_norm import BatchNorm, Rescaling, Statistics
+from dcgan.models.architectures import Architecture
+from dcgan.models.batch_norm import BatchNorm, Statistics, estimate_statistics
+from dcgan.models.network import Network
 from dcgan.models.pixel_range import to_uint8
 
-WEIGHT_DEVIATION = 0.02
-
-
-class Network(nn.Module):
-    """The common part of generator and discriminator: initial weights, label conditioning, files."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        self.architecture = architecture
-
-    def initialize(self, generator: torch.Generator) -> Self:
-        """Draws all weights from N(0, 0.02) and batch-norm gains from N(1, 0.02), in the order of their names."""
-        with torch.no_grad():
-            for name, parameter in sorted(self.named_parameters()):
-                if name.endswith("bias"):
-                    parameter.zero_()
-                else:
-                    center = 1.0 if name.endswith("gain") else 0.0
-                    parameter.copy_(torch.empty(parameter.shape).normal_(center, WEIGHT_DEVIATION, generator=generator))
-        return self
-
-    def norm(self, size: int) -> BatchNorm | Rescaling:
-        """Batch norm of `size` feature maps or units, as the architecture has it."""
-        a = self.architecture
-        return Rescaling(size, a.norm_affine) if a.norms == "none" else BatchNorm(size, a.norm_affine, a.norm_epsilon)
-
-    def _norms(self, sizes: Iterable[int]) -> nn.ModuleList:
-        return nn.ModuleList(self.norm(size) for size in sizes)
-
-    def _dense(self, inputs: Sequence[int], outputs: Sequence[int]) -> nn.ModuleList:
-        classes = self.architecture.classes
-        return nn.ModuleList(
-            nn.Linear(n_in + classes, n_out, bias=False) for n_in, n_out in zip(inputs, outputs, strict=True)
-        )
-
-    def join_label(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """Joins one-hot labels, (N,) int64, to (N, C) or, as constant maps, to (N, C, H, W); nothing without classes.
-
-        Raises ValueError if the network is conditional and there are no labels.
-        """
-        if self.architecture.classes == 0:
-            return x
-        if labels is None:
-            raise ValueError(f"{self.architecture.name} is conditional: it needs labels")
-        one_hot = F.one_hot(labels, self.architecture.classes).to(x.dtype)
-        maps = one_hot.view(*one_hot.shape, *(1,) * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])
-        return torch.cat([x, maps], dim=1)
-
-    def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Writes weights and estimated statistics; `metadata`, of JSON values, is kept beside the architecture."""
-        about = {"role": type(self).__name__.lower(), "architecture": self.architecture.description, **metadata}
-        write_weights(path, self, "network", about)
-
-    @classmethod
-    def from_file(cls, path: Path | str, device: torch.device | str = "cpu") -> Self:
-        """Opens a network file; raises InputError if it is not one, or is the other network."""
-        return read_weights(path, "network", cls._from_description, device)
-
-    @classmethod
-    def _from_description(cls, about: Mapping[str, Any]) -> Self:
-        if about["role"] != cls.__name__.lower():
-            raise InputError(f"expected a {cls.__name__.lower()}, found {about['role']}")
-        return cls(architecture_from(about["architecture"]))
+BATCH = 128  # z of one pass when each image stands alone, and of one batch that statistics are estimated on
+STATISTICS_BATCHES = 20
+Array = npt.NDArray[np.floating]
 
 
 class Generator(Network):
@@ -145,7 +82,7 @@ class Generator(Network):
             last = index == len(self.dense) - 1
             x = dense(self.join_label(x, labels))
             if last and not a.norm_projection_by_unit:
-                x = x.view(len(x), -1, side, side)
+                x = x.unflatten(1, (-1, side, side))  # `len(x)` would fix the batch of an exported graph
             if index < len(self.dense_norms):
                 x = self.dense_norms[index](x, statistics)
             x = self._finish(x, is_image=last and not a.generator_layers)
@@ -189,12 +126,69 @@ class Generator(Network):
             return z.uniform_(-1, 1, generator=generator)
         return z.normal_(generator=generator)
 
+    def latents(self, n: int, seed: int) -> Tensor:
+        """z of n samples, (n, latent_size) float32 on the CPU; the first of them are the same for any n."""
+        random = torch_generator(seed, "sample")
+        # Normal numbers are made sixteen at a time, and the last sixteen depend on how many there are: so whole blocks.
+        return torch.cat([self.draw_latents(BATCH, random) for _ in range(0, max(n, 1), BATCH)])[:n]
+
+    def estimate(self, n_batches: int = STATISTICS_BATCHES, random: torch.Generator | None = None) -> None:
+        """Fills the batch-norm statistics from batches of 128 z, by default always the same ones.
+
+        A conditional network draws every class equally often.
+        """
+        source = random or torch_generator(0, "statistics")
+        batches = (self.draw_latents(BATCH, source).to(self.device) for _ in range(n_batches))
+        estimate_statistics(OfAllClasses(self) if self.architecture.classes else self, batches)
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether every batch norm has its estimated statistics."""
+        return not any(bool(norm.mean.isnan().any()) for norm in self._batch_norms())
+
+    def _batch_norms(self) -> list[BatchNorm]:
+        return [module for module in self.modules() if isinstance(module, BatchNorm)]
+
     @torch.no_grad()
-    def sample(self, n: int, seed: int, labels: Tensor | None = None, statistics: Statistics = "batch") -> Images:
-        """Draws n images, (n, size, size, channels) uint8; with batch statistics one depends on its n - 1 mates."""
-        device = next(self.parameters()).device
-        z = self.draw_latents(n, torch_generator(seed, "sample")).to(device)
-        return to_uint8(self(z, labels, statistics), self.architecture.pixel_range)
+    def draw(self, z: Tensor | Array, labels: Tensor | None = None, statistics: Statistics = "estimated") -> Images:
+        """z: (N, latent_size), and labels, (N,) int64, of a conditional network -> (N, size, size, channels) uint8.
+
+        With estimated statistics an image depends on its own z alone. They come from the network's file; if it has
+        none, they are estimated now, and for a network in training every time. With batch statistics an image depends
+        on all N.
+        """
+        are_missing = statistics == "estimated" and not self.is_estimated
+        if are_missing:
+            self.estimate()
+        z = torch.as_tensor(z, dtype=torch.float32)
+        size = BATCH if statistics == "estimated" else max(len(z), 1)
+        inputs = [z] if labels is None else [z, labels]
+        parts = zip(*(tensor.to(self.device).split(size) for tensor in inputs), strict=True)
+        images = [self(*part, statistics=statistics) for part in parts]
+        if are_missing and self.training:
+            for norm in self._batch_norms():
+                norm.forget()
+        return to_uint8(torch.cat(images), self.architecture.pixel_range)
+
+    def sample(self, n: int, seed: int, labels: Tensor | None = None, statistics: Statistics = "estimated") -> Images:
+        """n images as `draw` makes them, (n, size, size, channels) uint8; without labels, classes come in turn."""
+        classes = self.architecture.classes
+        if classes and labels is None:
+            labels = torch.arange(n) % classes
+        return self.draw(self.latents(n, seed), labels, statistics)
+
+
+class OfAllClasses(nn.Module):
+    """A conditional generator as a function of z alone: every class comes equally often in a batch."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, z: Tensor, statistics: Statistics) -> Tensor:
+        """z: (N, latent_size) -> images: (N, channels, size, size)."""
+        labels = torch.arange(len(z), device=z.device) % self.generator.architecture.classes
+        return self.generator(z, labels, statistics)  # type: ignore[no-any-return]
 
 
 class Discriminator(Network):

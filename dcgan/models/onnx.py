@@ -3,7 +3,7 @@
 Input of the graph: `z`, (N, latent_size) float32, and for a conditional network `labels`, (N,) int64; N is free.
 Output: `images`, (N, channels, size, size) float32 in the generator's pixel range: [-1, 1] after tanh, else [0, 1].
 With `batch` statistics, the paper's, an image depends on the other N - 1; with `estimated` ones it does not, but they
-must be estimated first (`dcgan.models.batch_norm.estimate_statistics`).
+must be estimated first (`Generator.estimate`).
 """
 
 from pathlib import Path
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from dcgan.core.files import InputError, replace_when_done
-from dcgan.models.batch_norm import BatchNorm, Statistics
+from dcgan.models.batch_norm import Statistics
 from dcgan.models.networks import Generator
 
 EXAMPLES = 3  # an odd number, so that no size of the network equals the size of the batch
+LEAST_BATCH: dict[Statistics, int] = {"batch": 2, "estimated": 1}
 
 
 class WithStatistics(nn.Module):
@@ -32,12 +33,13 @@ class WithStatistics(nn.Module):
 
 def export_generator(generator: Generator, path: Path, statistics: Statistics) -> None:
     """Writes the graph; raises InputError if ONNX is not installed or statistics are wanted but not estimated."""
-    check_statistics(generator, statistics)
+    if statistics == "estimated" and not generator.is_estimated:
+        raise InputError("the generator's batch-norm statistics were never estimated; export it with `batch`")
     architecture = generator.architecture
     names, examples = ["z"], [torch.zeros(EXAMPLES, architecture.latent_size)]
     if architecture.classes:
         names, examples = [*names, "labels"], [*examples, torch.arange(EXAMPLES)]
-    batch = torch.export.Dim("N", min=2)
+    batch = torch.export.Dim("N", min=LEAST_BATCH[statistics])
     try:
         program = torch.onnx.export(
             WithStatistics(generator, statistics).eval(),
@@ -53,10 +55,3 @@ def export_generator(generator: Generator, path: Path, statistics: Statistics) -
     assert program is not None
     with replace_when_done(path) as partial:
         program.save(partial)
-
-
-def check_statistics(generator: Generator, statistics: Statistics) -> None:
-    """Raises InputError if estimated statistics are wanted but were never estimated."""
-    norms = [module for module in generator.modules() if isinstance(module, BatchNorm)]
-    if statistics == "estimated" and any(norm.mean.isnan().any() for norm in norms):
-        raise InputError("the generator's batch-norm statistics were never estimated; export it with `batch`")

@@ -16,12 +16,18 @@ PixelRange = Literal["tanh", "sigmoid"]
 Device = torch.device | str | None
 
 
-def to_input(images_uint8: Images | Tensor, pixel_range: PixelRange, device: Device = None) -> Tensor:
+def to_input(
+    images_uint8: Images | Tensor,
+    pixel_range: PixelRange,
+    device: Device = None,
+    memory_format: torch.memory_format = torch.channels_last,
+) -> Tensor:
     """images_uint8: (N, H, W, C) uint8 -> (N, C, H, W) float32 in the range of the network's output.
 
-    The result has PyTorch's channels-last layout. It lies on `device`; None leaves a tensor where it is.
+    The result has PyTorch's channels-last layout, as the bytes have, or another. It lies on `device`; None leaves a
+    tensor where it is.
     """
-    images = to_tensor(images_uint8, device).permute(0, 3, 1, 2).float()
+    images = to_tensor(images_uint8, device).permute(0, 3, 1, 2).to(torch.float32, memory_format=memory_format)
     return images / 127.5 - 1 if pixel_range == "tanh" else images / 255
 
 

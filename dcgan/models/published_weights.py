@@ -21,7 +21,8 @@ import torch
 
 from dcgan.core.files import InputError
 from dcgan.models.architectures import Architecture
-from dcgan.models.networks import Discriminator, Generator, Network
+from dcgan.models.network import Network
+from dcgan.models.networks import Discriminator, Generator
 
 Role = Literal["discriminator", "generator"]
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)

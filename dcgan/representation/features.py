@@ -74,5 +74,5 @@ def estimate_on_images(
 
 
 def _network_input(discriminator: Discriminator, images_uint8: Images) -> Tensor:
-    device = next(discriminator.parameters()).device
+    device = discriminator.device
     return to_input(images_uint8, discriminator.architecture.pixel_range, device)

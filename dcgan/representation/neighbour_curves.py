@@ -51,7 +51,7 @@ class References(NamedTuple):
 @torch.no_grad()
 def sample_batches(generator: Generator, n: int, size: int, seed: int, group: Group) -> Iterator[References]:
     """This process's share of n samples, the classes in turn, every batch drawn and normalised by itself."""
-    device, classes = next(generator.parameters()).device, generator.architecture.classes
+    device, classes = generator.device, generator.architecture.classes
     if classes == 0:
         raise InputError(f"{generator.architecture.name} is not conditional: its samples have no labels")
     numbers = range(group.rank, -(-n // size), group.size)

@@ -18,7 +18,8 @@ from dcgan.core.pixels import Images
 from dcgan.data.image_store import Labels
 from dcgan.models.architectures import Architecture
 from dcgan.models.batch_norm import Statistics, estimate_statistics
-from dcgan.models.networks import WEIGHT_DEVIATION, Discriminator
+from dcgan.models.network import WEIGHT_DEVIATION
+from dcgan.models.networks import Discriminator
 from dcgan.models.pixel_range import to_input
 
 IMAGES_PER_BATCH = 500

@@ -25,8 +25,11 @@ from dcgan.core.seeding import torch_generator
 from dcgan.data.minibatches import to_device
 from dcgan.models.architectures import Architecture
 from dcgan.models.batch_norm import BatchNorm
-from dcgan.models.networks import Discriminator, Generator, Network
+from dcgan.models.network import Network
+from dcgan.models.networks import Discriminator, Generator
 from dcgan.models.pixel_range import to_input
+from dcgan.training.arithmetic import Precision, arithmetic, memory_format_on, precision_on
+from dcgan.training.compiled import compiled
 from dcgan.training.cuda_graph import CapturedUpdate, Update
 
 ADAM_EPSILON = 1e-8
@@ -44,9 +47,10 @@ class Settings:
     beta2: float
     weight_decay: float
     schedule: Literal["alternate", "both"]
-    precision: Literal["float32", "bfloat16"]
+    precision: Precision
     synchronised_norm: bool  # batch-norm statistics of all processes' batches together
     capture: bool  # each update as one CUDA graph; nothing on a CPU
+    compile: bool  # passes of the networks as fused kernels; nothing in a group
     seed: int
 
 
@@ -77,9 +81,14 @@ class AdversarialTraining:
         self, architecture: Architecture, settings: Settings, device: torch.device, group: Group = ALONE
     ) -> None:
         self.settings, self.device, self.group = settings, device, group
+        self.precision = precision_on(device, settings.precision)
+        self._format = memory_format_on(device, self.precision)
         self._captured = settings.capture and device.type == "cuda" and group.size == 1
         self.generator = self._network(Generator(architecture), "generator")
         self.discriminator = self._network(Discriminator(architecture), "discriminator")
+        use_compiler = settings.compile and group.size == 1
+        self._generate = compiled(self.generator) if use_compiler else self.generator
+        self._discriminate = compiled(self.discriminator) if use_compiler else self.discriminator
         self.g_optimizer = self._optimizer(self.generator)
         self.d_optimizer = self._optimizer(self.discriminator)
         self.minibatches = 0
@@ -91,8 +100,7 @@ class AdversarialTraining:
         for module in network.modules():
             if isinstance(module, BatchNorm):
                 module.of_all_processes = self.settings.synchronised_norm and self.group.size > 1
-        # Channels-last memory feeds tensor cores directly; AVX-512 CPUs like it, AVX2 ones do not mind it.
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return network.to(self.device, memory_format=self._format)  # type: ignore[call-overload,no-any-return]
 
     def _optimizer(self, network: Network) -> torch.optim.Adam:
         s = self.settings
@@ -119,60 +127,68 @@ class AdversarialTraining:
                 else:
                     parameters["lr"] = share * self.settings.learning_rate
 
-    def step(self, images_uint8: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+    def needs_images(self, number: int) -> bool:
+        """Whether the minibatch of a number updates the discriminator: the generator's sees no images."""
+        return self.settings.schedule == "both" or number % 2 == 1
+
+    def step(self, images_uint8: Tensor | None, labels: Tensor | None) -> dict[str, Tensor]:
         """Trains on one minibatch, (B, H, W, C) uint8; returns figures as scalars that stay on the device.
 
-        In a group each process gives its part of the minibatch, and gets its part's figures.
+        Without images if `needs_images` says so. In a group each process gives its part of the minibatch, and gets its
+        part's figures.
         """
         number = self.minibatches
         self.minibatches += 1
+        n = self.settings.batch_size // self.group.size
+        if not self.needs_images(number):
+            return self._run("g", self.update_generator, labels, self.latents(n, "g", number))
         if self.settings.schedule == "both":
-            z = self.latents(len(images_uint8), "both", number)
-            return self._run("both", self.update_both, images_uint8, labels, z)
-        if number % 2 == 0:
-            return self._run("g", self.update_generator, labels, self.latents(len(images_uint8), "g", number))
-        z = self.latents(len(images_uint8), "d", number)
-        return self._run("d", self.update_discriminator, images_uint8, labels, z)
+            return self._run("both", self.update_both, images_uint8, labels, self.latents(n, "both", number))
+        return self._run("d", self.update_discriminator, images_uint8, labels, self.latents(n, "d", number))
 
     def _run(self, name: str, update: Update, *inputs: Tensor | None) -> dict[str, Tensor]:
         """One update, through its graph if updates are captured."""
-        if not self._captured:
-            return update(*inputs)
-        return self._graphs.setdefault(name, CapturedUpdate())(update, self.state, *inputs)
+        with arithmetic(self.device, self.precision):
+            if not self._captured:
+                return update(*inputs)
+            return self._graphs.setdefault(name, CapturedUpdate())(update, self.state, *inputs)
 
     def update_generator(self, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """One Adam step of the generator on -log D(G(z)); z: (B, latent_size)."""
         with self._autocast():
-            fake = self.generator(z, labels)
+            fake = self._generate(z, labels)
         return self._fool(fake, labels)
 
     def update_discriminator(self, images_uint8: Tensor, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """One Adam step of the discriminator on -log D(x) - log(1 - D(G(z))); x: (B, H, W, C) uint8."""
         with self._autocast(), torch.no_grad():
-            fake = self.generator(z, labels)
+            fake = self._generate(z, labels)
         return self._tell_apart(images_uint8, fake, labels)
 
     def update_both(self, images_uint8: Tensor, labels: Tensor | None, z: Tensor) -> dict[str, Tensor]:
         """The discriminator's step, then the generator's on the same samples, which are computed once for both."""
         with self._autocast():
-            fake = self.generator(z, labels)
+            fake = self._generate(z, labels)
         return self._tell_apart(images_uint8, fake.detach(), labels) | self._fool(fake, labels)
 
     def _fool(self, fake: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        # Only the generator's gradients: those of the discriminator's weights would be computed to be thrown away.
+        self.discriminator.requires_grad_(False)
         with self._autocast():
-            logits = self.discriminator(fake, labels)
+            logits = self._discriminate(fake, labels)
+        self.discriminator.requires_grad_(True)
         loss = F.softplus(-logits.float()).mean()
         self.g_optimizer.zero_grad()
-        # Only the generator's gradients: those of the discriminator's weights would be computed to be thrown away.
-        torch.autograd.backward(loss, inputs=list(self.generator.parameters()))
+        torch.autograd.backward(loss)
         self.group.average_gradients(self.generator.parameters())
         self.g_optimizer.step()
         return {"g_loss": loss.detach(), "d_fake": logits.detach().float().sigmoid().mean()}
 
     def _tell_apart(self, images_uint8: Tensor, fake: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         with self._autocast():
-            real_logits = self.discriminator(to_input(images_uint8, self.pixel_range), labels)
-            fake_logits = self.discriminator(fake, labels)
+            real = to_input(images_uint8, self.pixel_range, memory_format=self._format)
+            real_logits = self._discriminate(real, labels)
+            fake_logits = self._discriminate(fake, labels)
         loss = F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
         self.d_optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -189,7 +205,7 @@ class AdversarialTraining:
         return to_device(z[self.group.part(n * size)].contiguous(), self.device)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def state(self) -> dict[str, Tensor]:
         """All state by name: weights and Adam's moments of both networks."""
@@ -215,7 +231,7 @@ class AdversarialTraining:
                     moments = {m: tensors[f"{role}.adam.{name}.{m}"] for m in ("step", "exp_avg", "exp_avg_sq")}
                     optimizer.state[parameter] = {
                         m: tensor.to(self.device).to(
-                            memory_format=torch.channels_last if tensor.dim() == 4 else torch.contiguous_format
+                            memory_format=self._format if tensor.dim() == 4 else torch.contiguous_format
                         )
                         for m, tensor in moments.items()
                     }

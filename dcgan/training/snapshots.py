@@ -72,8 +72,5 @@ def distance_to_real(generator: Generator, real_uint8: Images, seed: int) -> flo
     The same z and the same projections every time, so that distances of one run can be compared.
     """
     real = real_uint8[:COMPARED]
-    classes = generator.architecture.classes
-    device = next(generator.parameters()).device
-    labels = torch.arange(len(real), device=device) % classes if classes else None
-    samples = generator.sample(len(real), derived_seed(seed, "best"), labels)
+    samples = generator.sample(len(real), derived_seed(seed, "best"), statistics="batch")
     return sliced_wasserstein(to_rows(real), to_rows(samples), PROJECTIONS, torch_generator(seed, "best projections"))

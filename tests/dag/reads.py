@@ -14,7 +14,7 @@ from workflow.params.sections import Params
 from workflow.params.types import Section
 
 # How a stage runs, not what it makes: these may change without making anything stale.
-OF_THE_MACHINE = {"run.threads", "run.device", "run.deterministic", "run.capture", "run.tensorboard"}
+OF_THE_MACHINE = {"run.threads", "run.device", "run.deterministic", "run.capture", "run.compile", "run.tensorboard"}
 
 ABSENT = object()
 

@@ -58,9 +58,10 @@ import numpy, scipy.linalg, sklearn.cluster, torch, cv2
 from threadpoolctl import threadpool_info
 from workflow.params.sections import Run
 from workflow.engines.stage import prepare
-prepare(Run(seed=0, threads=3, device="cpu", deterministic=True, capture=False, tensorboard=None))
+prepare(Run(seed=0, threads=3, device="cpu", deterministic=True, capture=False, compile=False, tensorboard=None))
 numbers = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), cv2.getNumThreads()}
 assert numbers == {3}, numbers
+assert torch.are_deterministic_algorithms_enabled() and not torch.utils.deterministic.fill_uninitialized_memory
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)

@@ -52,6 +52,7 @@ def places(machine: Machine, devices: int) -> Iterator[tuple[Any, dict[str, Any]
         "is_available": True,
         "is_initialized": True,
         "device_count": devices,
+        "is_bf16_supported": True,
         "current_device": 0,
         "get_device_name": "simulated",
         "synchronize": None,

@@ -13,7 +13,6 @@ from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
-from dcgan.internals.figure_layout import estimate_generator
 from dcgan.internals.latent_space import arithmetic, interpolate
 from dcgan.internals.window_removal import images_without
 from dcgan.models.architectures import ARCHITECTURES
@@ -100,7 +99,7 @@ def show(browser: Any, explore: Path) -> Iterator[Callable[..., Any]]:
 def trained(networks: Path, name: str) -> Generator:
     """A generator with the statistics that the stage estimates."""
     generator = Generator.from_file(networks / name / "generator.safetensors")
-    estimate_generator(generator, BATCHES, torch_generator(load_params(DEMO).run.seed, "explore", name))
+    generator.estimate(BATCHES, torch_generator(load_params(DEMO).run.seed, "explore", name))
     return generator
 
 

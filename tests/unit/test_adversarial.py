@@ -44,6 +44,7 @@ SETTINGS = Settings(
     precision="float32",
     synchronised_norm=False,
     capture=False,
+    compile=False,
     seed=7,
 )
 WATCH = Watch(action="stop", least_d_loss=0.001, intervals=3, least_spread=0.01)

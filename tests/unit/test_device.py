@@ -87,7 +87,7 @@ import torch
 from workflow.params.sections import Run
 from workflow.engines.stage import prepare
 assert torch.get_float32_matmul_precision() == "high"
-prepare(Run(seed=0, threads=1, device="cpu", deterministic=True, capture=False, tensorboard=None))
+prepare(Run(seed=0, threads=1, device="cpu", deterministic=True, capture=False, compile=False, tensorboard=None))
 assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.cuda.matmul.allow_tf32
 """
     environment = os.environ | {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}

@@ -7,7 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan.models import flops
 from dcgan.models.architectures import ARCHITECTURES, Architecture
-from dcgan.models.networks import Discriminator, Generator, Network
+from dcgan.models.network import Network
+from dcgan.models.networks import Discriminator, Generator
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 

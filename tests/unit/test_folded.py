@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 from dcgan.core.files import InputError
-from dcgan.internals.figure_layout import estimate_generator
 from dcgan.models.architectures import ARCHITECTURES, DEMO32, TUTORIAL64, Architecture
 from dcgan.models.folded import draw_folded, fold, folded_bytes
 from dcgan.models.networks import Generator
@@ -41,7 +40,7 @@ def generator_of(architecture: Architecture, batches: int = 2) -> Generator:
         last = [*generator.dense, *generator.convolutions][-1]
         last.weight.mul_(10)
     if batches:
-        estimate_generator(generator, batches, random)
+        generator.estimate(batches, random)
     return generator
 
 
@@ -82,7 +81,7 @@ def test_statistics_of_a_conditional_network_are_of_all_classes() -> None:
         for layer in generator.dense:  # what a class adds to a unit is much, and different for each
             layer.weight[:, -10:] *= 50
     random = torch.Generator().manual_seed(3)
-    estimate_generator(generator, 4, random)
+    generator.estimate(4, random)
     z, labels = generator.draw_latents(640, random), torch.arange(640) % 10
     x = generator.dense[0](torch.cat([z, F.one_hot(labels, 10).float()], 1)).double()
     assert torch.allclose(generator.dense_norms[0].variance.double(), x.var(0, correction=0), rtol=0.1)

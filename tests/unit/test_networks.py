@@ -131,4 +131,4 @@ def test_files_keep_architecture_weights_and_role(tmp_path: Path) -> None:
 def test_a_conditional_network_needs_labels() -> None:
     generator = Generator(ARCHITECTURES["demo_mnist28"]).initialize(torch_generator(0, "g"))
     with pytest.raises(ValueError, match="needs labels"):
-        generator.sample(2, seed=0)
+        generator(generator.latents(2, seed=0))

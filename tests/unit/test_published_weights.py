@@ -220,6 +220,14 @@ def test_published_generator_draws_what_their_discriminator_takes_for_real(
     )
 
 
+def test_a_published_sample_does_not_depend_on_how_many_are_drawn(svhn_arrays: Path) -> None:
+    generator = load_generator(catalogue(svhn_arrays, SVHN32), SVHN32)
+    assert generator is not None
+    few, many = generator.sample(2, seed=1).astype(int), generator.sample(64, seed=1).astype(int)
+    assert np.abs(few - many[:2]).max() <= 1 and many.std() > 20
+    assert np.abs(generator.sample(64, seed=1, statistics="batch") - many).mean() < 10, "much the same pictures"
+
+
 def test_the_stage_saves_a_picture_of_generated_digits(svhn_arrays: Path, tmp_path: Path) -> None:
     import_published.main(["--arrays", str(svhn_arrays), "--architecture", "svhn32", "--out", str(tmp_path)])
     picture = cv2.imread(str(tmp_path / "samples.png"))

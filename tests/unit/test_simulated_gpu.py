@@ -165,7 +165,7 @@ class Mutant:
 
 
 RATE = "torch.tensor(s.learning_rate, device=self.device) if on_device else s.learning_rate"
-IN_GRAPH = "with self._autocast():\n        fake = self.generator(z, labels)\n    return self._fool"
+IN_GRAPH = "with self._autocast():\n        fake = self._generate(z, labels)\n    return self._fool"
 MUTANTS = {
     "the learning rate is a Python number": Mutant(AdversarialTraining, "_optimizer", RATE, "s.learning_rate"),
     "Adam is not capturable": Mutant(

@@ -6,7 +6,6 @@ import torch
 
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.internals.boxes import Box, positions_inside
-from dcgan.internals.figure_layout import estimate_generator
 from dcgan.internals.window_removal import (
     Effect,
     MapWeights,
@@ -26,7 +25,7 @@ from dcgan.models.networks import Generator
 @pytest.fixture(scope="module")
 def generator() -> Generator:
     network = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(5, "network"))
-    estimate_generator(network, 2, torch_generator(5, "statistics"))
+    network.estimate(2, torch_generator(5, "statistics"))
     return network
 
 

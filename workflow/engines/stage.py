@@ -67,6 +67,8 @@ def prepare(run: Run) -> "torch.device":
     torch.set_num_threads(run.threads)
     # The same as `use_deterministic_algorithms(..., warn_only=True)`, which imports torch's compiler: two seconds more.
     torch.set_deterministic_debug_mode("warn" if run.deterministic else "default")
+    # With it PyTorch fills all fresh memory, so that reading it before writing shows; nothing here does.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not run.deterministic
     # By default convolutions on a GPU keep ten bits of every float32 factor (TF32); in some containers matrix products
     # do, too, and the certificate of an SVM's optimum rests on theirs.

@@ -45,6 +45,7 @@ class Run(Section):
     device: Literal["auto", "cpu", "cuda"]
     deterministic: bool
     capture: bool
+    compile: bool
     tensorboard: Source | None
 
 
@@ -144,7 +145,7 @@ class TrainedNetwork(Section):
     decay_epochs: CountOrZero
     weight_decay: NotNegative
     schedule: Literal["alternate", "both"]
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["auto", "float32", "tfloat32", "bfloat16"]
     processes: Annotated[int, Field(ge=1, le=1024)]
     synchronised_norm: bool
     sample_epochs: list[Count]
