@@ -19,6 +19,7 @@ from tests.dag.demo import demo_stages
 from tests.dag.tiny import tiny_params
 from workflow.engines import progress
 from workflow.engines.dag import resolve
+from workflow.engines.lock import STAGES_LOCK
 from workflow.engines.progress import Run, expected_seconds, stages_to_make, with_predecessors
 from workflow.engines.provenance import SIDECARS
 
@@ -237,6 +238,19 @@ def test_ctrl_c_ends_in_one_calm_line(checkout: Path, environment: dict[str, str
     assert re.fullmatch(rf"(\^C)?stopped.*; `make {target}` goes on from there", last), printed
     assert "***" not in printed and "Traceback" not in printed and "rror" not in printed
     assert status == -signal.SIGINT
+
+
+def test_what_a_killed_run_had_made_is_not_made_again(counting: Path, environment: dict[str, str], run: Any) -> None:
+    """It had not written dvc.lock; DVC's run cache knows the stage."""
+    killed = subprocess.Popen(RUN_DVC, cwd=counting, env=environment, stderr=subprocess.DEVNULL)
+    while not (counting / "logs/second.log").exists():
+        assert killed.poll() is None
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    subprocess.run(["flock", "--exclusive", counting / STAGES_LOCK, "true"], check=True, timeout=120)
+    printed = run(counting, "dvc", "repro").stdout
+    assert "Stage 'first' is cached - skipping run" in printed and "Running stage 'second'" in printed
 
 
 def test_ctrl_c_while_a_stage_imports_leaves_no_traceback(root: Path) -> None:
