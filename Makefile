@@ -43,7 +43,7 @@ $(READY): requirements.lock
 
 # Ctrl-C reaches make, too, which then ends by itself; a status of the recipe would make it print an error as well.
 repro: $(READY) ## runs the whole DAG under DVC (only what changed) and prints its numbers beside the paper's
-	@trap 'exit 0' INT; python -m workflow.engines.repro
+	@trap 'exit 0' INT; python -m workflow.repro
 
 snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
 	@trap 'echo "stopped; \`make snakemake\` goes on from there"; exit 0' INT; snakemake --cores $(CORES) --quiet all

@@ -39,6 +39,7 @@ try:
         from workflow.engines.check import check
         from workflow.engines.progress import Follower
         from workflow.params.load import load_params
+        from workflow.planning.plan import planned_seconds
 
         # Of a branch that runs alone, only what it needs has to be there. Targets are not parsed yet: any word may be one.
         check(ROOT, sys.argv[1:])
@@ -69,7 +70,7 @@ onstart:
                 check_devices(load_params(ROOT / "params.yaml"))
             made = STAGES.keys() & workflow.dag.stats()[1].keys()
             quiet = Quietness.ALL in (workflow.output_settings.quiet or ())
-            logger.addHandler(Follower(ROOT, STAGES, made, alone=quiet))
+            logger.addHandler(Follower(ROOT, STAGES, made, alone=quiet, plan=planned_seconds))
     except InputError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)

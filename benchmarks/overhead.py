@@ -29,7 +29,7 @@ from workflow.engines.dag import Stage, dvc_definitions, is_folder, is_inside, r
 ROOT = Path(__file__).parents[1]
 ENGINES = {
     "dvc repro": ["dvc", "repro"],
-    "make repro": ["python", "-c", "from workflow.engines.repro import run_dvc; run_dvc()"],
+    "make repro": ["python", "-c", "from workflow.repro import run_dvc; run_dvc()"],
     "snakemake": ["snakemake", "--cores", "1", "--quiet", "all"],
 }
 

@@ -81,7 +81,7 @@ def test_after_make_repro_outputs_that_came_with_the_clone_are_current_for_snake
     for path in (under_dvc / "results/metrics").iterdir():
         os.utime(path, (1, 1))
     assert "evaluate_samples" in run(under_dvc, "snakemake", "--dry-run").stdout
-    run(under_dvc, "python", "-m", "workflow.engines.repro")
+    run(under_dvc, "python", "-m", "workflow.repro")
     assert "Nothing to be done" in run(under_dvc, "snakemake", "--dry-run").stdout
     assert renew_times(under_dvc, dag.resolve(under_dvc)) == []
     assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}

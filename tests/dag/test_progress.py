@@ -22,6 +22,7 @@ from workflow.engines.dag import resolve
 from workflow.engines.lock import STAGES_LOCK
 from workflow.engines.progress import Run, expected_seconds, stages_to_make, with_predecessors
 from workflow.engines.provenance import SIDECARS
+from workflow.planning.plan import planned_seconds
 
 STAGE = '''"""Reads, counts as training does, writes."""
 
@@ -68,7 +69,7 @@ DAG = """stages:
     meta: {threads: 1, gpu: 0, mem_mb: 100, runtime: 1}
 """
 LINES = ["[1/2] first", "[2/2] second"]
-RUN_DVC = ("python", "-c", "from workflow.engines.repro import run_dvc; print(run_dvc(), 'ran')")
+RUN_DVC = ("python", "-c", "from workflow.repro import run_dvc; print(run_dvc(), 'ran')")
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_expected_is_what_a_stage_took_with_these_parameters_else_the_plan(tmp_p
         sidecar = {"command": stage.command, "parameters": stage.parameters | changed, "seconds": 1234.5}
         (tmp_path / SIDECARS).mkdir(parents=True, exist_ok=True)
         (tmp_path / SIDECARS / f"{name}.json").write_text(json.dumps(sidecar))
-    seconds = expected_seconds(tmp_path, stages, set(stages))
+    seconds = expected_seconds(tmp_path, stages, set(stages), planned_seconds)
     assert seconds.keys() == stages.keys()
     assert seconds["train_dcgan@faces"] == 1236.0
     assert 20 < seconds["train_dcgan@bedrooms"] < 600, "the plan's"

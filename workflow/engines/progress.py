@@ -3,7 +3,8 @@
 `.state/run.json` holds what is known of the run: which stages it makes, how long each is expected to take, when each
 began and ended. Under DVC the stages write it, one after the other, under Snakemake its main process (`Follower`).
 Expected is what the stage took the last time, by its sidecar, if its parameters are the same, else what `make plan`
-says. How fast this run really is, with its pauses and its parallel stages, is measured as it goes.
+says, or, where a person started DVC, as long as other stages took. How fast this run really is, with its pauses and its
+parallel stages, is measured as it goes.
 
 Nothing here decides what runs, and nothing here stops it.
 """
@@ -15,7 +16,7 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,6 +36,13 @@ OF_A_STAGE = re.compile(
 )  # Snakemake's words for its failure
 START_SECONDS = 1.5  # of a stage, before its own clock begins
 TRUST_SECONDS = 20.0  # of a run that goes as expected, by which the pace of the first stages is tempered
+
+Planner = Callable[[Path, Mapping[str, Stage], Iterable[str]], dict[str, float]]
+
+
+def no_plan(root: Path, stages: Mapping[str, Stage], names: Iterable[str]) -> dict[str, float]:
+    """For whoever does not plan: nothing is known but what stages took the last time."""
+    return {}
 
 
 @dataclass
@@ -97,13 +105,15 @@ def saved_run(root: Path, engine: int | None = None) -> Run | None:
     return None
 
 
-def expected_run(root: Path, stages: Mapping[str, Stage], made: Iterable[str]) -> Run:
+def expected_run(root: Path, stages: Mapping[str, Stage], made: Iterable[str], plan: Planner = no_plan) -> Run:
     """What is known of a run before it starts; made: the stages that it makes."""
-    seconds = expected_seconds(root, stages, set(made))
+    seconds = expected_seconds(root, stages, set(made), plan)
     return Run(os.getpid(), len(stages) - len(seconds), seconds)
 
 
-def expected_seconds(root: Path, stages: Mapping[str, Stage], made: set[str]) -> dict[str, float]:
+def expected_seconds(
+    root: Path, stages: Mapping[str, Stage], made: set[str], plan: Planner = no_plan
+) -> dict[str, float]:
     """What stages took the last time, or are planned to take; 0 where nobody knows of any stage."""
     found = {}
     for stage in (stage for stage in stages.values() if stage.name in made):
@@ -111,9 +121,7 @@ def expected_seconds(root: Path, stages: Mapping[str, Stage], made: set[str]) ->
         if (sidecar.get("command"), sidecar.get("parameters")) == (stage.command, stage.parameters):
             found[stage.name] = float(sidecar["seconds"]) + START_SECONDS
     if found.keys() != made:
-        from workflow.planning.plan import planned_seconds  # it takes a second to load
-
-        found = planned_seconds(root, stages, made) | found
+        found = plan(root, stages, made) | found
     return {name: found.get(name, typical(found.values())) for name in stages if name in made}
 
 
@@ -225,10 +233,12 @@ class Follower(logging.Handler):
     alone: whether Snakemake prints nothing (`--quiet all`); then errors are told here, but for those of Ctrl-C.
     """
 
-    def __init__(self, root: Path, stages: Mapping[str, Stage], made: Iterable[str], alone: bool) -> None:
+    def __init__(
+        self, root: Path, stages: Mapping[str, Stage], made: Iterable[str], alone: bool, plan: Planner
+    ) -> None:
         super().__init__()
         self.root, self.alone, self.names = root, alone, dict[int, str]()
-        self.run = expected_run(root, stages, made)
+        self.run = expected_run(root, stages, made, plan)
         if alone:
             self.before = signal.signal(signal.SIGINT, self.interrupted)
             take_terminal()

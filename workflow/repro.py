@@ -1,4 +1,4 @@
-"""`make repro`: the whole DAG under DVC, then the report and what holds: `python -m workflow.engines.repro`.
+"""`make repro`: the whole DAG under DVC, then the report and what holds: `python -m workflow.repro`.
 
 It is `dvc repro` but for three things. One line tells how far the run is (workflow/engines/progress.py), and what the
 stages print goes into `logs/<stage>.log`. `dvc.lock`, which takes DVC a second to write, is written at most every
@@ -35,6 +35,7 @@ from workflow.engines.progress import (
     take_terminal,
 )
 from workflow.engines.stage import INPUT_ERROR_STATUS, INTERRUPTED_STATUS, STOPPED_STATUS, command_parser, run_stage
+from workflow.planning.plan import planned_seconds
 
 if TYPE_CHECKING:
     from dvc.stage import PipelineStage
@@ -62,7 +63,7 @@ def main() -> None:
 def run_dvc() -> int:
     """Runs DVC; returns how many stages have run. Ends the process if one fails, when one line has told why."""
     stages = resolved_stages(Path())
-    expected_run(Path(), stages, stages_to_make(Path(), stages)).save(Path())
+    expected_run(Path(), stages, stages_to_make(Path(), stages), planned_seconds).save(Path())
     try:
         with line_alone():
             return reproduce()
