@@ -22,7 +22,7 @@ def can_compile(device: torch.device) -> bool:
         torch.compile(torch.relu, dynamic=False)(torch.ones(1, device=device))
     except Exception as error:  # a compiler that is missing or too old shows in errors of many kinds
         reason = next(iter(str(error).split("\n")), "")
-        print(f"warning: run.compile: going on without; {type(error).__name__}: {reason}", file=sys.stderr)
+        print(f"warning: networks are not compiled; {type(error).__name__}: {reason}", file=sys.stderr)
         return False
     return True
 

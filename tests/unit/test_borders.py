@@ -30,6 +30,7 @@ ALLOWED = {
     "training": {"core", "models", "data", "metrics"},
     "representation": {"core", "models", "data"},
     "internals": {"core", "models"},
+    "generate": {"core", "models", "internals"},  # a command of its own
 }
 # It is torchrun, run as a program of its own.
 WITH_TORCH = {"workflow/engines/torchrun.py"}

@@ -65,7 +65,7 @@ def test_without_a_compiler_a_warning_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "False\n" and "warning: run.compile: going on without; " in done.stderr
+    assert done.stdout == "False\n" and "warning: networks are not compiled; " in done.stderr
 
 
 def test_a_group_of_processes_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,4 @@
-"""The schema of `params.yaml`: every key, its type and the range that makes sense. There are no defaults: `params.yaml`
-is the only place where a number stands.
-"""
+"""The schema of `params.yaml`: every key, its type and range. Numbers stand in `params.yaml` alone: no defaults here."""
 
 from typing import Annotated, Any, Literal
 
