@@ -156,7 +156,7 @@ def test_expected_is_what_a_stage_took_with_these_parameters_else_the_plan(tmp_p
 def test_targets_bring_what_they_wait_for() -> None:
     stages = demo_stages()
     found = with_predecessors(stages, ["dvc", "repro", "evaluate_duplicates@bedrooms"])
-    assert {"render_demo@bedrooms", "encode_images@1", "drop_duplicates"} <= found.keys()
+    assert {"render_demo@bedrooms", "encode_images@1", "drop_duplicates@bedrooms"} <= found.keys()
     assert not {"train_dcgan@bedrooms", "judge_claims"} & found.keys()
     assert with_predecessors(stages, ["dvc", "repro"]) == stages
 

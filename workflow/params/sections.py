@@ -1,4 +1,4 @@
-"""The schema of `params.yaml`: every key, its type and range. Numbers stand in `params.yaml` alone: no defaults here."""
+"""The schema of `params.yaml`: every key, its type and range. Numbers stand in `params.yaml` alone: no defaults."""
 
 from typing import Annotated, Any, Literal
 
