@@ -34,17 +34,16 @@ $(READY): requirements.lock
 		|| { echo "error: Python 3.11 or newer is needed; name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "Installing the pinned packages into $(VENV) (a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock
+	@(while sleep 2 && kill -0 $$$$; do printf .; done 2>/dev/null) & trap "kill $$!" EXIT; \
+		$(VENV)/bin/python -m pip install --disable-pip-version-check -qq -r requirements.lock; echo
 	@touch $@
 
-repro: check ## runs the whole DAG under DVC (only what changed) and prints its numbers beside the paper's
-	@dvc repro
-	@python -m workflow.engines.record repro
-	@python -m workflow.report.write
-	@python -m workflow.report.summary
+# Ctrl-C reaches make, too, which then ends by itself; a status of the recipe would make it print an error as well.
+repro: $(READY) ## runs the whole DAG under DVC (only what changed) and prints its numbers beside the paper's
+	@trap 'exit 0' INT; python -m workflow.engines.repro
 
 snakemake: $(READY) ## runs the whole DAG under Snakemake on CORES cores
-	@snakemake --cores $(CORES)
+	@trap 'echo "stopped; \`make snakemake\` goes on from there"; exit 0' INT; snakemake --cores $(CORES) --quiet all
 	@python -m workflow.report.write
 	@python -m workflow.report.summary
 

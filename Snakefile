@@ -1,18 +1,25 @@
 # The DAG of dvc.yaml under Snakemake: every stage is a rule, read by workflow/engines/dag.py. Nothing is written twice.
+# `snakemake --lint` asks for a conda environment or a container for each rule: all share one, .venv, whose versions
+# requirements.lock pins (`make setup`), so that DVC and Snakemake run the same programs.
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
+from snakemake.logging import logger
+from snakemake.settings.types import Quietness
 from snakemake.utils import available_cpu_count
 
 sys.path.insert(0, str(workflow.basedir))
 from dcgan.core.files import InputError
 from workflow.engines.clock import check_clock
 from workflow.engines.dag import is_folder, resolved_stages
+from workflow.engines.device import check_devices
 from workflow.engines.lock import hold
 from stages import SPIN
 
+NO_SLURM = "there is no Slurm here (no `sbatch` on the PATH); `make snakemake` runs without a cluster"
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
@@ -30,12 +37,15 @@ try:
         # Not in the jobs, which start Snakemake twice each.
         from workflow.description import caption_of, kind_of
         from workflow.engines.check import check
+        from workflow.engines.progress import Follower
+        from workflow.params.load import load_params
 
         # Of a branch that runs alone, only what it needs has to be there. Targets are not parsed yet: any word may be one.
         check(ROOT, sys.argv[1:])
     STAGES = resolved_stages(ROOT)
 except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
+    for line in str(error).splitlines():
+        print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
 
 if workflow.is_main_process and not Path(".snakemake/metadata").exists():
@@ -51,10 +61,18 @@ onstart:
     # Not at the top: `--dry-run`, `--summary` and `--unlock` disturb nobody.
     try:
         if workflow.is_main_process:
+            if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
+                raise InputError(NO_SLURM)
             hold(ROOT, "snakemake")
             check_clock(ROOT, STAGES)
+            if workflow.local_exec:
+                check_devices(load_params(ROOT / "params.yaml"))
+            made = STAGES.keys() & workflow.dag.stats()[1].keys()
+            quiet = Quietness.ALL in (workflow.output_settings.quiet or ())
+            logger.addHandler(Follower(ROOT, STAGES, made, alone=quiet))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -80,12 +98,12 @@ rule all:
 
 for stage in STAGES.values():
     rule:
-        name: stage.rule
+        name: stage.name
         input: stage.inputs
         output: [declare(path, stage) for path in stage.outputs]
         params: *stage.compared, cmd=stage.command
-        log: f"logs/{stage.rule}.log"
-        benchmark: f"logs/{stage.rule}.tsv"
+        log: f"logs/{stage.name}.log"
+        benchmark: f"logs/{stage.name}.tsv"
         threads: stage.threads
         resources: mem_mb=more_when_repeated(stage.mem_mb), runtime=stage.runtime_minutes, gpu=stage.gpu
         localrule: stage.local

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     root = args.dag.resolve().parent
     stages = resolved_stages(root)
     write_report(args.out, root, stages, section)
-    write_report(args.with_run, root, stages, section, account_of(root, stages.values()))
+    write_report(args.with_run, root, stages, section, account_of(root, stages))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Finds groups of duplicates, and keeps one image of each; section 4.1.1.
 
-In:  the shards' stores and lists of rejects; codes/<shard>.h5, (N, 16) uint8; params deduplicate.*, export.shards,
-     export.max_rejects.
+In:  the shards' stores and lists of rejects; codes/<shard>.h5, (N, 16) uint8 with the stores' keys in their order;
+     params deduplicate.*, export.shards, export.max_rejects.
 Out: unique.h5       image store without the duplicates, or, unless deduplicate.drop, with them, in key order
      duplicates.csv  key, kept, distance: a row per duplicate, of which image it is one, how many bits differ
      a contact sheet of 100 pairs (kept left, duplicate right), spread evenly over all of them
      a JSON of counts, also of rejects by reason
+If more than deduplicate.max_dropped of the images would go, only the contact sheet is written, to --refused: an
+autoencoder that was hardly trained takes different rooms for one.
 Published: about 275,000 of 3,033,042 removed, a share of 0.0907.
 """
 
@@ -34,6 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="store of the images that stay")
     parser.add_argument("--duplicates", type=Path, required=True, help="CSV of the images that go")
     parser.add_argument("--figure", type=Path, required=True, help="PNG of pairs")
+    parser.add_argument("--refused", type=Path, required=True, help="PNG of pairs, if too many images would go")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of counts")
     options = parser.parse_args(arguments)
     params = load_params(options.params)
@@ -45,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
     rejects.accept(len(shards))
     rejects.check()
     duplicates = find_duplicates(load_codes(params, options.codes, shards), params.deduplicate.radius)
+    if params.deduplicate.drop:
+        check_share(duplicates, shards, params.deduplicate.max_dropped, options.refused)
     write_csv(options.duplicates, describe(duplicates, shards))
     write_png(options.figure, contact_sheet(duplicates, shards))
     staying = duplicates.survivors if params.deduplicate.drop else np.arange(len(shards))
@@ -66,11 +71,31 @@ def main(arguments: list[str] | None = None) -> None:
 
 def load_codes(params: Params, folder: Path, shards: Shards) -> Codes:
     """All shards' codes, one under the other; raises InputError if they are not those of the images."""
-    codes = [read_codes(folder / f"{shard}.h5") for shard in params.export.shards]
-    for shard, part, store in zip(params.export.shards, codes, shards.stores, strict=True):
+    codes = []
+    for shard, store in zip(params.export.shards, shards.stores, strict=True):
+        path = folder / f"{shard}.h5"
+        part, keys = read_codes(path)
         if len(part) != len(store):
-            raise InputError(f"{folder}/{shard}.h5: {len(part)} codes for {len(store)} images")
+            raise InputError(f"{path}: {len(part)} codes for {len(store)} images")
+        other = np.flatnonzero(keys != store.keys)
+        if len(other):
+            first = f"{keys[other[0]]} for {store.keys[other[0]]}"
+            raise InputError(f"{path}: {len(other)} of {len(store)} codes are of other images, the first is {first}")
+        codes.append(part)
     return np.concatenate(codes)
+
+
+def check_share(duplicates: Duplicates, shards: Shards, largest: float, sheet: Path) -> None:
+    """Raises InputError if too many images would go; the contact sheet is then at a path that no engine cleans up."""
+    n_removed = len(duplicates.removed)
+    if n_removed <= largest * len(shards):
+        return
+    write_png(sheet, contact_sheet(duplicates, shards))
+    share = f"{n_removed:,} of {len(shards):,} images ({n_removed / len(shards):.1%}) would be dropped as duplicates"
+    raise InputError(
+        f"{share}, deduplicate.max_dropped allows {largest:.1%}: look at {sheet}; if its pairs show different scenes, "
+        "train the autoencoder longer (autoencoder.minibatches) or lower deduplicate.radius"
+    )
 
 
 def describe(duplicates: Duplicates, shards: Shards) -> pd.DataFrame:

@@ -13,10 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from dcgan.core.distributed import join_group, leave_group
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, remove_others
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
-from dcgan.data.packed_sets import open_splits
+from dcgan.data.packed_sets import SPLITS, open_splits
 from dcgan.models.networks import Discriminator
 from dcgan.representation.extraction import fill_table, move_tables
 from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
@@ -28,6 +28,7 @@ from workflow.params.sections import FeatureSet, Run
 
 # After a kill one process may have everything, and another most of its rows still to compute.
 PATIENCE = timedelta(days=7)
+KINDS = ("trained", "random")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     order = numpy_generator(params.run.seed, "statistics", args.set).permutation(len(stores["train"]))
     statistics_images = stores["train"].images[order[: section.statistics_images]]
     determining, tables = determining_of(section), {}
-    for kind, network in (("trained", trained), ("random", random)):
+    for kind, network in zip(KINDS, (trained, random), strict=True):
         estimate_on_images(network, statistics_images, section.statistics_batch, group)
         for split, store in stores.items():
             name, inputs = f"extract_features-{args.set}-{kind}-{split}", [stores["train"].path, store.path]
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
             tables[work] = args.out / kind / f"{split}.h5"
     move_tables(tables, group)
     if group.is_first:
+        remove_others((args.out / kind / f"{split}.h5" for kind in KINDS for split in SPLITS), tables.values())
         trained.save(args.out / "discriminator.safetensors", metadata(section, params.run))
     leave_group(group)
 

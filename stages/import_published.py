@@ -42,6 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     if generator is not None:
         generator.save(args.out / "generator.safetensors", metadata)
         write_png(args.out / "samples.png", enlarge(tile(generator.sample(SAMPLES, seed), GRID_COLUMNS), 2))
+    else:
+        for name in ("generator.safetensors", "samples.png"):
+            (args.out / name).unlink(missing_ok=True)  # of an earlier import
     print(f"discriminator: {len(discriminator.convolutions)} of {len(architecture.discriminator_layers)} layers")
     print(f"generator: {'complete' if generator is not None else 'not written'}")
     for name in names(missing(arrays)):

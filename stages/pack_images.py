@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.core.files import InputError, remove_others, write_csv, write_json
 from dcgan.core.progress import Progress
 from dcgan.core.seeding import numpy_generator
 from dcgan.core.splits import hold_out
@@ -56,8 +56,12 @@ def main(arguments: list[str] | None = None) -> None:
     attributes = {"set": options.set, "source": source, "classes": list(labelled.classes)}
     with rejects.recorded(options.out / "rejects.csv"):
         counts = {split.name: write_split(options.out, split, rule, rejects, attributes) for split in splits}
+    table = options.out / "attributes.csv"
     if labelled.attributes is not None:
-        write_csv(options.out / "attributes.csv", labelled.attributes)
+        write_csv(table, labelled.attributes)
+    else:
+        table.unlink(missing_ok=True)  # of an earlier run
+    remove_others(options.out.glob("*.h5"), [options.out / f"{split}.h5" for split in counts])
     contents = {"set": options.set, "kind": section.kind, "source": source, "splits": counts}
     write_json(options.out / "contents.json", {**contents, "found": list(labelled.notes)})
     report(options.set, counts, labelled)

@@ -165,6 +165,8 @@ def write_networks(run: TrainingRun, out: Path, deliver: str) -> None:
     run.snapshots.deliver("kept", out / "kept")
     if run.scores:
         write_csv(out / "kept.csv", pd.DataFrame(run.scores))
+    else:
+        (out / "kept.csv").unlink(missing_ok=True)  # of an earlier run
     if deliver == "best" and run.best is not None:
         best = run.snapshots.weights_file(run.training.generator, int(run.best["images"]))
         with replace_when_done(out / "generator.safetensors") as partial:

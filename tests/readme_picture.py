@@ -22,13 +22,16 @@ STYLE = Path(__file__).with_suffix(".css")
 WIDTH = 1280  # of the page, in CSS pixels; GitHub shows the picture at about 850
 SCALE = 1.25  # pixels of the picture for a CSS pixel
 QUALITY = 80  # of the JPEG
-# Marks the article of each stage, whose heading has the stage's place in the page, and tells which are missing.
-CHOOSE = """figures => Object.entries(figures).filter(([place, kind]) => {
-  const article = document.getElementById(place)?.closest('article');
-  if (!article?.querySelector('img')) return true;
-  article.className = kind;
-  return false;
-}).map(([place]) => place)"""
+# Leaves nothing but the article of each stage, whose heading has the stage's place, and tells which are missing.
+CHOOSE = """figures => {
+  const found = Object.entries(figures).map(([place, kind]) => {
+    const article = document.getElementById(place)?.closest('article');
+    if (article) article.className = kind;
+    return [place, article];
+  });
+  document.querySelector('main').replaceChildren(...found.map(([, article]) => article).filter(Boolean));
+  return found.filter(([, article]) => !article?.querySelector('img')).map(([place]) => place);
+}"""
 
 
 def check_demo(params: Params) -> None:
@@ -51,7 +54,7 @@ def chosen(stages: Iterable[str]) -> dict[str, str]:
     """Stages whose results are shown, and the classes that STYLE lays them out by."""
     kinds = {kind: describe(kind) for kind in map(kind_of, stages)}
     return {
-        f"{k}@{item}": f"overview{' wide' * about.pictured_wide}"
+        f"{k}@{item}": "wide" if about.pictured_wide else "half"
         for k, about in kinds.items()
         for item in about.pictured
     }

@@ -53,6 +53,10 @@ class Description:
     chapter: str = ""
     title: str = ""  # of its results; else the stage's `desc`
     caption: str = ""  # of its pictures
+    # Whether pictures show what their caption expects: a claim of workflow/claims/registry.yaml that says so, or two
+    # metrics, `a < b`. Where a run does not show it, the caption adds that.
+    claim: str = ""
+    expects: str = ""
     sentence: str | tuple[str, ...] = ""  # its metrics in words; of several the first whose metrics are all there
     classifier: str = ""  # the kind of stage whose sentence says how far this one's numbers can be trusted
     charts: tuple[Curves, ...] = ()

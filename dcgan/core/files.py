@@ -8,7 +8,7 @@ program; a full or read-only disk raises it too.
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 
 class InputError(Exception):
-    """What a person gave (a parameter, a path, a file) cannot be used; the message is one line for that person."""
+    """What a person gave (a parameter, a path, a file) cannot be used; the message is a line for that person.
+
+    Several lines are several things that are wrong.
+    """
+
+
+def raise_all(problems: Iterable[str]) -> None:
+    """Raises InputError with a line for each problem, once, if there are any."""
+    lines = list(dict.fromkeys(problems))
+    if lines:
+        raise InputError("\n".join(lines))
 
 
 # What the system says of a disk that is full, over quota, read-only or somebody else's.
@@ -73,6 +83,12 @@ def storage_problem(error: BaseException) -> str | None:
     quoted["mdb_txn_commit: Input/output error"] = "Input/output error: is the disk full?"
     found = next((meaning for words, meaning in quoted.items() if words in str(error)), None)
     return found or (storage_problem(error.__context__) if error.__context__ else None)
+
+
+def remove_others(found: Iterable[Path], written: Collection[Path]) -> None:
+    """Removes the files of an earlier run that this one has not written; `found` is what a stage may write."""
+    for path in set(found) - set(written):
+        path.unlink(missing_ok=True)
 
 
 def flush_to_disk(path: Path) -> None:

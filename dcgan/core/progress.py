@@ -2,13 +2,17 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Item = TypeVar("Item")
 LOG_INTERVAL_SECONDS = 10.0
+TELL_INTERVAL_SECONDS = 1.0
+# Whoever shows the progress of more than this computation, and wants to know how many seconds it still takes.
+listeners: list[Callable[[float], None]] = []
 
 
 class Progress:
@@ -21,9 +25,9 @@ class Progress:
         self.total, self.label, self.unit, self.shown = total, label, unit, shown
         self.figures: dict[str, float] = {}
         self.count = self.skipped = 0
-        self.started = self.last_line = time.monotonic()
+        self.started = self.last_line = self.last_told = time.monotonic()
         on_terminal = shown and sys.stderr.isatty()
-        self.bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True) if on_terminal else None
+        self.bar = bar(total, label, unit) if on_terminal else None
 
     def update(self, n: int = 1, **figures: float) -> None:
         """Adds `n` done items; without a terminal it prints at most one line every `LOG_INTERVAL_SECONDS`.
@@ -39,6 +43,21 @@ class Progress:
         elif time.monotonic() - self.last_line >= LOG_INTERVAL_SECONDS:
             self.last_line = time.monotonic()
             self._print_line()
+        if listeners and self.shown and time.monotonic() - self.last_told >= TELL_INTERVAL_SECONDS:
+            self.last_told = time.monotonic()
+            if self.total and self.done <= self.total:
+                for tell in listeners:
+                    tell((self.total - self.done) / self.rate)
+
+    @property
+    def done(self) -> int:
+        """Items that are done, those of an earlier run included."""
+        return self.skipped + self.count
+
+    @property
+    def rate(self) -> float:
+        """Items a second of this run, above 0."""
+        return max(self.count / max(time.monotonic() - self.started, 1e-9), 1e-9)
 
     def skip(self, n: int) -> None:
         """Counts items that an earlier run did, and prints so; they do not count for the rate."""
@@ -52,13 +71,11 @@ class Progress:
     def _print_line(self) -> None:
         if not self.shown:
             return
-        rate = self.count / max(time.monotonic() - self.started, 1e-9)
-        done = self.skipped + self.count
-        total = self.total if self.total and done <= self.total else None
-        words = [f"{self.label}: {done:,}{f' of {total:,}' if total else ''} {self.unit}"]
-        words.append(f"{rate:,.1f} {self.unit}/s")
+        total = self.total if self.total and self.done <= self.total else None
+        words = [f"{self.label}: {self.done:,}{f' of {total:,}' if total else ''} {self.unit}"]
+        words.append(f"{self.rate:,.1f} {self.unit}/s")
         if total:
-            words.append(f"{(total - done) / max(rate, 1e-9):,.0f} s left")
+            words.append(f"{(total - self.done) / self.rate:,.0f} s left")
         words += [f"{name} {value:.3g}" for name, value in self.figures.items()]
         print(", ".join(words), file=sys.stderr, flush=True)
 
@@ -74,6 +91,13 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def bar(total: int | None, label: str, unit: str) -> "tqdm[NoReturn]":
+    """A bar on the terminal."""
+    from tqdm import tqdm  # most stages have no terminal
+
+    return tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True)
 
 
 def track(items: Iterable[Item], total: int | None, label: str, unit: str) -> Iterator[Item]:

@@ -36,6 +36,19 @@ def find_batches(path: Path) -> dict[str, list[Path]] | None:
     return None
 
 
+def count_batches(files: dict[str, list[Path]]) -> dict[str, int]:
+    """The images of each split by the sizes of its files; of python batches at most so many."""
+    return {split: sum(count_records(path) for path in paths) for split, paths in files.items()}
+
+
+def count_records(path: Path) -> int:
+    """The images of a batch by the size of its file; raises InputError for a binary batch that is cut off."""
+    size, record = path.stat().st_size, RECORD_BYTES if path.suffix == ".bin" else RECORD_BYTES - 1
+    if path.suffix == ".bin" and (size == 0 or size % record):
+        raise InputError(f"{path}: {size:,} bytes are not a whole number of records of {record}")
+    return size // record
+
+
 def open_batches(files: dict[str, list[Path]]) -> LabelledSet:
     """Reads all batches, 184 MB of pixels; raises InputError if one is damaged."""
     return LabelledSet([read_split(name, paths) for name, paths in files.items()], CLASSES)
@@ -55,10 +68,7 @@ def read_split(name: str, paths: list[Path]) -> Split:
 
 def read_binary_batch(path: Path) -> tuple[Images, Labels]:
     """Records of a label and the red, green and blue planes; raises InputError if one is cut off."""
-    content = np.fromfile(path, np.uint8)
-    if len(content) == 0 or len(content) % RECORD_BYTES:
-        raise InputError(f"{path}: {len(content):,} bytes are not a whole number of records of {RECORD_BYTES}")
-    records = content.reshape(-1, RECORD_BYTES)
+    records = np.fromfile(path, np.uint8, count_records(path) * RECORD_BYTES).reshape(-1, RECORD_BYTES)
     return from_planes(records[:, 1:]), records[:, 0].astype(np.int64)
 
 

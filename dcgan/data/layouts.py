@@ -55,6 +55,12 @@ def find_splits(root: Path) -> Folders:
     return {split: found[split] for split in dict.fromkeys(SPLIT_NAMES.values()) if split in found}
 
 
+def split_folders(root: Path) -> list[str]:
+    """The folders at the top of a source that are named like splits, for sources that are read whole."""
+    folders = inside(root)[0] if root.is_dir() else []
+    return [f"{printable(name)}/" for name in folders if name.lower() in SPLIT_NAMES]
+
+
 def unwrapped(root: Path) -> tuple[str, list[str]]:
     """The folder that a set lies in, and the folders in that one: further in while there is only one, without files."""
     within = ""

@@ -6,6 +6,7 @@ one is missing or damaged.
 """
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -38,15 +39,23 @@ def find_svhn(path: Path) -> dict[str, Path]:
     return {split: file for split, file in files.items() if file.is_file()}
 
 
-def inspect_mat(path: Path) -> None:
-    """Raises InputError if a file is not a .mat with X and y; reads only the names of the variables."""
+def inspect_mat(path: Path) -> int:
+    """How many images a .mat holds, by the headers of its variables alone.
+
+    Raises InputError if it is none with X (32, 32, 3, N) uint8 and y (N, 1).
+    """
     try:
-        names = {name for name, _, _ in scipy.io.whosmat(path)}
+        found = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
     except UNREADABLE as error:
         raise InputError(f"{path}: not a readable .mat file ({' '.join(str(error).split())})") from error
-    missing = [name for name in ("X", "y") if name not in names]
+    missing = [name for name in ("X", "y") if name not in found]
     if missing:
-        raise InputError(f"{path}: has no {' and no '.join(missing)}; found {', '.join(sorted(names)) or 'nothing'}")
+        raise InputError(f"{path}: has no {' and no '.join(missing)}; found {', '.join(sorted(found)) or 'nothing'}")
+    (images, kind), (labels, _) = found["X"], found["y"]
+    count = math.prod(labels)
+    if kind != "uint8" or len(images) != 4 or images[2:] != (3, count):
+        raise InputError(f"{path}: X must be uint8 (32, 32, 3, N) with N labels, is {kind} {images} for {count} labels")
+    return int(count)
 
 
 def open_svhn(path: Path) -> LabelledSet:
@@ -62,8 +71,6 @@ def read_svhn_split(name: str, path: Path) -> Split:
     except (*UNREADABLE, MemoryError) as error:
         raise InputError(f"{path}: damaged ({' '.join(str(error).split())})") from error
     images, labels = content["X"], content["y"].reshape(-1).astype(np.int64)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2:] != (3, len(labels)):
-        raise InputError(f"{path}: X is {images.dtype} {images.shape} for {len(labels)} labels")
     return ArraySplit(name, images.transpose(3, 0, 1, 2), np.where(labels == 10, 0, labels), len(DIGITS))
 
 
@@ -87,23 +94,49 @@ def find_idx(path: Path, name: str, dims: int) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def inspect_mnist(path: Path) -> None:
-    """Raises InputError if a file is missing or does not begin like an idx file."""
-    for files in find_mnist(path).values():
-        for file, dims in zip(files, (3, 1), strict=True):
-            try:
-                with file.open("rb") as raw:
-                    zipped = raw.read(2) == GZIP_START
-                with gzip.open(file) if zipped else file.open("rb") as content:
-                    check_magic(file, content.read(4), dims)
-            except (OSError, EOFError, zlib.error) as error:
-                raise InputError(f"{file}: damaged ({error})") from error
+def inspect_mnist(path: Path) -> dict[str, int]:
+    """How many images each split has, by the headers of its files alone.
+
+    Raises InputError if a file is missing, does not begin like an idx file or has another length than its header says,
+    or if there are not as many labels as images.
+    """
+    counts = {}
+    for split, (images, labels) in find_mnist(path).items():
+        (counts[split], *_), (n_labels,) = inspect_idx(images, 3), inspect_idx(labels, 1)
+        check_counts(images, counts[split], labels, n_labels)
+    return counts
 
 
-def check_magic(path: Path, start: bytes, dims: int) -> None:
-    """Raises InputError if the first bytes are not those of an idx file of unsigned bytes."""
-    if start[:4] != bytes([0, 0, IDX_UBYTE, dims]):
+def inspect_idx(path: Path, dims: int) -> tuple[int, ...]:
+    """The shape in the header of an idx file, whose length has to fit."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == GZIP_START
+            raw.seek(max(size - 4, 0))
+            zipped_bytes = int.from_bytes(raw.read(4), "little")  # at its end gzip keeps how long the content is
+        with gzip.open(path) if zipped else path.open("rb") as content:
+            start = content.read(4 + 4 * dims)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged ({error})") from error
+    return shape_of(path, start, dims, zipped_bytes if zipped else size)
+
+
+def shape_of(path: Path, start: bytes, dims: int, size: int) -> tuple[int, ...]:
+    """The shape in an idx file's first bytes; InputError if they, or its size, are not those of unsigned bytes."""
+    header = 4 + 4 * dims
+    if start[:4] != bytes([0, 0, IDX_UBYTE, dims]) or len(start) < header:
         raise InputError(f"{path}: not an idx file of bytes with {dims} dimensions")
+    shape = tuple(int(n) for n in np.frombuffer(start, ">u4", dims, 4))
+    if size - header != math.prod(shape):
+        raise InputError(f"{path}: {size - header:,} bytes of pixels, its header says {shape}")
+    return shape
+
+
+def check_counts(images: Path, n_images: int, labels: Path, n_labels: int) -> None:
+    """Raises InputError if there are not as many labels as images."""
+    if n_images != n_labels:
+        raise InputError(f"{images}: {n_images} images, but {n_labels} labels in {labels.name}")
 
 
 def open_mnist(path: Path) -> LabelledSet:
@@ -111,8 +144,7 @@ def open_mnist(path: Path) -> LabelledSet:
     splits: list[Split] = []
     for name, (images_path, labels_path) in find_mnist(path).items():
         images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
-        if len(images) != len(labels):
-            raise InputError(f"{images_path}: {len(images)} images, but {len(labels)} labels in {labels_path.name}")
+        check_counts(images_path, len(images), labels_path, len(labels))
         splits.append(ArraySplit(name, images[..., None], labels.astype(np.int64), len(DIGITS)))
     return LabelledSet(splits, DIGITS)
 
@@ -124,9 +156,5 @@ def read_idx(path: Path, dims: int) -> npt.NDArray[np.uint8]:
         content = gzip.decompress(content) if content[:2] == GZIP_START else content
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged ({error})") from error
-    start = 4 + 4 * dims
-    check_magic(path, content if len(content) >= start else b"", dims)
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", dims, 4))
-    if len(content) - start != np.prod(shape, dtype=np.int64):
-        raise InputError(f"{path}: {len(content) - start:,} bytes of pixels, its header says {shape}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    shape = shape_of(path, content, dims, len(content))
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dims).reshape(shape)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcgan.core.files import InputError, replace_when_done
-from dcgan.core.hdf5 import open_hdf5
+from dcgan.core.hdf5 import check_texts, dataset_of, open_hdf5
 
 Codes = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
@@ -75,13 +75,15 @@ def write_codes(path: Path, codes: Codes, keys: "npt.NDArray[np.object_]") -> No
         file.create_dataset("keys", data=list(keys), dtype=h5py.string_dtype(), shape=(len(keys),))
 
 
-def read_codes(path: Path) -> Codes:
-    """Reads codes (N, B) uint8; raises InputError if the file does not hold any."""
+def read_codes(path: Path) -> tuple[Codes, "npt.NDArray[np.object_]"]:
+    """Reads codes (N, B) uint8 and keys (N,) str; raises InputError if the file does not hold both."""
     try:
         with open_hdf5(path) as file:
             codes: Codes = file["codes"][:]
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            check_texts(dataset_of(file, "keys"), "keys", len(codes))
+            keys = np.asarray(file["keys"].asstr()[:], dtype=object)
+    except (OSError, KeyError, ValueError, TypeError, InputError) as error:
         raise InputError(f"{path}: not a readable file of codes ({error})") from error
     if codes.ndim != 2 or codes.dtype != np.uint8:
         raise InputError(f"{path}: codes must be uint8 (N, B), found {codes.dtype} {codes.shape}")
-    return codes
+    return codes, keys

@@ -14,11 +14,11 @@ Inputs: images (N, S, S, C) uint8, S of 16 or more. Outputs: neighbours, ratios 
 """
 
 from collections.abc import Iterator, Mapping
+from math import comb
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import fisher_exact
 
 from dcgan.internals.nearest_images import BLOCK_ROWS, Bytes, Floats, Nearest, Rows, in_order
 
@@ -143,8 +143,19 @@ def copying_p_value(samples: Ratios, real: Ratios) -> float:
 def p_value_below(samples: Ratios, real: Ratios, threshold: float) -> float:
     """One-sided p-value of Fisher's exact test of the shares at or below a threshold."""
     low = [int((ratios <= threshold).sum()) for ratios in (samples, real)]
-    table = [low, [len(samples) - low[0], len(real) - low[1]]]
-    return float(fisher_exact(table, alternative="greater").pvalue)
+    return hypergeometric_tail(low[0], sum(low), len(samples), len(samples) + len(real))
+
+
+def hypergeometric_tail(count: int, marked: int, drawn: int, total: int) -> float:
+    """The probability that `count` or more of `drawn` items are marked, drawn from `total` of which `marked` are.
+
+    count: one that is possible. Exact, in whole numbers; SciPy's would take a second to import.
+    """
+    ways, cases = comb(marked, count) * comb(total - marked, drawn - count), 0
+    for n in range(count, min(marked, drawn) + 1):
+        cases += ways
+        ways = ways * (marked - n) * (drawn - n) // ((n + 1) * (total - marked - drawn + n + 1))
+    return cases / comb(total, drawn)
 
 
 def mark_copies(ratios: Mapping[str, Ratios], real: str, quantile: float) -> dict[str, Marks]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from dcgan.core.files import replace_when_done
+from dcgan.core.files import remove_others, replace_when_done, report_storage_errors
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import derived_seed, torch_generator
 from dcgan.metrics.sample_quality import sliced_wasserstein
@@ -23,6 +23,8 @@ from dcgan.models.pixel_range import to_rows
 
 GRID_COLUMNS, GRID_ENLARGEMENT = 8, 2
 COMPARED, PROJECTIONS = 512, 256
+# The files of each kind.
+PATTERNS = {"samples": "epoch-*.png", "frames": "frame-*.png", "kept": "*-*.safetensors"}
 
 
 class Snapshots:
@@ -50,10 +52,17 @@ class Snapshots:
         return self.folder / "kept" / f"{type(network).__name__.lower()}-{images_seen:010d}.safetensors"
 
     def deliver(self, kind: str, folder: Path) -> None:
-        """Copies the snapshots of a kind (samples, frames, kept) to where the run's outputs belong."""
-        for source in sorted((self.folder / kind).glob("[!.]*")):
+        """Copies the snapshots of a kind (samples, frames, kept) to where the run's outputs belong, in place of others.
+
+        The folder is made even if there are none: an engine takes a missing output for a failed stage.
+        """
+        with report_storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        sources = sorted((self.folder / kind).glob(PATTERNS[kind]))
+        for source in sources:
             with replace_when_done(folder / source.name) as partial:
                 shutil.copyfile(source, partial)
+        remove_others(folder.glob(PATTERNS[kind]), [folder / source.name for source in sources])
 
 
 @torch.no_grad()

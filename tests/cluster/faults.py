@@ -17,7 +17,6 @@ from tests.cluster.training import (
     ASIDE,
     ON_TWO_NODES,
     PROFILE,
-    RULE,
     SIDE,
     SOONER,
     STAGE,
@@ -108,7 +107,7 @@ def case_step_killed(faults: Faults) -> None:
 )
 def case_time_limit(faults: Faults) -> None:
     """Slurm's warning reaches the process that trains, which stops with a checkpoint; a second job goes on from it."""
-    training = faults.catch("time_limit", *ASIDE, f"{RULE}:slurm_extra='--signal=USR1@300'")
+    training = faults.catch("time_limit", *ASIDE, f"{STAGE}:slurm_extra='--signal=USR1@300'")
     trainers, job = training.freeze(), training.running_job()
     # Until here the machine may have taken any time. With less than five minutes left the warning is due at once, which
     # Slurm sees within half a minute; the rest is there for a machine that stands still for a while.
@@ -116,7 +115,7 @@ def case_time_limit(faults: Faults) -> None:
     faults.cluster.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
     wait_for("Slurm's warning", lambda: has_reached(trainers, signal.SIGUSR1), 150)
     thaw(trainers)
-    log = training.folder / "logs" / f"{RULE}.log"
+    log = training.folder / "logs" / f"{STAGE}.log"
     wait_for("stopped", lambda: "the next start goes on from there" in log.read_text())
     training.finish()
     assert [job["JobState"] for job in training.jobs()] == ["FAILED", "COMPLETED"]
@@ -126,7 +125,7 @@ def case_time_limit(faults: Faults) -> None:
 @TWO_PROCESSES
 def case_two_processes(faults: Faults) -> None:
     """Two processes share each batch in one job with two cores and two GPUs; a warning stops both, a second goes on."""
-    stopped_together(faults, "two_processes", {"second"}, "2", "--set-resources", f"{RULE}:slurm_partition={SIDE}")
+    stopped_together(faults, "two_processes", {"second"}, "2", "--set-resources", f"{STAGE}:slurm_partition={SIDE}")
 
 
 @TWO_PROCESSES

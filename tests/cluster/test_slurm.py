@@ -14,7 +14,7 @@ import pytest
 
 from tests.cluster.faults import CASES, Faults, case_sweep
 from tests.cluster.slurm import GPUS, Cluster
-from tests.cluster.training import FURTHER, PROFILE, RULE, SOONER, CaughtTraining, thaw
+from tests.cluster.training import FURTHER, PROFILE, SOONER, STAGE, CaughtTraining, thaw
 from tests.dag.conftest import SECRET, files_with, tiny_checkout
 from tests.dag.reliability import fault
 from tests.dag.tiny import digests
@@ -82,7 +82,7 @@ def test_every_stage_and_every_shard_is_a_job_of_its_own(
 ) -> None:
     stages = dag.resolved_stages(on_cluster.result()).values()
     assert sorted(job["Comment"] for job in whole_run) == sorted(
-        f"rule_{stage.rule}" for stage in stages if not stage.local
+        f"rule_{stage.name}" for stage in stages if not stage.local
     )
     assert {"export_lsun@0", "export_lsun@1", "encode_images@1", "crop_faces@1", "search_supervised_cnn@1"} <= {
         stage.name for stage in stages
@@ -90,7 +90,7 @@ def test_every_stage_and_every_shard_is_a_job_of_its_own(
 
 
 def test_gpu_stages_ask_for_the_gpu_and_queue_for_it(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
-    stages = {f"rule_{stage.rule}": stage for stage in dag.resolved_stages(on_cluster.result()).values()}
+    stages = {f"rule_{stage.name}": stage for stage in dag.resolved_stages(on_cluster.result()).values()}
     for job in whole_run:
         assert ("gpu" in job.get("TresPerJob", "")) == (stages[job["Comment"]].gpu > 0), job["Comment"]
     with_gpu = [job for job in whole_run if "gpu" in job.get("TresPerJob", "")]
@@ -106,10 +106,10 @@ def at_work(jobs: list[dict[str, str]], moment: str, besides: dict[str, str] | N
 
 
 def test_every_job_has_readable_logs(on_cluster: Future[Path], whole_run: list[dict[str, str]]) -> None:
-    """Where README says: what a stage says in logs/<rule>.log, what Slurm says of the job beside it."""
+    """Where README says: what a stage says in logs/<stage>.log, what Slurm says of the job beside it."""
     logs, stages = on_cluster.result() / "logs", dag.resolved_stages(on_cluster.result()).values()
-    assert {path.stem for path in logs.glob("*.log")} == {stage.rule for stage in stages}
-    assert "train bedrooms" in (logs / f"{RULE}.log").read_text()
+    assert {path.stem for path in logs.glob("*.log")} == {stage.name for stage in stages}
+    assert "train bedrooms" in (logs / f"{STAGE}.log").read_text()
     for job in whole_run:
         assert (logs / "slurm" / job["Comment"] / f"{job['JobId']}.log").stat().st_size > 0
 
@@ -197,6 +197,6 @@ def test_a_job_survives_the_death_of_slurmd(quiet: Faults, frozen: Future[tuple[
 def test_without_a_controller_submissions_fail(quiet: Faults, run: Run) -> None:
     """Last, since it takes the controller away."""
     quiet.cluster.kill("slurmctld", signal.SIGTERM)
-    finished = run(quiet.copy("controller"), *PROFILE, *SOONER, "--retries", "0", RULE, status=None)
+    finished = run(quiet.copy("controller"), *PROFILE, *SOONER, "--retries", "0", STAGE, status=None)
     assert finished.returncode != 0
     assert "Unable to contact slurm controller" in finished.stdout + finished.stderr

@@ -19,15 +19,15 @@ from tests.dag.tiny import tiny_params
 from workflow.params.load import read_yaml
 
 FURTHER = read_yaml(Path(__file__).with_name("small.yaml"))
-RULE, STAGE = "train_dcgan_bedrooms", "train_dcgan@bedrooms"
+STAGE = "train_dcgan@bedrooms"
 # Polled sooner than the profile says: a test's jobs take seconds.
 PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 SIDE = "side"  # the partition without GPUs
-ASIDE = ("--set-resources", f"{RULE}:gpu=0", f"{RULE}:slurm_partition={SIDE}")
+ASIDE = ("--set-resources", f"{STAGE}:gpu=0", f"{STAGE}:slurm_partition={SIDE}")
 # What docs/clusters.md sets in the profile for a job of two nodes with a GPU each.
-ON_TWO_NODES = ("--set-threads", f"{RULE}=4", "--set-resources", f"{RULE}:slurm_partition=pair") + tuple(
-    f"{RULE}:{name}" for name in ("nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=1", "mem_mb=8000")
+ON_TWO_NODES = ("--set-threads", f"{STAGE}=4", "--set-resources", f"{STAGE}:slurm_partition=pair") + tuple(
+    f"{STAGE}:{name}" for name in ("nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=1", "mem_mb=8000")
 )
 JOB_SECONDS = 900.0  # on a machine that has much else to do
 
@@ -46,7 +46,7 @@ class CaughtTraining:
         self.printed = folder / "printed.txt"
         # A test that a shell runs in the background ignores Ctrl-C, and so would everything that it starts.
         with_ctrl_c = ("env", "--default-signal=INT")
-        self.command = [*with_ctrl_c, *PROFILE, *SOONER, RULE, *(options or ASIDE)]
+        self.command = [*with_ctrl_c, *PROFILE, *SOONER, STAGE, *(options or ASIDE)]
         self.environment = dict(environment)
         self.start()
 
@@ -107,7 +107,7 @@ class CaughtTraining:
 
     def images_taken_up(self) -> int:
         """How many images the last job found in a checkpoint; 0 where it began anew."""
-        log = (self.folder / "logs" / f"{RULE}.log").read_text()
+        log = (self.folder / "logs" / f"{STAGE}.log").read_text()
         found = re.search(r"train bedrooms: goes on after ([\d,]+) images", log)
         return int(found.group(1).replace(",", "")) if found else 0
 

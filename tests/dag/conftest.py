@@ -140,7 +140,7 @@ def tiny_checkout(folder: Path, further: Mapping[str, Any] | None = None) -> Pat
 @pytest.fixture(scope="session")
 def checkouts(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> dict[str, Path]:
     """Two clean copies, each after a run of one engine. They run at the same time: load must not change a byte."""
-    commands = {"dvc": ("dvc", "repro"), "snakemake": ("snakemake", "--cores", "2")}
+    commands = {"dvc": ("python", "-m", "workflow.engines.repro"), "snakemake": ("snakemake", "--cores", "2")}
     folders = {engine: tiny_checkout(tmp_path_factory.mktemp(engine) / "checkout", FEWER) for engine in commands}
 
     def timed(engine: str) -> float:

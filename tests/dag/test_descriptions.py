@@ -99,12 +99,12 @@ def test_a_stage_is_added_by_its_script_dvc_yaml_parameters_and_description(
     assert "\nFigure 12, rooms: 5,000 rooms are 25.0 %\n" in f"\n{shown}"
     (planned,) = [line.split() for line in shown.splitlines() if line.startswith("count_rooms ")]
     assert planned[1:4] == ["1", "7", f"{(7 * 2 + 4) / 3600:.3f}"]  # jobs, images, hours: four seconds start a job
-    assert '<h3 id="count-rooms-all">Rooms: all</h3>' in shown
+    assert '<h3 id="count-rooms-all"><span class="place">Figure 12</span> Rooms: all' in shown
     assert "| Figure 12: rooms | [`count_rooms`](stages/count_rooms.py) |" in shown
     assert "`counted.all` | `results/metrics/rooms_all.json` |" in shown
     assert '"evaluate_duplicates<br/>count_rooms"' in shown  # both read what drop_duplicates makes
     rules = run(extended, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
-    assert "count_rooms_all" in rules
+    assert "count_rooms@all" in rules
 
 
 def test_the_report_depends_on_all_descriptions(extended: Path) -> None:

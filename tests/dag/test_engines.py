@@ -51,7 +51,7 @@ def test_after_dvc_snakemake_has_nothing_to_do(under_dvc: Path, run: Run) -> Non
 
 def test_every_job_of_snakemake_has_a_log(under_snakemake: Path) -> None:
     logs = {path.stem for path in (under_snakemake / "logs").glob("*.log")}
-    assert logs == {stage.rule for stage in dag.resolve(under_snakemake).values()}
+    assert logs == {stage.name for stage in dag.resolve(under_snakemake).values()}
 
 
 def test_dvc_agrees_after_snakemake(under_snakemake: Path, run: Run) -> None:
@@ -81,7 +81,7 @@ def test_after_make_repro_outputs_that_came_with_the_clone_are_current_for_snake
     for path in (under_dvc / "results/metrics").iterdir():
         os.utime(path, (1, 1))
     assert "evaluate_samples" in run(under_dvc, "snakemake", "--dry-run").stdout
-    run(under_dvc, "python", "-m", "workflow.engines.record", "repro")
+    run(under_dvc, "python", "-m", "workflow.engines.repro")
     assert "Nothing to be done" in run(under_dvc, "snakemake", "--dry-run").stdout
     assert renew_times(under_dvc, dag.resolve(under_dvc)) == []
     assert json.loads(run(under_dvc, "dvc", "status", "--json").stdout) == {}

@@ -1,6 +1,5 @@
 """The stage writes the report twice: as an output that is the same for the same results, and with its run."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from stages.build_report import main
 from tests.dag.demo import DEMO
+from tests.unit.conftest import leave_sidecar
 from workflow.engines.dag import resolved_stages
 
 ROOT = Path(__file__).parents[2]
@@ -15,11 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def leave_provenance(root: Path, revision: str, seconds: float) -> None:
     """What another stage has left about its run."""
-    stage = resolved_stages(root)["drop_duplicates@bedrooms"]
-    record = {"command": stage.command, "parameters": stage.parameters, "git_revision": revision, "seconds": seconds}
-    folder = root / "results/provenance"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "drop_duplicates@bedrooms.json").write_text(json.dumps(record))
+    leave_sidecar(root, resolved_stages(root)["render_demo@bedrooms"], git_revision=revision, seconds=seconds)
 
 
 def test_the_output_knows_nothing_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

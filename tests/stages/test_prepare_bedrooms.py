@@ -16,6 +16,7 @@ from dcgan.core.files import InputError, read_json
 from dcgan.core.outcomes import read_outcomes
 from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.dedup.autoencoder import Autoencoder
+from dcgan.dedup.hash_codes import write_codes
 from stages import drop_duplicates, encode_images, evaluate_duplicates, fit_autoencoder
 from tests.stages.sources import Configure, encode, export, key_of, rooms, write_corpus, write_lmdb
 from workflow.description import describe
@@ -57,6 +58,17 @@ def test_a_folder_a_tar_and_an_lmdb_are_exported_alike(tmp_path: Path, configure
         export(configure(export={"shards": [0, 1, 2]}), tmp_path / source, tmp_path / "out", 3)
         digests.add(digest_of_stores([tmp_path / "out" / str(shard) / "images.h5" for shard in range(3)]))
     assert len(digests) == 1
+
+
+def test_folders_that_look_like_splits_are_all_taken_and_told(
+    tmp_path: Path, configure: Configure, good_image: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Train/1.jpg", "val/1.jpg", "other/1.jpg"):
+        (tmp_path / "rooms" / name).parent.mkdir(parents=True)
+        (tmp_path / "rooms" / name).write_bytes(good_image)
+    export(configure(export={"shards": [0]}), tmp_path / "rooms", tmp_path / "out", 1)
+    assert len(ImageStore(tmp_path / "out/0/images.h5")) == 3
+    assert f"{tmp_path}/rooms: all of Train/, val/ is taken; name one of them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", ["folder", "tar", "lmdb"])
@@ -113,10 +125,16 @@ def deduplicate(params: Path, work: Path, shards: int) -> None:
             [*common, "--images", str(work / str(shard) / "crops32.h5"), "--autoencoder", autoencoder]
             + ["--out", str(work / "codes" / f"{shard}.h5")]
         )
+    drop(params, work)
+
+
+def drop(params: Path, work: Path) -> None:
+    """From codes to the unique images."""
+    common = ["--params", str(params)]
     drop_duplicates.main(
         [*common, "--shards", str(work), "--codes", str(work / "codes"), "--out", str(work / "unique.h5")]
         + ["--duplicates", str(work / "duplicates.csv"), "--figure", str(work / "pairs.png")]
-        + ["--metrics", str(work / "duplicates.json")]
+        + ["--metrics", str(work / "duplicates.json"), "--refused", str(work / "refused.png")]
     )
 
 
@@ -222,6 +240,45 @@ def test_codes_of_other_images_are_refused(tmp_path: Path, configure: Configure)
         drop_duplicates.load_codes(
             drop_duplicates.load_params(params), tmp_path / "codes", drop_duplicates.Shards(tmp_path, [0], "images.h5")
         )
+
+
+def test_as_many_codes_of_other_images_are_refused(tmp_path: Path, configure: Configure) -> None:
+    """Two images changed places: a count does not tell."""
+    first, second, third = sorted(key_of(number) for number in range(3))
+    write_codes(tmp_path / "codes" / "0.h5", np.zeros((3, 16), np.uint8), np.array([first, third, second], object))
+    params = configure(export={"shards": [0]})
+    export(params, write_lmdb(tmp_path / "lmdb", {key_of(n): encode(r) for n, r in enumerate(rooms(3))}), tmp_path, 1)
+    shards = drop_duplicates.Shards(tmp_path, [0], "images.h5")
+    with pytest.raises(InputError, match=f"2 of 3 codes are of other images, the first is {third} for {second}"):
+        drop_duplicates.load_codes(drop_duplicates.load_params(params), tmp_path / "codes", shards)
+
+
+def test_a_share_of_duplicates_that_is_too_large_stops_before_anything_is_dropped(
+    tmp_path: Path, configure: Configure
+) -> None:
+    """Four of twelve images have the code of another one: a third is allowed, a hundredth less is not."""
+    values = {key_of(number): encode(room) for number, room in enumerate(rooms(12))}
+    codes = np.zeros((12, 16), np.uint8)
+    codes[:, 0] = [*range(8), *range(4)]
+    before: list[bytes] = []
+    outputs = [tmp_path / name for name in ("unique.h5", "duplicates.csv", "pairs.png", "duplicates.json")]
+    for largest, dropped in ((0.34, 4), (0.33, None)):
+        params = configure(export={"shards": [0]}, deduplicate={"max_dropped": largest})
+        export(params, write_lmdb(tmp_path / str(largest), values), tmp_path, 1)
+        write_codes(tmp_path / "codes" / "0.h5", codes, np.array(sorted(values), object))
+        if dropped is None:
+            with pytest.raises(
+                InputError, match=r"4 of 12 images \(33.3%\).*max_dropped allows 33.0%: look at .*refus"
+            ):
+                drop(params, tmp_path)
+            with Image.open(tmp_path / "refused.png") as sheet:
+                assert sheet.size == (10 * (2 * 32 + 4) + 4, 32 + 2 * 4)
+            assert [path.read_bytes() for path in outputs] == before  # those of the run that was allowed
+        else:
+            drop(params, tmp_path)
+            assert read_json(tmp_path / "duplicates.json")["n_removed"] == dropped
+            assert not (tmp_path / "refused.png").exists()
+            before = [path.read_bytes() for path in outputs]
 
 
 def test_recall_and_precision_are_those_of_the_truth(tmp_path: Path) -> None:

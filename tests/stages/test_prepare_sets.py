@@ -217,6 +217,11 @@ def test_svhn_is_packed_with_validation_images_out_of_train(tmp_path: Path, conf
         assert np.array_equal(store.images, images[numbers])
         assert store.labels is not None and store.labels.tolist() == [(number + 1) % 10 for number in numbers]
 
+    (tmp_path / "out" / "attributes.csv").touch()
+    pack(configure(pack=packed(tmp_path / "svhn", kind="svhn", validation=0)), tmp_path / "out")
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["contents.json", "rejects.csv", "test.h5", "train.h5"]  # nothing of the earlier run
+
 
 def test_packing_refuses_what_it_cannot_do(tmp_path: Path, configure: Configure, good_image: bytes) -> None:
     (tmp_path / "images").mkdir()

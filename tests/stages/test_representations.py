@@ -165,13 +165,21 @@ def test_statistics_see_every_class_of_a_store_that_is_in_the_order_of_its_class
 
 def test_without_a_validation_split_rows_are_held_out(inputs: Path, tmp_path: Path) -> None:
     network = inputs / "demo_imagenet32.safetensors"
+    stale = tmp_path / "f/random/validation.h5"  # of an earlier run, over a set with such a split
+    stale.parent.mkdir(parents=True)
+    stale.touch()
     run("extract_features", inputs, set="cifar10", discriminator=network, images=inputs / "cifar10", out=tmp_path / "f")
+    assert not stale.exists()
     metrics = evaluate(inputs, "cifar10", tmp_path / "f", tmp_path)
     assert metrics["error"] < 0.5 and metrics["n_draws"] == 2 and metrics["interval"] == 0
 
 
 def test_kmeans_features_are_evaluated_alike(inputs: Path, tmp_path: Path) -> None:
+    stale = tmp_path / "f/trained/validation.h5"  # of an earlier run, over a set with such a split
+    stale.parent.mkdir(parents=True)
+    stale.touch()
     run("fit_kmeans", inputs, set="cifar10", images=inputs / "cifar10", out=tmp_path / "f")
+    assert not stale.exists()
     metrics = evaluate(inputs, "kmeans_cifar10", tmp_path / "f", tmp_path)
     assert metrics["error"] < 0.5 and metrics["n_features"] == 32 and metrics["n_maps"] == 8
 

@@ -249,6 +249,30 @@ def test_a_gpu_ends_where_a_cpu_does(folder: Path, monkeypatch: pytest.MonkeyPat
     assert digests(folder / "cpu") != digests(folder / "gpu"), "the rate of a graph is a float32"
 
 
+def test_a_run_leaves_nothing_of_an_earlier_one_in_its_folders(folder: Path) -> None:
+    def names() -> list[str]:
+        return sorted(str(path.relative_to(folder / "out")) for path in (folder / "out").rglob("*.*"))
+
+    change_parameters(folder, epochs=2, sample_epochs=[1, 2], keep_images=80)
+    assert start(folder, "out").wait() == 0
+    assert {"samples/epoch-0002.png", "frames/frame-0000000160.png", "kept.csv"} <= set(names())
+    (folder / "out/samples/mine.png").touch()
+    change_parameters(folder, epochs=1, sample_epochs=[1], frame_images=40, keep_images=None)
+    assert start(folder, "out").wait() == 0
+    assert names() == [
+        *("curves.csv", "discriminator.safetensors"),
+        *("frames/frame-0000000040.png", "frames/frame-0000000080.png", "generator.safetensors", "metrics.json"),
+        *("samples/epoch-0001.png", "samples/mine.png"),
+    ]
+
+
+def test_without_frames_and_samples_their_folders_are_made(folder: Path) -> None:
+    """Both engines take a missing output for a failure, and the training would be lost."""
+    change_parameters(folder, epochs=1, sample_epochs=[], frame_images=None)
+    assert start(folder, "out").wait() == 0
+    assert all(list((folder / "out" / name).iterdir()) == [] for name in ("samples", "frames"))
+
+
 def test_checkpoints_of_other_parameters_are_named(folder: Path) -> None:
     change_parameters(folder, checkpoint_seconds=1000.0, epochs=500, sample_epochs=[500])
     process = start(folder, "out")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from dcgan.core.pixels import write_png
 from workflow.claims.judge import judge_all, read_registry
 from workflow.claims.words import CLAIMS
 from workflow.engines.dag import Stage
+from workflow.engines.digests import digest_of_input, digest_of_output
 
 PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
 DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"
@@ -27,6 +29,16 @@ SVM = {
 
 def stage(name: str, outputs: list[str]) -> Stage:
     return Stage(name, f"Does {name}", "true", [], [], [], outputs, {}, 1, 0, 100, 10, False)
+
+
+def leave_sidecar(root: Path, stage: Stage, /, **further: Any) -> None:
+    """What a stage leaves about a run with its parameters, whose outputs and inputs are those that lie there."""
+    outputs = {path: digest_of_output(root, path) for path in stage.outputs}
+    inputs = {path: digest_of_input(root, path) for path in stage.dependencies}
+    record = {"command": stage.command, "parameters": stage.parameters, "inputs": inputs, "outputs": outputs}
+    path = root / "results/provenance" / f"{stage.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record | {"seconds": 5} | further))
 
 
 @pytest.fixture

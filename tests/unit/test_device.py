@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from dcgan.training.adversarial import AdversarialTraining
 from tests.simulated_gpu.simulation import simulated_gpu
 from tests.unit.test_adversarial import SETTINGS, SMALLEST, images
 from workflow.engines import device, stage
-from workflow.engines.device import GRANTS, device_for, report_full_memory
+from workflow.engines.device import GRANTS, check_devices, device_for, report_full_memory
+from workflow.params.load import check_params
+from workflow.presets.merge import preset
 
 ROOT = Path(__file__).parents[2]
 VERSION = """NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023
@@ -89,6 +92,21 @@ assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.
 """
     environment = os.environ | {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
+
+
+def test_the_gpus_of_a_run_are_looked_for_before_it_starts() -> None:
+    params = deepcopy(preset("demo"))
+    check_devices(check_params(params, "params"))
+    params["train"]["bedrooms"]["processes"] = 2
+    check_devices(check_params(params, "params"))  # that share the CPU
+    params["run"]["device"] = "cuda"
+    with pytest.raises(InputError, match=r"^run.device is cuda, but PyTorch .* finds no CUDA device"):
+        check_devices(check_params(params, "params"))
+    with (
+        simulated_gpu(),
+        pytest.raises(InputError, match=r"^params.yaml: train.bedrooms.processes: 2 is not allowed \(at most 1: each"),
+    ):
+        check_devices(check_params(params, "params"))
 
 
 def test_more_processes_than_gpus() -> None:

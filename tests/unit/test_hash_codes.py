@@ -120,7 +120,7 @@ def test_many_shots_of_one_thing_are_not_all_compared_with_each_other() -> None:
 def test_codes_survive_a_file(tmp_path: Path) -> None:
     codes = clustered_codes(1, 20, 5, 2)
     write_codes(tmp_path / "codes.h5", codes, np.array([f"{number}é" for number in range(20)], object))
-    assert np.array_equal(read_codes(tmp_path / "codes.h5"), codes)
+    assert np.array_equal(read_codes(tmp_path / "codes.h5")[0], codes)
     (tmp_path / "codes.h5").write_bytes(b"other")
     with pytest.raises(InputError, match=r"codes.h5: not a readable file of codes"):
         read_codes(tmp_path / "codes.h5")

@@ -263,7 +263,7 @@ def test_a_mat_file_without_x_or_cut_off_is_refused(tmp_path: Path) -> None:
 
 def test_a_mat_file_of_other_shapes_is_refused(tmp_path: Path) -> None:
     write_svhn(tmp_path, y=np.zeros((3, 1)))
-    with pytest.raises(InputError, match=r"X is uint8 \(32, 32, 3, 12\) for 3 labels"):
+    with pytest.raises(InputError, match=r"labels, is uint8 \(32, 32, 3, 12\) for 3 labels"):
         open_labelled(tmp_path, "svhn")
 
 

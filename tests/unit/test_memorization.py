@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from scipy.stats import hypergeom
 
 from dcgan.core.seeding import numpy_generator
 from dcgan.internals import memorization
@@ -13,6 +14,7 @@ from dcgan.internals.memorization import (
     aligned_neighbours,
     copying_p_value,
     distance_ratios,
+    hypergeometric_tail,
     mark_copies,
 )
 from dcgan.internals.nearest_images import Nearest
@@ -161,3 +163,19 @@ def test_copies_by_hand() -> None:
     real = np.array([0.5, 0.4, 0.5, 0.6, 0.5, 0.7, 0.5, 0.8])
     copied = mark_copies({"samples": np.array([0.1, 0.9]), "real": real}, "real", 0.05)
     assert copied["samples"].tolist() == [True, False] and copied["real"].tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("count", "marked", "drawn", "total"),
+    [
+        (0, 3, 5, 20),
+        (3, 3, 5, 20),
+        (12, 40, 100, 300),
+        (40, 40, 100, 300),
+        (700, 1000, 10_000, 20_000),
+        (8, 18, 10, 20),
+    ],
+)
+def test_the_tail_is_scipys(count: int, marked: int, drawn: int, total: int) -> None:
+    expected = hypergeom.sf(count - 1, total, marked, drawn)
+    assert hypergeometric_tail(count, marked, drawn, total) == pytest.approx(expected, rel=1e-9)

@@ -9,7 +9,7 @@ from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator
 from dcgan.internals import overlays
 from dcgan.internals.nearest_images import nearest
-from dcgan.internals.overlays import OverlayDetector, disguised, fit_detector, overlaid
+from dcgan.internals.overlays import OverlayDetector, area_under_roc, disguised, fit_detector, overlaid
 from demo.faces import render_photo
 from demo.heads import draw_person
 
@@ -108,3 +108,10 @@ def test_the_same_seed_makes_the_same_detector(faces: Images) -> None:
     first, second = (OverlayDetector.fitted(faces, 256, 3).nearness(faces[:9]) for _ in range(2))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, OverlayDetector.fitted(faces, 256, 4).nearness(faces[:9]))
+
+
+def test_the_area_is_scikit_learns() -> None:
+    """With ties: scores of one decimal."""
+    random = numpy_generator(1, "scores")
+    single, several = random.random((2, 90)).round(1) + np.array([[0.2], [0.0]])
+    assert area_under_roc(single, several[:70]) == pytest.approx(separation(single, several[:70]), abs=1e-12)

@@ -1,7 +1,7 @@
 """The project's pages in a real browser: on a phone and on a desk, by day and by night, by keyboard."""
 
-import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +9,33 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.browser import SCREENS, faint_texts
+from tests.unit.conftest import leave_sidecar
 from workflow.claims.seeds import by_seed, over_seeds
 from workflow.claims.words import CLAIMS, lines, read_claims
 from workflow.engines.dag import Stage
 from workflow.experiments.compare import rows_of
 from workflow.experiments.revisions import Revision
-from workflow.report.collect import charts_of, render
+from workflow.report.collect import render
 from workflow.report.page import fill_template
+from workflow.report.results import charts_of
 from workflow.report.run_history import account_of
 
 
 @pytest.fixture
 def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, Path]:
     """A report with an account of its run, and a comparison with a long name, a missing picture and many columns."""
-    folder = results / "results/provenance"
-    folder.mkdir()
-    record = {"command": "true", "parameters": {}, "seconds": 5, "packages": {"torch": "2.14.0"}}
-    for name in stages:
-        (folder / f"{name}.json").write_text(json.dumps(record))
+    small, large = [1.1e-4, 1.4e-4, 1.75e-4], [1, 60_000, 120_000]
+    curves = pd.DataFrame({"epoch": large, "d_loss": small, "g_loss": small, "spread": large})
+    curves.to_csv(results / "results/curves/bedrooms.csv", index=False)
+    drawing = Image.new("RGBA", (1440, 380), "white")  # as matplotlib writes them
+    drawing.save(results / "results/figures/svm_cifar10.png")
+    svm = stages["evaluate_svm@cifar10"]
+    stages[svm.name] = replace(svm, outputs=[*svm.outputs, "results/figures/svm_cifar10.png"])
+    for one in stages.values():
+        leave_sidecar(results, one, packages={"torch": "2.14.0"})
     names = ["HEAD", "an-experiment-with-a-rather-long-name", "workspace"]
     values: list[dict[str, Any]] = [
         {"train.bedrooms.learning_rate": 0.1 * number, "run.seed": 42} for number in (1, 2, 3)
@@ -43,15 +50,18 @@ def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, 
         ],
         claims=rows_of([{"heads_turn": verdict} for verdict in ("holds", "fails", "undecided")]),
         parameters=rows_of(values),
+        absent={names[1]: ["quality", "train_bedrooms"]},
+        not_at_hand="Not at hand.",
         groups={"quality": rows_of(values), "same": rows_of([{"a": 1}] * 3)},
         charts=list(charts_of(results, stages["train_dcgan@bedrooms"])),
         grids=[{"same": False, "title": "Samples", "latents": "Cell by cell the same z.", "shown": [absent] * 3}],
     )
     claims = pd.concat([read_claims(results / CLAIMS).assign(seed=seed) for seed in (1, 2)])
     over = fill_template("replicates.html.j2", title="Claims", claims=lines(over_seeds(claims)), seeds=by_seed(claims))
+    expected = {"heads_turn": ["holds in 4 of 5 seeds", "steady turns against random directions: 60.0 % to 70.0 %"]}
     found = {
         "replicates": over,
-        "report": render(results, stages, "Test", account_of(results, stages.values())),
+        "report": render(results, stages, "Test", account_of(results, stages), expected=expected),
         "compare": comparison,
     }
     for name, text in found.items():
@@ -115,3 +125,84 @@ def test_page_can_be_used_by_keyboard_and_by_ear(shown: Callable[..., Any], name
         "['auto', 'scroll'].includes(getComputedStyle(one).overflowX))"
         ".every(one => one.tabIndex === 0 && one.ariaLabel)"
     )
+
+
+IN_VIEW = """place => { const {top, bottom} = document.getElementById(place).getBoundingClientRect();
+  return top >= 0 && bottom <= innerHeight; }"""
+SEEN = "place => document.getElementById(place).checkVisibility({contentVisibilityAuto: true})"
+
+
+def test_first_screen_says_what_was_run_what_holds_and_shows_pictures(shown: Callable[..., Any]) -> None:
+    page = shown("report", 1280, "light")
+    assert [page.evaluate(IN_VIEW, place) for place in ("sets", "claims", "pictures")] == [True] * 3
+    assert page.locator(".verdicts td").first.text_content() == "holds"
+    assert [image.bounding_box()["y"] < 900 for image in page.locator(".small img").all()] == [True] * 2
+
+
+def test_chapters_are_folded_and_open_by_click_and_by_link(shown: Callable[..., Any]) -> None:
+    """A page of 36,000 pixels was too long to be read; numbers stay closed in an open chapter."""
+    page = shown("report", 390, "light")
+    assert page.evaluate("document.documentElement.scrollHeight") < 3_500
+    assert page.locator("details[open]").count() == 0 and not page.evaluate(SEEN, "draw-walk-bedrooms")
+    page.click("summary:has(#title-training)")
+    assert page.evaluate(SEEN, "train-dcgan-bedrooms") and page.locator("details[open]").count() == 1
+    page.goto(f"{page.url.partition('#')[0]}#draw-walk-bedrooms")
+    assert page.evaluate(SEEN, "draw-walk-bedrooms") and page.evaluate(IN_VIEW, "draw-walk-bedrooms")
+    page.evaluate("scrollTo(0, 0)")
+    page.click("nav a[href='#representations']")
+    assert page.evaluate(SEEN, "tables") and page.evaluate(IN_VIEW, "title-representations")
+    assert page.locator("details[open] details[open]").count() == 0
+
+
+def test_chapters_are_open_in_print_and_numbers_closed(shown: Callable[..., Any]) -> None:
+    page = shown("report", 1280, "light")
+    page.emulate_media(media="print")
+    places = page.locator(".inside").evaluate_all("all => all.map(one => one.id)")
+    assert len(places) >= 7 and [page.evaluate(SEEN, place) for place in places] == [True] * len(places)
+    assert page.get_by_label("Numbers of").first.is_hidden()
+
+
+@pytest.mark.parametrize("name", ["report", "compare"])
+def test_labels_of_charts_are_whole(shown: Callable[..., Any], name: str) -> None:
+    """The last tick of 120,000 images, and small losses of seven characters."""
+    page = shown(name, 1280, "light")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    labels = page.evaluate("""[...document.querySelectorAll('.chart > svg text')].map(text => {
+      const {x, y, width, height} = text.getBBox(), {width: w, height: h} = text.ownerSVGElement.viewBox.baseVal;
+      return [text.textContent, x >= 0 && y >= 0 && x + width <= w && y + height <= h]; })""")
+    assert {"0.00012", "100000"} <= {text for text, _ in labels}
+    assert [text for text, whole in labels if not whole] == []
+
+
+def test_what_is_wider_than_the_phone_fades_where_there_is_more(shown: Callable[..., Any]) -> None:
+    page = shown("report", 390, "light")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    sides = """one => ['--before', '--after'].map(side => parseFloat(getComputedStyle(one).getPropertyValue(side)))"""
+    regions = {one.get_attribute("aria-label"): one for one in page.locator(".scroll").all()}
+    table = regions["The paper's claims"]
+    assert table.evaluate("one => one.scrollWidth > one.clientWidth") and table.evaluate(sides) == [0, 48]
+    table.evaluate("one => { one.scrollLeft = one.scrollWidth / 2 - one.clientWidth / 2 }")
+    page.wait_for_function(
+        "one => parseFloat(getComputedStyle(one).getPropertyValue('--before')) == 48", arg=table.element_handle()
+    )
+    assert table.evaluate(sides) == [48, 48]
+    table.evaluate("one => { one.scrollLeft = one.scrollWidth }")
+    page.wait_for_function(
+        "one => parseFloat(getComputedStyle(one).getPropertyValue('--after')) == 0", arg=table.element_handle()
+    )
+    narrow = [one for one in regions.values() if one.evaluate("one => one.scrollWidth <= one.clientWidth")]
+    assert narrow and [one.evaluate(sides) for one in narrow] == [[0, 0]] * len(narrow)
+
+
+def test_drawings_are_dark_by_night_and_pictures_as_they_are(shown: Callable[..., Any]) -> None:
+    def brightness(scheme: str, place: str) -> float:
+        page = shown("report", 1280, scheme)
+        page.goto(f"{page.url.partition('#')[0]}#{place}")
+        content = page.locator(f"article:has(#{place}) img").first.screenshot()
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        assert pixels is not None
+        return float(np.median(pixels))
+
+    found = [brightness(scheme, "evaluate-svm-cifar10") for scheme in ("light", "dark")]
+    assert found[0] > 250 and found[1] < 40
+    assert [brightness(scheme, "draw-walk-bedrooms") for scheme in ("light", "dark")] == [200, 200]

@@ -74,3 +74,14 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left(monkeypatch: pytest.Monke
     last = terminal.getvalue().split("\r")[-1]
     assert "crop faces 0" in last and "30/30" in last
     assert re.search(r"\[\d\d:\d\d<\d\d:\d\d, +\S+ photos/s\]", last)
+
+
+def test_listeners_hear_once_a_second_how_long_it_takes(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[float] = []
+    monkeypatch.setattr(progress, "listeners", [heard.append])
+    with Progress(100, "train", "images") as shown, Progress(100, "train", "images", shown=False) as of_another_process:
+        for _ in range(8):
+            clock.now += 0.5
+            shown.update(5)
+            of_another_process.update(5)
+    assert heard == [9.0, 8.0, 7.0, 6.0]

@@ -228,6 +228,18 @@ def test_the_stage_saves_a_picture_of_generated_digits(svhn_arrays: Path, tmp_pa
     assert Generator.from_file(tmp_path / "generator.safetensors").architecture == SVHN32
 
 
+def test_weights_without_a_generator_leave_none_of_an_earlier_import(tmp_path: Path) -> None:
+    discriminator = Discriminator(SVHN32).initialize(torch.Generator().manual_seed(1))
+    (tmp_path / "arrays").mkdir()
+    write_arrays(tmp_path / "arrays", discriminator)
+    (tmp_path / "out").mkdir()
+    for name in ("generator.safetensors", "samples.png"):
+        (tmp_path / "out" / name).touch()
+    arguments = ["--arrays", str(tmp_path / "arrays"), "--architecture", "svhn32", "--out", str(tmp_path / "out")]
+    import_published.main(arguments)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["arrays.csv", "discriminator.safetensors"]
+
+
 def test_partial_imagenet_weights_give_four_layers() -> None:
     arrays = catalogue(real_data("published_weights/imagenet"), IMAGENET32)
     assert load_discriminator(arrays, IMAGENET32).architecture.feature_count == 12_288

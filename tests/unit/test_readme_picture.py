@@ -49,7 +49,7 @@ def test_the_chosen_figures_are_in_the_picture_side_by_side_or_whole(results: Pa
     assert pixels is not None and pixels.shape[1] == WIDTH * SCALE
     wide = [grey for grey in range(0, 150, 30) if row_of(pixels, grey) > 0.9]
     half = [grey for grey in range(0, 150, 30) if 0.4 < row_of(pixels, grey) < 0.5]
-    assert wide == [30 * list(FIGURES.values()).index("overview wide")] and len(half) == len(FIGURES) - 1
+    assert wide == [30 * list(FIGURES.values()).index("wide")] and len(half) == len(FIGURES) - 1
     assert row_of(pixels, 30 * len(FIGURES)) < 0.1  # the walk is not among the chosen
     with pytest.raises(InputError, match="no figure of draw-turn-faces in it"):
         take(results, list(FIGURES)[:-1])

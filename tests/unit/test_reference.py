@@ -1,6 +1,5 @@
 """The reference run: renewed from a checkout's results, and shown beside a run of the same parameters."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError, read_json
+from tests.unit.conftest import leave_sidecar
 from workflow.engines.dag import Stage
 from workflow.presets.merge import preset, preset_text
 from workflow.report import reference
@@ -23,22 +23,28 @@ a,fails,Table 1,A,False,per image,holds,,lower,0,number,2.25,4.2,-1.7,-2,-1,2
 b,not run,Table 2,B,False,accuracy,not run,,higher,0,share,,,,,,1
 b,not run,Table 2,B,False,accuracy,not run,,higher,0,share,,,,,,2
 """
-RECORD = {"stage": "s@x", "seconds": 2.5, "peak_memory_mb": 300, "command": "make it", "parameters": {}}
-ORIGIN = {"git_revision": "0123456789abcdef", "git_dirty": False, "machine": {"processor": "P", "cores": 2}}
+STAGE = Stage("s@x", "", "make it", [], [], [], ["results/metrics/m.json", "data/x"], {}, 1, 0, 1, 1, False)
+RECORD = {
+    "stage": "s@x",
+    "seconds": 2.5,
+    "peak_memory_mb": 300,
+    "git_revision": "0123456789abcdef",
+    "git_dirty": False,
+    "machine": {"processor": "P", "cores": 2},
+}
 
 
 @pytest.fixture
 def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout after a run whose only stage made one file of metrics and a folder of three bytes."""
-    stage = Stage("s@x", "", "make it", [], [], [], ["results/metrics/m.json", "data/x"], {}, 1, 0, 1, 1, False)
-    monkeypatch.setattr(reference, "resolved_stages", lambda root: {"s@x": stage})
+    monkeypatch.setattr(reference, "resolved_stages", lambda root: {"s@x": STAGE})
     monkeypatch.chdir(tmp_path)
-    for folder in ("results/metrics", "results/provenance", "results/reference", "data/x"):
+    for folder in ("results/metrics", "results/reference", "data/x"):
         Path(folder).mkdir(parents=True)
     Path("params.yaml").write_text(preset_text("demo"))
     Path("results/metrics/m.json").write_text('{"n": 1}')
     Path("data/x/three").write_text("abc")
-    Path("results/provenance/s@x.json").write_text(json.dumps(RECORD | ORIGIN))
+    leave_sidecar(tmp_path, STAGE, **RECORD)
     return tmp_path
 
 
@@ -62,7 +68,7 @@ def test_it_is_renewed_from_the_results_in_the_checkout(ran: Path) -> None:
 
 def test_seconds_of_a_busy_machine_can_be_left_out(ran: Path) -> None:
     main([])
-    Path("results/provenance/s@x.json").write_text(json.dumps(RECORD | ORIGIN | {"seconds": 99.0, "peak_memory_mb": 5}))
+    leave_sidecar(ran, STAGE, **RECORD | {"seconds": 99.0, "peak_memory_mb": 5})
     main(["--keep-seconds"])
     assert pd.read_csv(STAGES)[["seconds", "peak_memory_mb"]].to_numpy().tolist() == [[2.5, 5]]
 

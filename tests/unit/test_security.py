@@ -367,7 +367,8 @@ def test_the_report_escapes_whatever_it_shows(tmp_path: Path, text: str) -> None
         stages[one] = Stage(one, text, text, [], [], [], outputs[number:], {text: text}, 1, 0, 1, 1, False)
     page = Elements(render(tmp_path, stages, text))
     assert page.found & {"script", "b"} == set()
-    assert all(image.startswith("data:image/png;base64,") for image in page.images) and page.images
+    assert all(image.startswith(("data:image/png;base64,", "data:image/webp;base64,")) for image in page.images)
+    assert page.images
     assert [name for name in page.attributes if name.startswith("on")] == []
     assert [link for link in page.links if not link.startswith(("#", "data:"))] == []
 

@@ -9,7 +9,7 @@ a parameter of each rule (workflow/engines/dag.py). Times of change play no part
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -29,7 +29,7 @@ READ_AS_CODE = {"workflow/description.py": "workflow/descriptions"}
 WITHOUT_EFFECT = {
     *("dcgan/core/progress.py", "dcgan/core/signals.py", "dcgan/training/tensorboard.py"),
     *("demo/parallel.py", "stages/__init__.py"),
-    *(f"workflow/engines/{name}.py" for name in ("clock", "launch", "lock", "provenance")),
+    *(f"workflow/engines/{name}.py" for name in ("clock", "launch", "lock", "progress", "provenance")),
     *(f"workflow/params/{name}.py" for name in ("consistency", "figures", "load", "sections", "types")),
 }
 
@@ -48,7 +48,12 @@ def listed_script(path: str) -> str | None:
 
 def code_list(script: str, root: Path) -> str:
     """Digest and path of each file that a module comes from, one file per line."""
-    return "".join(f"{digest}  {path}\n" for path, digest in code_digests(script, root).items())
+    return list_text(code_digests(script, root))
+
+
+def list_text(digests: Mapping[str, str]) -> str:
+    """Path -> digest as a list of code."""
+    return "".join(f"{digest}  {path}\n" for path, digest in digests.items())
 
 
 def code_digests(script: str, root: Path) -> dict[str, str]:

@@ -62,11 +62,6 @@ class Stage:
     processes: int = 1
 
     @property
-    def rule(self) -> str:
-        """The stage's name as Snakemake allows it."""
-        return "".join(letter if letter.isalnum() else "_" for letter in self.name)
-
-    @property
     def compared(self) -> list[str]:
         """Parameters and digests of code as texts of their own, so that Snakemake names just those that changed."""
         return [f"{key}: {value}" for key, value in (self.parameters | self.code).items()]
@@ -242,7 +237,7 @@ def in_order(stages: Mapping[str, Stage]) -> Iterator[Stage]:
 def needed_for(targets: Collection[str], stages: Mapping[str, Stage]) -> dict[str, Stage]:
     """The stages that rules or outputs among some words need; all of them if no word is one."""
     makers = {path: stage for stage in stages.values() for path in stage.outputs}
-    by_target = makers | {stage.rule: stage for stage in stages.values()}
+    by_target = {**makers, **stages}
     needed, waiting = dict[str, Stage](), [by_target[word] for word in targets if word in by_target]
     if not waiting:
         return dict(stages)

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, raise_all
 
 if TYPE_CHECKING:
     import torch
+
+    from workflow.params.sections import FeatureSet, Neighbours, Params, TrainedNetwork
 
 DRIVER = Path("/proc/driver/nvidia/version")
 # What Slurm, and whoever hands out GPUs, sets for a process that may use some.
@@ -37,6 +39,33 @@ def device_for(asked: Literal["auto", "cpu", "cuda"]) -> "torch.device":
         f"{reason}, but PyTorch {torch.__version__}, built {built}, finds no CUDA device (NVIDIA driver: "
         f"{driver_version() or 'none'}): install a driver and a PyTorch that fit, or set run.device to cpu"
     )
+
+
+def check_devices(params: "Params") -> None:
+    """Raises InputError if this machine lacks the GPUs that a run here needs: one for each process of a stage.
+
+    Looks only where there is a question, as PyTorch takes seconds to load.
+    """
+    sharing = {f"{kind}.{name}.processes": one.processes for kind, name, one in several_processes(params)}
+    if params.run.device == "cpu" or (params.run.device == "auto" and not sharing):
+        return
+    if device_for(params.run.device).type == "cuda":
+        import torch
+
+        there = torch.cuda.device_count()
+        raise_all(
+            f"params.yaml: {key}: {count} is not allowed (at most {there}: each process needs a GPU of its own)"
+            for key, count in sharing.items()
+            if count > there
+        )
+
+
+def several_processes(params: "Params") -> "Iterator[tuple[str, str, TrainedNetwork | FeatureSet | Neighbours]]":
+    """Kind, name and content of the sections that ask for more processes than one."""
+    for kind in ("train", "features", "neighbours"):
+        for name, section in getattr(params, kind).items():
+            if section.processes > 1:
+                yield kind, name, section
 
 
 def sign_of_gpu() -> str | None:

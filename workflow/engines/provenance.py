@@ -30,7 +30,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -39,10 +39,10 @@ from typing import Any
 from dcgan.core.files import InputError, read_json, write_json
 from workflow.engines.clock import settle_clock
 from workflow.engines.code_dependencies import PACKAGES as OURS
-from workflow.engines.code_dependencies import listed_script
+from workflow.engines.code_dependencies import list_text, listed_script
 from workflow.engines.commands import git
 from workflow.engines.dag import Stage, resolved_stages
-from workflow.engines.digests import digest_of, digest_of_input, digest_of_output, without_time
+from workflow.engines.digests import digest_of, digest_of_input, digest_of_output, digest_of_text, without_time
 
 SIDECARS = Path("results/provenance")
 CODE = (*OURS, "dvc.yaml", "params.yaml")
@@ -87,6 +87,28 @@ def traced(root: Path, stage: Stage | None = None) -> Iterator[None]:
     settle_clock(root, stage)
 
 
+def last_sidecar(root: Path, name: str) -> dict[str, Any]:
+    """The sidecar of a stage's last run; empty without one."""
+    try:
+        return read_json(root / SIDECARS / f"{name}.json")
+    except InputError:
+        return {}
+
+
+def as_recorded(root: Path, stage: Stage) -> bool:
+    """Whether a stage's outputs are there and its sidecar tells of this command, these parameters and this code.
+
+    Contents of data are not read: an estimate, in milliseconds.
+    """
+    sidecar = last_sidecar(root, stage.name)
+    told = [sidecar.get("inputs", {}).get(path) for path in stage.dependencies if listed_script(path)]
+    return (
+        all((root / path).exists() for path in stage.outputs)
+        and (sidecar.get("command"), sidecar.get("parameters")) == (stage.command, stage.parameters)
+        and told == [digest_of_text(list_text(stage.code))] * len(told)
+    )
+
+
 def differences(root: Path, stage: Stage) -> list[str]:
     """Outputs that are not, by the stage's sidecar, what it made of these inputs and parameters; all without a sidecar.
 
@@ -105,15 +127,21 @@ def differences(root: Path, stage: Stage) -> list[str]:
 
 def stage_that_runs(root: Path) -> Stage | None:
     """The stage of the DAG whose command this process is, or None."""
-    module = sys.modules["__main__"].__spec__
-    if module is None or not module.name.startswith("stages."):
+    module = running_module()
+    if not module.startswith("stages."):
         return None
-    command = ["python", "-m", module.name, *sys.argv[1:]]
+    command = ["python", "-m", module, *sys.argv[1:]]
     try:
         stages = resolved_stages(root)
     except InputError:
         return None  # there is no DAG here, or parameters are wrong, which main reports
     return next((stage for stage in stages.values() if shlex.split(stage.command) == command), None)
+
+
+def running_module() -> str:
+    """What Python was started with, e.g. stages.train_dcgan; empty if that is no module."""
+    module = sys.modules["__main__"].__spec__
+    return "" if module is None else module.name
 
 
 def check_lists(root: Path, inputs: Mapping[str, str]) -> None:
@@ -149,8 +177,11 @@ def git_state(root: Path) -> tuple[str, bool] | tuple[None, None]:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that are installed."""
-    installed = {distribution.name.lower(): distribution.version for distribution in metadata.distributions()}
-    return {"python": platform.python_version(), **{name: installed[name] for name in PACKAGES if name in installed}}
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def peak_memory_mb() -> int:

@@ -1,12 +1,10 @@
-"""Makes one engine know what the other has done: `python -m workflow.engines.record snakemake|dvc|repro`.
+"""Makes one engine know what the other has done: `python -m workflow.engines.record snakemake|dvc`.
 
 snakemake  after Snakemake: the outputs' digests go into `dvc.lock` and the outputs into DVC's cache (`dvc commit`)
 dvc        after DVC: Snakemake takes the outputs as its own (`snakemake --touch`)
-repro      at the end of `make repro`: outputs that are older than their inputs get the time of now; quick, and enough
-           unless Snakemake has run in this checkout before
 
-The first two would bless a stale output as current. So they ask the engine that did the work first, and refuse, with
-exit status 2, if it names anything out of date. Snakemake compares times, which a `snakemake --touch` by hand renews;
+Either would bless a stale output as current. So it asks the engine that did the work first, and refuses, with
+exit status 2, if that names anything out of date. Snakemake compares times, which a `snakemake --touch` by hand renews;
 so the sidecar of each stage that DVC does not know as current, because Snakemake ran it, is compared with the stage's
 inputs, parameters and outputs as well.
 """
@@ -17,7 +15,6 @@ import sys
 from pathlib import Path
 
 from dcgan.core.files import InputError
-from workflow.engines.clock import renew_times
 from workflow.engines.commands import output_of
 from workflow.engines.dag import resolved_stages
 from workflow.engines.lock import hold
@@ -31,14 +28,11 @@ NAMED_AT_MOST = 5
 def main(arguments: list[str] | None = None) -> None:
     """Hands over what has run in the checkout in the working directory."""
     parser = command_parser(__doc__)
-    parser.add_argument("after", choices=("snakemake", "dvc", "repro"), help="what has run")
+    parser.add_argument("after", choices=("snakemake", "dvc"), help="what has run")
     after = parser.parse_args(arguments).after
     root = Path.cwd()
     hold(root, "workflow.engines.record")
-    if after == "repro":
-        renew_times(root, resolved_stages(root))
-    else:
-        {"snakemake": record_snakemake, "dvc": record_dvc}[after](root)
+    {"snakemake": record_snakemake, "dvc": record_dvc}[after](root)
 
 
 def record_snakemake(root: Path) -> None:

@@ -6,8 +6,11 @@ goes on; 130 interrupted.
 """
 
 import argparse
+import atexit
 import faulthandler
+import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +20,8 @@ from dcgan.core.files import InputError, storage_problem
 from dcgan.core.signals import Stopped
 from workflow.engines.device import device_for, report_full_memory
 from workflow.engines.lock import join
-from workflow.engines.provenance import traced
+from workflow.engines.progress import reported
+from workflow.engines.provenance import running_module, stage_that_runs, traced
 from workflow.params.load import load_params
 from workflow.params.sections import Params, Run
 
@@ -75,21 +79,42 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     """Runs a stage's main, keeps its provenance, and turns what it raises into an exit status."""
     # A memory map whose file somebody cuts off kills the process; this prints the line that read.
     faulthandler.enable()
+    gc.freeze()
+    gc.enable()  # this and the next as stages/__init__.py says
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    leave(status_of(main))
+
+
+def status_of(main: Callable[[], None]) -> int:
+    """Runs a stage's main; returns its exit status, when one line has told why it is not 0."""
     try:
         join(Path())
-        with traced(Path()), report_full_memory():
+        stage = stage_that_runs(Path())
+        with reported(Path(), stage), traced(Path(), stage), report_full_memory():
             main()
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
-        sys.exit(STOPPED_STATUS)
+        return STOPPED_STATUS
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED_STATUS)
+        return INTERRUPTED_STATUS
     except Exception as error:
         message = str(error) if isinstance(error, InputError) else storage_problem(error)
         if message is None:
             raise
         where = None if isinstance(error, InputError) else getattr(error, "filename", None)
-        print(f"error: {f'{where}: ' if where else ''}{message}", file=sys.stderr)
-        sys.exit(INPUT_ERROR_STATUS)
-    sys.exit(0)
+        for line in message.splitlines():
+            print(f"error: {f'{where}: ' if where else ''}{line}", file=sys.stderr)
+        return INPUT_ERROR_STATUS
+    return 0
+
+
+def leave(status: int) -> NoReturn:
+    """Ends the process. A stage spares Python's taking down of its modules, of PyTorch's above all: 0.3 seconds."""
+    if running_module().startswith("stages."):
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

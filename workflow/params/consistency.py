@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params.figures import ArithmeticFigure, by_hand
 from workflow.params.sections import FaceClassifierSection, Params, TrainedNetwork
+from workflow.params.spelling import one_of
 
 Rule = tuple[bool, str, Any, str]
 CROP32 = 32
@@ -44,8 +45,13 @@ def impossible(params: Params) -> Iterator[str]:
         *(known(section, used, params.train, "train") for section, used in named_by_a_network(params)),
         annotators(params),
     )
-    for broken, key, value, allowed in rules:
-        if broken:
+    yield from broken(rules)
+
+
+def broken(rules: Iterable[Rule]) -> Iterator[str]:
+    """One line for every rule that is broken."""
+    for is_broken, key, value, allowed in rules:
+        if is_broken:
             yield f"{key}: {'null' if value is None else repr(value)} is not allowed ({allowed})"
 
 
@@ -104,6 +110,9 @@ def training(key: str, section: TrainedNetwork, stores: Mapping[str, ImageKind])
     yield from misfits(f"{key}.network", section.network, section.network, section.images, stores.get(section.images))
     late = f"at most {key}.epochs, {section.epochs}"
     yield section.decay_epochs > section.epochs, f"{key}.decay_epochs", section.decay_epochs, late
+    never = section.sample_epochs and min(section.sample_epochs) > section.epochs
+    reached = f"{late}, for at least one of them"
+    yield bool(never), f"{key}.sample_epochs", section.sample_epochs, reached
     uneven = section.batch_size % section.processes != 0
     yield uneven, f"{key}.processes", section.processes, f"has to divide batch_size, {section.batch_size}"
     blind = section.keep_images is not None and section.held_out < 2
@@ -247,17 +256,17 @@ def misfits(key: str, value: str, network: str, images: str, kind: ImageKind | N
 def among(key: str, value: str, allowed: Iterable[str]) -> Rule:
     """A value has to be one of some."""
     allowed = list(allowed)
-    return value not in allowed, key, value, f"one of {', '.join(allowed)}"
+    return value not in allowed, key, value, one_of(value, allowed)
 
 
 def made_by_a_stage(key: str, path: str, made: Iterable[str]) -> Rule:
     """A path where only stages write has to be one that a stage makes."""
     made = list(made)
     unmade = PurePosixPath(path).parts[:2] in OF_STAGES and path not in made
-    return unmade, key, path, f"what is made there: {', '.join(made) or 'nothing'}"
+    return unmade, key, path, one_of(path, made, "what is made there: ")
 
 
 def known(section: str, used: Iterable[str], there: Collection[str], where: str) -> Iterator[Rule]:
     """Names in one section that another one has to have."""
     for name in used:
-        yield name not in there, f"{section}.{name}", name, f"{where} has {', '.join(there) or 'nothing'}"
+        yield name not in there, f"{section}.{name}", name, one_of(name, there, f"{where} has ")

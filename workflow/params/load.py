@@ -1,12 +1,12 @@
 """Reads `params.yaml` and checks it against its schema.
 
-An unknown key, a wrong type or an impossible combination raises InputError with one line that names the key, the
-value and what is allowed.
+Unknown keys, wrong types and impossible combinations raise InputError with a line for each, which names the key, the
+value, what is allowed and the nearest right spelling.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -16,9 +16,10 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, raise_all
 from workflow.params.consistency import impossible
-from workflow.params.sections import Params
+from workflow.params.sections import Params, Shared
+from workflow.params.spelling import did_you_mean, nearest
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def parse_yaml(text: str, where: object) -> dict[str, Any]:
 
 
 def load_params(path: Path) -> Params:
-    """Reads and checks a params.yaml; raises InputError with one line for the first thing that is wrong."""
+    """Reads and checks a params.yaml; raises InputError with one line for everything that is wrong."""
     return check_params(read_yaml(path), path)
 
 
@@ -50,11 +51,10 @@ def check_params(content: Mapping[str, Any], where: object) -> Params:
     try:
         params = Params.model_validate(with_shared(content))
     except ValidationError as error:
-        # A misspelled key is also a missing one: the spelling is what helps.
-        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        raise InputError(f"{where}: {describe(first, content)}") from error
-    for problem in impossible(params):
-        raise InputError(f"{where}: {problem}")
+        found = descriptions(error.errors(), content)
+    else:
+        found = impossible(params)
+    raise_all(f"{where}: {problem}" for problem in found)
     return params
 
 
@@ -77,15 +77,48 @@ def merged(base: Any, changes: Any) -> Any:
     return {**base, **{key: merged(base.get(key), value) for key, value in changes.items()}}
 
 
+def descriptions(problems: Sequence[Any], content: Mapping[str, Any]) -> Iterator[str]:
+    """One line a key out of pydantic's errors; misspelled keys come first."""
+    # Without `shared`, every section of its kinds lacks some keys.
+    no_shared = any(problem["loc"][0] == "shared" for problem in problems if problem["type"] != "extra_forbidden")
+    spelt = {misspelled_for(problem) for problem in problems if problem["type"] == "extra_forbidden"}
+    for problem in sorted(problems, key=lambda problem: problem["type"] != "extra_forbidden"):
+        # A misspelled key is also a missing one: the spelling is what helps.
+        follows = problem["loc"] in spelt or (no_shared and problem["loc"][0] in Shared.model_fields)
+        if problem["type"] != "missing" or not follows:
+            yield describe(problem, content)
+
+
+def misspelled_for(problem: Any) -> Sequence[Any]:
+    """The place of the key that an unknown one was probably meant to be; its own if there is none."""
+    *section, name = problem["loc"]
+    return (*section, nearest(name, known_keys(section)) or name)
+
+
 def describe(problem: Any, content: Mapping[str, Any]) -> str:
-    """One line out of a pydantic error: key, value and what is allowed."""
-    key = ".".join(map(str, written_at(problem["loc"], content)))
+    """One line out of a pydantic error: key, value, what is allowed and the nearest spelling."""
+    place = problem["loc"]
+    if problem["type"] not in ("extra_forbidden", "missing"):
+        place = written_part(place, with_shared(content))
+    key = ".".join(map(str, written_at(place, content)))
     if problem["type"] == "extra_forbidden":
-        near = get_close_matches(str(problem["loc"][-1]), known_keys(problem["loc"][:-1]), n=1)
-        return f"{key}: unknown key" + (f" (did you mean {near[0]}?)" if near else "")
+        near = did_you_mean(place[-1], known_keys(place[:-1]))
+        return f"{key}: unknown key" + (f" ({near})" if near else "")
     if problem["type"] == "missing":
         return f"{key}: missing"
-    return f"{key}: {problem['input']!r} is not allowed ({problem['msg']})"
+    allowed = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "literal_error":
+        near = did_you_mean(problem["input"], re.findall("'(.*?)'", problem["ctx"]["expected"]))
+        allowed += f"; {near}" if near else ""
+    return f"{key}: {'null' if problem['input'] is None else repr(problem['input'])} is not allowed ({allowed})"
+
+
+def written_part(place: Sequence[Any], content: Mapping[str, Any]) -> Sequence[Any]:
+    """A place without what pydantic puts into it: which of several types it tried, or that a key is meant."""
+    written: list[Any] = []
+    for part in place:
+        written += [part] if is_in(content, [*written, part]) else []
+    return written
 
 
 def written_at(place: Sequence[Any], content: Mapping[str, Any]) -> Sequence[Any]:

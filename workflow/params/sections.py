@@ -1,7 +1,4 @@
-"""The schema of `params.yaml`: every key, its type and the range that makes sense.
-
-There are no defaults here: `params.yaml` is the only place where a number stands.
-"""
+"""The schema of `params.yaml`: every key, its type and its range. No defaults: numbers stand in `params.yaml` alone."""
 
 from typing import Annotated, Any, Literal
 
@@ -88,6 +85,7 @@ class Autoencoder(Section):
 class Deduplicate(Section):
     drop: bool
     radius: Annotated[int, Field(ge=0, le=64)]
+    max_dropped: Share
     filtered: Literal["images", "crops32"]
     truth: list[Literal["bedrooms"]]
     published_share: Share | None

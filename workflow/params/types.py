@@ -1,5 +1,7 @@
 """What the sections of `params.yaml` are made of: types with the range that makes sense, and the section itself."""
 
+import os
+import re
 from itertools import pairwise
 from typing import Annotated
 
@@ -19,8 +21,16 @@ Size = Annotated[int, Field(ge=1, le=10_000)]  # pixels, columns, layers' widths
 Enlargement = Annotated[int, Field(ge=1, le=64)]
 Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-# A path. It becomes a word of a shell's command, in double quotes.
-Source = Annotated[str, Field(min_length=1, pattern=r'^[^"$`\\\n\r]*$')]
+
+
+def check_path(path: str) -> str:
+    """Raises ValueError for a path that does not survive as a word of a shell's command, in double quotes."""
+    written_out = os.path.expandvars(os.path.expanduser(path))
+    if written_out != path:
+        raise ValueError(f"is not expanded here; write {written_out}")
+    if not path or re.search(r'["$`\\\n\r]', path):
+        raise ValueError('needs a path without " $ ` \\ and line ends')
+    return path
 
 
 def check_gap(gap: float | None, section: ValidationInfo) -> float | None:
@@ -45,6 +55,7 @@ def check_splits(folders: dict[str, str] | None) -> dict[str, str] | None:
 
 
 Rising = Annotated[list[Count], Field(min_length=1), AfterValidator(check_rising)]
+Source = Annotated[str, AfterValidator(check_path)]
 ReducingGap = Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, AfterValidator(check_gap)]
 Splits = Annotated[dict[str, Source] | None, AfterValidator(check_splits)]
 Shards = list[CountOrZero]

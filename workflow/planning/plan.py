@@ -13,6 +13,7 @@ benchmark-gpu` measured takes the place of data sheets.
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -24,7 +25,7 @@ from dcgan.core.files import InputError
 from workflow.description import describe, item_of, kind_of
 from workflow.engines import dag
 from workflow.engines.stage import command_parser, run_stage
-from workflow.params.load import check_params, read_yaml
+from workflow.params.load import check_params, load_params, read_yaml
 from workflow.params.sections import Params
 from workflow.presets.merge import preset
 from workflow.workload import GIGA, Scale, Work, work_of
@@ -127,6 +128,17 @@ def plan(
     if assumed is not None:
         assumed += scale.sizes_rest_on()
     return jobs
+
+
+def planned_seconds(root: Path, stages: Mapping[str, dag.Stage], names: Iterable[str]) -> dict[str, float]:
+    """What stages take on this machine's cores by root/params.yaml, without those whose sources nobody has counted."""
+    params, rates, found = load_params(root / "params.yaml"), read_yaml(RATES), dict[str, float]()
+    scale, cores = Scale(params, rates, stages.values()), os.cpu_count() or 1
+    for name in names:
+        with suppress(InputError):
+            work = stage_work(name, scale)
+            found[name] = seconds_of(work, min(threads_of(stages[name], params), cores), 0, rates, "none")
+    return found
 
 
 def stage_work(name: str, scale: Scale) -> Work:

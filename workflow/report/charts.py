@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from workflow.description import Curves
 
-LEFT, RIGHT, TOP, BOTTOM = 48, 408, 12, 200  # of the plot in a drawing of 420 x 240
+LEFT, RIGHT, TOP, BOTTOM = 60, 394, 12, 200  # of the plot in a drawing of 420 x 240: around it is room for labels
 ROUND = MaxNLocator(5, steps=[1, 2, 5, 10])  # finds about five round numbers around values
 Tick = tuple[float, str]  # its place in the drawing, its text
 

@@ -1,44 +1,32 @@
 """Collects what a run of the DAG made and renders it as one HTML file that opens offline, from a mail attachment.
 
-Input: the resolved stages of dvc.yaml, and the files that they name as outputs. A file that no current stage makes
-never gets in, though it may lie in the same folder. Output: text of an HTML page without any reference to another file:
-pictures are data URIs, curves inline SVG. Without an account of the run, whose times and machine are never the same
-twice, the same results give the same bytes anywhere; workflow/report/write.py adds one.
+Input: the resolved stages of dvc.yaml, and the files that they name as outputs. Output: text of an HTML page: pictures
+are data URIs, curves inline SVG. Without an account of the run, whose times and machine are never the same twice, the
+same results give the same bytes anywhere: the engine that builds the page then has made everything with these
+parameters. With an account (workflow/report/write.py) every result that is not of these parameters is marked, and left
+out of tables, claims and the first screen.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import pandas as pd
-
-from dcgan.core.files import InputError, read_json
+from dcgan.core.files import InputError
 from workflow.claims.words import CLAIMS, Line, count, lines, read_claims
-from workflow.description import CHAPTERS, FURTHER, caption_of, describe, item_of
-from workflow.engines.dag import Stage
+from workflow.description import CHAPTERS
+from workflow.engines.dag import TIMESTAMP, Stage
 from workflow.params.load import read_yaml
-from workflow.report.charts import Chart, chart, series_of
-from workflow.report.page import AS_IT_IS, Picture, fill_template, picture, picture_name
+from workflow.report.belonging import NAMED_AT_MOST
+from workflow.report.first_screen import STAND_INS, in_small, trained
+from workflow.report.page import AS_IT_IS, fill_template
+from workflow.report.results import chapters, metrics_by_name, outputs
 from workflow.report.run_history import Account
-from workflow.report.table_rows import pairs, tables_of
+from workflow.report.table_rows import tables_of
 
-DEVIATIONS = "docs/deviations.md"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one stage has to show."""
-
-    stage: str
-    title: str
-    caption: str
-    sentence: str
-    classifier: str
-    pictures: list[Picture]
-    charts: list[Chart]
-    figures: list[tuple[str, str, str]]
+DEVIATIONS, EXPLORE = "docs/deviations.md", "results/explore.html"
+RESULTS = ("results/metrics", "results/figures", "results/curves")
 
 
 def render(
@@ -54,18 +42,28 @@ def render(
     expected: what to expect of claims, by their ids (workflow/report/reference.py).
     """
     params = read_yaml(root / "params.yaml")
-    metrics, claims = metrics_by_name(root, stages), claims_of(root, stages)
+    current = {name: stage for name, stage in stages.items() if account is None or account.belongs(name)}
+    claims, metrics = claims_of(root, current), metrics_by_name(root, current)
+    others = marked(root, stages, account) if account else {}
+    shown = chapters(root, stages, others, claims, quality)
     return fill_template(
         "report.html.j2",
         title=title,
+        trained=list(trained(root, stages, current)),
         claims=claims,
         expected=expected,
         verdicts=count(claims),
+        small=in_small(shown),
+        chapters=shown,
+        sections=CHAPTERS,
         tables=tables_of(metrics),
-        chapters=chapters(root, stages, quality),
         quality=quality,
         stages=list(stages.values()),
         account=account,
+        others=others,
+        reasons=frequent(account.others[name].text for name in others) if account else [],
+        leftovers=leftovers(root, stages) if account else [],
+        explore=account is not None and made(root, current, EXPLORE),
         parameters=params,
         deviations=table_of(root / DEVIATIONS),
         stand_ins=sorted(stand_ins(params)),
@@ -74,79 +72,30 @@ def render(
 
 def claims_of(root: Path, stages: Mapping[str, Stage]) -> list[Line]:
     """The claims that the DAG judges; none if it does not, or has not yet."""
-    made = any(CLAIMS.as_posix() in stage.outputs for stage in stages.values())
-    return lines(read_claims(root / CLAIMS)) if made and (root / CLAIMS).is_file() else []
+    return lines(read_claims(root / CLAIMS)) if made(root, stages, CLAIMS.as_posix()) else []
 
 
-def chapters(root: Path, stages: Mapping[str, Stage], quality: int) -> dict[str, list[Result]]:
-    """Everything that stages have to show, by chapter, in the order of the DAG."""
-    found: dict[str, list[Result]] = {title: [] for title in (*CHAPTERS, FURTHER)}
-    for stage in stages.values():
-        result = result_of(root, stage, classifier_of(root, stage, stages), quality)
-        if result.pictures or result.charts or result.figures:
-            found[describe(stage.name).chapter or FURTHER].append(result)
-    return {title: results for title, results in found.items() if results}
+def made(root: Path, stages: Mapping[str, Stage], path: str) -> bool:
+    """Whether a file is there that a stage makes."""
+    return (root / path).is_file() and any(path in stage.outputs for stage in stages.values())
 
 
-def result_of(root: Path, stage: Stage, classifier: str, quality: int) -> Result:
-    """What one stage has to show."""
-    measured, title = sentence_of(root, stage), title_of(stage)
-    figures = [pair for path in outputs(root, stage, ".json", "results/metrics/") for pair in pairs(read_json(path))]
-    charts = list(charts_of(root, stage))
-    files = {path.relative_to(root).as_posix(): path for path in outputs(root, stage, ".png")}
-    # Who does not see a picture gets what it is and what was measured; its caption stands beside it in any case.
-    what = ". ".join(filter(None, [stage.description, measured]))
-    pictures = [
-        picture(
-            file.read_bytes(), path, f"{title}{f', {picture_name(path)}' if len(files) > 1 else ''}: {what}", quality
-        )
-        for path, file in files.items()
-    ]
-    return Result(stage.name, title, caption_of(stage.name), measured, classifier, pictures, charts, figures)
+def frequent(texts: Iterable[str]) -> list[str]:
+    """The texts that come most often."""
+    return [text for text, _ in Counter(texts).most_common(NAMED_AT_MOST)]
 
 
-def sentence_of(root: Path, stage: Stage) -> str:
-    """What a stage's metrics say."""
-    found = [describe(stage.name).measured(read_json(path)) for path in outputs(root, stage, ".json")]
-    return ". ".join(filter(None, found))
+def marked(root: Path, stages: Mapping[str, Stage], account: Account) -> dict[str, str]:
+    """The stages that have results of other parameters, each with the reason in words."""
+    found = {name: reason.about(name) for name, reason in account.others.items()}
+    return {name: text for name, text in found.items() if outputs(root, stages[name], "")}
 
 
-def classifier_of(root: Path, stage: Stage, stages: Mapping[str, Stage]) -> str:
-    """How often the classifier that a stage's numbers rest on is right; empty if they rest on none."""
-    classifier = stages.get(f"{describe(stage.name).classifier}@{item_of(stage.name)}")
-    if classifier is None or set(classifier.outputs).isdisjoint(stage.dependencies):
-        return ""
-    return sentence_of(root, classifier)
-
-
-def title_of(stage: Stage) -> str:
-    """What a reader calls a stage's results."""
-    title, item = describe(stage.name).title or stage.description, item_of(stage.name)
-    return f"{title}: {item.replace('_', ' ')}" if item else title
-
-
-def charts_of(root: Path, stage: Stage) -> Iterator[Chart]:
-    """The curves of a stage."""
-    for path in outputs(root, stage, ".csv", "results/curves/"):
-        try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: not a readable CSV ({error})") from error
-        drawn = [chart(plan, series_of(table, plan)) for plan in describe(stage.name).charts]
-        yield from filter(None, drawn)
-
-
-def outputs(root: Path, stage: Stage, suffix: str, folder: str = "results/") -> list[Path]:
-    """Files of a kind that a stage makes in a folder, those inside its own folders too, in a fixed order."""
-    found: list[Path] = []
-    for path in (root / path for path in stage.outputs if path.startswith(folder)):
-        found += sorted(path.rglob(f"*{suffix}")) if path.is_dir() else [path] if path.suffix == suffix else []
-    return [path for path in found if path.is_file()]
-
-
-def metrics_by_name(root: Path, stages: Mapping[str, Stage]) -> dict[str, dict[str, Any]]:
-    """The content of every metrics file of the DAG by the name of the file."""
-    return {path.stem: read_json(path) for stage in stages.values() for path in outputs(root, stage, ".json")}
+def leftovers(root: Path, stages: Mapping[str, Stage]) -> list[str]:
+    """Files among the results that no stage of the DAG makes: another preset's, or another version's."""
+    ours = {path for stage in stages.values() for path in outputs(root, stage, "")}
+    found = (path for folder in RESULTS for path in sorted((root / folder).rglob("*")) if path.is_file())
+    return [path.relative_to(root).as_posix() for path in found if path not in ours and path.name != TIMESTAMP]
 
 
 def table_of(path: Path) -> list[list[list[str]]]:
@@ -167,4 +116,4 @@ def stand_ins(value: Any) -> set[str]:
     """All paths in the parameters that lie in the demo world: rendered stand-ins for the paper's data."""
     if isinstance(value, Mapping | list):
         return set().union(*map(stand_ins, value.values() if isinstance(value, Mapping) else value))
-    return {value} if isinstance(value, str) and value.startswith("data/demo/") else set()
+    return {value} if isinstance(value, str) and value.startswith(STAND_INS) else set()

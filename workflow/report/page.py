@@ -47,7 +47,7 @@ def as_yaml(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as a data URI, with a text for those who do not see it."""
+    """A picture as a data URI, with a text for those who do not see it; a drawing is black on white, not of pixels."""
 
     uri: str
     width: int
@@ -55,6 +55,7 @@ class Picture:
     name: str
     alt: str
     moves: bool
+    drawing: bool = False
 
 
 @cache  # because the report is written twice
@@ -64,6 +65,7 @@ def picture(content: bytes, path: str, alt: str, quality: int = AS_IT_IS) -> Pic
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             (width, height), moves = image.size, getattr(image, "is_animated", False)
+            drawing = image.mode == "RGBA"  # as matplotlib writes; pictures have no transparency
             if quality < AS_IT_IS:
                 options: dict[str, Any] = {"lossless": lossless, "quality": 60 if lossless else quality, "method": 4}
                 image.save(buffer, "WEBP", save_all=True, **options)
@@ -71,7 +73,7 @@ def picture(content: bytes, path: str, alt: str, quality: int = AS_IT_IS) -> Pic
         raise InputError(f"{path}: not a readable PNG ({error})") from error
     kind, kept = ("png", content) if quality == AS_IT_IS else ("webp", buffer.getvalue())
     uri = f"data:image/{kind};base64,{base64.b64encode(kept).decode()}"
-    return Picture(uri, width, height, picture_name(path), alt, moves)
+    return Picture(uri, width, height, picture_name(path), alt, moves, drawing)
 
 
 def picture_name(path: str) -> str:

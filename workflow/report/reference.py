@@ -21,8 +21,9 @@ from workflow.engines.dag import TIMESTAMP, Stage, resolved_stages
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import read_yaml
 from workflow.presets.merge import BASE, preset
-from workflow.report.collect import metrics_by_name
-from workflow.report.run_history import record_of
+from workflow.report.belonging import Record
+from workflow.report.results import metrics_by_name
+from workflow.report.run_history import account_of
 
 REFERENCE = Path("results/reference")
 METRICS, STAGES, SEEDS = (REFERENCE / name for name in ("metrics.json", "stages.csv", REPLICATES.name))
@@ -37,7 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
     if read_yaml(root / "params.yaml") != preset(BASE):
         raise InputError(f"the reference run is of the preset {BASE}; params.yaml is not")
     stages = resolved_stages(root)
-    table = pd.DataFrame([row_of(root, stage) for stage in stages.values()])
+    records = account_of(root, stages).records
+    table = pd.DataFrame([row_of(root, stage, records.get(stage.name)) for stage in stages.values()])
     if keep_seconds:
         table["seconds"] = table.stage.map(read_csv(root / STAGES, {"seconds": float}).set_index("stage").seconds)
     write_csv(root / STAGES, table)
@@ -47,10 +49,9 @@ def main(arguments: list[str] | None = None) -> None:
             shutil.copyfile(root / REPLICATES, partial)
 
 
-def row_of(root: Path, stage: Stage) -> dict[str, Any]:
-    """What a stage took and left; raises InputError if its last run was another, or none."""
-    record, missing = record_of(root, stage), [path for path in stage.outputs if not (root / path).exists()]
-    if record is None or missing:
+def row_of(root: Path, stage: Stage, record: Record | None) -> dict[str, Any]:
+    """What a stage took and left; raises InputError if nothing tells of the run that made its results."""
+    if record is None or any(not (root / path).exists() for path in stage.outputs):
         raise InputError(f"{stage.name}: no run of it in this checkout; `make repro` first")
     taken = {key: record[key] for key in ("stage", "seconds", "peak_memory_mb")}
     return taken | {

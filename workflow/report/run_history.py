@@ -1,29 +1,34 @@
 """What the run was that made the results of a checkout: revisions, machines, packages, and how long each stage took.
 
-Input: `results/provenance/<stage>.json`, which every stage leaves when it ends (workflow/engines/provenance.py). A file
-whose command or parameters are no longer those of the stage tells of another run and is left out, and so is one that is
-damaged: the page then says for how many stages nothing is known. Output: an `Account` for the report.
+Input: the sidecars of the runs that made the results (see belonging.py). Of a stage without one the page says that its
+time is not known. Output: an `Account` for the report.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcgan.core.files import InputError, read_json
 from workflow.engines.dag import Stage
+from workflow.report.belonging import Reason, Record, belonging
 
-PROVENANCE = Path("results/provenance")
 SHORT_REVISION = 12
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Account:
-    """One run, or the several that made a checkout's results: what each stage has left, by its name."""
+    """One run, or the several that made a checkout's results: what each stage has left, by its name.
+
+    others: why the results of further stages are not of these parameters.
+    """
 
     records: dict[str, Record]
+    others: dict[str, Reason]
+
+    def belongs(self, stage: str) -> bool:
+        """Whether a stage's results are of these parameters."""
+        return stage not in self.others
 
     @property
     def origins(self) -> list[tuple[str, str, int]]:
@@ -52,25 +57,19 @@ class Account:
         return round(100 * self.records[stage]["seconds"] / longest, 1) if longest and stage in self.records else 0.0
 
 
-def account_of(root: Path, stages: Iterable[Stage]) -> Account:
+def account_of(root: Path, stages: Mapping[str, Stage]) -> Account:
     """What is known of the run of these stages."""
-    found = {stage.name: record_of(root, stage) for stage in stages}
-    return Account({name: record for name, record in found.items() if record is not None})
+    records, others = belonging(root, stages)
+    # Of results that DVC took from its cache nothing is known but whose they are.
+    return Account({name: in_words_of(one) for name, one in records.items() if "seconds" in one}, others)
 
 
-def record_of(root: Path, stage: Stage) -> Record | None:
-    """What a stage has left about its last run; None if that was another command or had other parameters."""
-    try:
-        record = read_json(root / PROVENANCE / f"{stage.name}.json")
-        seconds = float(record["seconds"])
-        if (record["command"], record["parameters"]) != (stage.command, stage.parameters) or seconds < 0:
-            return None
-        found, changed = record.get("git_revision"), " with changes" if record.get("git_dirty") else ""
-        revision = f"{found[:SHORT_REVISION]}{changed}" if found else "no git repository"
-        more = {"seconds": seconds, "git revision": revision, "machine": in_a_line(record.get("machine") or {})}
-        return {"packages": {}, "inputs": {}, "outputs": {}, "started": ""} | record | more
-    except (InputError, AttributeError, KeyError, TypeError, ValueError):
-        return None
+def in_words_of(record: Record) -> Record:
+    """A sidecar with its revision and machine as text."""
+    found, changed = record.get("git_revision"), " with changes" if record.get("git_dirty") else ""
+    revision = f"{found[:SHORT_REVISION]}{changed}" if found else "no git repository"
+    more = {"git revision": revision, "machine": in_a_line(record.get("machine") or {})}
+    return {"packages": {}, "started": ""} | dict(record) | more
 
 
 def in_a_line(machine: Mapping[str, Any]) -> str:

@@ -1,10 +1,11 @@
 """A run's numbers beside the paper's, in a few lines: `python -m workflow.report.summary`, the end of `make repro`.
 
-Input: the metrics of the current DAG. Output: a line a result, ours beside published; a line a claim with its
-verdict; where the report is.
+Input: the metrics of the current DAG, as far as they are of its parameters. Output: a line a result, ours beside
+published; a line a claim with its verdict; where the report is.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from workflow.claims.words import claim_lines, count
@@ -12,25 +13,39 @@ from workflow.description import describe
 from workflow.engines.commands import uncommitted
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
-from workflow.report.collect import claims_of, classifier_of, metrics_by_name, sentence_of, title_of
+from workflow.params.load import read_yaml
+from workflow.report.belonging import NAMED_AT_MOST
+from workflow.report.collect import claims_of, marked, stand_ins
+from workflow.report.results import classifier_of, metrics_by_name, sentence_of, title_of
+from workflow.report.run_history import account_of
 from workflow.report.table_rows import TABLES, lines_of, with_interval
 from workflow.report.write import REPORT
 
 
 def main() -> None:
     """Prints the summary of the DAG in the working directory."""
-    stages = resolved_stages(Path.cwd())
-    print("Ours beside the paper's:")
-    for line in [*table_lines(Path.cwd(), stages), *sentence_lines(Path.cwd(), stages)]:
-        print(f"  {line}")
-    if claims := claims_of(Path.cwd(), stages):
-        print("The paper's claims, on this run's data, with 95 % intervals of differences:")
-        print("\n".join(f"  {line}" for line in claim_lines(claims)))
-        print(f"{count(claims)}. Everything, with pictures: {REPORT}")
+    root = Path.cwd()
+    stages = resolved_stages(root)
+    account = account_of(root, stages)
+    print("\n".join(summary(root, stages, marked(root, stages, account))))
+
+
+def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) -> Iterator[str]:
+    """All lines; results of `others`, which are not of these parameters, are named and left out."""
+    current = {name: stage for name, stage in stages.items() if name not in others}
+    on_stand_ins = stand_ins(read_yaml(root / "params.yaml"))
+    yield f"Ours beside the paper's{' (of other data: ours are stand-ins)' if on_stand_ins else ''}:"
+    yield from (f"  {line}" for line in (*table_lines(root, current), *sentence_lines(root, current)))
+    if others:
+        yield f"Left out, because they are not of these parameters: results of {len(others)} stages, for example"
+        yield from (f"  {name}: {reason}" for name, reason in islice(others.items(), NAMED_AT_MOST))
+    if claims := claims_of(root, current):
+        yield "The paper's claims, on this run's data, with 95 % intervals of differences:"
+        yield from (f"  {line}" for line in claim_lines(claims))
+        yield f"{count(claims)}. Everything, with pictures: {REPORT}"
     else:
-        print(f"Everything, with pictures: {REPORT}")
-    for line in lock_hint(Path.cwd()):
-        print(line)
+        yield f"Everything, with pictures: {REPORT}"
+    yield from lock_hint(root)
 
 
 def lock_hint(root: Path) -> list[str]:

@@ -27,7 +27,7 @@ def main() -> None:
     command_parser(__doc__).parse_args()
     root = Path.cwd()
     stages = resolved_stages(root)
-    write_report(REPORT, root, stages, load_params(root / "params.yaml").report, account_of(root, stages.values()))
+    write_report(REPORT, root, stages, load_params(root / "params.yaml").report, account_of(root, stages))
 
 
 def write_report(

@@ -1,0 +1,90 @@
+"""What a raw source holds, from names and headers alone: a few seconds, however large it is.
+
+Numbers of items are upper bounds of the images in the stores: some items may turn out to be unusable. A folder or tar
+with more than COUNTED names is not counted.
+"""
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from dcgan.core.files import InputError
+from dcgan.data import celeba, cifar10, image_folders, svhn_mnist
+from dcgan.data.archives import is_lmdb, read_index, walk
+from dcgan.data.formats import Kind
+from dcgan.data.layouts import named_splits, split_folders
+
+COUNTED = 250_000  # names that are listed within seconds on a disk; CelebA has 202,599
+
+
+class Contents(NamedTuple):
+    """form: what the source is, in words. splits: items in each; {} if they are too many to be counted."""
+
+    form: str
+    splits: Mapping[str, int]
+    classes: int = 0  # of train; 0: no labels, or nobody knows
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        counts = ", ".join(f"{split} {count:,}" if split else f"{count:,}" for split, count in self.splits.items())
+        counts = counts or f"more than {COUNTED:,}"
+        return f"{self.form}: {counts}" + (f"; {self.classes} classes" if self.classes else "")
+
+
+def contents_of(path: Path, kind: Kind, named: Mapping[str, str] | None = None) -> Contents:
+    """Counts what a source of a kind holds; the only split of one without splits is ``.
+
+    Raises InputError for what a look at names and headers shows to be wrong. The source is one that
+    `dcgan.data.formats.inspect_source` lets pass.
+    """
+    if kind in ("lsun", "photos"):
+        return contents_of_images(path)
+    if kind == "svhn":
+        files = svhn_mnist.find_svhn(path)
+        return Contents("SVHN", {split: svhn_mnist.inspect_mat(file) for split, file in files.items()}, 10)
+    if kind == "mnist":
+        return Contents("MNIST", svhn_mnist.inspect_mnist(path), 10)
+    if kind == "celeba":
+        return Contents("CelebA's pictures", counted(walk_names(celeba.find_pictures(path))))
+    if kind == "cifar10" and (batches := cifar10.find_batches(path)) is not None:
+        return Contents("batches of CIFAR-10", cifar10.count_batches(batches), 10)
+    return contents_of_folders(path, named)
+
+
+def contents_of_images(path: Path) -> Contents:
+    """Of an LMDB, a folder or a tar; folders that look like splits are told, because all of them are read."""
+    if path.is_dir() and not (path / "data.mdb").exists():
+        splits = split_folders(path)
+        within = f" (all of {', '.join(splits)} is taken)" if splits else ""
+        return Contents(f"folder{within}", counted(walk_names(path)))
+    if path.is_file() and not is_lmdb(path):
+        members = list(islice(read_index(path), COUNTED + 1))
+        return Contents("tar", counted([member.name for member in members]))
+    from dcgan.data.lsun import LsunSource  # lmdb is needed here only
+
+    return Contents("LMDB", {"": LsunSource(path).count})
+
+
+def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents:
+    """Of class folders; as they are opened to be packed, unless they are too many."""
+    names = walk_names(path)
+    if len(names) > COUNTED:
+        return Contents("folders", {})
+    opened = image_folders.open_folder(path, named)
+    splits = {split.name: len(split) for split in opened.splits}
+    empty = next((name for name, count in splits.items() if not count), None)
+    if empty is not None:
+        folder = named_splits(path, named)[empty] if named else empty
+        raise InputError(f"{path / folder}: the {empty} split holds no files")
+    return Contents("class folders" if opened.classes else "images without classes", splits, len(opened.classes))
+
+
+def walk_names(path: Path) -> list[str]:
+    """The files below a folder, at most one more than are counted."""
+    return [name for name, _ in islice(walk(path), COUNTED + 1)]
+
+
+def counted(names: list[str]) -> dict[str, int]:
+    """Their number, as that of the only split; nothing if they are too many."""
+    return {"": len(names)} if len(names) <= COUNTED else {}

@@ -1,0 +1,57 @@
+"""`make check` tells at once what is wrong with sources and with numbers that they do not allow."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+from dcgan.core.files import InputError
+from tests.dag.test_params import change, project, write
+from workflow.engines.check import check
+from workflow.params.load import read_yaml
+
+
+def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Path, good_image: bytes) -> None:
+    changes = {
+        "crop_faces.source": "data/raw/fotos",
+        "pack.sets.cifar10.source": "data/raw/things",
+        "pack.sets.svhn.source": "data/raw/svhn",
+        "pack.sets.svhn.validation": 0,
+        "svm.svhn.validation": 1,
+        "train.svhn.held_out": 100,
+        "quality.inception": "nowhere.pth",
+    }
+    folder = project(root, tmp_path, changes)
+    for name in ("photos/1.jpg", *(f"things/{split}/{thing}/1.jpg" for split in ("train", "test") for thing in "ab")):
+        (folder / "data/raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data/raw" / name).write_bytes(good_image)
+    (folder / "data/raw/svhn").mkdir()
+    digits = {"X": np.zeros((32, 32, 3, 120), np.uint8), "y": np.ones((120, 1), np.uint8)}
+    for split in ("train", "test"):
+        scipy.io.savemat(folder / f"data/raw/svhn/{split}_32x32.mat", digits)
+    with pytest.raises(InputError) as error:
+        check(folder)
+    lines = str(error.value).split("\n")
+    assert all(line.startswith("params.yaml: ") for line in lines)
+    for expected in (
+        "crop_faces.source: 'data/raw/fotos' does not exist, and no stage makes it; did you mean photos?",
+        "/nowhere.pth' is no file",
+        "train.svhn.batch_size: 32 is not allowed (at most 20: data/packed/svhn/train.h5 has at most 120 images",
+        "train.svhn.held_out: 100 is not allowed (6 to 60, half of the images, to measure quality by)",
+        "supervised.images: 'data/packed/svhn' is not allowed (it needs train, validation, test, and has train, test;",
+        "supervised.labels_per_class: 100 is not allowed (at most 12: 120 images of 10 classes are learned from)",
+        "svm.cifar10.validation: 1000 is not allowed (1 to 1: no split is there for it)",
+    ):
+        assert sum(expected in line for line in lines) == 1, (expected, lines)
+
+
+@pytest.mark.parametrize("command", ["python -m workflow.engines.check", "snakemake --cores 1"])
+def test_a_run_on_a_gpu_does_not_start_without_one(checkout: Path, run: Callable[..., Any], command: str) -> None:
+    write(checkout / "params.yaml", change(read_yaml(checkout / "params.yaml"), "run.device", "cuda"))
+    finished = run(checkout, "env", "CUDA_VISIBLE_DEVICES=", *command.split(), status=2)
+    (line,) = [line for line in finished.stderr.splitlines() if "error:" in line]
+    assert line.startswith("error: run.device is cuda, but PyTorch") and "set run.device to cpu" in line
+    assert not (checkout / "logs").exists() and "Traceback" not in finished.stderr

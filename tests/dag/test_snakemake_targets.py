@@ -1,0 +1,49 @@
+"""What a person types at Snakemake: names of stages, a profile for a cluster that is not there, `--lint`."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.dag.reliability import fault
+
+Run = Callable[..., Any]
+
+
+def test_stages_are_targets_by_their_names(checkout: Path, run: Run) -> None:
+    printed = run(checkout, "snakemake", "--dry-run", "evaluate_duplicates@bedrooms").stdout
+    jobs = dict(re.findall(r"^([a-z_]+(?:@\w+)?) +(\d+)$", printed, re.MULTILINE))
+    assert jobs.keys() >= {
+        "evaluate_duplicates@bedrooms",
+        "drop_duplicates@bedrooms",
+        "encode_images@1",
+        "render_demo@bedrooms",
+    }
+    assert not {"train_dcgan@bedrooms", "all"} & jobs.keys()
+
+
+@fault(
+    "the Slurm profile where there is no Slurm",
+    "`there is no Slurm here (no sbatch on the PATH)`, before anything is removed",
+    "2",
+    "`snakemake --profile slurm`",
+)
+def test_without_slurm_one_line_and_nothing_is_removed(checkout: Path, run: Run, environment: dict[str, str]) -> None:
+    """Snakemake would make an output again that it has not made, and remove it first."""
+    left = checkout / "data/demo/digits/left.txt"
+    left.parent.mkdir(parents=True)
+    left.write_text("by hand")
+    without = ":".join(folder for folder in environment["PATH"].split(":") if not (Path(folder) / "sbatch").exists())
+    command = ("env", f"PATH={without}", "snakemake", "--cores", "8", "--profile", "slurm")
+    failed = run(checkout, *command, status=2)
+    told = [line for line in failed.stderr.splitlines() if "error" in line.lower() or "sacct" in line]
+    assert told == ["error: there is no Slurm here (no `sbatch` on the PATH); `make snakemake` runs without a cluster"]
+    assert left.read_text() == "by hand"
+
+
+def test_lint_finds_what_the_snakefile_answers(checkout: Path, run: Run) -> None:
+    """One environment for all rules: the Snakefile says why."""
+    printed = run(checkout, "snakemake", "--lint", status=None)
+    findings = set(re.findall(r"^    \* (.*)$", printed.stdout + printed.stderr, re.MULTILINE))
+    assert findings == {"Specify a conda environment or container for each rule.:"}
+    assert "requirements.lock" in (checkout / "Snakefile").read_text()

@@ -1,0 +1,141 @@
+"""Numbers in params.yaml that ask for more images than there are or will be, and splits that a set will not have.
+
+Known are upper bounds: how many images each split of a set, and each image store, will have at most. What nobody can
+know before work starts is not in them. Every rule is a row as in workflow/params/consistency.py.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import NamedTuple
+
+from workflow.params.consistency import Rule
+from workflow.params.sections import Params, SvmSection
+
+LEAST_HELD_OUT = 6  # images of which each has five nearest others, for precision and recall
+
+
+class PackedRows(NamedTuple):
+    """A packed set: images of each split, at most; classes, 0 if it has no labels or nobody knows."""
+
+    splits: Mapping[str, int]
+    classes: int
+
+
+def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mapping[str, int]) -> Iterator[Rule]:
+    """Every rule about numbers of images.
+
+    sets: by their folder, with the sources' own splits. stores: by path, those of sets left out.
+    """
+    yield from drawn_splits(params, sets)
+    packed = {folder: drawn for folder, rows in sets.items() if (drawn := after_drawing(params, folder, rows))}
+    rows = {f"{folder}/{split}.h5": n for folder, known in packed.items() for split, n in known.splits.items()}
+    rows |= stores
+    yield from trainings(params, rows)
+    yield from labelled_sets(params, packed)
+    yield from searched_labels(params, packed)
+    for name, svm in params.svm.items():
+        if (learned := packed.get(images_of(params, svm))) is not None:
+            yield from svm_rows(f"svm.{name}", svm, learned)
+
+
+def drawn_splits(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Rule]:
+    """Images for validation and test are drawn out of those for training, unless the source has a split for them."""
+    for name, section in params.pack.sets.items():
+        known = sets.get(f"data/packed/{name}")
+        for split, count in (("validation", section.validation), ("test", section.test)):
+            if known is None or not count:
+                continue
+            train, key = known.splits.get("train", 0), f"pack.sets.{name}.{split}"
+            yield split in known.splits, key, count, f"0, as the source has a {split} split"
+            yield count >= train, key, count, f"fewer than the {train:,} images for training"
+
+
+def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows | None:
+    """The splits that the packed set will have; None if no image would be left to train on."""
+    section, splits = params.pack.sets[folder.rpartition("/")[2]], dict(rows.splits)
+    for split, count in (("validation", section.validation), ("test", section.test)):
+        if not count or split in splits or "train" not in splits:
+            continue
+        if count >= splits["train"]:
+            return None
+        splits |= {"train": splits["train"] - count, split: count}
+    return PackedRows(splits, rows.classes)
+
+
+def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
+    """A training takes one batch at least, of images that are not held out; quality is measured by those that are."""
+    sections = [(f"train.{name}", one.images, one.batch_size, one.held_out) for name, one in params.train.items()]
+    for name in params.guidelines.sets:
+        if name in params.train:
+            sweep = params.guidelines
+            sections.append(("guidelines", sweep.images, sweep.batch_size, params.train[name].held_out))
+    for key, path, batch, held_out in sections:
+        if (n := rows.get(path)) is not None:
+            most = f"at most {max(n - held_out, 0):,}: {path} has at most {n:,} images, {held_out:,} are held out"
+            yield held_out + batch > n, f"{key}.batch_size", batch, most
+    for name in params.quality.sets.keys() & params.train.keys():
+        held_out, n = params.train[name].held_out, rows.get(params.train[name].images)
+        half = "" if n is None else f" to {n // 2:,}, half of the images"
+        few = held_out < LEAST_HELD_OUT or (n is not None and held_out > n // 2)
+        yield few, f"train.{name}.held_out", held_out, f"{LEAST_HELD_OUT}{half or ' or more'}, to measure quality by"
+    for name in params.figures.nearest.keys() & params.train.keys():
+        held_out = params.train[name].held_out
+        yield held_out < 2, f"train.{name}.held_out", held_out, f"2 or more, for figures.nearest.{name}"
+
+
+def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
+    """What classifies needs a split to learn from and one to be tested on; the search one for validation, too."""
+    users: Iterable[tuple[str, str, tuple[str, ...]]] = chain(
+        ((f"features.{name}.images", one.images, ("train", "test")) for name, one in params.features.items()),
+        ((f"kmeans.{name}.images", one.images, ("train", "test")) for name, one in params.kmeans.items()),
+        ((f"neighbours.{name}.images", one.images, ("train", "test")) for name, one in params.neighbours.items()),
+        [("supervised.images", params.supervised.images, ("train", "validation", "test"))]
+        * bool(params.supervised.results),
+    )
+    for key, folder, needed in users:
+        if (known := packed.get(folder)) is not None:
+            missing = [split for split in needed if not known.splits.get(split)]
+            there = ", ".join(split for split, n in known.splits.items() if n)
+            yield bool(missing), key, folder, f"it needs {', '.join(needed)}, and has {there}{advice(folder, missing)}"
+
+
+def advice(folder: str, missing: Iterable[str]) -> str:
+    """The parameter that makes a split for validation."""
+    return f"; see pack.sets.{folder.rpartition('/')[2]}.validation" if "validation" in missing else ""
+
+
+def searched_labels(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
+    """The search for a supervised CNN draws labels of every class."""
+    if params.supervised.results and (known := packed.get(params.supervised.images)) is not None and known.classes:
+        n = known.splits.get("train", 0)
+        yield labels("supervised.labels_per_class", params.supervised.labels_per_class, n, known.classes)
+
+
+def images_of(params: Params, svm: SvmSection) -> str:
+    """The folder of the images whose features an SVM learns."""
+    sections = {f"data/features/{name}": one.images for name, one in params.features.items()}
+    sections |= {f"data/features/kmeans_{name}": one.images for name, one in params.kmeans.items()}
+    return sections.get(svm.features, "")
+
+
+def svm_rows(key: str, svm: SvmSection, rows: PackedRows) -> Iterator[Rule]:
+    """Rows are held out for C if there is no validation split; each class has to have the labels that are drawn."""
+    n = rows.splits.get("train", 0)
+    if "validation" not in rows.splits:
+        yield (
+            not 0 < svm.validation < n,
+            f"{key}.validation",
+            svm.validation,
+            f"1 to {n - 1:,}: no split is there for it",
+        )
+        n = max(n - svm.validation, 0)
+    if rows.classes:
+        for name, count in (("labels_per_class", svm.labels_per_class), ("layer_labels", svm.layer_labels)):
+            yield labels(f"{key}.{name}", count or 0, n, rows.classes)
+        yield labels(f"{key}.curve_labels", max(svm.curve_labels, default=0), n, rows.classes)
+
+
+def labels(key: str, per_class: int, n: int, classes: int) -> Rule:
+    """The rarest class has at most an equal share of the images."""
+    most = f"at most {n // classes:,}: {n:,} images of {classes} classes are learned from"
+    return per_class > n // classes, key, per_class, most

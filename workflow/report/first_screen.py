@@ -1,0 +1,101 @@
+"""What a reader sees first: what was trained on what data, and a few pictures in small."""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from dcgan.core.files import read_json
+from workflow.description import describe, item_of, kind_of
+from workflow.engines.dag import Stage, in_order
+from workflow.report.results import Result, outputs, sentence_of
+
+TRAINING, DATA = "train_dcgan", "Data"  # the kind of stage that trains, the chapter of what it trains on
+STAND_INS = "data/demo/"
+PICTURES = 4
+SIDE, QUALITY = 480, 80  # the longer side of a small picture in pixels; of its WebP
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network, the sources and the size of what it was trained on, and how long, in words."""
+
+    name: str
+    sources: list[str]
+    images: str
+    training: str
+
+
+@dataclass(frozen=True)
+class Small:
+    """A picture in small, and the result that has it."""
+
+    uri: str
+    width: int
+    height: int
+    result: Result
+
+
+def trained(root: Path, stages: Mapping[str, Stage], current: Mapping[str, Stage]) -> Iterator[Trained]:
+    """Every network of the DAG; numbers are those of the current stages alone."""
+    for stage in (stage for stage in stages.values() if kind_of(stage.name) == TRAINING):
+        above = ancestors(stage, stages)
+        data = [one for one in above if one.name in current and describe(one.name).chapter == DATA]
+        images = ". ".join(filter(None, (sentence_of(root, one) for one in data)))
+        sources = dict.fromkeys(source for one in above for source in values_of("source", one.parameters))
+        training = how_long(root, stage) if stage.name in current else "not with these parameters"
+        yield Trained(item_of(stage.name), list(sources), images, training)
+
+
+def how_long(root: Path, stage: Stage) -> str:
+    """Epochs and images of a training, in words."""
+    seen = next((read_json(path).get("images_seen") for path in outputs(root, stage, ".json")), None)
+    epochs = next(values_of("epochs", stage.parameters), None)
+    if not seen or not epochs:
+        return "not yet"
+    if seen % epochs:
+        return f"{seen:,} images, stopped before the end of {epochs} epochs"
+    return f"{epochs} epoch{'s' * (epochs > 1)} of {seen // epochs:,} images"
+
+
+def ancestors(stage: Stage, stages: Mapping[str, Stage]) -> list[Stage]:
+    """All stages that a stage rests on, each after those that it rests on itself."""
+    makers = {path: one for one in stages.values() for path in one.outputs}
+    found, waiting = set[str](), [stage]
+    while waiting:
+        above = {makers[path].name for path in waiting.pop().inputs if path in makers} - found
+        found |= above
+        waiting += [stages[name] for name in above]
+    return [one for one in in_order(stages) if one.name in found]
+
+
+def values_of(key: str, tree: Any) -> Iterator[Any]:
+    """The values of a key wherever it is in a tree of parameters."""
+    for name, value in tree.items() if isinstance(tree, Mapping) else ():
+        if name == key and value is not None:
+            yield value
+        yield from values_of(key, value)
+
+
+def in_small(chapters: Mapping[str, list[Result]]) -> list[Small]:
+    """A few pictures of these parameters: first those that descriptions choose for README, then others that rest."""
+    results = [one for found in chapters.values() for one in found if one.pictures and not one.other]
+    chosen = [one for one in results if item_of(one.stage) in describe(one.stage).pictured]
+    others = [
+        one for one in results if one not in chosen and not one.pictures[-1].moves and not one.pictures[-1].drawing
+    ]
+    return [small(one) for one in (chosen + others)[:PICTURES]]
+
+
+def small(result: Result) -> Small:
+    """The last picture of a result, made to fit."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(result.pictures[-1].uri.partition(",")[2]))) as image:
+        fitting = image.convert("RGB")
+        fitting.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+        fitting.save(buffer, "WEBP", quality=QUALITY, method=4)
+    return Small(f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}", *fitting.size, result)
