@@ -213,11 +213,11 @@ def test_a_branch_needs_no_source_of_another(albums: Path, tmp_path: Path) -> No
     folder = project(tmp_path / "two", albums, MISSING)
     with pytest.raises(InputError, match="crop_faces.source: 'nowhere' does not exist"):
         check(folder)
-    for target in ("draw_walk_mine", "results/metrics/quality_mine.json"):
+    for target in ("draw_walk@mine", "results/metrics/quality_mine.json"):
         check(folder, ["--cores", "2", target])
     with pytest.raises(InputError, match="crop_faces.source"):
         check(folder, ["--cores", "2"])
-    needed = dag.needed_for(["draw_walk_mine"], dag.resolve(folder))
+    needed = dag.needed_for(["draw_walk@mine"], dag.resolve(folder))
     assert {name for name in needed if "@" in name} == {
         *("export_lsun@0", "fit_autoencoder@mine", "pack_images@mine", "train_dcgan@mine", "draw_walk@mine")
     }
@@ -243,7 +243,7 @@ def test_the_demos_stages_and_outputs_are_what_they_were() -> None:
 def test_600_pictures_run_under_both_engines(tmp_path: Path, run: Callable[..., Any]) -> None:
     """Each engine first makes one branch alone, while the source of another is missing."""
     source, found = write_pictures(tmp_path / "pictures", 600), {}
-    alone = {"dvc": ("dvc", "repro", "draw_walk@mine"), "snakemake": ("snakemake", "--cores", "2", "draw_walk_mine")}
+    alone = {"dvc": ("dvc", "repro", "draw_walk@mine"), "snakemake": ("snakemake", "--cores", "2", "draw_walk@mine")}
     for engine, command in alone.items():
         folder = configure(make_checkout(tmp_path / engine), source, f"{CUT}\n{MISSING}")
         run(folder, *command)

@@ -201,7 +201,8 @@ def test_combinations_that_cannot_be_are_told_at_once_with_the_nearest_spelling(
     lines = str(error.value).split("\n")
     assert len(lines) == 4
     for expected in (
-        "supervised.shards: [] is not allowed (",
+        "supervised.shards: [] is not allowed (has to be empty if and only if supervised.results is, "
+        "['supervised_cnn'])",
         "; did you mean demo_mnist28_dense?)",
         "train.faces.sample_epochs: [31, 40] is not allowed (at most train.faces.epochs, 30, for at least one of them)",
         "; did you mean data/packed/cifar10?)",

@@ -13,7 +13,12 @@ Run = Callable[..., Any]
 def test_stages_are_targets_by_their_names(checkout: Path, run: Run) -> None:
     printed = run(checkout, "snakemake", "--dry-run", "evaluate_duplicates@bedrooms").stdout
     jobs = dict(re.findall(r"^([a-z_]+(?:@\w+)?) +(\d+)$", printed, re.MULTILINE))
-    assert jobs.keys() >= {"evaluate_duplicates@bedrooms", "drop_duplicates", "encode_images@1", "render_demo@bedrooms"}
+    assert jobs.keys() >= {
+        "evaluate_duplicates@bedrooms",
+        "drop_duplicates@bedrooms",
+        "encode_images@1",
+        "render_demo@bedrooms",
+    }
     assert not {"train_dcgan@bedrooms", "all"} & jobs.keys()
 
 

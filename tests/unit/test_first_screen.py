@@ -69,7 +69,7 @@ def test_the_rest_comes_in_the_order_of_the_paper(results: Path) -> None:
     """Sections first, then figures and tables by their numbers, then what the paper does not have."""
     names = ["fit_face_classifier@faces", "draw_turn@faces", "draw_walk@bedrooms", "draw_nearest@bedrooms"]
     names += ["draw_samples@svhn", "draw_samples@imagenet", "draw_samples@faces", "draw_samples@bedrooms"]
-    names += ["evaluate_neighbours@mnist", "evaluate_svm@cifar10_few", "evaluate_svm@svhn", "drop_duplicates"]
+    names += ["evaluate_neighbours@mnist", "evaluate_svm@cifar10_few", "evaluate_svm@svhn", "drop_duplicates@bedrooms"]
     found = chapters(results, pictures_of(results, names), {}, [], 101)
     assert [[result.place for result in results] for results in found.values()] == [
         ["Section 4.1.1"],

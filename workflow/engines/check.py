@@ -58,9 +58,9 @@ def main() -> None:
 
 
 def check(root: Path, targets: Collection[str] = ()) -> list[str]:
-    """What was understood, in lines for a person.
+    """What was understood, in lines for a person; raises InputError with a line for all that would stop a run.
 
-    Raises InputError with a line for all that would stop a run, or one of only some rules or outputs.
+    targets: words, of which rules and outputs limit what is checked to what these need.
     """
     params, stages = load_params(root / "params.yaml"), resolved_stages(root)
     outputs = {path for stage in stages.values() for path in stage.outputs}
@@ -189,8 +189,8 @@ def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, P
         faces = (
             read_yaml(RATES)["sources"][params.crop_faces.source]["faces"] if photos.form == "rendered" else math.inf
         )
-        most = int(photos.splits[""] * min(params.crop_faces.max_faces, faces * SPREAD))
-        stores |= {f"data/{name}/crops.h5": most for name in params.crop_faces.sets}
+        crops = int(photos.splits[""] * min(params.crop_faces.max_faces, faces * SPREAD))
+        stores |= {f"data/{name}/crops.h5": crops for name in params.crop_faces.sets}
     return sets, stores
 
 

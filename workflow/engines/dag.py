@@ -237,7 +237,7 @@ def in_order(stages: Mapping[str, Stage]) -> Iterator[Stage]:
 def needed_for(targets: Collection[str], stages: Mapping[str, Stage]) -> dict[str, Stage]:
     """The stages that rules or outputs among some words need; all of them if no word is one."""
     makers = {path: stage for stage in stages.values() for path in stage.outputs}
-    by_target = makers | dict(stages)
+    by_target = {**makers, **stages}
     needed, waiting = dict[str, Stage](), [by_target[word] for word in targets if word in by_target]
     if not waiting:
         return dict(stages)

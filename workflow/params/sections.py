@@ -1,4 +1,4 @@
-"""The schema of `params.yaml`: every key, its type and range. Numbers stand in `params.yaml` alone: no defaults."""
+"""The schema of `params.yaml`: every key, its type and its range. No defaults: numbers stand in `params.yaml` alone."""
 
 from typing import Annotated, Any, Literal
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from workflow.claims.words import claim_lines, count
-from workflow.description import describe
+from workflow.description import describe, item_of
 from workflow.engines.commands import uncommitted
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
@@ -74,7 +74,8 @@ def sentence_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
     for stage in (stage for stage in stages.values() if describe(stage.name).in_summary):
         if sentence := sentence_of(root, stage):
             classifier = classifier_of(root, stage, stages)
-            where = next(iter(describe(stage.name).makes), title_of(stage))
+            makes = [place for place, item in describe(stage.name).makes.items() if item == item_of(stage.name)]
+            where = next(iter(makes), title_of(stage))
             yield f"{where.replace(': ', ', ')}: {sentence}{f'; the classifier: {classifier}' if classifier else ''}"
 
 
