@@ -68,9 +68,9 @@ def test_both_generators_get_the_same_z_and_projections_in_a_draw_and_others_in_
 ) -> None:
     original, seeds = Generator.sample, []
 
-    def watched(generator: Generator, n: int, seed: int) -> Images:
+    def watched(generator: Generator, n: int, seed: int, **kwargs: str) -> Images:
         seeds.append(seed)
-        return original(generator, n, seed)
+        return original(generator, n, seed, **kwargs)
 
     monkeypatch.setattr(Generator, "sample", watched)
     keep(folder, 40000, scale=1.0)
