@@ -20,6 +20,7 @@ from workflow.engines.lock import hold
 from stages import SPIN
 
 NO_SLURM = "there is no Slurm here (no `sbatch` on the PATH); `make snakemake` runs without a cluster"
+NO_TARGETS = {"-R", "--forcerun", "-O", "--omit-from"}
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
@@ -37,12 +38,16 @@ try:
         # Not in the jobs, which start Snakemake twice each.
         from workflow.description import caption_of, kind_of
         from workflow.engines.check import check
-        from workflow.engines.progress import Follower
+        from workflow.engines.progress import Errors, Follower
         from workflow.params.load import load_params
         from workflow.planning.plan import planned_seconds
 
-        # Of a branch that runs alone, only what it needs has to be there. Targets are not parsed yet: any word may be one.
-        check(ROOT, sys.argv[1:])
+        early = Errors()
+        if Quietness.ALL in (workflow.output_settings.quiet or ()):
+            logger.addHandler(early)
+        # Of a branch that runs alone, only what it needs has to be there. Targets are not parsed yet: any word may be
+        # one, unless an option takes it for a rule that others are made with.
+        check(ROOT, [] if NO_TARGETS.intersection(sys.argv) else sys.argv[1:])
     STAGES = resolved_stages(ROOT)
 except InputError as error:
     for line in str(error).splitlines():
@@ -70,6 +75,7 @@ onstart:
                 check_devices(load_params(ROOT / "params.yaml"))
             made = STAGES.keys() & workflow.dag.stats()[1].keys()
             quiet = Quietness.ALL in (workflow.output_settings.quiet or ())
+            logger.removeHandler(early)
             logger.addHandler(Follower(ROOT, STAGES, made, alone=quiet, plan=planned_seconds))
     except InputError as error:
         for line in str(error).splitlines():

@@ -39,7 +39,7 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
     source = open_source(source_path)
     if splits := split_folders(source_path):
         print(
-            f"{source_path}: all of {', '.join(splits)} is taken; name one of them to leave the others out",
+            f"{source_path}: images of all of {', '.join(splits)} are taken; name one of them to leave the others out",
             file=sys.stderr,
         )
     size = section.image_size

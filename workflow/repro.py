@@ -23,6 +23,7 @@ from dcgan.core.files import InputError
 from workflow.engines.check import check
 from workflow.engines.clock import renew_times
 from workflow.engines.dag import resolved_stages
+from workflow.engines.device import check_devices
 from workflow.engines.lock import hold
 from workflow.engines.progress import (
     LOG_FOLDER,
@@ -35,6 +36,7 @@ from workflow.engines.progress import (
     take_terminal,
 )
 from workflow.engines.stage import INPUT_ERROR_STATUS, INTERRUPTED_STATUS, STOPPED_STATUS, command_parser, run_stage
+from workflow.params.load import load_params
 from workflow.planning.plan import planned_seconds
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def main() -> None:
     command_parser(__doc__).parse_args()
     started = time.monotonic()
     check(Path())
+    check_devices(load_params(Path("params.yaml")))
     stages = resolved_stages(Path())
     made = run_dvc()
     hold(Path(), "make repro")
@@ -63,7 +66,8 @@ def main() -> None:
 def run_dvc() -> int:
     """Runs DVC; returns how many stages have run. Ends the process if one fails, when one line has told why."""
     stages = resolved_stages(Path())
-    expected_run(Path(), stages, stages_to_make(Path(), stages), planned_seconds).save(Path())
+    run = expected_run(Path(), stages, stages_to_make(Path(), stages), planned_seconds)
+    run.save(Path())
     try:
         with line_alone():
             return reproduce()
@@ -71,7 +75,7 @@ def run_dvc() -> int:
         if failed.status in STOPPED:
             print(f"stopped in {failed.name}; `make repro` goes on from there", file=sys.stderr)
             sys.exit(STOPPED[failed.status])
-        print(last_words(failed.name, LOG_FOLDER), file=sys.stderr)
+        print(last_words(failed.name, LOG_FOLDER, run.started), file=sys.stderr)
         sys.exit(INPUT_ERROR_STATUS if failed.status == INPUT_ERROR_STATUS else 1)
 
 

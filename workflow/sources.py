@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcgan.data.archives import open_source
+from dcgan.data.contents import contents_of
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.formats import Kind, open_labelled
 
 ENCODED = ("lsun", "photos", "folder")  # kinds of sources whose images have to be decoded
+BY_HEADERS = ("cifar10", "svhn", "mnist")  # kinds whose headers tell how many images their splits have
 LOOKED_AT = 16  # images whose size stands for all
 FACES_A_PHOTO = 1.0
 
@@ -29,7 +31,9 @@ def count_source(path: Path, use: Use) -> dict[str, float]:
     megapixels = {"megapixels": mean_megapixels(path)} if use.kind in ENCODED else {}
     if use.kind == "lsun" or use.kind == "photos":
         return {"images": open_source(path).count, **megapixels, "kept": 1.0, "faces": FACES_A_PHOTO}
-    return {split.name: len(split) for split in open_labelled(path, use.kind, use.splits).splits} | megapixels
+    splits = contents_of(path, use.kind, use.splits).splits if use.kind in BY_HEADERS else None
+    counted = splits or {split.name: len(split) for split in open_labelled(path, use.kind, use.splits).splits}
+    return dict(counted) | megapixels
 
 
 def mean_megapixels(path: Path) -> float:

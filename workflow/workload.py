@@ -103,10 +103,11 @@ class Scale:
         if not of_stages and Path(path).exists():
             from workflow.sources import count_source  # a source is opened by what the plan alone needs
 
-            self.counted[path] = {}
+            counted: dict[str, Any] = {}
             for use in self.uses(path):
-                self.counted[path] |= count_source(Path(path), use)
-            return self.counted[path]
+                counted |= count_source(Path(path), use)
+            self.counted[path] = counted
+            return counted
         if path not in self.rates["sources"]:
             raise InputError(
                 f"workflow/planning/rates.yaml: sources has no {path!r}, and it is not here to be counted; add how "

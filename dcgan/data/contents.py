@@ -56,7 +56,7 @@ def contents_of_images(path: Path) -> Contents:
     """Of an LMDB, a folder or a tar; folders that look like splits are told, because all of them are read."""
     if path.is_dir() and not (path / "data.mdb").exists():
         splits = split_folders(path)
-        within = f" (all of {', '.join(splits)} is taken)" if splits else ""
+        within = f" (images of all of {', '.join(splits)})" if splits else ""
         return Contents(f"folder{within}", counted(walk_names(path)))
     if path.is_file() and not is_lmdb(path):
         members = list(islice(read_index(path), COUNTED + 1))

@@ -48,8 +48,8 @@ class Rejects:
             raise InputError(self.describe(max(self.total, self.seen)))
 
     def by_reason(self) -> dict[str, int]:
-        """How many were rejected for each kind of reason: what a reason says before a colon or a bracket."""
-        kinds = Counter(re.split("[:(]", reason)[0].strip() for _, reason in self.rows)
+        """How many were rejected for each kind of reason: what a reason says before a colon, a bracket or a comma."""
+        kinds = Counter(re.split("[:(,]", reason)[0].strip() for _, reason in self.rows)
         return {f"rejected_as_{kind.replace(' ', '_')}": count for kind, count in sorted(kinds.items())}
 
     def check(self) -> None:

@@ -42,7 +42,7 @@ def find_svhn(path: Path) -> dict[str, Path]:
 def inspect_mat(path: Path) -> int:
     """How many images a .mat holds, by the headers of its variables alone.
 
-    Raises InputError if it is none with X (32, 32, 3, N) uint8 and y (N, 1).
+    Raises InputError if it is none with X (H, W, 3, N) uint8 and y (N, 1).
     """
     try:
         found = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
@@ -54,7 +54,7 @@ def inspect_mat(path: Path) -> int:
     (images, kind), (labels, _) = found["X"], found["y"]
     count = math.prod(labels)
     if kind != "uint8" or len(images) != 4 or images[2:] != (3, count):
-        raise InputError(f"{path}: X must be uint8 (32, 32, 3, N) with N labels, is {kind} {images} for {count} labels")
+        raise InputError(f"{path}: X must be uint8 (H, W, 3, N) with N labels, is {kind} {images} for {count} labels")
     return int(count)
 
 

@@ -55,11 +55,6 @@ SMILE = {"plus": {"smile": 1}, "minus": {"smile": 0}, "other": {"smile": 0}}
             "data/packed/svhn",
             "(it makes 28 x 28 x 1, the images in data/packed/svhn are 32 x",
         ),
-        (
-            "onnx",
-            {"mnist": {"statistics": "estimated", "statistics_batches": 1}},
-            "onnx.mnist.statistics: 'estimated' is not allowed (batch, as the network is conditional)",
-        ),
         ("classifiers.faces.faces.images", "data/packed/mnist/train.h5", "figures.turn.faces.annotator: 'data/classif"),
     ],
 )

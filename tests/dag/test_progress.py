@@ -18,9 +18,9 @@ import pytest
 from tests.dag.demo import demo_stages
 from tests.dag.tiny import tiny_params
 from workflow.engines import progress
-from workflow.engines.dag import resolve
+from workflow.engines.dag import needed_for, resolve
 from workflow.engines.lock import STAGES_LOCK
-from workflow.engines.progress import Run, expected_seconds, stages_to_make, with_predecessors
+from workflow.engines.progress import Run, expected_seconds, stages_to_make
 from workflow.engines.provenance import SIDECARS
 from workflow.planning.plan import planned_seconds
 
@@ -88,6 +88,7 @@ def counting(checkout: Path) -> Path:
     (checkout / SIDECARS).mkdir(parents=True)
     for name, out in (("first", "demo"), ("second", "second")):
         sidecar = {"command": f"python -m stages.counts --out data/{out}", "parameters": {}, "seconds": 3.0}
+        sidecar |= {"inputs": {}, "outputs": {}}
         (checkout / SIDECARS / f"{name}.json").write_text(json.dumps(sidecar))
     return checkout
 
@@ -145,6 +146,7 @@ def test_expected_is_what_a_stage_took_with_these_parameters_else_the_plan(tmp_p
     for name, changed in (("train_dcgan@faces", {}), ("train_dcgan@bedrooms", {"run.seed": 43})):
         stage = stages[name]
         sidecar = {"command": stage.command, "parameters": stage.parameters | changed, "seconds": 1234.5}
+        sidecar |= {"inputs": {}, "outputs": {}}
         (tmp_path / SIDECARS).mkdir(parents=True, exist_ok=True)
         (tmp_path / SIDECARS / f"{name}.json").write_text(json.dumps(sidecar))
     seconds = expected_seconds(tmp_path, stages, set(stages), planned_seconds)
@@ -155,10 +157,10 @@ def test_expected_is_what_a_stage_took_with_these_parameters_else_the_plan(tmp_p
 
 def test_targets_bring_what_they_wait_for() -> None:
     stages = demo_stages()
-    found = with_predecessors(stages, ["dvc", "repro", "evaluate_duplicates@bedrooms"])
+    found = needed_for(["dvc", "repro", "evaluate_duplicates@bedrooms"], stages)
     assert {"render_demo@bedrooms", "encode_images@1", "drop_duplicates@bedrooms"} <= found.keys()
     assert not {"train_dcgan@bedrooms", "judge_claims"} & found.keys()
-    assert with_predecessors(stages, ["dvc", "repro"]) == stages
+    assert needed_for(["dvc", "repro"], stages) == stages
 
 
 def test_what_is_current_is_not_expected(counting: Path, run: Any) -> None:

@@ -68,7 +68,7 @@ def test_folders_that_look_like_splits_are_all_taken_and_told(
         (tmp_path / "rooms" / name).write_bytes(good_image)
     export(configure(export={"shards": [0]}), tmp_path / "rooms", tmp_path / "out", 1)
     assert len(ImageStore(tmp_path / "out/0/images.h5")) == 3
-    assert f"{tmp_path}/rooms: all of Train/, val/ is taken; name one of them" in capsys.readouterr().err
+    assert f"{tmp_path}/rooms: images of all of Train/, val/ are taken; name one of them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", ["folder", "tar", "lmdb"])

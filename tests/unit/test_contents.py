@@ -52,7 +52,7 @@ def test_images_of_an_lmdb_a_folder_and_a_tar(tmp_path: Path) -> None:
 
 def test_folders_like_splits_are_told_where_all_is_taken(tmp_path: Path) -> None:
     found = contents_of(tree(tmp_path, {"train": 2, "test": 1}), "photos")
-    assert str(found) == "folder (all of test/, train/ is taken): 3"
+    assert str(found) == "folder (images of all of test/, train/): 3"
 
 
 def test_class_folders_split_by_split(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from types import FrameType
 
 from dcgan.core.files import InputError, read_json, write_json
 from dcgan.core.progress import listeners
-from workflow.engines.dag import Stage, in_order, resolved_stages
+from workflow.engines.dag import Stage, in_order, needed_for, resolved_stages
 from workflow.engines.provenance import as_recorded, last_sidecar
 
 RUN = Path(".state/run.json")
@@ -57,7 +57,7 @@ class Run:
     ended: dict[str, float] = field(default_factory=dict)
 
     def begin(self, name: str) -> None:
-        """Notes that a stage begins, be it one that was thought to be current."""
+        """Notes that a stage begins, even one that was thought to be up to date."""
         if name not in self.seconds:
             self.seconds[name], self.current = typical(self.seconds.values()), max(0, self.current - 1)
         self.began[name] = time.time()
@@ -135,17 +135,6 @@ def stages_to_make(root: Path, stages: Mapping[str, Stage]) -> set[str]:
     return made
 
 
-def with_predecessors(stages: Mapping[str, Stage], targets: Iterable[str]) -> dict[str, Stage]:
-    """The targets among the stages and all that they wait for; without a target all stages."""
-    wanted = {target for target in targets if target in stages} or set(stages)
-    needed = {path for name in wanted for path in stages[name].inputs}
-    for stage in reversed(list(in_order(stages))):
-        if needed.intersection(stage.outputs):
-            wanted.add(stage.name)
-            needed.update(stage.inputs)
-    return {name: stage for name, stage in stages.items() if name in wanted}
-
-
 def typical(seconds: Iterable[float]) -> float:
     """The median, or 0 of nothing."""
     return statistics.median([*seconds] or [0.0])
@@ -175,7 +164,8 @@ def reported(root: Path, stage: Stage | None) -> Iterator[None]:
     if stage is None or os.environ.get("RANK", "0") != "0" or not (by_dvc or TERMINAL in os.environ):
         yield
         return
-    run = begun(root, stage.name) if by_dvc else saved_run(root)
+    # A process of several is not a child of the engine: torchrun is, and its stage has begun.
+    run = begun(root, stage.name) if by_dvc and "RANK" not in os.environ else saved_run(root)
     if by_dvc and LOGS in os.environ:
         print_into(Path(os.environ[LOGS]) / f"{stage.name}.log")
     if run is not None and TERMINAL in os.environ:
@@ -193,7 +183,7 @@ def begun(root: Path, name: str) -> Run:
     engine = os.getppid()
     run = saved_run(root, engine)
     if run is None:
-        stages = with_predecessors(resolved_stages(root), words_of(engine))
+        stages = needed_for(words_of(engine), resolved_stages(root))
         run = expected_run(root, stages, stages_to_make(root, stages))
         run.engine = engine
     run.begin(name)
@@ -218,13 +208,26 @@ def print_into(path: Path) -> None:
         os.dup2(file, stream.fileno())
 
 
-def last_words(name: str, folder: Path) -> str:
-    """What a person should know of a stage that has failed: its one line, or the last lines of its log."""
+def last_words(name: str, folder: Path, since: float) -> str:
+    """What a person should know of a stage that has failed: its one line, or the last lines of its log.
+
+    since: when the run has started, in seconds since 1970; an older log is of another run.
+    """
     log = folder / f"{name}.log"
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    is_new = log.exists() and log.stat().st_mtime >= since
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if is_new else []
     if lines and lines[-1].startswith("error: "):
         return f"error: {name}: {lines[-1].removeprefix('error: ')}"
     return "\n  ".join([f"error: {name} failed; {log} ends:", *lines[-LAST_LINES:]])
+
+
+class Errors(logging.Handler):
+    """Tells the errors of a Snakemake that prints nothing, until a `Follower` does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Takes one event."""
+        if record.levelno >= logging.ERROR:
+            tell(record.getMessage())
 
 
 class Follower(logging.Handler):
@@ -263,7 +266,7 @@ class Follower(logging.Handler):
             self.run.end(self.names[told["job_id"]])
             self.run.save(self.root)
         elif self.alone and event == "job_error":
-            tell(last_words(self.names[told["jobid"]], LOG_FOLDER))
+            tell(last_words(self.names[told["jobid"]], LOG_FOLDER, self.run.started))
         elif self.alone and record.levelno >= logging.ERROR and not OF_A_STAGE.search(record.getMessage()):
             tell(record.getMessage())
 

@@ -36,9 +36,6 @@ def found_out_late(params: Params, packed: Mapping[str, PackedRows]) -> Iterator
     yield from classifiers_of_figures(params, rows, stores)
     yield from sums(params)
     yield from neighbours(params, rows, sets)
-    for name, one in params.onnx.items():
-        conditional = name in rows and rows[name].classes > 0 and one.statistics == "estimated"
-        yield conditional, f"onnx.{name}.statistics", one.statistics, "batch, as the network is conditional"
     grey = [name for name in params.quality.sets if name in rows and rows[name].channels != 3]
     without = f"null, as quality.sets has {', '.join(grey)}, whose images are grey"
     yield params.quality.inception is not None and bool(grey), "quality.inception", params.quality.inception, without
@@ -58,12 +55,12 @@ def too_many_classes(
 def parts_of_figures(params: Params, rows: Mapping[str, Architecture]) -> Iterator[Rule]:
     """A figure shows what its network has: grids of the training, layers."""
     shown = params.figures
-    for name in shown.animation.keys() & params.train.keys():
+    for name in (name for name in shown.animation if name in params.train):
         grids = f"figures.animation.{name} is made of these grids"
         yield params.train[name].frame_images is None, f"train.{name}.frame_images", None, grids
-    for name in shown.guided.keys() & rows.keys():
+    for name in (name for name in shown.guided if name in rows):
         yield layer(f"figures.guided.{name}.layer", shown.guided[name].layer, rows[name], "discriminator")
-    for name in shown.windows.keys() & rows.keys():
+    for name in (name for name in shown.windows if name in rows):
         yield layer(f"figures.windows.{name}.layer", shown.windows[name].layer, rows[name], "generator")
 
 

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 
 from flatten_dict import flatten
 
-from dcgan.core.files import InputError, read_json
+from dcgan.core.files import InputError
 from workflow.engines.code_dependencies import PACKAGES, listed_script
 from workflow.engines.dag import Stage, in_order, whole_outputs
 from workflow.engines.digests import MISSING, digest_of_input, digest_of_output, without_time
+from workflow.engines.provenance import last_sidecar
 from workflow.params.load import read_yaml
 
-PROVENANCE, LOCK = Path("results/provenance"), "dvc.lock"
+LOCK = "dvc.lock"
 NOT_READ = "unread"  # how the digest of a large input starts
 NAMED_AT_MOST = 3
 Record = Mapping[str, Any]  # command, parameters, inputs and outputs; a sidecar has more
@@ -74,21 +75,10 @@ def digest_now(root: Path, path: str, makers: Mapping[str, str]) -> str:
 
 def records_of(root: Path, name: str, locked: Callable[[], Mapping[str, Record]]) -> Iterator[Record]:
     """What is known of runs of a stage: its sidecar, and, if that is not enough, what DVC has noted."""
-    if sidecar := sidecar_of(root, name):
+    if sidecar := last_sidecar(root, name):
         yield sidecar
     if name in locked():
         yield locked()[name]
-
-
-def sidecar_of(root: Path, name: str) -> Record | None:
-    """What a stage has left about its last run; None if there is nothing, or if it is damaged."""
-    try:
-        record = read_json(root / PROVENANCE / f"{name}.json")
-        whole = float(record["seconds"]) >= 0 and isinstance(record["command"], str)
-        kept = [record[key] for key in ("parameters", "inputs", "outputs")]
-        return record if whole and all(isinstance(one, dict) for one in kept) else None
-    except (InputError, KeyError, TypeError, ValueError):
-        return None
 
 
 def records_of_lock(root: Path) -> dict[str, Record]:

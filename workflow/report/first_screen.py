@@ -57,8 +57,6 @@ def how_long(root: Path, stage: Stage) -> str:
     epochs = next(values_of("epochs", stage.parameters), None)
     if not seen or not epochs:
         return "not yet"
-    if seen % epochs:
-        return f"{seen:,} images, stopped before the end of {epochs} epochs"
     return f"{epochs} epoch{'s' * (epochs > 1)} of {seen // epochs:,} images"
 
 

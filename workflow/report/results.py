@@ -23,8 +23,8 @@ from workflow.report.table_rows import number, pairs
 # What a caption expects, beside what the claim about it has come to.
 OUTCOMES = {
     "holds": "",
-    "fails": "This run does not show it: the claim fails here.",
-    "undecided": "Whether this run shows it is undecided: see the claim.",
+    "fails": "The claim about it fails in this run.",
+    "undecided": "The claim about it is undecided in this run.",
     "not run": "This run has not measured whether it does.",
 }
 

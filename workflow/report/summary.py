@@ -37,7 +37,8 @@ def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) 
     yield f"Ours beside the paper's{' (of other data: ours are stand-ins)' if on_stand_ins else ''}:"
     yield from (f"  {line}" for line in (*table_lines(root, current), *sentence_lines(root, current)))
     if others:
-        yield f"Left out, because they are not of these parameters: results of {len(others)} stages, for example"
+        stages_left_out = f"{len(others)} stage{'s' * (len(others) > 1)}"
+        yield f"Left out, because they are not of these parameters: results of {stages_left_out}, for example"
         yield from (f"  {name}: {reason}" for name, reason in islice(others.items(), NAMED_AT_MOST))
     if claims := claims_of(root, current):
         yield "The paper's claims, on this run's data, with 95 % intervals of differences:"
