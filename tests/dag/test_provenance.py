@@ -231,3 +231,12 @@ def test_code_that_changes_under_the_stage_that_lists_it_is_refused(
     (folder / "data/out").mkdir()
     with pytest.raises(InputError, match="stages changed while the stage read it"), traced(folder):
         (folder / "stages/x.py").write_text("X = 2\n")
+
+
+def test_memory_is_that_of_the_process_not_of_the_one_that_started_it() -> None:
+    held = np.ones(400 << 17)  # 400 MB
+    code = "from workflow.engines.provenance import peak_memory_mb; print(peak_memory_mb())"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert 10 < int(told.stdout) < held.nbytes >> 20
