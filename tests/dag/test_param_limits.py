@@ -28,7 +28,7 @@ def load_with(folder: Path, key: str, value: Any) -> None:
     [
         ("crop_faces.image_size", 32, 33, "crop_faces.image_size: 33"),  # crop_faces.resize is 32
         ("train.bedrooms.decay_epochs", 18, 19, "train.bedrooms.decay_epochs: 19"),  # of as many epochs
-        ("train.bedrooms.held_out", 2, 1, "train.bedrooms.keep_images: 40000"),
+        ("train.bedrooms.held_out", 2, 1, "train.bedrooms.keep_images: 20000"),
         ("supervised.shards", [0, 1, 2, 3], [0, 1, 2, 3, 4], "supervised.shards: "),  # of four trials
         ("kmeans.cifar10.centroids", 20000, 20001, "kmeans.cifar10.centroids: 20001"),
         ("svm.svhn.learn_validation", False, True, "svm.svhn.learn_validation: True"),
