@@ -70,7 +70,7 @@ def snakemake(folder: Path, environment: dict[str, str], *options: str) -> None:
 def test_awkward_places_and_environments_work(trained: Path, barren: dict[str, str]) -> None:
     made = digests(trained / "data/packed/svhn")
     assert made and (trained / "data/networks/svhn/generator.safetensors").exists()
-    snakemake(trained, barren, "--force", "pack_images_svhn")
+    snakemake(trained, barren, "--force", "pack_images@svhn")
     assert digests(trained / "data/packed/svhn") == made
 
 
