@@ -258,11 +258,18 @@ def test_what_a_killed_run_had_made_is_not_made_again(counting: Path, environmen
 
 def test_ctrl_c_while_a_stage_imports_leaves_no_traceback(root: Path) -> None:
     command = (sys.executable, "-m", "stages.train_dcgan", "--help")
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c
+    )
     while "libtorch_cpu" not in Path(f"/proc/{process.pid}/maps").read_text():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     assert process.communicate()[1] == "" and process.returncode == -signal.SIGINT
+
+
+def heed_ctrl_c() -> None:
+    """In a child: what a shell has started in the background ignores Ctrl-C, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def on_terminal(
@@ -272,6 +279,7 @@ def on_terminal(
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
+        heed_ctrl_c()
         os.execvpe(command[0], command, environment)
     printed = ""
     with contextlib.suppress(OSError):  # Linux's way to say that nobody is left who may print

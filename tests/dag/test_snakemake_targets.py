@@ -28,17 +28,30 @@ def test_stages_are_targets_by_their_names(checkout: Path, run: Run) -> None:
     "2",
     "`snakemake --profile slurm`",
 )
-def test_without_slurm_one_line_and_nothing_is_removed(checkout: Path, run: Run, environment: dict[str, str]) -> None:
+def test_without_slurm_one_line_and_nothing_is_removed(
+    checkout: Path, tmp_path: Path, run: Run, environment: dict[str, str]
+) -> None:
     """Snakemake would make an output again that it has not made, and remove it first."""
     left = checkout / "data/demo/digits/left.txt"
     left.parent.mkdir(parents=True)
     left.write_text("by hand")
-    without = ":".join(folder for folder in environment["PATH"].split(":") if not (Path(folder) / "sbatch").exists())
-    command = ("env", f"PATH={without}", "snakemake", "--cores", "8", "--profile", "slurm")
+    path = without("sbatch", environment["PATH"], tmp_path / "tools")
+    command = ("env", f"PATH={path}", "snakemake", "--cores", "8", "--profile", "slurm")
     failed = run(checkout, *command, status=2)
     told = [line for line in failed.stderr.splitlines() if "error" in line.lower() or "sacct" in line]
     assert told == ["error: there is no Slurm here (no `sbatch` on the PATH); `make snakemake` runs without a cluster"]
     assert left.read_text() == "by hand"
+
+
+def without(tool: str, path: str, mirror: Path) -> str:
+    """A PATH without a tool: a folder that has it is replaced by links to the others in it."""
+    mirror.mkdir()
+    folders = [Path(folder) for folder in path.split(":")]
+    for folder in (folder for folder in folders if (folder / tool).exists()):
+        for other in folder.iterdir():
+            if other.name != tool and not (mirror / other.name).is_symlink():
+                (mirror / other.name).symlink_to(other)
+    return ":".join(str(mirror if (folder / tool).exists() else folder) for folder in folders)
 
 
 def test_lint_finds_what_the_snakefile_answers(checkout: Path, run: Run) -> None:
