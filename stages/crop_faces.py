@@ -9,7 +9,6 @@ Out: a folder with
 Published: about 350,000 boxes out of 3 million photos.
 """
 
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from dcgan.data.archives import open_source, printable
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.face_detection import Detector, FaceRule, Finding, open_detector
 from dcgan.data.image_store import StoreWriter
-from dcgan.data.layouts import split_folders
+from dcgan.data.layouts import tell_of_splits
 from dcgan.data.prefetch import in_order
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
@@ -51,11 +50,7 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
     """Crops a shard's faces into a folder."""
     section, shards = params.crop_faces, len(params.crop_faces.shards)
     source = open_source(source_path)
-    if splits := split_folders(source_path):
-        print(
-            f"{source_path}: images of all of {', '.join(splits)} are taken; name one of them to leave the others out",
-            file=sys.stderr,
-        )
+    tell_of_splits(source_path)
     search = Search(params.crop_faces)
     size = section.image_size
     rejects = Rejects(section.max_rejects, source.count, "crop_faces.max_rejects")

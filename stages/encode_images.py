@@ -22,7 +22,7 @@ BLOCK_IMAGES = 8192
 def main(arguments: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--images", type=Path, required=True, help="store of 32 x 32 crops")
-    parser.add_argument("--autoencoder", type=Path, required=True, help="autoencoder.safetensors")
+    parser.add_argument("--autoencoder", type=Path, required=True, help="the autoencoder")
     parser.add_argument("--out", type=Path, required=True, help="HDF5 of codes")
     options = parser.parse_args(arguments)
     device = prepare(load_params(options.params).run)

@@ -9,13 +9,12 @@ Out: a folder with
 Published: 3,033,042 images (section 4.1.1).
 """
 
-import sys
 from pathlib import Path
 
 from dcgan.core.progress import Progress
 from dcgan.data.archives import open_source, printable
 from dcgan.data.image_store import StoreWriter
-from dcgan.data.layouts import split_folders
+from dcgan.data.layouts import tell_of_splits
 from dcgan.data.preprocessing import CROP_SIDE, Rule, export_images
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import Resampling
@@ -37,11 +36,7 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
     """Exports a shard into a folder."""
     section, shards = params.export, len(params.export.shards)
     source = open_source(source_path)
-    if splits := split_folders(source_path):
-        print(
-            f"{source_path}: images of all of {', '.join(splits)} are taken; name one of them to leave the others out",
-            file=sys.stderr,
-        )
+    tell_of_splits(source_path)
     size = section.image_size
     rule = Rule(
         size=size,

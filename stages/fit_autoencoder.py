@@ -3,7 +3,7 @@
 In:  crops32.h5 of every shard, (N, 32, 32, 3) uint8, or any store of colour images, which are brought to 32 x 32;
      params autoencoder.*, a seeded sample of at most autoencoder.sample images, a tenth of it (at most 10,000 images)
      held out.
-Out: autoencoder.safetensors; a CSV with a row per pass over the images: epoch, loss (training, noisy input),
+Out: the autoencoder; a CSV with a row per pass over the images: epoch, loss (training, noisy input),
      held_out_error (clean input); both mean squared errors of pixels, in [0, 1] or of contrast 0.25 if
      autoencoder.normalise is on.
 Published: 3072-128-3072, ReLU, de-noising, dropout; everything else is unpublished.

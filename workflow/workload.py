@@ -8,7 +8,6 @@ turns work into hours, `rates` and `cost`, its `core_seconds`. A formula named `
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,7 @@ from dcgan.core.files import InputError
 from dcgan.models import flops
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from workflow.engines.dag import Stage, is_inside
+from workflow.params.load import total
 from workflow.params.sections import Params, TrainedNetwork
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ class Scale:
 
     def count(self, number: Any) -> float:
         """A number, or the sum of keys of params.yaml."""
-        keys = number if isinstance(number, list) else []
-        return float(sum(reduce(getattr, key.split("."), self.params) for key in keys) if keys else number)  # type: ignore[misc]
+        return total(self.params, number)
 
     @property
     def exported(self) -> float:

@@ -6,6 +6,7 @@ ways is refused: images for the test must not get into training, nor splits be t
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -59,6 +60,13 @@ def split_folders(root: Path) -> list[str]:
     """The folders at the top of a source that are named like splits, for sources that are read whole."""
     folders = inside(root)[0] if root.is_dir() else []
     return [f"{printable(name)}/" for name in folders if name.lower() in SPLIT_NAMES]
+
+
+def tell_of_splits(root: Path) -> None:
+    """Prints that a source is read whole although folders in it are named like splits."""
+    if splits := split_folders(root):
+        told = f"images of all of {', '.join(splits)} are taken; name one of them to leave the others out"
+        print(f"{root}: {told}", file=sys.stderr)
 
 
 def unwrapped(root: Path) -> tuple[str, list[str]]:

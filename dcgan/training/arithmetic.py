@@ -2,7 +2,7 @@
 
 `float32`: in full. `tfloat32`: a GPU keeps ten bits of each factor of a convolution or a matrix product, and all of
 their sums. `bfloat16`: autocast; weights, Adam's moments and batch-norm statistics stay float32. `auto`: bfloat16 on a
-GPU that computes in it, float32 elsewhere. A CPU has no tfloat32: it computes in full there.
+GPU that computes in it, float32 elsewhere. A CPU has no tfloat32 and computes in float32 instead.
 """
 
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +23,7 @@ from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import broken
 from workflow.params.figures import by_hand
 from workflow.params.late import found_out_late
-from workflow.params.load import load_params, read_yaml
+from workflow.params.load import load_params, read_yaml, total
 from workflow.params.rows import PackedRows, asks_too_much
 from workflow.params.sections import Params
 from workflow.params.spelling import did_you_mean
@@ -160,14 +160,11 @@ def rendered(params: Params, path: str) -> "Contents | None":
     if known is None:
         return None
 
-    def count(number: Any) -> int:
-        """A number, or the sum of keys of params.yaml."""
-        keys = number if isinstance(number, list) else []
-        return int(sum(reduce(getattr, key.split("."), params) for key in keys) if keys else number)  # type: ignore[misc]
-
     if "images" in known:
-        return Contents("rendered", {"": count(known["images"])})
-    splits = {split: math.floor(count(known[split]) * known.get(f"{split}_share", 1)) for split in ("train", "test")}
+        return Contents("rendered", {"": int(total(params, known["images"]))})
+    splits = {
+        split: math.floor(total(params, known[split]) * known.get(f"{split}_share", 1)) for split in ("train", "test")
+    }
     splits = {split: n for split, n in splits.items() if n}
     return Contents("rendered", splits, DIGITS_AND_THINGS if len(splits) > 1 else 0)
 

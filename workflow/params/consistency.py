@@ -144,6 +144,12 @@ def guidelines(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule
                 yield True, f"guidelines.variants.{name}", changes, str(error)
 
 
+def images_by_features(params: Params) -> dict[str, str]:
+    """The folder of the images that each folder of features is of."""
+    found = {f"data/features/{name}": one.images for name, one in params.features.items()}
+    return found | {f"data/features/kmeans_{name}": one.images for name, one in params.kmeans.items()}
+
+
 def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
     """Features come from a network that is trained or was imported, and that fits the images; an SVM from features."""
     rows = {name: section.network for name, section in params.train.items()}
@@ -158,8 +164,7 @@ def features(params: Params, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
         yield from labelled(f"kmeans.{name}.images", kmeans.images, sets)
         too_many = kmeans.centroids > kmeans.patches
         yield too_many, f"kmeans.{name}.centroids", kmeans.centroids, f"at most kmeans.{name}.patches, {kmeans.patches}"
-    images = {f"data/features/{name}": one.images for name, one in params.features.items()}
-    images |= {f"data/features/kmeans_{name}": one.images for name, one in params.kmeans.items()}
+    images = images_by_features(params)
     validated = {
         f"data/packed/{name}"
         for name, packed in params.pack.sets.items()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from workflow.params.consistency import Rule
+from workflow.params.consistency import Rule, images_by_features
 from workflow.params.sections import Params, SvmSection
 
 LEAST_HELD_OUT = 6  # images of which each has five nearest others, for precision and recall
@@ -112,9 +112,7 @@ def searched_labels(params: Params, packed: Mapping[str, PackedRows]) -> Iterato
 
 def images_of(params: Params, svm: SvmSection) -> str:
     """The folder of the images whose features an SVM learns."""
-    sections = {f"data/features/{name}": one.images for name, one in params.features.items()}
-    sections |= {f"data/features/kmeans_{name}": one.images for name, one in params.kmeans.items()}
-    return sections.get(svm.features, "")
+    return images_by_features(params).get(svm.features, "")
 
 
 def svm_rows(key: str, svm: SvmSection, rows: PackedRows) -> Iterator[Rule]:
