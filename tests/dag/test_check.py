@@ -9,7 +9,8 @@ import pytest
 import scipy.io
 
 from dcgan.core.files import InputError
-from tests.dag.test_params import change, project, write
+from tests.dag.test_check_sources import project
+from tests.dag.test_params import change, write
 from workflow.engines.check import check
 from workflow.params.load import read_yaml
 

@@ -15,7 +15,8 @@ from dcgan.models.networks import Discriminator
 from dcgan.training.adversarial import AdversarialTraining
 from dcgan.training.arithmetic import precision_on
 from tests.simulated_gpu.simulation import simulated_gpu
-from tests.unit.test_adversarial import CPU, SETTINGS, SMALLEST, assert_same_end, images, make_run
+from tests.unit.test_adversarial import CPU, SETTINGS, SMALLEST, images
+from tests.unit.test_training_run import assert_same_end, make_run
 
 GPU = torch.device("cuda", 0)
 

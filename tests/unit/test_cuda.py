@@ -20,8 +20,9 @@ from dcgan.training.adversarial import AdversarialTraining
 from dcgan.training.loop import TrainingRun
 from tests.shared_training import difference, run_two_processes
 from tests.simulated_gpu.simulation import IS_REAL, any_gpu
-from tests.unit.test_adversarial import PLAN, SETTINGS, SMALLEST, assert_same_end, make_run
+from tests.unit.test_adversarial import PLAN, SETTINGS, SMALLEST
 from tests.unit.test_guidelines import BROKEN, broken
+from tests.unit.test_training_run import assert_same_end, make_run
 
 CONDITIONAL = replace(
     ARCHITECTURES["demo_mnist28"],

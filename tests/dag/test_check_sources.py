@@ -1,0 +1,173 @@
+"""Sources that are not what a parameter says are told before any work."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+from dcgan.core.files import InputError
+from tests.dag.test_params import change, one_line, write
+from workflow.engines.check import check
+from workflow.params.load import read_yaml
+from workflow.presets.merge import preset
+
+
+def project(root: Path, folder: Path, changes: dict[str, Any]) -> Path:
+    """A folder with this DAG and changed parameters, and the scripts that stages depend on."""
+    params = preset("demo")
+    for key, value in changes.items():
+        change(params, key, value)
+    write(folder / "params.yaml", params)
+    shutil.copy(root / "dvc.yaml", folder)
+    for name in ("stages", "dcgan", "demo", "workflow", "docs"):
+        (folder / name).symlink_to(root / name)
+    return folder
+
+
+def test_the_parameters_in_git_are_right_and_their_sources_are_told(root: Path, tmp_path: Path) -> None:
+    lines = check(project(root, tmp_path, {}))
+    assert "pack.sets.svhn.source: rendered: train 5,000, test 1,250; 10 classes" in lines
+    assert re.fullmatch(r"params.yaml is fine: 6 sources, 4 sets, 6 networks, \d+ stages", lines[-1])
+
+
+def empty(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def no_lmdb(path: Path) -> None:
+    path.mkdir(parents=True)
+    (path / "data.mdb").write_bytes(b"this is no LMDB" * 1000)
+
+
+def text_file(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("not what it should be\n")
+
+
+def nothing(path: Path) -> None:
+    return None
+
+
+@pytest.mark.parametrize("make", [nothing, empty, no_lmdb, text_file])
+@pytest.mark.parametrize(
+    "key", ["export.source", *(f"pack.sets.{name}.source" for name in ("imagenet", "cifar10", "svhn", "mnist"))]
+)
+def test_a_source_that_is_not_what_it_should_be(
+    root: Path, tmp_path: Path, key: str, make: Callable[[Path], None]
+) -> None:
+    folder = project(root, tmp_path, {key: "data/raw/brought"})
+    make(folder / "data/raw/brought")
+    with pytest.raises(InputError) as error:
+        check(folder)
+    message = one_line(error)
+    assert key in message
+    assert "data/raw/brought" in message
+
+
+@pytest.mark.parametrize("make", [nothing, empty])
+def test_photos_that_are_none(root: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
+    folder = project(root, tmp_path, {"crop_faces.source": "data/raw/brought"})
+    make(folder / "data/raw/brought")
+    with pytest.raises(InputError, match=r"crop_faces\.source.*data/raw/brought"):
+        check(folder)
+
+
+def test_four_files_that_are_no_mnist(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"pack.sets.mnist.source": "data/raw/brought"})
+    (folder / "data/raw/brought").mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (folder / f"data/raw/brought/{name}-ubyte").write_bytes(bytes(20))
+    with pytest.raises(InputError, match=r"mnist\.source: .*train-images-idx3-ubyte: not an idx file"):
+        check(folder)
+
+
+def test_folders_that_can_be_read_in_two_ways(root: Path, tmp_path: Path, good_image: bytes) -> None:
+    folder = project(root, tmp_path, {"pack.sets.imagenet.source": "data/raw/brought"})
+    for name in ("train/a/1.jpg", "train/b/1.jpg", "test/a/1.jpg", "meta/1.jpg"):
+        (folder / "data/raw/brought" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "data/raw/brought" / name).write_bytes(good_image)
+    with pytest.raises(InputError, match=r"imagenet.source: .*meta/ are not; name them in pack.sets.imagenet.splits"):
+        check(folder)
+
+
+def test_two_keys_that_name_one_source_are_both_looked_at(root: Path, tmp_path: Path) -> None:
+    """What is right for the last of them may be wrong for the first."""
+    both = "data/raw/both"
+    folder = project(root, tmp_path, {"pack.sets.cifar10.source": both, "pack.sets.svhn.source": both})
+    (folder / both).mkdir(parents=True)
+    images = {"X": np.zeros((32, 32, 3, 4), np.uint8), "y": np.ones((4, 1), np.uint8)}
+    for split in ("train", "test"):
+        scipy.io.savemat(folder / both / f"{split}_32x32.mat", images)
+    with pytest.raises(InputError, match=r"pack\.sets\.cifar10\.source"):
+        check(folder)
+
+
+def test_a_source_above_what_the_dag_makes(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"crop_faces\.source: 'data' holds what the DAG makes"):
+        check(project(root, tmp_path, {"crop_faces.source": "data"}))
+
+
+def test_model_files_that_are_not_there(root: Path, tmp_path: Path) -> None:
+    for name in ("yunet", "inception"):
+        (tmp_path / name).mkdir()
+    yunet = {"crop_faces.detector": "yunet", "crop_faces.model": "nowhere.onnx"}
+    with pytest.raises(InputError, match=r"crop_faces\.model: '.*nowhere\.onnx' is no file"):
+        check(project(root, tmp_path / "yunet", yunet))
+    with pytest.raises(InputError, match=r"quality\.inception: '.*nowhere\.pth' is no file"):
+        check(project(root, tmp_path / "inception", {"quality.inception": "nowhere.pth"}))
+
+
+def test_images_to_learn_from_that_are_no_store(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"train.bedrooms.images": "data/mine.h5"})
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data/mine.h5").write_text("no store")
+    with pytest.raises(InputError, match=r"train\.bedrooms\.images"):
+        check(folder)
+
+
+def test_a_demo_set_that_is_left_out_is_missed(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"demo.sets": ["faces", "digits", "objects"]})
+    with pytest.raises(InputError, match=r"export\.source: .* does not exist, and no stage makes it"):
+        check(folder)
+
+
+def test_annotations_that_are_not_there(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"figures.windows.bedrooms.annotator": "data/annotations/mine.json"})
+    with pytest.raises(InputError, match=r"mine\.json' does not exist.*make annotate"):
+        check(folder)
+    (folder / "data/annotations").mkdir(parents=True)
+    (folder / "data/annotations/mine.json").write_text("{}")
+    check(folder)
+
+
+@pytest.mark.parametrize("command", ["python -m workflow.engines.check", "snakemake -n", "snakemake --cores 1"])
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train.bedrooms.epochs", -1, "params.yaml: train.bedrooms.epochs: -1 is not allowed"),
+        ("export.source", "data/raw/absent", "export.source: 'data/raw/absent' does not exist"),
+    ],
+)
+def test_status_is_2_and_no_work_is_done(
+    checkout: Path, run: Callable[..., Any], command: str, key: str, value: Any, expected: str
+) -> None:
+    path = checkout / "params.yaml"
+    write(path, change(read_yaml(path), key, value))
+    finished = run(checkout, *command.split(), status=2)
+    (line,) = [line for line in finished.stderr.splitlines() if "error:" in line]
+    assert expected in line
+    assert "Traceback" not in finished.stderr
+    assert not (checkout / "logs").exists()
+
+
+def test_every_stage_says_what_is_wrong_with_parameters(checkout: Path, run: Callable[..., Any]) -> None:
+    path = checkout / "params.yaml"
+    write(path, change(read_yaml(path), "run.seed", "x"))
+    command = "python -m stages.train_dcgan --name bedrooms --images a --out b --samples c --frames d --curves e"
+    finished = run(checkout, *command.split(), "--metrics", "f", status=2)
+    assert finished.stderr == "error: params.yaml: run.seed: 'x' is not allowed (Input should be a valid integer)\n"
