@@ -1,6 +1,7 @@
 """What tests of several folders share: a browser, and images that are wrong in every way that the web has."""
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,10 @@ SHARED_RUNS = {
     "test_faults.py": "every stage",
     "test_declared_params.py": "every stage",
 }
+
+# `make test` is itself a make: what it tells makes below it would turn up in the output of those that tests start.
+for variable in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"):
+    os.environ.pop(variable, None)
 
 
 @pytest.hookimpl(optionalhook=True)
