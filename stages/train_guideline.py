@@ -101,6 +101,7 @@ def prepare_run(
         raise InputError(f"guidelines.curve_interval: {values['curve_interval']} is more than a sixth of the run")
     architecture = architecture_from(named(Architecture, values))
     training = AdversarialTraining(architecture, Settings(**named(Settings, values)), batches.device)
+    batches.needs_images = training.needs_images
     plan = Plan(**named(Plan, values) | {"frame_images": None, "keep_images": None, "watch": ONLY_FINITE})
     return TrainingRun(
         training, batches, plan, Checkpoints(*state), samples, batches.images[:0], stop, on_row=lambda row: None

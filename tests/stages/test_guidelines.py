@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from torch import Tensor
 
 from dcgan.core.files import InputError
 from dcgan.core.outcomes import read_outcomes
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import StoreWriter
+from dcgan.data.minibatches import Batches
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.models.networks import Generator
 from dcgan.training.loop import TrainingRun
@@ -92,6 +94,20 @@ def test_a_run_again_gives_the_same_bytes_and_seeds_differ(inputs: Path) -> None
     assert train(inputs, "published", 0) == first
     assert (inputs / "runs/published/0/generator.safetensors").read_bytes() == bytes_before
     assert train(inputs, "published", 1) != first
+
+
+def test_no_images_are_gathered_for_a_minibatch_of_the_generator(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered: list[bool] = []
+    batch = Batches.batch
+
+    def watched(batches: Batches, number: int) -> tuple[Tensor | None, Tensor | None]:
+        images, labels = batch(batches, number)
+        gathered.append(images is not None)
+        return images, labels
+
+    monkeypatch.setattr(Batches, "batch", watched)
+    train(inputs, "published", 0)
+    assert gathered == [False, True] * (len(gathered) // 2) and gathered
 
 
 def test_a_run_that_diverges_is_a_result(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
