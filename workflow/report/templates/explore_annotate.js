@@ -195,8 +195,9 @@ function openDesk(number) {
   find("desks").hidden = DESKS.length < 2;
   find("desks").replaceChildren(...entries);
   if (hadFocus) entries[number].focus();
-  const kept = SERVED ? `what you annotate is saved in ${desk().file}` : `download what you annotate, and put it at ${desk().file}`;
+  const kept = SERVED ? `what you annotate is saved in ${desk().file}` : `what you annotate stays in this browser: download it, and put it at ${desk().file}`;
   find("about").textContent = `${desk().samples} samples of the generator ${desk().network}; ${kept}.`;
+  find("download").textContent = `Download ${desk().file.split("/").at(-1)}`;
   find("sheet").replaceChildren(...Array.from({ length: desk().samples }, (_, index) => makeSample(index)));
   annotations = { boxes: [], concepts: {} };
   remembered();
