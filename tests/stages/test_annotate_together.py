@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from dcgan.core.seeding import torch_generator
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Generator
 from stages.explore_networks import main
 from tests.annotating import CONCEPTS, N_SAMPLES, drag, make_project, says, served
 from tests.browser import SCREENS, faint_texts
@@ -263,3 +267,22 @@ def test_buttons_say_what_they_are_and_whether_they_are_pressed(context: Any, ad
         and '- button "Remove box"\n' in tree
         and "Play with" not in tree
     ), tree
+
+
+def test_samples_can_be_annotated_even_if_a_browser_cannot_draw_them(context: Any, tmp_path: Path) -> None:
+    """The page then says why there is nothing to play with."""
+    project = make_project(tmp_path)
+    for name in ("bedrooms", "faces"):
+        generator = Generator(replace(ARCHITECTURES["demo32"], resampling="pooled"))
+        generator.initialize(torch_generator(3, name)).save(project / f"networks/{name}/generator.safetensors", {})
+    with served(project) as address:
+        page = opened(context, address)
+        assert "faces is left out: demo32: only fractionally strided" in page.locator("header").inner_text()
+        assert page.get_by_role("link", name="Arithmetic").count() == 0
+        drag(page, 0, *CENTRE)
+        says(page, "Saved")
+        page.get_by_role("button", name="faces", exact=True).click()
+        page.get_by_role("button", name="looking left: 0 of 4").wait_for()
+        assert page.get_by_role("button", name="Show smiling woman").count() == 0
+        page.close()
+    assert images_in(project / "bedrooms.json") == [0]

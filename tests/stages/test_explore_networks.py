@@ -237,7 +237,8 @@ def test_links_within_the_page_keep_the_choice(show: Callable[..., Any]) -> None
 
 def test_an_address_that_means_nothing_shows_the_page_as_at_first(show: Callable[..., Any]) -> None:
     hostile = (
-        "#network=<b>&seed=1e400&a=1.2.3,<i>,1.99999&at=x&turn=9&boxes=1.1:9-9-999-9,z&class=4&slot=__proto__&drop=-4"
+        "#network=<b>&seed=1e400&a=1.2.3,<i>,1.99999,hand.0&draw=hand&at=x&turn=9"
+        "&boxes=1.1:9-9-999-9,z&class=4&slot=__proto__&drop=-4"
     )
     page = show(hostile)
     assert page.evaluate("location.hash") == "#network=faces&turn=1.5&boxes=1.1:0-9-32-9"

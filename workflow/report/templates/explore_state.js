@@ -54,6 +54,7 @@ function stateFrom(text, known) {
   for (const [word, pattern] of Object.entries(WORDS)) {
     if (pattern.test(given.get(word) || "")) state[word] = given.get(word);
   }
+  if (!deskOf(state.network)) state.draw = "new";
   if (state.class !== "all" && !(Number(state.class) < about.classes)) state.class = "all";
   for (const part of (given.get("boxes") || "").split(",")) {
     const [, id, ...sides] = BOX.exec(part) || [];
