@@ -237,7 +237,8 @@ def test_links_within_the_page_keep_the_choice(show: Callable[..., Any]) -> None
 
 def test_an_address_that_means_nothing_shows_the_page_as_at_first(show: Callable[..., Any]) -> None:
     hostile = (
-        "#network=<b>&seed=1e400&a=1.2.3,<i>,1.99999&at=x&turn=9&boxes=1.1:9-9-999-9,z&class=4&slot=__proto__&drop=-4"
+        "#network=<b>&seed=1e400&a=1.2.3,<i>,1.99999,hand.0&draw=hand&at=x&turn=9"
+        "&boxes=1.1:9-9-999-9,z&class=4&slot=__proto__&drop=-4"
     )
     page = show(hostile)
     assert page.evaluate("location.hash") == "#network=faces&turn=1.5&boxes=1.1:0-9-32-9"
@@ -300,9 +301,14 @@ def test_the_page_fits_the_screen_and_can_be_read(show: Callable[..., Any], widt
 
 def test_a_generator_that_is_too_large_is_left_out(networks: Path, tmp_path: Path) -> None:
     page = make_page(tmp_path, networks, networks=["svhn", "imagenet"], max_megabytes=0.13).read_text()
-    assert "svhn is left out: its generator has 0.1 MB." in page and 'id="weights-imagenet"' in page
+    assert (
+        "svhn is left out: its generator has 0.1 MB, above explore.max_megabytes." in page
+        and 'id="weights-imagenet"' in page
+    )
     assert 'id="weights-svhn"' not in page
-    with pytest.raises(InputError, match=r"explore.max_megabytes: 0.1 leaves no generator \(0.3 MB at least\)"):
+    with pytest.raises(
+        InputError, match="no generator can be shown .faces: its generator has 0.3 MB, above explore.max_megabytes"
+    ):
         make_page(tmp_path, networks, networks=["faces"], max_megabytes=0.1)
 
 

@@ -12,7 +12,7 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -30,6 +30,7 @@ from workflow.params.types import Count, CountOrZero, ImageSize, Section
 
 MAX_BOXES = 10_000
 ROUNDING = 1e-6  # of a sum of two numbers that a browser rounded
+PUBLISHED_BOXES, PUBLISHED_OF_SUM, PUBLISHED_OF_TURN = 52, 3, 4  # boxes in all; exemplars a concept
 AnyFigure = WindowsFigure | ArithmeticFigure | TurnFigure
 Concept = Annotated[str, Field(min_length=1, max_length=200)]
 Place = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -154,11 +155,20 @@ class AnnotationTask:
     drawing: Drawing
     boxes: bool
     concepts: dict[str, int]
+    plays: list[dict[str, str]] = field(default_factory=list)  # a figure each: concepts by their slots on the page
 
-    def missing(self, annotations: Annotations) -> list[str]:
-        """What has still to be annotated, a line each."""
-        lines = ["no window is boxed"] if self.boxes and not annotations.boxes else []
-        return [*lines, *missing_exemplars(self.concepts, annotations)]
+    def goals(self) -> dict[str, Any]:
+        """How many boxes, and samples of each concept, the figures cannot do without, and how many the paper had."""
+        concepts = [
+            {
+                "name": concept,
+                "needed": n,
+                "published": PUBLISHED_OF_TURN if concept in (LEFT, RIGHT) else PUBLISHED_OF_SUM,
+            }
+            for concept, n in self.concepts.items()
+        ]
+        boxes = {"needed": 1, "published": PUBLISHED_BOXES} if self.boxes else None
+        return {"boxes": boxes, "concepts": concepts}
 
 
 def annotation_tasks(params: Params) -> list[AnnotationTask]:
@@ -176,7 +186,9 @@ def task(network: str, path: Path, sections: Sequence[AnyFigure], seed: int) -> 
     samples = max(one.samples if isinstance(one, WindowsFigure) else one.candidates for one in sections)
     drawing = Drawing(seed=seed, samples=samples, statistics_batches=max(one.statistics_batches for one in sections))
     boxes = any(isinstance(one, WindowsFigure) for one in sections)
-    return AnnotationTask(network, path, drawing, boxes, dict(reduce(or_, map(concepts_of, sections))))
+    concepts = dict(reduce(or_, map(concepts_of, sections)))
+    plays = [play for one in sections for play in plays_of(one)]
+    return AnnotationTask(network, path, drawing, boxes, concepts, plays)
 
 
 def concepts_of(section: AnyFigure) -> Counter[str]:
@@ -187,3 +199,13 @@ def concepts_of(section: AnyFigure) -> Counter[str]:
         return Counter(dict.fromkeys((LEFT, RIGHT), section.exemplars))
     terms = [term for one in section.sums for term in (one.plus, one.minus, one.other)]
     return Counter(dict.fromkeys(map(describe, terms), section.exemplars))
+
+
+def plays_of(section: AnyFigure) -> list[dict[str, str]]:
+    """Which concept goes into which slot of the page to play with (explore_state.js), for each picture of a figure."""
+    if isinstance(section, WindowsFigure):
+        return []
+    if isinstance(section, TurnFigure):
+        return [{"left": LEFT, "right": RIGHT}]
+    terms = [{"a": one.plus, "b": one.minus, "c": one.other} for one in section.sums]
+    return [{slot: describe(term) for slot, term in slots.items()} for slots in terms]

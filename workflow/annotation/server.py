@@ -1,17 +1,18 @@
 """What a browser asks while a person annotates: a WSGI application for one person, on this machine only.
 
-It serves the page (workflow/annotation/templates/), samples as PNG, and JSON. Each change is one PUT, and is on the
-disk before it is answered; the answer holds all annotations, so that two windows of the page agree. Other pages that
-are open in the same browser are kept out: the Host has to be this machine's own name, which a foreign name that was
-made to point here is not; a write has to come from this page (Origin) and to be JSON; no other page may frame or read
-this one. Paths are looked up, never opened by what the browser sent.
+It serves the page (workflow/annotation/page.py), samples as PNG, and JSON. Each change is one PUT, and is on the disk
+before it is answered. It says what was there before, and is refused, with what is there now, if that is no longer so:
+two windows of the page cannot lose each other's boxes. Other pages that are open in the same browser are kept out: the
+Host has to be this machine's own name, which a foreign name that was made to point here is not; a write has to come
+from this page (Origin) and to be JSON; no other page may frame or read this one. Only the page's own scripts run.
 """
 
+import base64
+import hashlib
 import json
-import mimetypes
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden, HTTPException, NotFound, ServiceUnavailable
@@ -23,12 +24,9 @@ from dcgan.core.files import InputError
 from dcgan.core.pixels import Images, png_bytes
 from workflow.annotation.file import Annotations, AnnotationTask, read_annotations
 
-TEMPLATES = Path(__file__).parent / "templates"
 ROUTES = Map(
     [
-        Rule("/", endpoint="file", methods=["GET"], defaults={"file": "annotate.html"}),
-        Rule("/<any('annotate.js', 'annotate_input.js', 'annotate.css'):file>", endpoint="file", methods=["GET"]),
-        Rule("/desks", endpoint="desks", methods=["GET"]),
+        Rule("/", endpoint="page", methods=["GET"]),
         Rule("/desks/<int:desk>", endpoint="annotations", methods=["GET"]),
         Rule("/desks/<int:desk>/samples/<int:number>.png", endpoint="sample", methods=["GET"]),
         Rule("/desks/<int:desk>/boxes/<int:number>", endpoint="boxes", methods=["PUT"]),
@@ -38,8 +36,6 @@ ROUTES = Map(
 HERE = ["127.0.0.1", "localhost"]
 MAX_BODY_BYTES = 1_000_000
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -57,17 +53,6 @@ class Desk:
         self.task, self.empty, self.images = task, empty, images
         self.lock = threading.Lock()
 
-    def about(self) -> dict[str, Any]:
-        """What does not change while the page is open."""
-        return {
-            "network": self.task.network,
-            "file": self.task.path.as_posix(),
-            "samples": len(self.images),
-            "image_size": self.empty.image_size,
-            "boxes": self.task.boxes,
-            "concepts": self.task.concepts,
-        }
-
     def read(self) -> Annotations:
         """The annotations in the file now; InputError if they are of other samples than those on the page."""
         found = read_annotations(self.task.path, self.empty)
@@ -75,45 +60,43 @@ class Desk:
             raise InputError(f"{self.task.path} is of other samples now: end `make annotate` and start it again")
         return found
 
-    def answer(self, annotations: Annotations) -> dict[str, Any]:
-        """Annotations as the page shows them, and what is missing."""
-        return {**annotations.model_dump(include={"boxes", "concepts"}), "missing": self.task.missing(annotations)}
-
-    def change(self, part: Callable[[Annotations], dict[str, Any]]) -> dict[str, Any]:
-        """Replaces what `part` names, writes the file, and returns all annotations.
-
-        Raises ServiceUnavailable, upon which the page tries again, if the disk does not take the file.
-        """
+    def set_boxes(self, number: int, boxes: Any, before: Any) -> Annotations:
+        """The boxes of one sample become these, if they were those before: lists of x, y, width, height."""
+        new, old = (on_sample(number, one) for one in (boxes, before))
         with self.lock:
-            before = self.read()
-            changed = before.changed(**part(before))
-            try:
-                changed.save(self.task.path)
-            except (InputError, OSError) as error:
-                raise ServiceUnavailable(str(error)) from error
-        return self.answer(changed)
+            found = self.read()
+            others = [box.model_dump() for box in found.boxes if box.image != number]
+            present = [box.model_dump() for box in found.boxes if box.image == number]
+            check_present(found, present, old, new, f"sample {number + 1}")
+            return self.save(found.changed(boxes=others + new))
 
-    def set_boxes(self, number: int, boxes: Any) -> dict[str, Any]:
-        """The boxes of one sample become these: a list of x, y, width, height."""
-        if not isinstance(boxes, list) or not all(isinstance(box, dict) for box in boxes):
-            raise BadRequest("boxes: a list of objects is expected")
-        new = [{**box, "image": number} for box in boxes]
-        return self.change(
-            lambda before: {"boxes": [box.model_dump() for box in before.boxes if box.image != number] + new}
-        )
+    def set_concept(self, concept: Any, samples: Any, before: Any) -> Annotations:
+        """The samples that show a concept become these, if they were those before.
 
-    def set_concept(self, concept: Any, samples: Any) -> dict[str, Any]:
-        """The samples that show a concept become these; BadRequest for a concept that no figure needs."""
+        Raises BadRequest for a concept that no figure needs.
+        """
         if not isinstance(concept, str) or concept not in self.task.concepts:
             raise BadRequest(f"no figure needs samples of {concept!r}")
-        return self.change(lambda before: {"concepts": {**before.concepts, concept: samples}})
+        with self.lock:
+            found = self.read()
+            check_present(found, found.concepts.get(concept, []), before, samples, concept)
+            return self.save(found.changed(concepts={**found.concepts, concept: samples}))
+
+    def save(self, changed: Annotations) -> Annotations:
+        """Writes the file; raises ServiceUnavailable, upon which the page tries again, if the disk does not take it."""
+        try:
+            changed.save(self.task.path)
+        except (InputError, OSError) as error:
+            raise ServiceUnavailable(str(error)) from error
+        return changed
 
 
 class AnnotationApp:
-    """The WSGI application for some desks."""
+    """The WSGI application for some desks and the page on which they are."""
 
-    def __init__(self, desks: Sequence[Desk]) -> None:
-        self.desks = desks
+    def __init__(self, desks: Sequence[Desk], page: str) -> None:
+        self.desks, self.page = desks, page.encode()
+        self.headers = {**HEADERS, "Content-Security-Policy": policy(page)}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answers one request, whatever is wrong with it."""
@@ -121,38 +104,81 @@ class AnnotationApp:
         request.max_content_length = MAX_BODY_BYTES
         try:
             response = self.respond(request)
+        except Outdated as error:
+            response = as_json({"error": str(error), **shown(error.present)}, Conflict.code)
         except HTTPException as error:
             response = as_json({"error": error.description or error.name}, error.code or 500)
         except InputError as error:
             response = as_json({"error": str(error)}, Conflict.code)
-        response.headers.update(HEADERS)
+        response.headers.update(self.headers)
         return response(environ, start_response)
 
     def respond(self, request: Request) -> Response:
-        """The answer to a request; raises HTTPException or InputError."""
+        """The answer to a request; raises HTTPException, Outdated or InputError."""
         check_caller(request)
         endpoint, values = ROUTES.bind("localhost", path_info=request.path).match(method=request.method)
         body = json_object(request) if request.method == "PUT" else {}
-        desk = numbered(self.desks, values.get("desk"), "desks")
-        image: Any = numbered(desk.images, values.get("number"), "samples") if desk else None
+        if endpoint == "page":
+            return Response(self.page, mimetype="text/html")
+        desk: Desk = numbered(self.desks, values["desk"], "desks")
+        image: Any = numbered(desk.images, values["number"], "samples") if "number" in values else None
         match endpoint:
-            case "file":
-                name = values["file"]
-                return Response((TEMPLATES / name).read_bytes(), mimetype=mimetypes.guess_type(name)[0])
             case "sample":
                 return Response(png_bytes(image), mimetype="image/png")
             case "boxes":
-                return as_json(desk.set_boxes(values["number"], body.get("boxes")))
+                return as_json(shown(desk.set_boxes(values["number"], body.get("boxes"), body.get("before"))))
             case "concept":
-                return as_json(desk.set_concept(body.get("concept"), body.get("samples")))
-        return as_json(desk.answer(desk.read()) if desk else [one.about() for one in self.desks])
+                return as_json(shown(desk.set_concept(body.get("concept"), body.get("samples"), body.get("before"))))
+        return as_json(shown(desk.read()))
 
 
-def numbered(things: Any, number: int | None, name: str) -> Any:
-    """The thing of that number, if any was asked for; raises NotFound if there are not so many."""
-    if number is not None and number >= len(things):
+class Outdated(Exception):
+    """A change of what is no longer there, with the annotations that are."""
+
+    def __init__(self, what: str, present: Annotations) -> None:
+        super().__init__(f"{what} was changed elsewhere meanwhile; this is what is there now")
+        self.present = present
+
+
+def check_present(found: Annotations, present: Any, before: Any, after: Any, what: str) -> None:
+    """Raises Outdated unless a change began with what is present; one that is repeated finds its own result."""
+    if present not in (before, after):
+        raise Outdated(what, found)
+
+
+def on_sample(number: int, boxes: Any) -> list[dict[str, Any]]:
+    """Boxes of one sample as the file has them; raises BadRequest if they are no list of objects."""
+    if not isinstance(boxes, list) or not all(isinstance(box, dict) for box in boxes):
+        raise BadRequest("boxes and before: lists of objects are expected")
+    return [{**box, "image": number} for box in boxes]
+
+
+def shown(annotations: Annotations) -> dict[str, Any]:
+    """Annotations as the page has them."""
+    return annotations.model_dump(include={"boxes", "concepts"})
+
+
+def policy(page: str) -> str:
+    """What a browser may run and load: the scripts and styles that are in the page, by their digests, and samples."""
+    inline = {
+        tag: " ".join(map(digest, re.findall(f"<{tag}>(.*?)</{tag}>", page, re.S))) for tag in ("script", "style")
+    }
+    return (
+        f"default-src 'none'; img-src 'self' data:; script-src {inline['script']}; style-src {inline['style']}; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def digest(text: str) -> str:
+    """A script or style in a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def numbered(things: Any, number: int, name: str) -> Any:
+    """The thing of that number; raises NotFound if there are not so many."""
+    if number >= len(things):
         raise NotFound(f"there are {len(things)} {name}")
-    return None if number is None else things[number]
+    return things[number]
 
 
 def check_caller(request: Request) -> None:

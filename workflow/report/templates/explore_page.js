@@ -8,25 +8,17 @@ const MOVED = 6; // faces that turn if none are chosen
 const KEPT_PICTURES = 2000;
 const WORK_MILLISECONDS = 12; // of drawing at a time, so that the page answers meanwhile
 
-const find = (id) => document.getElementById(id);
 const known = new Map();
-for (const script of document.querySelectorAll("script[type='application/json']")) {
+for (const script of document.querySelectorAll("script.network")) {
   const about = JSON.parse(script.textContent);
   known.set(about.name, about);
 }
 const opened = new Map();
 let state = stateFrom("", known);
 
-function network() {
-  const { network: name } = state;
+function network(name = state.network) {
   if (!opened.has(name)) opened.set(name, openNetwork(known.get(name), find(`weights-${name}`).textContent.trim()));
   return opened.get(name);
-}
-
-function element(name, properties = {}, children = []) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
 }
 
 // ----------------------------------------------------------------------------------------------------------- drawing
@@ -52,10 +44,10 @@ function drawPoint(point, change) {
   return pixels;
 }
 
-function show(canvas, key, make) {
-  const { size } = network();
+function show(canvas, key, make, name = state.network) {
+  const { size } = network(name);
   if (canvas.width !== size) canvas.width = canvas.height = size;
-  waiting.set(canvas, [`${state.network} ${key}`, make]);
+  waiting.set(canvas, [`${name} ${key}`, make]);
   if (!working) setTimeout(work);
   working = true;
 }
@@ -86,18 +78,23 @@ function canvas(label, key, make) {
 // ----------------------------------------------------------------------------------------------------------- samples
 
 function sampleId(index) {
-  const { classes } = network();
+  const { classes } = network(), desk = deskOf(state.network);
+  if (state.draw === "hand" && desk) return `hand.${((state.seed + desk.samples - 1) * COUNT + index) % desk.samples}`;
   const label = state.class === "all" ? index % classes : Number(state.class);
   return [state.seed, index, ...(classes ? [label] : [])].join(".");
 }
 
 function samplePoint(id) {
-  const [seed, index, label] = id.split(".").map(Number);
-  return { z: drawLatent(network(), seed, index), label: oneHot(network(), label) };
+  const [seed, index, label] = id.split(".");
+  const z = seed === "hand" ? latentOf(deskOf(state.network), Number(index)) : drawLatent(network(), Number(seed), Number(index));
+  return { z, label: oneHot(network(), Number(label)) };
 }
 
 const samplePixels = (id) => pixelsOf(`${state.network} ${id}`, () => drawPoint(samplePoint(id)));
-const sampleName = (id) => `sample ${id.split(".").slice(0, 2).join(".")}`;
+function sampleName(id) {
+  const [seed, index] = id.split(".");
+  return seed === "hand" ? `sample ${Number(index) + 1} of those to annotate` : `sample ${seed}.${index}`;
+}
 const sampleCanvas = (id) => canvas(sampleName(id), id, () => drawPoint(samplePoint(id)));
 const pointCanvas = (label, key, point) => canvas(label, key, () => drawPoint(point()));
 const points = (slot) => chosen(slot).map(samplePoint);
@@ -186,13 +183,17 @@ function renderTurn() {
 
 function render() {
   fillClasses();
+  find("draws").hidden = !deskOf(state.network);
   for (const input of document.querySelectorAll("input[type=radio]")) {
     input.checked = String(state[input.name]) === input.value;
   }
-  for (const input of document.querySelectorAll("input[type=range], input[type=number]")) {
+  for (const input of document.querySelectorAll("input[type=range][name], input[type=number]")) {
     if (input !== document.activeElement || Number(input.value) !== state[input.name]) input.value = state[input.name];
     const shown = document.querySelector(`output[for="${input.id}"]`);
     if (shown) shown.textContent = state[input.name];
+  }
+  for (const button of document.querySelectorAll("button[data-slot]")) {
+    button.setAttribute("aria-pressed", button.dataset.slot === state.slot);
   }
   renderSamples();
   renderSlots();
@@ -239,7 +240,7 @@ function start() {
     else if (target.type === "number") change({ [target.name]: Math.floor(within(target.name, target.value)) });
   });
   document.addEventListener("input", ({ target }) => {
-    if (target.type === "range") change({ [target.name]: Number(target.value) });
+    if (target.type === "range" && target.name) change({ [target.name]: Number(target.value) });
   });
   find("new").addEventListener("click", () => change({ seed: (state.seed + 1) % 2 ** 32 }));
   for (const button of document.querySelectorAll("button[data-slot]")) {

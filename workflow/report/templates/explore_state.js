@@ -21,11 +21,13 @@ const NUMBERS = {
   drop: [0, 9999, 0],
   other: [0, 2 ** 32 - 1, 0],
 };
-const WORDS = { class: /^(all|\d+)$/, path: /^(linear|spherical)$/, slot: /^(a|b|c|from|to|left|right|face)$/ };
-const FIRST_WORDS = { class: "all", path: "linear", slot: "a" };
-// A sample: its seed, its number, and of a conditional network its class.
-const SAMPLE = /^\d{1,10}\.\d{1,4}(\.\d{1,3})?$/;
-const BOX = /^(\d{1,10}\.\d{1,4}):(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})$/;
+const WORDS = { draw: /^(new|hand)$/, class: /^(all|\d+)$/, path: /^(linear|spherical)$/, slot: /^(a|b|c|from|to|left|right|face)$/ };
+const FIRST_WORDS = { draw: "new", class: "all", path: "linear", slot: "a" };
+// A sample: its seed, its number, and of a conditional network its class. The seed of those that a person annotates is
+// `hand`.
+const SAMPLE = /^(\d{1,10}|hand)\.\d{1,4}(\.\d{1,3})?$/;
+const BOX = /^((?:\d{1,10}|hand)\.\d{1,4}):(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})$/;
+const exists = (id, network) => !id.startsWith("hand.") || Number(id.split(".")[1]) < (deskOf(network)?.samples ?? 0);
 
 function freshState(network) {
   const state = { network, boxes: {}, ...FIRST_WORDS };
@@ -44,7 +46,7 @@ function stateFrom(text, known) {
   const given = new URLSearchParams(text), name = given.get("network");
   const state = freshState(known.has(name) ? name : [...known.keys()][0]), about = known.get(state.network);
   const fits = (id) => SAMPLE.test(id) && (id.split(".").length === 3) === about.classes > 0
-    && Number(id.split(".")[2] || 0) < Math.max(about.classes, 1);
+    && Number(id.split(".")[2] || 0) < Math.max(about.classes, 1) && exists(id, state.network);
   for (const [slot, { most }] of Object.entries(SLOTS)) {
     state[slot] = [...new Set((given.get(slot) || "").split(",").filter(fits))].slice(0, most);
   }
@@ -52,10 +54,11 @@ function stateFrom(text, known) {
   for (const [word, pattern] of Object.entries(WORDS)) {
     if (pattern.test(given.get(word) || "")) state[word] = given.get(word);
   }
+  if (!deskOf(state.network)) state.draw = "new";
   if (state.class !== "all" && !(Number(state.class) < about.classes)) state.class = "all";
   for (const part of (given.get("boxes") || "").split(",")) {
     const [, id, ...sides] = BOX.exec(part) || [];
-    if (id) state.boxes[id] = boxWithin(sides.map(Number), about.size);
+    if (id && exists(id, state.network)) state.boxes[id] = boxWithin(sides.map(Number), about.size);
   }
   for (const whole of ["seed", "layer", "drop", "other"]) state[whole] = Math.floor(state[whole]);
   return state;

@@ -1,4 +1,4 @@
-// Mouse, touch and keys on the page of `make annotate`; the annotations, and how they are sent, are in annotate.js.
+// Mouse, touch and keys of annotating (explore_annotate.js).
 "use strict";
 
 let drag = null; // what a pointer that is down holds
@@ -7,7 +7,7 @@ let drag = null; // what a pointer that is down holds
 
 function spot(event, svg) {
   const frame = svg.getBoundingClientRect();
-  const scale = desk().image_size / frame.width;
+  const scale = sideOf() / frame.width;
   const reach = (event.pointerType === "touch" ? 18 : 8) * scale;
   return { x: (event.clientX - frame.left) * scale, y: (event.clientY - frame.top) * scale, reach };
 }
@@ -36,7 +36,7 @@ function pointerDown(event, number, svg) {
   if (tool !== BOXES || event.button !== 0 || (event.pointerType === "touch" && number !== active)) return;
   const at = spot(event, svg);
   drag = { ...grasp(number, at), number, start: at, box: null };
-  activate(number, drag.fresh ? -1 : drag.index);
+  goTo(number, drag.fresh ? -1 : drag.index);
   svg.setPointerCapture(event.pointerId);
 }
 
@@ -55,59 +55,59 @@ function pointerUp() {
   if (box && box.width >= 1 && box.height >= 1) {
     const boxes = boxesOf(number);
     boxes[index] = box;
-    chosen = index;
+    chosenBox = index;
     return setBoxes(number, boxes);
   }
   renderSample(number);
 }
 
 function click(number) {
-  activate(number, number === active ? chosen : -1);
+  goTo(number, number === active ? chosenBox : -1);
   if (tool !== BOXES) toggle(number);
 }
 
 // --------------------------------------------------------------------------------------------------------------- keys
 
-function activate(number, box = -1, scroll = false) {
+function goTo(number, box = -1, scroll = false) {
   const before = active;
   active = number;
-  chosen = box;
+  chosenBox = box;
   renderSample(before);
   renderSample(number);
-  find("samples").children[number].focus({ preventScroll: !scroll });
+  find("sheet").children[number].focus({ preventScroll: !scroll });
 }
 
 function perRow() {
-  const samples = [...find("samples").children];
+  const samples = [...find("sheet").children];
   const below = samples.findIndex((sample) => sample.offsetTop > samples[0].offsetTop);
   return below < 0 ? samples.length : below;
 }
 
 function arrow(event) {
   const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-  const box = boxesOf(active)[chosen];
+  const box = boxesOf(active)[chosenBox];
   if (box && tool === BOXES) return replaceBox(event.shiftKey ? resized(box, dx, dy) : moved(box, dx, dy));
   const next = active + dx + dy * perRow();
-  if (next >= 0 && next < desk().samples) activate(next, -1, true);
+  if (next >= 0 && next < desk().samples) goTo(next, -1, true);
 }
 
 function nextBox() {
   const n = boxesOf(active).length;
-  activate(active, chosen + 1 < n ? chosen + 1 : -1);
+  goTo(active, chosenBox + 1 < n ? chosenBox + 1 : -1);
 }
 
 function newBox() {
-  const quarter = desk().image_size / 4;
-  chosen = boxesOf(active).length;
+  const quarter = sideOf() / 4;
+  chosenBox = boxesOf(active).length;
   replaceBox(tidy(quarter, quarter, 3 * quarter, 3 * quarter));
 }
 
 function sampleKey(event) {
   const boxing = tool === BOXES;
   if (event.key.startsWith("Arrow")) arrow(event);
-  else if (event.key === "Home") activate(0, -1, true);
-  else if (event.key === "End") activate(desk().samples - 1, -1, true);
-  else if (event.key === "Escape") activate(active);
+  else if (event.key === "Home") goTo(0, -1, true);
+  else if (event.key === "End") goTo(desk().samples - 1, -1, true);
+  else if (event.key === "Escape") goTo(active);
   else if (event.key === "Enter" || event.key === " ") boxing ? nextBox() : toggle(active);
   else if (event.key === "n" && boxing) newBox();
   else if ((event.key === "Delete" || event.key === "Backspace") && boxing) removeBox();
@@ -116,12 +116,13 @@ function sampleKey(event) {
 }
 
 function pageKey(event) {
-  if (event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;
+  const elsewhere = event.target !== document.body && !find("annotating").contains(event.target);
+  if (elsewhere || event.altKey || event.metaKey || (event.ctrlKey && event.key !== "z")) return;
   const number = Number(event.key);
   if (event.key === "u" || (event.ctrlKey && event.key === "z")) undo();
   else if (event.key === "+" || event.key === "-") resize(Number(find("side").value) + (event.key === "+" ? 32 : -32));
   else if (number >= 1 && number <= tools().length) choose(tools()[number - 1]);
-  else if (find("samples").contains(event.target)) return sampleKey(event);
+  else if (find("sheet").contains(event.target)) return sampleKey(event);
   else return;
   event.preventDefault();
 }
