@@ -1,11 +1,11 @@
 """Finds groups of duplicates, and keeps one image of each; section 4.1.1.
 
-In:  the shards' stores and lists of rejects; codes/<shard>.h5, (N, 16) uint8 with the stores' keys in their order;
-     params deduplicate.*, export.shards, export.max_rejects.
+In:  the shards' stores, lists of rejects and inventories; codes/<shard>.h5, (N, 16) uint8 with the stores' keys in
+     their order; params deduplicate.*, export.shards, export.max_rejects.
 Out: unique.h5       image store without the duplicates, or, unless deduplicate.drop, with them, in key order
      duplicates.csv  key, kept, distance: a row per duplicate, of which image it is one, how many bits differ
      a contact sheet of 100 pairs (kept left, duplicate right), spread evenly over all of them
-     a JSON of counts, also of rejects by reason
+     a JSON of counts, also of rejects by reason, and of the sizes and formats of the source's images
 If more than deduplicate.max_dropped of the images would go, only the contact sheet is written, to --refused: an
 autoencoder that was hardly trained takes different rooms for one.
 Published: about 275,000 of 3,033,042 removed, a share of 0.0907.
@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.core.files import InputError, read_csv, write_csv, write_json
 from dcgan.core.pixels import Images, tile, write_png
 from dcgan.core.progress import Progress
 from dcgan.data.image_store import StoreWriter
+from dcgan.data.inventory import COLUMNS, at_a_glance
 from dcgan.data.rejects import Rejects
 from dcgan.data.sharded_store import Indices, Shards
 from dcgan.dedup.hamming_search import find_duplicates
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
     fix_threads(params.run)
 
     shards = Shards(options.shards, params.export.shards, f"{params.deduplicate.filtered}.h5")
-    tables = [options.shards / str(shard) / "rejects.csv" for shard in params.export.shards]
+    folders = [options.shards / str(shard) for shard in params.export.shards]
+    tables = [folder / "rejects.csv" for folder in folders]
     rejects = Rejects.joined(tables, params.export.max_rejects, "export.max_rejects")
     rejects.accept(len(shards))
     rejects.check()
@@ -54,6 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     write_png(options.figure, contact_sheet(duplicates, shards))
     staying = duplicates.survivors if params.deduplicate.drop else np.arange(len(shards))
     write_images(options.out, staying, shards, params.deduplicate.radius)
+    inventory = pd.concat([read_csv(folder / "inventory.csv", COLUMNS) for folder in folders])
     found, count = "removed" if params.deduplicate.drop else "duplicates", len(duplicates.removed)
     write_json(
         options.metrics,
@@ -65,6 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
             f"share_{found}": count / len(shards),
             "published_share": params.deduplicate.published_share,
             "radius": params.deduplicate.radius,
+            **at_a_glance(inventory, shards.image_shape[0]),
         },
     )
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from dcgan.core.pixels import Images
 from dcgan.data.decoding import Scratch, Undecodable, decode_reduced
+from dcgan.data.inventory import Inventory, Source, source_of
 from dcgan.data.rejects import Rejects
-from dcgan.data.resizing import FAST, Resampling, fit, fit_reduced
+from dcgan.data.resizing import FAST, Reduced, Resampling, fit, fit_reduced
 from dcgan.data.source import Encoded
 
 CROP_SIDE = 32
@@ -30,9 +31,17 @@ class Rule:
 
     def apply(self, encoded: bytes, scratch: Scratch | None = None) -> Images:
         """Encoded image -> (size, size, 3) uint8, which may lie in `scratch`; raises Undecodable."""
+        return self.fit(self.decode(encoded, scratch))
+
+    def decode(self, encoded: bytes, scratch: Scratch | None = None) -> Reduced:
+        """The source's pixels, reduced if enough are left, which may lie in `scratch`; raises Undecodable."""
         image = decode_reduced(encoded, self.resampling.enough_side(self.size), scratch)
         if min(image.height, image.width) < self.min_side:
             raise Undecodable(f"too small: {image.width} x {image.height}, {self.min_side} is the least")
+        return image
+
+    def fit(self, image: Reduced) -> Images:
+        """A decoded image -> (size, size, 3) uint8."""
         return fit_reduced(image, self.size, self.resampling)
 
 
@@ -45,25 +54,35 @@ class Block:
     keys: list[str]
 
 
-def export_images(items: Iterator[Encoded], rule: Rule, rejects: Rejects) -> Iterator[Block]:
+def export_images(
+    items: Iterator[Encoded], rule: Rule, rejects: Rejects, inventory: Inventory | None = None
+) -> Iterator[Block]:
     """Decodes items and yields them in blocks of at most 256; items that cannot be used go to `rejects`.
 
     Each block overwrites the pixels of the one before it. Raises InputError if there are too many rejects.
     """
     images = np.empty((BLOCK_IMAGES, rule.size, rule.size, 3), np.uint8)
     keys: list[str] = []
+    sources: list[Source] = []
     scratch = Scratch()
     for item in items:
-        image = decoded(item, rule, rejects, scratch)
+        image = decoded(item, rule, rejects, scratch, sources)
         if image is None:
             continue
         images[len(keys)] = image
         keys.append(item.key)
         if len(keys) == BLOCK_IMAGES:
-            yield Block(images, small_crops(images), keys)
-            keys = []
+            yield block_of(images, keys, sources, inventory)
+            keys, sources = [], []
     if keys:
-        yield Block(images[: len(keys)], small_crops(images[: len(keys)]), keys)
+        yield block_of(images[: len(keys)], keys, sources, inventory)
+
+
+def block_of(images_uint8: Images, keys: list[str], sources: list[Source], inventory: Inventory | None) -> Block:
+    """Images with their small copies; they are counted, if there is an inventory."""
+    if inventory is not None:
+        inventory.add(sources, images_uint8)
+    return Block(images_uint8, small_crops(images_uint8), keys)
 
 
 def small_crops(images_uint8: Images) -> Images:
@@ -82,14 +101,22 @@ def small_crops(images_uint8: Images) -> Images:
     return np.stack([fit(image, CROP_SIDE, FAST) for image in images_uint8])
 
 
-def decoded(item: Encoded, rule: Rule, rejects: Rejects, scratch: Scratch | None = None) -> Images | None:
-    """The image of one item, (S, S, 3) uint8, which may lie in `scratch`; None if it goes to `rejects`."""
+def decoded(
+    item: Encoded, rule: Rule, rejects: Rejects, scratch: Scratch | None = None, sources: list[Source] | None = None
+) -> Images | None:
+    """The image of one item, (S, S, 3) uint8, which may lie in `scratch`; None if it goes to `rejects`.
+
+    sources: gets what the image was, if it can be used.
+    """
     try:
         if item.content is None:
             raise Undecodable(item.reason)
-        image = rule.apply(item.content, scratch)
+        source = rule.decode(item.content, scratch)
     except Undecodable as error:
         rejects.reject(item.key, str(error))
         return None
     rejects.accept()
+    image = rule.fit(source)
+    if sources is not None:
+        sources.append(source_of(item.content, source))
     return image

@@ -197,7 +197,8 @@ def test_copies_that_are_not_to_be_dropped_are_only_told(
     assert "n_removed" not in metrics
     assert describe("drop_duplicates@mine").measured(metrics) == (
         "10 of 70 images are nearly the same as another, 14.3 %; none is dropped (deduplicate.drop); 1 files were no "
-        "usable image"
+        "usable image; the others have 80 x 72 pixels in the median, 0 are smaller than they are trained at, "
+        "0 have no colour"
     )
 
 

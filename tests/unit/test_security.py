@@ -301,7 +301,8 @@ def test_names_in_an_archive_lead_nowhere(
     assert {name.replace("\\", "\\\\") for name in OUTSIDE} == set(store.keys)
     made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     made -= {"params.yaml", "archive", "archive/data.mdb", "archive/lock.mdb"}
-    assert made == {f"deep/er/out/{name}" for name in ("images.h5", "crops32.h5", "rejects.csv")}
+    files = ("images.h5", "crops32.h5", "rejects.csv", "inventory.csv")
+    assert made == {f"deep/er/out/{name}" for name in files}
     assert not Path("/tmp/escaped-absolute.jpg").exists()
 
 

@@ -106,7 +106,7 @@ def data_of(params: Params) -> Iterator[Data]:
         yield Data(f"train.{name}.images", section.images, open_store, source=False)
     if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
         yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
-    if params.quality.inception is not None:
+    if params.quality.sets and params.quality.inception is not None:
         yield Data("quality.inception", params.quality.inception, open_file, source=False)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params.figures import ArithmeticFigure, by_hand
-from workflow.params.sections import FaceClassifierSection, Params, TrainedNetwork
+from workflow.params.sections import CropFaces, FaceClassifierSection, Params, TrainedNetwork
 from workflow.params.spelling import one_of
 
 Rule = tuple[bool, str, Any, str]
@@ -68,9 +68,10 @@ def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, I
 
     Written here, not read from the DAG: every stage checks its parameters, and to resolve the DAG takes a second.
     """
-    filtered = params.export.image_size if params.deduplicate.filtered == "images" else CROP32
     return {
-        **{f"data/{name}/unique.h5": ImageKind(filtered, 3, labelled=False) for name in params.export.sets},
+        **{
+            f"data/{name}/unique.h5": ImageKind(filtered_side(params), 3, labelled=False) for name in params.export.sets
+        },
         **{
             f"data/{name}/crops.h5": ImageKind(params.crop_faces.image_size, 3, labelled=False)
             for name in params.crop_faces.sets
@@ -79,8 +80,13 @@ def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, I
     }
 
 
+def filtered_side(params: Params) -> int:
+    """The side of the images that are left of a set without its duplicates."""
+    return params.export.image_size if params.deduplicate.filtered == "images" else CROP32
+
+
 def preparation(params: Params) -> Iterator[Rule]:
-    """Shard k of n is named by k alone, so none may be missing; splits are named once; a crop is cut from its box."""
+    """Shard k of n is named by k alone, so none may be missing; splits are named once."""
     for section, switch in (("export", "sets"), ("crop_faces", "sets"), ("supervised", "results")):
         shards, names = getattr(params, section).shards, getattr(getattr(params, section), switch)
         gaps = shards != list(range(len(shards)))
@@ -96,7 +102,12 @@ def preparation(params: Params) -> Iterator[Rule]:
         for split, count in (("validation", one.validation), ("test", one.test)):
             twice = count > 0 and one.splits is not None and split in one.splits
             yield twice, f"{key}.{split}", count, f"0, as {key}.splits names a folder"
-    faces = params.crop_faces
+    if params.crop_faces.sets:
+        yield from detection(params.crop_faces)
+
+
+def detection(faces: CropFaces) -> Iterator[Rule]:
+    """A crop is cut from its box; a detector has its model."""
     largest = f"at most crop_faces.resize, {faces.resize}"
     yield faces.image_size > faces.resize, "crop_faces.image_size", faces.image_size, largest
     no_model = faces.detector == "yunet" and faces.model is None
@@ -124,6 +135,8 @@ def training(key: str, section: TrainedNetwork, stores: Mapping[str, ImageKind])
 def guidelines(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule]:
     """The sweep is over images that are trained on anyway, and compares with one variant that changes nothing."""
     sweep = params.guidelines
+    if not sweep.sets and not sweep.variants:
+        return  # it is off, and may have no numbers
     yield from known("guidelines.sets", sweep.sets, params.train, "train")
     for name in params.train.keys() & sweep.sets:
         other = params.train[name].images != sweep.images

@@ -37,8 +37,9 @@ def found_out_late(params: Params, packed: Mapping[str, PackedRows]) -> Iterator
     yield from sums(params)
     yield from neighbours(params, rows, sets)
     grey = [name for name in params.quality.sets if name in rows and rows[name].channels != 3]
-    without = f"null, as quality.sets has {', '.join(grey)}, whose images are grey"
-    yield params.quality.inception is not None and bool(grey), "quality.inception", params.quality.inception, without
+    if grey:
+        without = f"null, as quality.sets has {', '.join(grey)}, whose images are grey"
+        yield params.quality.inception is not None, "quality.inception", params.quality.inception, without
 
 
 def too_many_classes(

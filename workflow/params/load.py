@@ -2,6 +2,10 @@
 
 Unknown keys, wrong types and impossible combinations raise InputError with a line for each, which names the key, the
 value, what is allowed and the nearest right spelling.
+
+Every section but `run`, `shared` and `report` can be off. `LEFT_OUT` has those that may be missing; dvc.yaml has
+the same as its `vars`, because DVC reads params.yaml itself. DVC has no default for a list: sections that switch by
+lists have to be there, `demo: {sets: []}`.
 """
 
 import re
@@ -18,14 +22,43 @@ from ruamel.yaml.error import YAMLError
 
 from dcgan.core.files import InputError, raise_all
 from workflow.params.consistency import impossible
-from workflow.params.sections import Params, Shared
+from workflow.params.figures import Figures
+from workflow.params.sections import Classifiers, Params, Shared
 from workflow.params.spelling import did_you_mean, nearest
+
+# What a section has to have while it makes no stage; numbers it may then lack.
+OFF: Mapping[str, Mapping[str, Any]] = {
+    "demo": {"sets": []},
+    "export": {"sets": [], "shards": []},
+    "autoencoder": {"sets": {}},
+    "deduplicate": {"truth": []},
+    "crop_faces": {"sets": [], "shards": []},
+    "pack": {"sets": {}},
+    "train": {},
+    "guidelines": {"sets": [], "seeds": [], "variants": {}},
+    "published": {},
+    "features": {},
+    "svm": {},
+    "neighbours": {},
+    "kmeans": {},
+    "supervised": {"results": [], "shards": []},
+    "classifiers": {kind: {} for kind in Classifiers.model_fields},
+    "figures": {kind: {} for kind in Figures.model_fields},
+    "onnx": {},
+    "explore": {"pages": [], "networks": []},
+    "quality": {"sets": {}},
+}
+LEFT_OUT = {name: off for name, off in OFF.items() if not any(isinstance(value, list) for value in off.values())}
 
 
 def total(params: Params, number: Any) -> float:
     """A number, or the sum of keys of params.yaml: what rates.yaml has for sources of the demo."""
-    keys = number if isinstance(number, list) else []
-    return float(sum(reduce(getattr, key.split("."), params) for key in keys) if keys else number)  # type: ignore[misc]
+    if not isinstance(number, list):
+        return float(number)
+    try:
+        return float(sum(reduce(getattr, key.split("."), params) for key in number))  # type: ignore[misc]
+    except AttributeError as error:
+        raise InputError(f"params.yaml: {' and '.join(number)} are needed: how much is rendered") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -54,14 +87,52 @@ def load_params(path: Path) -> Params:
 
 def check_params(content: Mapping[str, Any], where: object) -> Params:
     """The same for the content of such a file."""
+    raise_all(f"{where}: {problem}" for problem in switched_by_enabled(content))
     try:
-        params = Params.model_validate(with_shared(content))
+        params = Params.model_validate(with_off(with_shared(content)))
     except ValidationError as error:
         found = descriptions(error.errors(), content)
     else:
         found = impossible(params)
     raise_all(f"{where}: {problem}" for problem in found)
     return params
+
+
+def with_off(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same parameters with every section that may be left out; those that are off are done, without their numbers.
+
+    A set that is exported needs the numbers of `deduplicate`.
+    """
+    whole: dict[str, Any] = merged(LEFT_OUT, content)
+    exported = "export" in whole and not is_off("export", whole)
+    for name in (name for name, off in OFF.items() if whole.get(name) == off):
+        kind = Params.model_fields[name].annotation
+        needed = name == "deduplicate" and exported
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and not needed:
+            whole[name] = kind.model_construct(**OFF[name])
+    return whole
+
+
+def is_off(name: str, content: Mapping[str, Any]) -> bool:
+    """Whether a section makes no stage, with or without numbers."""
+    section = content.get(name)
+    return isinstance(section, Mapping) and OFF[name].items() <= section.items()
+
+
+def switched_by_enabled(tree: Any, place: tuple[str, ...] = ()) -> Iterator[str]:
+    """A line for each section with a key `enabled`: DVC, which reads the same file, would take it for a name."""
+    for key, value in tree.items() if isinstance(tree, Mapping) else ():
+        if key == "enabled" and isinstance(value, bool) and place and place[0] in OFF:
+            yield f"{'.'.join(place)}.enabled: unknown key ({how_off(place)})"
+        yield from switched_by_enabled(value, (*place, str(key)))
+
+
+def how_off(place: Sequence[Any]) -> str:
+    """What to do with a section that is to be off."""
+    name = ".".join(map(str, place))
+    if name not in OFF or name in LEFT_OUT:
+        return f"to switch it off, leave {name} out"
+    return f"to switch it off, write {name}: {{{', '.join(f'{key}: {empty}' for key, empty in OFF[name].items())}}}"
 
 
 def with_shared(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,8 +182,10 @@ def describe(problem: Any, content: Mapping[str, Any]) -> str:
         near = did_you_mean(place[-1], known_keys(place[:-1]))
         return f"{key}: unknown key" + (f" ({near})" if near else "")
     if problem["type"] == "missing":
-        return f"{key}: missing"
+        return f"{key}: missing" + (f" ({how_off(place)})" if key in OFF else "")
     allowed = problem["msg"].removeprefix("Value error, ")
+    if problem["input"] is None and place[0] in OFF and len(place) == 1:
+        allowed += f"; {how_off(place)}"
     if problem["type"] == "literal_error":
         near = did_you_mean(problem["input"], re.findall("'(.*?)'", problem["ctx"]["expected"]))
         allowed += f"; {near}" if near else ""

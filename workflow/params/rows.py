@@ -86,8 +86,10 @@ def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[
         ((f"features.{name}.images", one.images, ("train", "test")) for name, one in params.features.items()),
         ((f"kmeans.{name}.images", one.images, ("train", "test")) for name, one in params.kmeans.items()),
         ((f"neighbours.{name}.images", one.images, ("train", "test")) for name, one in params.neighbours.items()),
-        [("supervised.images", params.supervised.images, ("train", "validation", "test"))]
-        * len(params.supervised.results),
+        (
+            ("supervised.images", params.supervised.images, ("train", "validation", "test"))
+            for _ in params.supervised.results
+        ),
     )
     for key, folder, needed in users:
         if (known := packed.get(folder)) is not None:
