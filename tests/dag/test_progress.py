@@ -298,12 +298,14 @@ def test_setup_shows_that_it_lives(checkout: Path, run: Any) -> None:
     python = checkout / "python"
     python.write_text("""#!/bin/bash -e
 if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi
-if [ "$2" = pip ]; then sleep 5; echo "from pip" >&2; exit $(cat status); fi
+if [ "$2" = pip ]; then sleep $(cat seconds); echo "from pip" >&2; exit $(cat status); fi
 """)
     python.chmod(0o755)
     (checkout / "status").write_text("1")
+    (checkout / "seconds").write_text("0")
     failed = run(checkout, "make", "setup", f"PYTHON={python}", status=2)
     assert failed.stderr.startswith("from pip\n") and not (checkout / ".venv/.installed").exists()
     (checkout / "status").write_text("0")
+    (checkout / "seconds").write_text("5")
     assert re.fullmatch(r"Installing .*\n\.\.+\n", run(checkout, "make", "setup", f"PYTHON={python}").stdout)
     assert (checkout / ".venv/.installed").exists()
