@@ -2,15 +2,24 @@
 
 import shutil
 import tempfile
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from workflow.engines import dag
 from workflow.engines.code_dependencies import PACKAGES
 from workflow.engines.dag import Stage
+from workflow.presets.merge import preset
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "workflow/presets/demo.yaml"
+cached_preset = cache(preset)  # reading one takes half a second
+
+
+def preset_values(name: str = "demo") -> dict[str, Any]:
+    """A copy of the values of a preset, which may be changed."""
+    return deepcopy(cached_preset(name))
 
 
 def demo_project(folder: Path) -> Path:

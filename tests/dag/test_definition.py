@@ -10,6 +10,7 @@ import pytest
 
 from dcgan.core.files import InputError
 from stages import digest_code
+from tests.dag.demo import demo_stages
 from workflow.claims.seeds import REPLICATES
 from workflow.engines import dag
 from workflow.engines.code_dependencies import code_digests, code_list
@@ -32,7 +33,7 @@ def test_reader_and_dvc_see_the_same_stages(checkout: Path) -> None:
     """The reader uses DVC's resolver through names that are no public interface."""
     from dvc.repo import Repo
 
-    stages = dag.resolve(checkout)
+    stages = demo_stages()
     with Repo(str(checkout)) as repo:
         theirs = {stage.name: stage for stage in repo.index.stages}
     assert stages.keys() == theirs.keys()
@@ -54,11 +55,11 @@ def test_jobs_of_snakemake_spin_where_there_are_cores_for_all(run: Callable[...,
 
 def test_snakemake_has_a_rule_for_every_stage(run: Callable[..., Any], checkout: Path) -> None:
     listed = run(checkout, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
-    assert sorted(listed) == sorted(["all", *(stage.name for stage in dag.resolve(checkout).values())])
+    assert sorted(listed) == sorted(["all", *(stage.name for stage in demo_stages().values())])
 
 
-def test_stages_depend_on_the_code_that_they_run(demo: Path) -> None:
-    for stage in dag.resolve(demo).values():
+def test_stages_depend_on_the_code_that_they_run() -> None:
+    for stage in demo_stages().values():
         script = re.match(r"python -m stages\.(\w+) ", stage.command)[1]
         if stage.name != "digest_code":
             assert f"data/code/{script}.txt" in stage.dependencies
@@ -71,12 +72,12 @@ def test_every_stage_script_is_in_the_dag(root: Path) -> None:
     assert scripts == set(re.findall(r"-m stages\.(\w+) ", (root / "dvc.yaml").read_text()))
 
 
-def test_both_losses_of_every_network_are_plotted(root: Path, demo: Path) -> None:
+def test_both_losses_of_every_network_are_plotted(root: Path) -> None:
     plots = [plot for entry in read_yaml(root / "dvc.yaml")["plots"] for plot in entry.values()]
     networks = read_yaml(root / "workflow/presets/demo.yaml")["train"]
     expected = [{f"results/curves/{name}.csv": ["d_loss", "g_loss"]} for name in networks]
     assert [plot["y"] for plot in plots] == expected
-    made = {path for stage in dag.resolve(demo).values() for path in stage.outputs}
+    made = {path for stage in demo_stages().values() for path in stage.outputs}
     assert {path for plot in plots for path in plot["y"]} <= made
 
 
@@ -236,12 +237,6 @@ def test_stages_are_resolved_where_nothing_can_be_kept(tmp_path: Path) -> None:
     project = write_project(tmp_path, f"  s: {{cmd: 'x ${{n}}', meta: {META}}}\n", "n: 1\n")
     (project / ".snakemake").write_text("a file is in the way of the folder")
     assert dag.resolved_stages(project)["s"].command == "x 1"
-
-
-def test_profile_for_slurm_is_found_from_the_root(checkout: Path, run: Callable[..., Any]) -> None:
-    """`snakemake --profile slurm` finds ./slurm/config.yaml; the executor itself is not started in a dry run."""
-    finished = run(checkout, "snakemake", "--cores", "8", "--profile", "slurm", "--dry-run", "--quiet", "rules")
-    assert "Using profile slurm" in finished.stderr + finished.stdout
 
 
 def test_no_run_changes_what_is_in_git(root: Path, demo: Path) -> None:

@@ -1,6 +1,7 @@
 """`make experiment`: a run of the last commit with other parameters that leaves the checkout as it is."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,27 +43,33 @@ if rate == 13:
 """
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
     """A checkout after a run of its only stage, committed, whose parameters have no schema."""
-    folder = tmp_path / "checkout"
-    (folder / ".state").mkdir(parents=True)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{environment['PATH']}")
-    monkeypatch.setenv("DCGAN_STATE", str(folder / ".state"))
-    monkeypatch.setattr(run, "load_params", lambda path: None)
-    monkeypatch.chdir(folder)
+    folder = tmp_path_factory.mktemp("made")
+    (folder / ".state").mkdir()
     for name, content in {
         "dvc.yaml": DAG,
         "params.yaml": "rate: 0.5\n",
         "train.py": SCRIPT,
         ".gitignore": "/.state\n/logs\n/data\n/results\n",
     }.items():
-        Path(name).write_text(content)
+        (folder / name).write_text(content)
+    state = {"DCGAN_STATE": str(folder / ".state")}
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro", "-q"]):
-        subprocess.run(command, check=True)
+        subprocess.run(command, cwd=folder, env=environment | state, check=True)
     commit_everything(folder)
+    return folder
+
+
+@pytest.fixture
+def checkout(made: Path, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that checkout, in which the test is."""
+    folder = Path(shutil.copytree(made, tmp_path / "checkout", symlinks=True))
+    for name, value in (environment | {"DCGAN_STATE": str(folder / ".state")}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(run, "load_params", lambda path: None)
+    monkeypatch.chdir(folder)
     return folder
 
 

@@ -22,6 +22,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.dag.demo import demo_stages
+from tests.dag.disks import can_mount
 from tests.dag.reliability import fault
 from tests.dag.tiny import script_of, tiny_params
 from tests.dag.world import World
@@ -33,8 +34,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PAGE_BYTES = 4096
 CUT = (".h5", ".safetensors")
-CAN_MOUNT = sys.platform == "linux" and os.geteuid() == 0
-needs_disks = pytest.mark.skipif(not CAN_MOUNT, reason="small disks are mounted by root, on Linux")
+needs_disks = pytest.mark.skipif(not can_mount(), reason="small disks are mounted by root, on Linux")
 
 
 OTHERS = {"import_published", "export_onnx", "train_guideline", "compare_guidelines"}

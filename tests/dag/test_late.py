@@ -1,12 +1,12 @@
 """What only a stage behind a training would refuse is told before any work."""
 
-from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from tests.dag.demo import cached_preset, preset_values
 from tests.dag.test_params import change
-from tests.dag.test_rows import SETS, cached_preset
+from tests.dag.test_rows import SETS
 from workflow.params.consistency import broken
 from workflow.params.late import found_out_late
 from workflow.params.load import check_params
@@ -14,7 +14,7 @@ from workflow.params.rows import PackedRows
 
 
 def problems(changes: dict[str, Any], classes: int = 10) -> list[str]:
-    params = deepcopy(cached_preset("demo"))
+    params = preset_values()
     for key, value in changes.items():
         change(params, key, value)
     sets = SETS | {"data/packed/mnist": PackedRows({"train": 5000, "test": 1250}, classes)}

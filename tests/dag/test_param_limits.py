@@ -1,26 +1,18 @@
 """Limits that keys of params.yaml set each other are exact: the last value that is allowed, and the next one."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
-from tests.dag.demo import DEMO
-from workflow.params.load import load_params, read_yaml
+from tests.dag.demo import preset_values
+from tests.dag.test_params import change
+from workflow.params.load import check_params
 
 
-def load_with(folder: Path, key: str, value: Any) -> None:
-    """Loads the preset `demo` with another value of a key."""
-    params = read_yaml(DEMO)
-    *sections, name = key.split(".")
-    section = params
-    for part in sections:
-        section = section[part]
-    section[name] = value
-    YAML(typ="safe").dump(params, folder / "params.yaml")
-    load_params(folder / "params.yaml")
+def check_with(key: str, value: Any) -> None:
+    """Checks the preset `demo` with another value of a key."""
+    check_params(change(preset_values(), key, value), "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -34,8 +26,8 @@ def load_with(folder: Path, key: str, value: Any) -> None:
         ("svm.svhn.learn_validation", False, True, "svm.svhn.learn_validation: True"),
     ],
 )
-def test_a_limit_is_exact(tmp_path: Path, key: str, allowed: Any, refused: Any, by: str) -> None:
-    load_with(tmp_path, key, allowed)
+def test_a_limit_is_exact(key: str, allowed: Any, refused: Any, by: str) -> None:
+    check_with(key, allowed)
     with pytest.raises(InputError) as error:
-        load_with(tmp_path, key, refused)
+        check_with(key, refused)
     assert by in str(error.value)

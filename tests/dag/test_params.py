@@ -7,8 +7,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
-from workflow.params.load import load_params
-from workflow.presets.merge import preset
+from tests.dag.demo import preset_values
+from workflow.params.load import check_params, load_params
 
 REMOVED = object()
 
@@ -151,15 +151,14 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("nonsense", {}, "nonsense: unknown key"),
     ],
 )
-def test_one_line_names_key_value_and_what_is_allowed(tmp_path: Path, key: str, value: Any, expected: str) -> None:
-    path = write(tmp_path / "params.yaml", change(preset("demo"), key, value))
+def test_one_line_names_key_value_and_what_is_allowed(key: str, value: Any, expected: str) -> None:
     with pytest.raises(InputError) as error:
-        load_params(path)
+        check_params(change(preset_values(), key, value), "params.yaml")
     assert any(expected in line for line in str(error.value).split("\n"))
 
 
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
-    params = preset("demo")
+    params = preset_values()
     for key, value in (
         ("run.device", "coda"),
         ("export.source", "~/rooms"),
@@ -182,7 +181,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_combinations_that_cannot_be_are_told_at_once_with_the_nearest_spelling(tmp_path: Path) -> None:
-    params = preset("demo")
+    params = preset_values()
     for key, value in (
         ("train.mnist_dense.network", "demo_mnist28_dens"),
         ("train.faces.sample_epochs", [31, 40]),
@@ -205,14 +204,14 @@ def test_combinations_that_cannot_be_are_told_at_once_with_the_nearest_spelling(
 
 
 def test_a_misspelled_key_is_named_before_the_one_that_is_missing(tmp_path: Path) -> None:
-    params = preset("demo")
+    params = preset_values()
     params["train"]["bedrooms"]["epoch"] = params["train"]["bedrooms"].pop("epochs")
     with pytest.raises(InputError, match=r"train\.bedrooms\.epoch: unknown key \(did you mean epochs\?\)$"):
         load_params(write(tmp_path / "params.yaml", params))
 
 
 def test_a_section_has_the_shared_keys_unless_it_has_its_own(tmp_path: Path) -> None:
-    params = preset("demo")
+    params = preset_values()
     params["shared"]["train"] |= {"beta1": 0.6, "learning_rate": 0.1}
     params["train"]["faces"] |= {"beta1": 0.7, "watch": {"action": "stop"}}
     train = load_params(write(tmp_path / "params.yaml", params)).train

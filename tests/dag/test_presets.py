@@ -14,6 +14,7 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from dcgan.models.architectures import ARCHITECTURES
+from tests.dag.demo import cached_preset, preset_values
 from workflow.engines import dag
 from workflow.params.load import load_params, read_yaml
 from workflow.presets.merge import main, names, preset, preset_params, preset_text
@@ -111,29 +112,34 @@ def test_a_preset_is_the_base_with_what_differs(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize(
-    ("change", "lines"),
+    "changes",
     [
-        ("run.device=auto", []),
-        ("run.device=cuda", ["  device: cuda              # auto | cpu | cuda"]),
-        ("train.bedrooms.learning_rate=0.0004", ["    learning_rate: 0.0004     # "]),
-        ("shared.train.beta1=0.6", ["    beta1: 0.6                # Adam [paper]"]),
-        ("++train.bedrooms.beta1=0.6", ["    beta1: 0.6"]),
+        {"run.device=auto": None},
+        {
+            "run.device=cuda": "  device: cuda              # auto | cpu | cuda",
+            "shared.train.beta1=0.6": "    beta1: 0.6                # Adam [paper]",
+            "train.bedrooms.learning_rate=0.0004": "    learning_rate: 0.0004     # ",
+            "++train.bedrooms.beta1=0.6": "    beta1: 0.6",
+        },
     ],
+    ids=["nothing", "four keys"],
 )
-def test_dvc_changes_only_the_line_of_a_key(tmp_path: Path, name: str, change: str, lines: list[str]) -> None:
+def test_dvc_changes_only_the_line_of_a_key(tmp_path: Path, name: str, changes: dict[str, str | None]) -> None:
     """`dvc exp run -S` reads the file and writes it anew: comments and form stay."""
-    change = change.replace("bedrooms", next(iter(preset(name)["train"])))
-    before, after = preset_text(name), changed_by_dvc(tmp_path, name, change).read_text()
+    network = next(iter(cached_preset(name)["train"]))
+    path = changed_by_dvc(tmp_path, name, *(change.replace("bedrooms", network) for change in changes))
+    before, after, lines = preset_text(name), path.read_text(), list(filter(None, changes.values()))
     different = [line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
     written = [line[2:] for line in different if line[0] == "+"]
     assert [line.startswith(expected) for line, expected in zip(written, lines, strict=True)] == [True] * len(lines)
-    assert len(different) == (1 if change.startswith("++") else 2 * len(lines))
+    added = sum(change.startswith("++") for change in changes)
+    assert len(different) == 2 * len(lines) - added
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_dvc_can_empty_every_list_and_section(tmp_path: Path, name: str) -> None:
     """What ruamel.yaml writes then is broken if the key has a comment beside it, or its first item one above."""
-    content = preset(name)
+    content = preset_values(name)
     lists = [place for place, value in places(content) if isinstance(value, list)]
     emptied = dict(places(read_yaml(changed_by_dvc(tmp_path, name, *(f"{place}=[]" for place in lists)))))
     assert len(lists) > 15 and emptied == {**dict(places(content)), **emptied, **dict.fromkeys(lists, [])}

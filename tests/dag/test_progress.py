@@ -163,19 +163,15 @@ def test_targets_bring_what_they_wait_for() -> None:
     assert needed_for(["dvc", "repro"], stages) == stages
 
 
-def test_what_is_current_is_not_expected(counting: Path, run: Any) -> None:
+def test_dvc_alone_gets_a_line_a_stage_and_what_is_current_is_not_expected(counting: Path, run: Any) -> None:
     assert stages_to_make(counting, resolve(counting)) == {"first", "second"}
-    run(counting, "dvc", "repro")
+    printed = run(counting, "dvc", "repro").stderr
+    assert re.findall(r"^(\[./2\] \w+) · \d+ % · about [12]0 s left$", printed, re.MULTILINE) == LINES
     assert stages_to_make(counting, resolve(counting)) == set()
+    assert "said by" in run(counting, "dvc", "repro", "--force", "--single-item", "second").stdout
     (counting / "data/demo/done.txt").unlink()
     (counting / "data/demo").rmdir()
     assert stages_to_make(counting, resolve(counting)) == {"first", "second"}
-
-
-def test_dvc_alone_gets_a_line_a_stage(counting: Path, run: Any) -> None:
-    printed = run(counting, "dvc", "repro").stderr
-    assert re.findall(r"^(\[./2\] \w+) · \d+ % · about [12]0 s left$", printed, re.MULTILINE) == LINES
-    assert "said by" in run(counting, "dvc", "repro", "--force", "--single-item", "second").stdout
 
 
 def test_make_repro_prints_lines_and_keeps_what_stages_say(counting: Path, run: Any) -> None:
@@ -298,12 +294,14 @@ def test_setup_shows_that_it_lives(checkout: Path, run: Any) -> None:
     python = checkout / "python"
     python.write_text("""#!/bin/bash -e
 if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi
-if [ "$2" = pip ]; then sleep 5; echo "from pip" >&2; exit $(cat status); fi
+if [ "$2" = pip ]; then sleep $(cat seconds); echo "from pip" >&2; exit $(cat status); fi
 """)
     python.chmod(0o755)
     (checkout / "status").write_text("1")
+    (checkout / "seconds").write_text("0")
     failed = run(checkout, "make", "setup", f"PYTHON={python}", status=2)
     assert failed.stderr.startswith("from pip\n") and not (checkout / ".venv/.installed").exists()
     (checkout / "status").write_text("0")
+    (checkout / "seconds").write_text("5")
     assert re.fullmatch(r"Installing .*\n\.\.+\n", run(checkout, "make", "setup", f"PYTHON={python}").stdout)
     assert (checkout / ".venv/.installed").exists()

@@ -1,7 +1,7 @@
 """`make replicate`: seeds as experiments of DVC's queue, in a checkout whose only stage judges a claim."""
 
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from dcgan.core.files import InputError
-from tests.dag.conftest import commit_everything
+from tests.dag.conftest import ROOT, commit_everything
 from workflow.claims.judge import judge, read_registry
 from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import lines, read_claims
+from workflow.experiments import replicate
 from workflow.experiments.replicate import PAGE, main
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ stages:
       - results/claims.csv
 """
 JUDGE = """
-import pathlib, numpy, pandas, ruamel.yaml
+import os, pathlib, numpy, pandas, ruamel.yaml
 from workflow.claims.judge import judge_all, read_registry
 seed = ruamel.yaml.YAML().load(pathlib.Path("params.yaml"))["run"]["seed"]
 assert seed != 13, "an unlucky seed"
@@ -36,28 +37,34 @@ others = (numpy.random.default_rng(seed + 100).random((1, 300)) < [[0.1]]).astyp
 files = {"turn_faces": {"turned": faces, "random_direction": others}}
 pathlib.Path("results").mkdir(exist_ok=True)
 pandas.DataFrame(judge_all(read_registry(), files, 1)).to_csv("results/claims.csv", index=False)
-with open(pathlib.Path("ROOT") / "runs.txt", "a") as file:
+with open(os.environ["RUNS"], "a") as file:
     file.write(f"{seed}\\n")
 """
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with one stage, committed; `runs.txt` beside it says which seeds were run."""
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    root = Path(__file__).parents[2]
-    for name, value in (environment | {"PYTHONPATH": str(root)}).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{environment['PATH']}")
-    monkeypatch.chdir(folder)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+    """A checkout with one stage, committed."""
+    folder = tmp_path_factory.mktemp("made")
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"]):
-        subprocess.run(command, check=True)
+        subprocess.run(command, cwd=folder, env=environment, check=True)
     (folder / "dvc.yaml").write_text(DAG)
     (folder / "params.yaml").write_text("run:\n  seed: 42\n")
-    (folder / "judge.py").write_text(JUDGE.replace("ROOT", str(tmp_path)))
+    (folder / "judge.py").write_text(JUDGE)
     (folder / ".gitignore").write_text("/.state\n/results/replicates.*\n")
     commit_everything(folder)
+    return folder
+
+
+@pytest.fixture
+def checkout(made: Path, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that checkout, in which the test is; `runs.txt` beside it says which seeds were run."""
+    folder = Path(shutil.copytree(made, tmp_path / "checkout", symlinks=True))
+    further = {"PYTHONPATH": str(ROOT), "RUNS": str(tmp_path / "runs.txt")}
+    for name, value in (environment | further).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(replicate, "POLL_SECONDS", 2)
+    monkeypatch.chdir(folder)
     return folder
 
 

@@ -1,16 +1,14 @@
 """What asks for more images than there are, or for splits that there are not, is told before any work."""
 
-from copy import deepcopy
-from functools import cache
 from typing import Any
 
 import pytest
 
+from tests.dag.demo import cached_preset, preset_values
 from tests.dag.test_params import change
 from workflow.params.consistency import broken
 from workflow.params.load import check_params
 from workflow.params.rows import PackedRows, asks_too_much
-from workflow.presets.merge import preset
 
 SETS = {
     "data/packed/imagenet": PackedRows({"train": 12_500}, 20),
@@ -20,14 +18,12 @@ SETS = {
 }
 STORES = {"data/bedrooms/unique.h5": 5450, "data/faces/crops.h5": 2468}
 
-cached_preset = cache(preset)
-
 
 def problems(
     changes: dict[str, Any], sets: dict[str, PackedRows] | None = None, stores: dict[str, int] | None = None
 ) -> list[str]:
     """What is wrong with the demo's parameters, changed in some places, over sets and stores of other sizes."""
-    params = deepcopy(cached_preset("demo"))
+    params = preset_values()
     for key, value in changes.items():
         change(params, key, value)
     rules = asks_too_much(check_params(params, "params"), SETS | (sets or {}), STORES | (stores or {}))

@@ -10,9 +10,12 @@ from tests.dag.reliability import fault
 Run = Callable[..., Any]
 
 
-def test_stages_are_targets_by_their_names(checkout: Path, run: Run) -> None:
-    printed = run(checkout, "snakemake", "--dry-run", "evaluate_duplicates@bedrooms").stdout
-    jobs = dict(re.findall(r"^([a-z_]+(?:@\w+)?) +(\d+)$", printed, re.MULTILINE))
+def test_stages_are_targets_by_their_names_and_a_profile_is_found_from_the_root(checkout: Path, run: Run) -> None:
+    """`--profile slurm` finds ./slurm/config.yaml; the executor itself is not started in a dry run."""
+    command = ("snakemake", "--cores", "8", "--profile", "slurm", "--dry-run", "evaluate_duplicates@bedrooms")
+    finished = run(checkout, *command)
+    assert "Using profile slurm" in finished.stderr + finished.stdout
+    jobs = dict(re.findall(r"^([a-z_]+(?:@\w+)?) +(\d+)$", finished.stdout, re.MULTILINE))
     assert jobs.keys() >= {
         "evaluate_duplicates@bedrooms",
         "drop_duplicates@bedrooms",

@@ -13,14 +13,15 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.dag.demo import preset_values
 from tests.dag.reads import recorded_reads
 from workflow.engines import dag
 from workflow.engines.dag import Stage
 from workflow.engines.provenance import traced
 from workflow.params.load import check_params, read_yaml
-from workflow.presets.merge import LEFT_OUT, preset
+from workflow.presets.merge import LEFT_OUT
 
-TINY = Path(__file__).with_name("tiny.yaml")
+TINY = read_yaml(Path(__file__).with_name("tiny.yaml"))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -41,8 +42,8 @@ def digests_of(folder: Path, outputs: list[str]) -> dict[str, str]:
 
 def tiny_params(path: Path, further: Mapping[str, Any] | None = None) -> None:
     """Writes a params.yaml: the demo's values, those of tiny.yaml, and further ones; an unknown key is an error."""
-    params = preset("demo")
-    override(params, read_yaml(TINY))
+    params = preset_values()
+    override(params, TINY)
     override(params, further or {})
     check_params(params, path)
     YAML(typ="safe").dump(params, path)

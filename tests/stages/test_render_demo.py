@@ -13,7 +13,7 @@ from tests.dag.demo import DEMO
 def few_images(tmp_path: Path) -> Path:
     yaml = YAML()
     params = yaml.load(DEMO.read_text(encoding="utf-8"))
-    params["demo"].update(bedrooms=6, duplicates=2, photos=6, digits=40, objects=40)
+    params["demo"].update(bedrooms=6, duplicates=2, photos=6, digits=40, objects=40, pictures=40)
     yaml.dump(params, tmp_path / "params.yaml")
     return tmp_path / "params.yaml"
 

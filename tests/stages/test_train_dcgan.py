@@ -1,11 +1,10 @@
 """The training stage as a process: it stops when it is told to, goes on, and ends with the bytes of a whole run."""
 
 import hashlib
-import os
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,9 +27,8 @@ from dcgan.models.networks import Discriminator, Generator
 from stages.train_dcgan import check_fit, main
 from tests.dag.demo import DEMO
 from tests.simulated_gpu.simulation import any_gpu
+from tests.stages.forked import Forked
 from workflow.params.load import load_params
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -72,10 +70,26 @@ def change_parameters(folder: Path, run: dict[str, object] | None = None, **chan
         YAML().dump(parameters, file)
 
 
-def start(folder: Path, out: str, *changes: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "stages.train_dcgan", *options(folder, out), *changes]
-    environment = os.environ | {"DCGAN_STATE": f"{folder}/state"}
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+STAGE = Forked("train_dcgan")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server() -> Iterator[None]:
+    """Ends what starts the stage after the last test."""
+    yield
+    STAGE.server.communicate()
+
+
+def start(folder: Path, out: str, *changes: str) -> None:
+    STAGE.start(folder, [*options(folder, out), *changes])
+
+
+def run(folder: Path, out: str) -> str:
+    """Runs the stage as a process of its own; what it printed."""
+    start(folder, out)
+    status, errors = STAGE.end()
+    assert status == 0, errors
+    return errors
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -83,72 +97,35 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def wait_until_trained(folder: Path, process: "subprocess.Popen[str]") -> None:
-    """The first frame is written once some hundred images were trained on."""
+def run_until_warned(folder: Path, out: str, warning: signal.Signals) -> str:
+    """Runs the stage until it gets a signal, which is when some hundred images were trained on; what it printed."""
+    start(folder, out)
     while not list(folder.glob("state/*/frames/*.png")):
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        STAGE.signal(0)  # an error if it has ended
         time.sleep(0.02)
-
-
-SERVER = """
-import os, sys
-import stages.train_dcgan as stage
-from workflow.engines.stage import run_stage
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        sys.argv = ["train_dcgan", *line.split()]
-        run_stage(stage.main)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-class Runs:
-    """Starts the stage again and again as processes of their own, by forking one that has imported torch already."""
-
-    def __init__(self, folder: Path) -> None:
-        environment = os.environ | {"DCGAN_STATE": f"{folder}/state"}
-        command = [sys.executable, "-c", SERVER]
-        self.folder, pipe = folder, subprocess.PIPE
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
-
-    def start(self, out: str) -> int:
-        """The process id of a new run."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(" ".join(options(self.folder, out)) + "\n")
-        self.process.stdin.flush()
-        return self._number()
-
-    def end(self) -> int:
-        """Waits for the run; its exit status, or minus the signal that ended it."""
-        return self._number()
-
-    def _number(self) -> int:
-        assert self.process.stdout is not None
-        return int(self.process.stdout.readline())
+    STAGE.signal(warning)
+    status, errors = STAGE.end()
+    assert status == 75, errors
+    return errors
 
 
 def test_killed_at_ten_random_moments_a_run_ends_with_the_bytes_of_a_whole_one(folder: Path) -> None:
-    runs, random = Runs(folder), np.random.default_rng(11)
-    runs.start("whole")
+    random = np.random.default_rng(11)
+    start(folder, "whole")
     started = time.monotonic()
-    assert runs.end() == 0
+    assert STAGE.end()[0] == 0
     seconds = time.monotonic() - started
     assert not list((folder / "state").iterdir()), "a finished run leaves no checkpoint behind"
     kills = 0
     while kills < 10:
-        run = runs.start("parts")
+        start(folder, "parts")
         time.sleep(random.uniform(0, 0.6 * seconds))
         with suppress(ProcessLookupError):  # on a busy machine it may have ended before
-            os.kill(run, signal.SIGKILL)
-        status = runs.end()
+            STAGE.signal(signal.SIGKILL)
+        status, _ = STAGE.end()
         assert status in (0, -signal.SIGKILL)
         kills += status == -signal.SIGKILL
-    runs.start("parts")
-    assert runs.end() == 0
-    runs.process.kill()
-    runs.process.communicate()
+    run(folder, "parts")
     assert digests(folder / "whole") == digests(folder / "parts")
     assert set(digests(folder / "whole")) == {
         "generator.safetensors",
@@ -187,12 +164,7 @@ def test_the_delivered_generator_is_the_last_or_the_nearest_to_held_out_images(f
 @pytest.mark.parametrize("warning", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_warned_run_writes_a_checkpoint_and_asks_to_be_started_again(folder: Path, warning: signal.Signals) -> None:
     change_parameters(folder, checkpoint_seconds=1000.0, epochs=500, sample_epochs=[500], curve_interval=100_000)
-    process = start(folder, "out")
-    assert process.stderr is not None
-    wait_until_trained(folder, process)
-    process.send_signal(warning)
-    _, message = process.communicate(timeout=60)
-    assert process.returncode == 75 and "goes on from there" in message
+    assert "goes on from there" in run_until_warned(folder, "out", warning)
     assert len(list(folder.glob("state/*/checkpoint.safetensors"))) == 1
     assert not (folder / "out").exists()
 
@@ -216,11 +188,9 @@ def assert_same_training(folder: Path, one: str, two: str) -> None:
 
 def test_two_processes_that_share_batches_end_where_one_does(folder: Path) -> None:
     change_parameters(folder, **SHORT)
-    _, errors = (one := start(folder, "one")).communicate()
-    assert one.returncode == 0, errors
+    run(folder, "one")
     change_parameters(folder, processes=2)
-    _, errors = (two := start(folder, "two")).communicate()
-    assert two.returncode == 0, errors
+    run(folder, "two")
     assert_same_training(folder, "one", "two")
     assert digests(folder / "one") != digests(folder / "two"), "two processes add in another order"
 
@@ -228,15 +198,10 @@ def test_two_processes_that_share_batches_end_where_one_does(folder: Path) -> No
 def test_two_processes_that_are_warned_go_on_to_the_same_bytes(folder: Path) -> None:
     """Stopped in the middle of an interval, of whose figures each process has its own part."""
     change_parameters(folder, processes=2, epochs=12, sample_epochs=[12], curve_interval=7, checkpoint_seconds=1000.0)
-    _, errors = (whole := start(folder, "whole")).communicate()
-    assert whole.returncode == 0, errors
-    process = start(folder, "parts")
-    wait_until_trained(folder, process)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 75 and "goes on from there" in errors and "Traceback" not in errors, errors
-    _, errors = (again := start(folder, "parts")).communicate()
-    assert again.returncode == 0 and "goes on after" in errors, errors
+    run(folder, "whole")
+    errors = run_until_warned(folder, "parts", signal.SIGTERM)
+    assert "goes on from there" in errors and "Traceback" not in errors, errors
+    assert "goes on after" in run(folder, "parts")
     assert digests(folder / "parts") == digests(folder / "whole")
 
 
@@ -257,11 +222,11 @@ def test_a_run_leaves_nothing_of_an_earlier_one_in_its_folders(folder: Path) -> 
         return sorted(str(path.relative_to(folder / "out")) for path in (folder / "out").rglob("*.*"))
 
     change_parameters(folder, epochs=2, sample_epochs=[1, 2], keep_images=80)
-    assert start(folder, "out").wait() == 0
+    run(folder, "out")
     assert {"samples/epoch-0002.png", "frames/frame-0000000160.png", "kept.csv"} <= set(names())
     (folder / "out/samples/mine.png").touch()
     change_parameters(folder, epochs=1, sample_epochs=[1], frame_images=40, keep_images=None)
-    assert start(folder, "out").wait() == 0
+    run(folder, "out")
     assert names() == [
         *("curves.csv", "discriminator.safetensors"),
         *("frames/frame-0000000040.png", "frames/frame-0000000080.png", "generator.safetensors", "metrics.json"),
@@ -272,21 +237,16 @@ def test_a_run_leaves_nothing_of_an_earlier_one_in_its_folders(folder: Path) -> 
 def test_without_frames_and_samples_their_folders_are_made(folder: Path) -> None:
     """Both engines take a missing output for a failure, and the training would be lost."""
     change_parameters(folder, epochs=1, sample_epochs=[], frame_images=None)
-    assert start(folder, "out").wait() == 0
+    run(folder, "out")
     assert list((folder / "out" / "frames").iterdir()) == []
     assert [path.name for path in (folder / "out" / "samples").iterdir()] == ["epoch-0001.png"], "the last, always"
 
 
 def test_checkpoints_of_other_parameters_are_named(folder: Path) -> None:
     change_parameters(folder, checkpoint_seconds=1000.0, epochs=500, sample_epochs=[500])
-    process = start(folder, "out")
-    wait_until_trained(folder, process)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode == 75
+    run_until_warned(folder, "out", signal.SIGTERM)
     change_parameters(folder, **SHORT)
-    _, said = (other := start(folder, "out")).communicate()
-    assert other.returncode == 0
+    said = run(folder, "out")
     assert "checkpoint.safetensors not used: it belongs to other parameters" in said
     assert len(list(folder.glob("state/*/checkpoint.safetensors"))) == 1, "it is left for who goes back"
 
@@ -296,8 +256,7 @@ def test_without_synchronised_norm_each_process_normalizes_its_own_part(
 ) -> None:
     """Two such processes end where one does that normalizes each half of a batch apart."""
     change_parameters(folder, **SHORT, processes=2, synchronised_norm=False)
-    _, errors = (two := start(folder, "two")).communicate()
-    assert two.returncode == 0, errors
+    run(folder, "two")
     monkeypatch.setenv("DCGAN_STATE", f"{folder}/state")
     change_parameters(folder, processes=1)
     main(options(folder, "whole"))
@@ -345,8 +304,7 @@ def test_tensorboard_gets_the_rows_of_the_curves(folder: Path, monkeypatch: pyte
 
 def test_the_distribution_of_z_is_a_parameter(folder: Path) -> None:
     change_parameters(folder, latent="normal", epochs=1, sample_epochs=[1], frame_images=None, keep_images=None)
-    _, errors = (run := start(folder, "out")).communicate()
-    assert run.returncode == 0, errors
+    run(folder, "out")
     generator = Generator.from_file(folder / "out" / "generator.safetensors")
     z = generator.draw_latents(100, torch_generator(1, "z"))
     assert z.abs().max() > 2 and abs(float(z.std()) - 1) < 0.05  # the demo's uniform z has 1 and 0.58
@@ -361,9 +319,9 @@ def test_the_distribution_of_z_is_a_parameter(folder: Path) -> None:
     ],
 )
 def test_what_cannot_work_is_said_in_one_line(folder: Path, changes: list[str], message: str) -> None:
-    process = start(folder, "out", *changes)
-    _, errors = process.communicate()
-    assert process.returncode == 2
+    start(folder, "out", *changes)
+    status, errors = STAGE.end()
+    assert status == 2
     assert message in errors and errors.count("\n") == 1
 
 
