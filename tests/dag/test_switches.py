@@ -59,21 +59,30 @@ def test_a_section_that_is_left_out_makes_no_stage(tmp_path: Path, nothing: dict
 
 def test_parts_of_a_section_can_be_left_out(tmp_path: Path) -> None:
     params = preset("demo")
-    for figure in ("walk", "turn"):
+    for figure in ("walk", "guided"):
         del params["figures"][figure]
-    left = {name for name in demo_stages() if kind_of(name) not in ("draw_walk", "draw_turn")}
+    left = {name for name in demo_stages() if kind_of(name) not in ("draw_walk", "draw_guided")}
     assert stages_of(tmp_path, params) == left < demo_stages().keys()
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_rest_stays(tmp_path: Path, name: str) -> None:
     params = preset("demo")
-    if name in LEFT_OUT:
+    params[name] = OFF[name]
+    if name in LEFT_OUT and name != "figures":  # some of which the page of generators reads
         del params[name]
-    else:
-        params[name] = OFF[name]
     left = {stage for stage in demo_stages() if kind_of(stage) not in KINDS[name]}
     assert stages_of(tmp_path, params) == left
+
+
+@pytest.mark.parametrize("name", ["windows", "arithmetic", "turn"])
+def test_figures_that_the_page_of_generators_offers_to_annotate_are_empty_not_left_out(name: str) -> None:
+    params = change(preset("demo"), f"figures.{name}", REMOVED)
+    with pytest.raises(InputError) as error:
+        check_params(params, "params.yaml")
+    told = f"figures.{name}: missing (explore reads it; to switch it off, write figures: {{{name}: {{}}}})"
+    assert one_line(error) == f"params.yaml: {told}"
+    check_params(params | {"explore": OFF["explore"]}, "params.yaml")
 
 
 @pytest.mark.parametrize("name", WITH_LISTS)

@@ -87,7 +87,7 @@ def load_params(path: Path) -> Params:
 
 def check_params(content: Mapping[str, Any], where: object) -> Params:
     """The same for the content of such a file."""
-    raise_all(f"{where}: {problem}" for problem in switched_by_enabled(content))
+    raise_all(f"{where}: {problem}" for problem in (*switched_by_enabled(content), *read_by_explore(content)))
     try:
         params = Params.model_validate(with_off(with_shared(content)))
     except ValidationError as error:
@@ -125,6 +125,15 @@ def switched_by_enabled(tree: Any, place: tuple[str, ...] = ()) -> Iterator[str]
         if key == "enabled" and isinstance(value, bool) and place and place[0] in OFF:
             yield f"{'.'.join(place)}.enabled: unknown key ({how_off(place)})"
         yield from switched_by_enabled(value, (*place, str(key)))
+
+
+def read_by_explore(content: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each figure that is left out while the page that offers to annotate it is made."""
+    figures = content.get("figures", {})
+    if "explore" in content and not is_off("explore", content) and isinstance(figures, Mapping):
+        for name in ("windows", "arithmetic", "turn"):
+            if name not in figures:
+                yield f"figures.{name}: missing (explore reads it; to switch it off, write figures: {{{name}: {{}}}})"
 
 
 def how_off(place: Sequence[Any]) -> str:
