@@ -123,7 +123,7 @@ benchmark-gpu: ## ten minutes on a GPU: its tests, rates beside a peer; a table 
 reliability: $(READY) ## rewrites the table of docs/reliability.md out of the faults that tests declare
 	@python -m tests.dag.reliability
 
-audit: $(READY) ## looks up known weaknesses of the pinned packages (needs the network; fails without)
+audit: $(READY) ## looks up known weaknesses of the pinned packages (needs the internet; fails without)
 	@$(PYTHON) -m venv $(VENV)/audit
 	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check -qq pip-audit
 	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements.lock
