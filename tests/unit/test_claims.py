@@ -73,6 +73,34 @@ def test_every_file_of_a_pattern_is_judged_and_named() -> None:
     assert [row["comparison"].rpartition(" ")[2] for row in judge(claim, files, seed=1)] == ["(cats)", "(rooms)"]
 
 
+T_95, T_OF_THREE = 2.3646, 3.1276  # Student's t, seven degrees of freedom: 95 %, and 1 - 0.05 / 3
+
+
+def borderline(comparisons: int, any_of: bool) -> tuple[Claim, World]:
+    """Comparisons of eight trainings with t = 2.7: sure at 95 %, not at 1 - 0.05 / 3."""
+    deviations = np.array([-3, -2, -1, 0, 0, 1, 2, 3])  # standard error: sqrt(28 / 7) / sqrt(8)
+    ours = np.asarray(2.7 * 2 / 8**0.5 + deviations, np.float32)[:, None]
+    parts = [
+        Comparison(what=f"part {n}", ours="runs.ours", other="runs.other", better="higher", unit="number")
+        for n in range(comparisons)
+    ]
+    claim = Claim(id="rule", paper="section 3", claim="It helps", any_of=any_of, comparisons=tuple(parts))
+    return claim, {"runs": {"ours": ours, "other": np.zeros_like(ours)}}
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "any_of", "t", "verdict"),
+    [(3, True, T_OF_THREE, "undecided"), (1, True, T_95, "holds"), (3, False, T_95, "holds")],
+)
+def test_a_claim_for_which_one_of_several_comparisons_is_enough_needs_surer_ones(
+    comparisons: int, any_of: bool, t: float, verdict: str
+) -> None:
+    rows = judge(*borderline(comparisons, any_of), seed=1)
+    assert [row["verdict"] for row in rows] == [row["comparison_verdict"] for row in rows] == [verdict] * comparisons
+    for row in rows:
+        assert (row["low"], row["high"]) == pytest.approx([(2.7 + sign * t) * 2 / 8**0.5 for sign in (-1, 1)], abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "higher_is_better", "margin", "verdict"),
     [
