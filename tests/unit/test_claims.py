@@ -101,6 +101,16 @@ def test_a_claim_for_which_one_of_several_comparisons_is_enough_needs_surer_ones
         assert (row["low"], row["high"]) == pytest.approx([(2.7 + sign * t) * 2 / 8**0.5 for sign in (-1, 1)], abs=1e-3)
 
 
+def test_every_file_of_a_pattern_counts_among_the_comparisons_of_which_one_is_enough() -> None:
+    claim, files = borderline(3, any_of=True)
+    parts = [one.model_copy(update={"ours": "runs_*.ours", "other": "runs_*.other"}) for one in claim.comparisons]
+    arrays = {"ours": files["runs"]["ours"] + np.float32(0.7 * 2 / 8**0.5), "other": files["runs"]["other"]}  # t = 3.4
+    claim = claim.model_copy(update={"comparisons": tuple(parts)})
+    one_set, two_sets = ({f"runs_{name}": arrays for name in names} for names in ("a", "ab"))
+    assert {row["verdict"] for row in judge(claim, one_set, seed=1)} == {"holds"}
+    assert {row["verdict"] for row in judge(claim, two_sets, seed=1)} == {"undecided"}, "six: t is 3.64 at 1 - 0.05 / 6"
+
+
 @pytest.mark.parametrize(
     ("low", "high", "higher_is_better", "margin", "verdict"),
     [
