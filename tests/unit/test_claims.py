@@ -12,6 +12,7 @@ from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator
 from dcgan.core.verdicts import verdict_of, verdict_of_all, verdict_of_any
 from workflow.claims.judge import Claim, Comparison, judge, judge_all, read_registry, split
+from workflow.claims.seeds import over_seeds
 from workflow.claims.words import CLAIMS, count, lines, read_claims
 
 REGISTRY = read_registry()
@@ -109,6 +110,17 @@ def test_every_file_of_a_pattern_counts_among_the_comparisons_of_which_one_is_en
     one_set, two_sets = ({f"runs_{name}": arrays for name in names} for names in ("a", "ab"))
     assert {row["verdict"] for row in judge(claim, one_set, seed=1)} == {"holds"}
     assert {row["verdict"] for row in judge(claim, two_sets, seed=1)} == {"undecided"}, "six: t is 3.64 at 1 - 0.05 / 6"
+
+
+@pytest.mark.parametrize(("any_of", "verdict"), [(True, "undecided"), (False, "holds")])
+def test_over_seeds_one_of_several_comparisons_has_to_be_surer_too(any_of: bool, verdict: str) -> None:
+    claim, files = borderline(3, any_of)
+    differences = files["runs"]["ours"][:, 0]
+    table = pd.DataFrame(
+        [row | {"seed": n, "difference": d} for n, d in enumerate(differences) for row in judge(claim, files, seed=1)]
+    )
+    rows = over_seeds(table)
+    assert list(rows.verdict) == list(rows.comparison_verdict) == [verdict] * 3
 
 
 @pytest.mark.parametrize(
