@@ -12,6 +12,7 @@ from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator
 from dcgan.core.verdicts import verdict_of, verdict_of_all, verdict_of_any
 from workflow.claims.judge import Claim, Comparison, judge, judge_all, read_registry, split
+from workflow.claims.seeds import over_seeds
 from workflow.claims.words import CLAIMS, count, lines, read_claims
 
 REGISTRY = read_registry()
@@ -71,6 +72,55 @@ def test_every_file_of_a_pattern_is_judged_and_named() -> None:
     files = world(claim, "holds")
     files["turn_cats"] = files["turn_rooms"]
     assert [row["comparison"].rpartition(" ")[2] for row in judge(claim, files, seed=1)] == ["(cats)", "(rooms)"]
+
+
+T_95, T_OF_THREE = 2.3646, 3.1276  # Student's t, seven degrees of freedom: 95 %, and 1 - 0.05 / 3
+
+
+def borderline(comparisons: int, any_of: bool) -> tuple[Claim, World]:
+    """Comparisons of eight trainings with t = 2.7: sure at 95 %, not at 1 - 0.05 / 3."""
+    deviations = np.array([-3, -2, -1, 0, 0, 1, 2, 3])  # standard error: sqrt(28 / 7) / sqrt(8)
+    ours = np.asarray(2.7 * 2 / 8**0.5 + deviations, np.float32)[:, None]
+    parts = [
+        Comparison(what=f"part {n}", ours="runs.ours", other="runs.other", better="higher", unit="number")
+        for n in range(comparisons)
+    ]
+    claim = Claim(id="rule", paper="section 3", claim="It helps", any_of=any_of, comparisons=tuple(parts))
+    return claim, {"runs": {"ours": ours, "other": np.zeros_like(ours)}}
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "any_of", "t", "verdict"),
+    [(3, True, T_OF_THREE, "undecided"), (1, True, T_95, "holds"), (3, False, T_95, "holds")],
+)
+def test_a_claim_for_which_one_of_several_comparisons_is_enough_needs_surer_ones(
+    comparisons: int, any_of: bool, t: float, verdict: str
+) -> None:
+    rows = judge(*borderline(comparisons, any_of), seed=1)
+    assert [row["verdict"] for row in rows] == [row["comparison_verdict"] for row in rows] == [verdict] * comparisons
+    for row in rows:
+        assert (row["low"], row["high"]) == pytest.approx([(2.7 + sign * t) * 2 / 8**0.5 for sign in (-1, 1)], abs=1e-3)
+
+
+def test_every_file_of_a_pattern_counts_among_the_comparisons_of_which_one_is_enough() -> None:
+    claim, files = borderline(3, any_of=True)
+    parts = [one.model_copy(update={"ours": "runs_*.ours", "other": "runs_*.other"}) for one in claim.comparisons]
+    arrays = {"ours": files["runs"]["ours"] + np.float32(0.7 * 2 / 8**0.5), "other": files["runs"]["other"]}  # t = 3.4
+    claim = claim.model_copy(update={"comparisons": tuple(parts)})
+    one_set, two_sets = ({f"runs_{name}": arrays for name in names} for names in ("a", "ab"))
+    assert {row["verdict"] for row in judge(claim, one_set, seed=1)} == {"holds"}
+    assert {row["verdict"] for row in judge(claim, two_sets, seed=1)} == {"undecided"}, "six: t is 3.64 at 1 - 0.05 / 6"
+
+
+@pytest.mark.parametrize(("any_of", "verdict"), [(True, "undecided"), (False, "holds")])
+def test_over_seeds_one_of_several_comparisons_has_to_be_surer_too(any_of: bool, verdict: str) -> None:
+    claim, files = borderline(3, any_of)
+    differences = files["runs"]["ours"][:, 0]
+    table = pd.DataFrame(
+        [row | {"seed": n, "difference": d} for n, d in enumerate(differences) for row in judge(claim, files, seed=1)]
+    )
+    rows = over_seeds(table)
+    assert list(rows.verdict) == list(rows.comparison_verdict) == [verdict] * 3
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,15 @@ def test_equal_samples_of_each_class_do_not_differ() -> None:
     assert spread(images, 10) == 0 < spread(images)
 
 
+@pytest.mark.parametrize("collapsed", [0, 1, 3])
+def test_one_class_that_has_collapsed_lowers_the_spread_by_its_share(collapsed: int) -> None:
+    """Four classes in turn, half black and half of grey 200, a variance of 100^2 each; one class is all black."""
+    images = np.zeros((32, 4, 4, 3), np.uint8)
+    images[16:] = 200
+    images[collapsed::4] = 0
+    assert spread(images, 4) == pytest.approx(100 * (3 / 4) ** 0.5)
+
+
 def test_a_discriminator_that_has_won_is_seen_between_rows_of_the_generator() -> None:
     lost, generator_only = WELL | {"d_loss": 0.0002}, {"images": 8, "g_loss": 9.0, "spread": 30.0}
     assert "the discriminator has won" in str(trouble([generator_only, lost] * 3, WATCH))

@@ -68,7 +68,9 @@ def judge_all(claims: Sequence[Claim], files: Files, seed: int) -> list[Row]:
 
 def judge(claim: Claim, files: Files, seed: int) -> list[Row]:
     """The rows of a claim, each with the claim's verdict beside its own."""
-    level = 1 - (1 - LEVEL) / len(claim.comparisons) if claim.any_of else LEVEL
+    # A comparison that is not measured counts, too: the registry has planned it.
+    tests = sum(max(len(found_in(files, one)), 1) for one in claim.comparisons)
+    level = 1 - (1 - LEVEL) / tests if claim.any_of else LEVEL
     rows = [row for one in claim.comparisons for row in compare(one, files, seed, level)]
     verdict = (verdict_of_any if claim.any_of else verdict_of_all)([row["comparison_verdict"] for row in rows])
     head: Row = {"id": claim.id, "verdict": verdict, "paper": claim.paper, "claim": claim.claim}
@@ -78,10 +80,15 @@ def judge(claim: Claim, files: Files, seed: int) -> list[Row]:
 
 def compare(comparison: Comparison, files: Files, seed: int, level: float) -> Iterator[Row]:
     """A row for each file that a comparison is about; one without numbers if there is none."""
-    pattern, array = split(comparison.ours)
-    found = [name for name in sorted(files) if fnmatchcase(name, pattern) and array in files[name]]
+    found = found_in(files, comparison)
     measured = [row for name in found if (row := row_of(comparison, name, files, seed, level))]
     yield from measured or [texts(comparison, comparison.what, "not run")]
+
+
+def found_in(files: Files, comparison: Comparison) -> list[str]:
+    """The files that a comparison is about, in order."""
+    pattern, array = split(comparison.ours)
+    return [name for name in sorted(files) if fnmatchcase(name, pattern) and array in files[name]]
 
 
 def row_of(comparison: Comparison, name: str, files: Files, seed: int, level: float) -> Row | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dcgan.core.intervals import student_interval
+from dcgan.core.intervals import LEVEL, student_interval
 from dcgan.core.verdicts import Verdict, verdict_of, verdict_of_all, verdict_of_any
 
 REPLICATES = Path("results/replicates.csv")
@@ -18,20 +18,23 @@ MEASURED = ("ours", "other", "difference", "low", "high")
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """The same table with one row per comparison: means and intervals over seeds, and the verdicts of these."""
-    rows = pd.DataFrame([row_over_seeds(rows) for _, rows in table.groupby(["id", "comparison"], sort=False)])
+    tests = table.groupby("id").comparison.nunique()
+    groups = table.groupby(["id", "comparison"], sort=False)
+    rows = pd.DataFrame([row_over_seeds(rows, tests[claim]) for (claim, _), rows in groups])
     for name, claim in rows.groupby("id", sort=False):
         together = verdict_of_any if claim.any_of.iloc[0] else verdict_of_all
         rows.loc[rows.id == name, "verdict"] = together(list(claim.comparison_verdict))
     return rows
 
 
-def row_over_seeds(rows: pd.DataFrame) -> dict[str, object]:
-    """One comparison; `not run` if a seed lacks it."""
+def row_over_seeds(rows: pd.DataFrame, tests: int) -> dict[str, object]:
+    """One comparison of a claim that has so many; `not run` if a seed lacks it."""
     first = rows.iloc[0]
     row: dict[str, object] = {key: first[key] for key in SAME} | dict.fromkeys(MEASURED, float("nan"))
     verdict: Verdict = "not run"
     if len(rows) > 1 and rows.difference.notna().all():
-        low, high = student_interval(rows.difference.to_numpy())
+        level = 1 - (1 - LEVEL) / tests if first.any_of else LEVEL
+        low, high = student_interval(rows.difference.to_numpy(), level)
         row |= {"ours": rows.ours.mean(), "other": rows.other.mean(), "difference": rows.difference.mean()}
         row |= {"low": low, "high": high}
         higher, margin = first.better == "higher", float(first.margin)
