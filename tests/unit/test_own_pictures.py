@@ -36,10 +36,12 @@ def own(results: Path, stages: dict[str, Stage]) -> dict[str, Stage]:
         "quality_mine": {"last": 2 + distance, "first": 1 + distance},
     }
     pd.DataFrame(judge_all(read_registry(), outcomes, 1)).to_csv(results / CLAIMS, index=False)
+    (results / "results/metrics/claims.json").write_text(json.dumps({"holds": 1, "heads_turn": "not run"}))
     for name, metrics in {"nearest_mine": COPIES, "windows_mine": WINDOWS}.items():
         (results / f"results/metrics/{name}.json").write_text(json.dumps(metrics))
         write_png(results / f"results/figures/{name}.png", np.full((40, 900, 3), 90, np.uint8))
-    found = [stage("train_dcgan@mine", []), stages["judge_claims"], stages["build_report"]]
+    judge = stage("judge_claims", [CLAIMS.as_posix(), "results/metrics/claims.json"])
+    found = [stage("train_dcgan@mine", []), judge, stages["build_report"]]
     for name in ("nearest", "windows"):
         outputs = [f"results/metrics/{name}_mine.json", f"results/figures/{name}_mine.png"]
         found.append(stage(f"draw_{name}@mine", outputs))

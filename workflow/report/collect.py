@@ -47,7 +47,9 @@ def render(
     of_the_paper = on_data_of_the_paper(stages)
     claims, metrics = claims_of(root, current, of_the_paper), metrics_by_name(root, current)
     others = marked(root, stages, account) if account else {}
-    shown = chapters(root, stages, others, claims, quality)
+    # Verdicts that were not run have no place on a page of one's own; those that were stand first on it.
+    listed = {name: one for name, one in stages.items() if of_the_paper or CLAIMS.as_posix() not in one.outputs}
+    shown = chapters(root, listed, others, claims, quality)
     return fill_template(
         "report.html.j2",
         title=title,
