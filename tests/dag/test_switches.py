@@ -1,5 +1,6 @@
 """Every section of params.yaml can be off: left out, or, where DVC needs its lists, with these empty alone."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,13 +125,18 @@ def test_a_section_that_is_on_needs_all_of_its_numbers() -> None:
 
 
 def test_the_engines_themselves(checkout: Path, run: Callable[..., Any], nothing: dict[str, Any]) -> None:
-    """DVC alone, which reads params.yaml without this project's code; and the line that every start gives."""
+    """DVC alone, which reads params.yaml without this project's code; the line that every start gives; and a report of
+    nothing, though no stage is left that writes into folders that it reads.
+    """
     few = {name: section for name, section in nothing.items() if name not in LEFT_OUT}
     write(checkout / "params.yaml", few)
-    for folder in ("figures", "curves"):  # of a run before; the report reads them, and nothing is left that makes them
-        (checkout / "results" / folder).mkdir()
     assert set(run(checkout, "dvc", "stage", "list", "--name-only").stdout.split()) == ALWAYS
     assert "params.yaml is fine: 0 sources" in run(checkout, "python", "-m", "workflow.engines.check").stdout
+    for command in ("python -m workflow.repro", "snakemake --cores 1"):
+        shutil.rmtree(checkout / "results/curves")
+        (checkout / "data/report.html").unlink(missing_ok=True)
+        run(checkout, *command.split())
+        assert "Not judged with these parameters" in (checkout / "data/report.html").read_text(), command
     del few["demo"]
     write(checkout / "params.yaml", few)
     for command in ("python -m workflow.engines.check", "python -m workflow.repro", "snakemake --cores 1"):

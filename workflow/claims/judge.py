@@ -4,6 +4,7 @@ Input: workflow/claims/registry.yaml and files of outcomes. Output: a row per co
 the same draws and units; arrays of two files with equally many units are of the same test images.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +22,7 @@ from workflow.params.load import read_yaml
 REGISTRY = Path(__file__).with_name("registry.yaml")
 Files = Mapping[str, Mapping[str, Outcomes]]
 Row = dict[str, Any]
+NUMBERS = ("ours", "other", "difference", "low", "high", "draws", "units")
 
 
 class Entry(BaseModel):
@@ -82,7 +84,8 @@ def compare(comparison: Comparison, files: Files, seed: int, level: float) -> It
     """A row for each file that a comparison is about; one without numbers if there is none."""
     found = found_in(files, comparison)
     measured = [row for name in found if (row := row_of(comparison, name, files, seed, level))]
-    yield from measured or [texts(comparison, comparison.what, "not run")]
+    # A table in which nothing was measured has the same columns.
+    yield from measured or [texts(comparison, comparison.what, "not run") | dict.fromkeys(NUMBERS, math.nan)]
 
 
 def found_in(files: Files, comparison: Comparison) -> list[str]:
@@ -109,9 +112,8 @@ def row_of(comparison: Comparison, name: str, files: Files, seed: int, level: fl
     verdict = verdict_of(
         found.low, found.high, higher_is_better=comparison.better == "higher", margin=comparison.margin
     )
-    numbers = {"ours": found.ours, "other": found.other, "difference": found.value}
-    numbers |= {"low": found.low, "high": found.high, "draws": len(ours), "units": ours.shape[1]}
-    return texts(comparison, what, verdict) | numbers
+    numbers = (found.ours, found.other, found.value, found.low, found.high, *ours.shape)
+    return texts(comparison, what, verdict) | dict(zip(NUMBERS, numbers, strict=True))
 
 
 def opponent(comparison: Comparison, name: str, files: Files) -> tuple[Outcomes | float | None, bool]:

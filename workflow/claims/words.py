@@ -16,7 +16,10 @@ NUMBERS = ("ours", "other", "difference", "low", "high", "margin")
 
 @dataclass(frozen=True)
 class Line:
-    """A claim as a line of a table; `comparisons` are its comparisons in words, the one that decides first."""
+    """A claim as a line of a table; `comparisons` are its comparisons in words, the one that decides first.
+
+    On data of one's own `paper` and `published` are empty.
+    """
 
     id: str
     verdict: Verdict
@@ -68,14 +71,16 @@ def in_unit(value: float, unit: str) -> str:
 
 
 def count(found: Sequence[Line]) -> str:
-    """How many claims there are of each verdict: "11 hold, 0 fail, 2 undecided, 6 not run"."""
+    """How many claims there are of each verdict: "11 hold, 0 fail, 2 undecided, 6 not run", or without the last."""
     names = {"holds": "hold", "fails": "fail"}
     verdicts = [one.verdict for one in found]
-    return ", ".join(f"{verdicts.count(verdict)} {names.get(verdict, verdict)}" for verdict in VERDICTS)
+    named = [verdict for verdict in VERDICTS if verdict != "not run" or verdict in verdicts]
+    return ", ".join(f"{verdicts.count(verdict)} {names.get(verdict, verdict)}" for verdict in named)
 
 
 def claim_lines(found: Sequence[Line]) -> Iterator[str]:
-    """A line for each claim: its verdict, where the paper says it, and the comparison that decides."""
+    """A line for each claim: its verdict, where the paper says it if it is of it, and the comparison that decides."""
     for one in found:
         measured = f"; {one.comparisons[0]}" if one.comparisons else ""
-        yield f"{one.verdict:<9} {one.paper}: {one.claim}{measured}"
+        where = f"{one.paper}: " if one.paper else ""
+        yield f"{one.verdict:<9} {where}{one.claim}{measured}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
-from workflow.engines.dag import is_inside, needed_for, resolved_stages, whole_outputs
+from workflow.engines.dag import is_folder, is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.device import check_devices
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import broken
@@ -66,6 +66,7 @@ def check(root: Path, targets: Collection[str] = ()) -> list[str]:
     outputs = {path for stage in stages.values() for path in stage.outputs}
     whole, stages = len(stages), needed_for(targets, stages)
     inputs = {path for stage in stages.values() for path in stage.inputs}
+    make_folders(root, inputs - outputs)
     data = [one for one in data_of(params) if len(stages) == whole or one.path in inputs]
     named = {path: f"params.yaml: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
     problems, missing = [], set()
@@ -89,6 +90,12 @@ def check(root: Path, targets: Collection[str] = ()) -> list[str]:
     sources = {one.path for one in data if one.source}
     parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {len(stages)} stages"
     return [*(f"{key}: {contents}" for key, contents in found.items()), f"params.yaml is fine: {parts}"]
+
+
+def make_folders(root: Path, paths: Collection[str]) -> None:
+    """Empty folders of results that stages read and none writes into: with all figures off, the report reads none."""
+    for path in (path for path in paths if is_inside(path, "results") and is_folder(path)):
+        (root / path).mkdir(parents=True, exist_ok=True)
 
 
 def data_of(params: Params) -> Iterator[Data]:

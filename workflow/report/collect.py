@@ -9,6 +9,7 @@ out of tables, claims and the first screen.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +22,7 @@ from workflow.params.load import read_yaml
 from workflow.report.belonging import NAMED_AT_MOST
 from workflow.report.first_screen import STAND_INS, in_small, trained
 from workflow.report.page import AS_IT_IS, fill_template
-from workflow.report.results import chapters, metrics_by_name, outputs
+from workflow.report.results import chapters, metrics_by_name, on_data_of_the_paper, outputs
 from workflow.report.run_history import Account
 from workflow.report.table_rows import tables_of
 
@@ -43,19 +44,23 @@ def render(
     """
     params = read_yaml(root / "params.yaml")
     current = {name: stage for name, stage in stages.items() if account is None or account.belongs(name)}
-    claims, metrics = claims_of(root, current), metrics_by_name(root, current)
+    of_the_paper = on_data_of_the_paper(stages)
+    claims, metrics = claims_of(root, current, of_the_paper), metrics_by_name(root, current)
     others = marked(root, stages, account) if account else {}
-    shown = chapters(root, stages, others, claims, quality)
+    # Verdicts that were not run have no place on a page of one's own; those that were stand first on it.
+    listed = {name: one for name, one in stages.items() if of_the_paper or CLAIMS.as_posix() not in one.outputs}
+    shown = chapters(root, listed, others, claims, quality)
     return fill_template(
         "report.html.j2",
         title=title,
+        of_the_paper=of_the_paper,
         trained=list(trained(root, stages, current)),
         claims=claims,
         expected=expected,
         verdicts=count(claims),
         small=in_small(shown),
         chapters=shown,
-        sections=CHAPTERS,
+        sections=CHAPTERS if of_the_paper else {},
         tables=tables_of(metrics),
         quality=quality,
         stages=list(stages.values()),
@@ -65,14 +70,19 @@ def render(
         leftovers=leftovers(root, stages) if account else [],
         explore=account is not None and made(root, current, EXPLORE),
         parameters=params,
-        deviations=table_of(root / DEVIATIONS),
+        deviations=table_of(root / DEVIATIONS) if of_the_paper else [],
         stand_ins=sorted(stand_ins(params)),
     )
 
 
-def claims_of(root: Path, stages: Mapping[str, Stage]) -> list[Line]:
-    """The claims that the DAG judges; none if it does not, or has not yet."""
-    return lines(read_claims(root / CLAIMS)) if made(root, stages, CLAIMS.as_posix()) else []
+def claims_of(root: Path, stages: Mapping[str, Stage], of_the_paper: bool) -> list[Line]:
+    """The claims that the DAG judges; none if it does not, or has not yet.
+
+    On data that are not the paper's: those that were measured, without their places and numbers in the paper.
+    """
+    found = lines(read_claims(root / CLAIMS)) if made(root, stages, CLAIMS.as_posix()) else []
+    measured = (one for one in found if one.verdict != "not run")
+    return found if of_the_paper else [replace(one, paper="", published="") for one in measured]
 
 
 def made(root: Path, stages: Mapping[str, Stage], path: str) -> bool:

@@ -5,8 +5,9 @@ never gets in, though it may lie in the same folder.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 
 from dcgan.core.files import InputError, read_json
 from workflow.claims.words import Line
-from workflow.description import CHAPTERS, FURTHER, caption_of, describe, item_of
+from workflow.description import CHAPTERS, FOLDER, FURTHER, caption_of, describe, item_of
 from workflow.engines.dag import Stage
 from workflow.report.charts import Chart, chart, series_of
 from workflow.report.page import Picture, picture, picture_name
@@ -97,6 +98,18 @@ def place_of(stage: str) -> str:
     """The figures, tables and sections of the paper that a stage makes: "Table 3, Figure 9"."""
     makes = describe(stage).makes
     return ", ".join(place.partition(":")[0] for place, item in makes.items() if item == item_of(stage))
+
+
+def on_data_of_the_paper(stages: Iterable[str]) -> bool:
+    """Whether any stage has to do with a data set of the paper; if none has, there is nothing to compare with it."""
+    return not sets_of_the_paper().isdisjoint(map(item_of, stages))
+
+
+@cache
+def sets_of_the_paper() -> frozenset[str]:
+    """Names of what the paper's figures and tables are made of; shards, which any set has, are numbers."""
+    makes = (describe(path.stem).makes for path in FOLDER.glob("*.yaml"))
+    return frozenset(item for places in makes for item in places.values() if not item.isdecimal())
 
 
 def outcome_of(root: Path, stage: Stage, claims: list[Line]) -> str:

@@ -1,7 +1,7 @@
 """A run's numbers beside the paper's, in a few lines: `python -m workflow.report.summary`, the end of `make repro`.
 
 Input: the metrics of the current DAG, as far as they are of its parameters. Output: a line a result, ours beside
-published; a line a claim with its verdict; where the report is.
+published; a line a claim with its verdict; where the report is. On data of one's own only what was measured.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,12 @@ from workflow.engines.stage import run_stage
 from workflow.params.load import read_yaml
 from workflow.report.belonging import NAMED_AT_MOST
 from workflow.report.collect import claims_of, marked, stand_ins
-from workflow.report.results import classifier_of, metrics_by_name, sentence_of, title_of
+from workflow.report.results import classifier_of, metrics_by_name, on_data_of_the_paper, sentence_of, title_of
 from workflow.report.run_history import account_of
 from workflow.report.table_rows import TABLES, lines_of, with_interval
 from workflow.report.write import REPORT
+
+CLAIMS_OF_THE_PAPER, CLAIMS_MEASURED = "The paper's claims, on this run's data", "What was measured"
 
 
 def main() -> None:
@@ -33,20 +35,26 @@ def main() -> None:
 def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) -> Iterator[str]:
     """All lines; results of `others`, which are not of these parameters, are named and left out."""
     current = {name: stage for name, stage in stages.items() if name not in others}
-    on_stand_ins = stand_ins(read_yaml(root / "params.yaml"))
-    yield f"Ours beside the paper's{' (of other data: ours are stand-ins)' if on_stand_ins else ''}:"
+    of_the_paper = on_data_of_the_paper(stages)
+    yield beside_the_papers(root) if of_the_paper else "This run's numbers:"
     yield from (f"  {line}" for line in (*table_lines(root, current), *sentence_lines(root, current)))
     if others:
         stages_left_out = f"{len(others)} stage{'s' * (len(others) > 1)}"
         yield f"Left out, because they are not of these parameters: results of {stages_left_out}, for example"
         yield from (f"  {name}: {reason}" for name, reason in islice(others.items(), NAMED_AT_MOST))
-    if claims := claims_of(root, current):
-        yield "The paper's claims, on this run's data, with 95 % intervals of differences:"
+    if claims := claims_of(root, current, of_the_paper):
+        yield f"{CLAIMS_OF_THE_PAPER if of_the_paper else CLAIMS_MEASURED}, with 95 % intervals of differences:"
         yield from (f"  {line}" for line in claim_lines(claims))
         yield f"{count(claims)}. Everything, with pictures: {REPORT}"
     else:
         yield f"Everything, with pictures: {REPORT}"
     yield from lock_hint(root)
+
+
+def beside_the_papers(root: Path) -> str:
+    """The line above numbers that stand beside the paper's."""
+    on_stand_ins = stand_ins(read_yaml(root / "params.yaml"))
+    return f"Ours beside the paper's{' (of other data: ours are stand-ins)' if on_stand_ins else ''}:"
 
 
 def lock_hint(root: Path) -> list[str]:
