@@ -34,6 +34,10 @@ class UnclearLayout(InputError):
     """Folders that can be read in more than one way; the message lists them."""
 
 
+class OneFolder(UnclearLayout):
+    """All images lie in one folder, which may be a class or a folder of images without classes; there are no splits."""
+
+
 def find_splits(root: Path) -> Folders:
     """The folder of each split; only train if the folders are classes, or if there are none.
 
@@ -185,7 +189,7 @@ def is_within(name: str, folder: str) -> bool:
 
 
 def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str]) -> None:
-    """Raises UnclearLayout for one class only, a split without a class of train, or splits within the classes.
+    """Raises UnclearLayout for a split without a class of train, splits within the classes, or one class only.
 
     classes: the class folders of each split, none for images without classes. deeper: folders within the classes.
     """
@@ -195,11 +199,12 @@ def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iter
         if names and not names & train:
             seen = f"{listed(sorted(names))}; of train: {listed(sorted(train)) or 'none'}"
             raise UnclearLayout(f"{root}: {split} has no class in common with train; its folders: {seen}")
-    if len(train) == 1:
-        raise UnclearLayout(f"{root}: all images for training lie in one class folder, {listed(train)}")
     splits = sorted({name for name in deeper if name.lower() in SPLIT_NAMES})
     if splits:
         raise UnclearLayout(f"{root}: {listed(splits)} lie within the class folders, {listed(sorted(train))}")
+    if len(train) == 1:
+        unclear = OneFolder if len(found) == 1 else UnclearLayout
+        raise unclear(f"{root}: all images for training lie in one class folder, {listed(train)}")
 
 
 def listed(names: Iterable[str]) -> str:
