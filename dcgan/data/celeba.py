@@ -36,7 +36,7 @@ def open_celeba(path: Path) -> LabelledSet:
     """Train, validation and test if the partition is there, else all as train; attributes if their list is there.
 
     A picture that the partition does not name cannot be used. Raises InputError if there are no pictures, or if a list
-    is in another form, or does not name nine in ten of the pictures.
+    is in another form, does not name nine in ten of the pictures, or puts none into train.
     """
     folder = find_pictures(path)
     entries = [entry for entry in FolderSource(folder).entries if entry[1] or entry[0].lower().endswith(SUFFIXES)]
@@ -48,6 +48,8 @@ def open_celeba(path: Path) -> LabelledSet:
     for name, file in files.items():
         place = "" if file is None else printable("/".join(file.parts[-2:]))
         notes.append(f"{place}: names {len(tables[name]):,} of them" if place else f"no {name}")
+    if PARTITION in tables and 0 not in tables[PARTITION].iloc[:, 1].to_numpy():
+        raise InputError(f"{files[PARTITION]}: puts no picture into train, which is 0 in it")
     groups = by_part(entries, tables[PARTITION]) if PARTITION in tables else {"train": entries}
     splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
     return LabelledSet(splits, attributes=tables.get(ATTRIBUTES), notes=notes)
