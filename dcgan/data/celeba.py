@@ -8,7 +8,9 @@ Section 4.2 has faces of its own; these are an alternative to them.
 import csv
 import io
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from itertools import chain
+from pathlib import Path
+from posixpath import basename, splitext
 
 import numpy as np
 import pandas as pd
@@ -36,7 +38,7 @@ def open_celeba(path: Path) -> LabelledSet:
     """Train, validation and test if the partition is there, else all as train; attributes if their list is there.
 
     A picture that the partition does not name cannot be used. Raises InputError if there are no pictures, or if a list
-    is in another form, or does not name nine in ten of the pictures.
+    is in another form, does not name nine in ten of the pictures, or puts none into train.
     """
     folder = find_pictures(path)
     entries = [entry for entry in FolderSource(folder).entries if entry[1] or entry[0].lower().endswith(SUFFIXES)]
@@ -48,6 +50,8 @@ def open_celeba(path: Path) -> LabelledSet:
     for name, file in files.items():
         place = "" if file is None else printable("/".join(file.parts[-2:]))
         notes.append(f"{place}: names {len(tables[name]):,} of them" if place else f"no {name}")
+    if PARTITION in tables and 0 not in tables[PARTITION].iloc[:, 1].to_numpy():
+        raise InputError(f"{files[PARTITION]}: puts no picture into train, which is 0 in it")
     groups = by_part(entries, tables[PARTITION]) if PARTITION in tables else {"train": entries}
     splits: list[Split] = [FolderSplit(name, folder, group, None) for name, group in groups.items() if group]
     return LabelledSet(splits, attributes=tables.get(ATTRIBUTES), notes=notes)
@@ -85,16 +89,21 @@ def read_list(file: Path, name: str, entries: Entries) -> pd.DataFrame:
             raise ValueError(f"{len(columns)} columns instead of two")
         if not np.isin(table.iloc[:, 1:], list(allowed)).all():
             raise ValueError(f"values other than {', '.join(map(str, sorted(allowed)))}")
-        keys = {PurePosixPath(entry).stem: printable(entry) for entry, _ in entries}
+        keys = {stem(entry): printable(entry) for entry, _ in entries}
         if len(keys) < len(entries):
             raise ValueError("two pictures have the same name, in different folders")
     except (OSError, ValueError, IndexError, OverflowError, csv.Error) as error:
         raise InputError(f"{file}: not a readable list of CelebA ({' '.join(str(error).split())})") from error
-    table["key"] = [keys.get(PurePosixPath(key).stem) for key in table["key"]]
+    table["key"] = [keys.get(stem(key)) for key in table["key"]]
     named = table[table["key"].notna()].reset_index(drop=True)
     if len(named) < LEAST_COVERAGE * len(entries):
         raise InputError(f"{file}: names only {len(named):,} of {len(entries):,} pictures, as {rows[0][0]}")
     return named
+
+
+def stem(name: str) -> str:
+    """The name of a picture without folders and suffix; pathlib takes seconds for all of them."""
+    return splitext(basename(name))[0]
 
 
 def csv_rows(text: str) -> tuple[list[str], list[list[str]]]:
@@ -130,5 +139,6 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFr
     keys = [row[0] for row in rows]
     if len(set(keys)) < len(keys) or len(set(columns)) < len(columns):
         raise ValueError("a name stands in it twice")
-    numbers = np.array([row[1:] for row in rows]).astype(np.int64)
+    cells = chain.from_iterable(row[1:] for row in rows)
+    numbers = np.fromiter(map(int, cells), np.int64).reshape(len(rows), -1)  # in half of the time of astype
     return pd.DataFrame(numbers, columns=list(columns[1:])).assign(key=keys)[["key", *columns[1:]]]

@@ -1,4 +1,4 @@
-"""What a raw source holds, from names and headers alone: a few seconds, however large it is.
+"""What a raw source holds, from names, headers and CelebA's lists alone: a few seconds, however large it is.
 
 Numbers of items are upper bounds of the images in the stores: some items may turn out to be unusable. A folder or tar
 with more than COUNTED names is not counted.
@@ -46,7 +46,7 @@ def contents_of(path: Path, kind: Kind, named: Mapping[str, str] | None = None) 
     if kind == "mnist":
         return Contents("MNIST", svhn_mnist.inspect_mnist(path), 10)
     if kind == "celeba":
-        return Contents("CelebA's pictures", counted(walk_names(celeba.find_pictures(path))))
+        return contents_of_celeba(path)
     if kind == "cifar10" and (batches := cifar10.find_batches(path)) is not None:
         return Contents("batches of CIFAR-10", cifar10.count_batches(batches), 10)
     return contents_of_folders(path, named)
@@ -64,6 +64,13 @@ def contents_of_images(path: Path) -> Contents:
     from dcgan.data.lsun import LsunSource  # lmdb is needed here only
 
     return Contents("LMDB", {"": LsunSource(path).count})
+
+
+def contents_of_celeba(path: Path) -> Contents:
+    """Its splits, with its lists read as a run reads them."""
+    opened = celeba.open_celeba(path)
+    found = "no attributes" if opened.attributes is None else f"{len(opened.attributes.columns) - 1} attributes"
+    return Contents(f"CelebA, {found}", {split.name: len(split) for split in opened.splits})
 
 
 def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents:

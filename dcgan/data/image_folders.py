@@ -69,7 +69,8 @@ def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledS
     entries = FolderSource(path).entries
     groups = {split: [entry for entry in entries if is_below(entry[0], folder)] for split, folder in folders.items()}
     found = {split: {class_of(name, folders[split]) for name, _ in group} - {""} for split, group in groups.items()}
-    deeper = {folder_at(name, folders["train"], 1) for name, _ in groups["train"]} if named is None else ()
+    below = (folders_above(name, folders["train"])[1:] for name, _ in groups["train"] if named is None)
+    deeper = set[str]().union(*below)
     check_classes(path, found, deeper)
     classes = sorted(set[str]().union(*found.values()), key=os.fsencode)
     labels = {split: labels_of(group, classes, folders[split]) for split, group in groups.items()}
@@ -91,13 +92,12 @@ def is_below(name: str, folder: str) -> bool:
 
 def class_of(name: str, folder: str) -> str:
     """The class folder of a file below a split's folder, or nothing."""
-    return folder_at(name, folder, 0)
+    return next(iter(folders_above(name, folder)), "")
 
 
-def folder_at(name: str, folder: str, depth: int) -> str:
-    """The folder in which a file lies so many folders below another one, or nothing."""
-    parts = name.removeprefix(f"{folder}/" if folder else "").split("/")
-    return parts[depth] if len(parts) > depth + 1 else ""
+def folders_above(name: str, folder: str) -> list[str]:
+    """The folders in which a file lies below another one, the uppermost first."""
+    return name.removeprefix(f"{folder}/" if folder else "").split("/")[:-1]
 
 
 def labels_of(entries: Entries, classes: Sequence[str], folder: str) -> Labels | None:

@@ -4,23 +4,28 @@ The usual names are known in any case, also in a set that lies in one more folde
 ways is refused: images for the test must not get into training, nor splits be taken for classes.
 """
 
+import mimetypes
 import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from dcgan.core.files import InputError
-from dcgan.data.archives import is_folder, printable
+from dcgan.data.archives import is_folder, printable, walk
 
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("test", "testing"), "test"),
-    **dict.fromkeys(("val", "valid", "validation", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("val", "valid", "validate", "validation", "dev", "eval", "evaluation"), "validation"),
 }
-# Within a longer name: train2017, ILSVRC2012_img_val, test-images, trainset.
-WORD = re.compile(rf"({'|'.join(SPLIT_NAMES)})(set|data|images|imgs|split)?")
+# Within a longer name: train2017, ILSVRC2012_img_val, test-images, trainset, trainA, imagesTs.
+WORDS = SPLIT_NAMES | {"trainval": "train", "trn": "train", "tr": "train", "tst": "test", "ts": "test"}
+WORD = re.compile(rf"({'|'.join(WORDS)})(set|data|images|imgs|split)?")
+PART = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of a name, also in camel case
 DEEPEST_WRAP = 4
+LOOKED_INTO, PEEKED = 100, 1000  # folders in search of splits further in, and names in each: fast for any source
 SHOWN = 8
 Folders = dict[str, str]  # the folder of each split, relative to the set's; "" for the set's own
 
@@ -29,19 +34,23 @@ class UnclearLayout(InputError):
     """Folders that can be read in more than one way; the message lists them."""
 
 
+class OneFolder(UnclearLayout):
+    """All images lie in one folder, which may be a class or a folder of images without classes; there are no splits."""
+
+
 def find_splits(root: Path) -> Folders:
     """The folder of each split; only train if the folders are classes, or if there are none.
 
-    Raises UnclearLayout if some folders are splits and some are not, if two are the same split, if train is missing, or
-    if folders have longer names that tell of splits.
+    Raises UnclearLayout if some folders are splits and some are not, if two are the same split, if train is missing, if
+    folders have longer names that tell of splits, or if splits lie further in.
     """
     within, folders = unwrapped(root)
     splits = [name for name in folders if name.lower() in SPLIT_NAMES]
     others = [name for name in folders if name.lower() not in SPLIT_NAMES]
     if not splits:
-        words = {name: SPLIT_NAMES[word] for name in others if (word := word_in(name))}
-        if "train" in words.values() and len(set(words.values())) > 1:
-            raise UnclearLayout(f"{root / within}: {listed(words)} look like splits, but have other names")
+        if alike := like_splits(folders):
+            raise UnclearLayout(f"{root / within}: {listed(alike)} look like splits, but have other names")
+        refuse_deeper(root, within)
         return {"train": within}
     found: Folders = {}
     for name in splits:
@@ -54,6 +63,52 @@ def find_splits(root: Path) -> Folders:
     if "train" not in found:
         raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, but there is no folder train")
     return {split: found[split] for split in dict.fromkeys(SPLIT_NAMES.values()) if split in found}
+
+
+def like_splits(folders: Iterable[str]) -> list[str]:
+    """Folders whose longer names tell of train and of another split; none of a single word, which may be a class."""
+    words = {name: WORDS[word] for name in folders if (word := word_in(name))}
+    return list(words) if "train" in words.values() and len(set(words.values())) > 1 else []
+
+
+def refuse_deeper(root: Path, within: str) -> None:
+    """Raises UnclearLayout if folders further in hold splits, as ILSVRC/Data/CLS-LOC of ImageNet does."""
+    places = deeper_splits(root, within)
+    if not places:
+        return
+    splits = sorted({name for names in places.values() for name in names})
+    sets = [place for place in places if has_images(root / place)] or list(places)
+    source = f" (best given as the source: {root / sets[0]})" if len(sets) == 1 < len(places[sets[0]]) else ""
+    raise UnclearLayout(f"{root}: {listed(splits)} lie within {listed(sets)}{source}")
+
+
+def deeper_splits(root: Path, within: str) -> dict[str, list[str]]:
+    """The folders below one that hold splits, with these; only the uppermost, and of the first that are looked into."""
+    pending, found = [within], dict[str, list[str]]()
+    for place in islice(pending, LOOKED_INTO):  # the list grows meanwhile
+        folders = peeked(root / place)
+        splits = [name for name in folders if name.lower() in SPLIT_NAMES] or like_splits(folders)
+        if splits:
+            found[place] = splits
+        else:
+            pending += [str(PurePosixPath(place) / name) for name in folders]
+    return found
+
+
+def peeked(folder: Path) -> list[str]:
+    """The folders among the first names in a folder that are not empty; none if it cannot be read, rejected later."""
+    try:
+        with os.scandir(folder) as found:
+            names = [entry.name for entry in islice(found, PEEKED) if entry.name[0] != "." and is_folder(entry)]
+    except OSError:
+        return []
+    return sorted((name for name in names if not is_empty(folder / name)), key=os.fsencode)
+
+
+def has_images(folder: Path) -> bool:
+    """Whether one of the first files below a folder is named like an image."""
+    kinds = (mimetypes.guess_type(name)[0] for name, _ in islice(walk(folder), SHOWN))
+    return any(kind is not None and kind.startswith("image/") for kind in kinds)
 
 
 def split_folders(root: Path) -> list[str]:
@@ -106,7 +161,7 @@ def is_empty(folder: Path) -> bool:
 
 def word_in(name: str) -> str | None:
     """The word in a longer name that tells of a split, if any."""
-    parts = (WORD.fullmatch(part) for part in re.split("[^a-z]+", name.lower()))
+    parts = (WORD.fullmatch(part.lower()) for part in PART.findall(name))
     return next((found[1] for found in parts if found), None)
 
 
@@ -134,7 +189,7 @@ def is_within(name: str, folder: str) -> bool:
 
 
 def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str]) -> None:
-    """Raises UnclearLayout for one class only, a split without a class of train, or splits within the classes.
+    """Raises UnclearLayout for a split without a class of train, splits within the classes, or one class only.
 
     classes: the class folders of each split, none for images without classes. deeper: folders within the classes.
     """
@@ -144,11 +199,12 @@ def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iter
         if names and not names & train:
             seen = f"{listed(sorted(names))}; of train: {listed(sorted(train)) or 'none'}"
             raise UnclearLayout(f"{root}: {split} has no class in common with train; its folders: {seen}")
-    if len(train) == 1:
-        raise UnclearLayout(f"{root}: all images for training lie in one class folder, {listed(train)}")
     splits = sorted({name for name in deeper if name.lower() in SPLIT_NAMES})
     if splits:
         raise UnclearLayout(f"{root}: {listed(splits)} lie within the class folders, {listed(sorted(train))}")
+    if len(train) == 1:
+        unclear = OneFolder if len(found) == 1 else UnclearLayout
+        raise unclear(f"{root}: all images for training lie in one class folder, {listed(train)}")
 
 
 def listed(names: Iterable[str]) -> str:

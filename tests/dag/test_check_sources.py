@@ -95,6 +95,37 @@ def test_folders_that_can_be_read_in_two_ways(root: Path, tmp_path: Path, good_i
         check(folder)
 
 
+def celeba(folder: Path, good_image: bytes, attributes: str) -> dict[str, Any]:
+    """Twenty pictures with their lists, two of them for validation; the section of a set of these."""
+    (folder / "data/raw/celeba/img_align_celeba").mkdir(parents=True)
+    names = [f"{number:06}.jpg" for number in range(20)]
+    for name in names:
+        (folder / "data/raw/celeba/img_align_celeba" / name).write_bytes(good_image)
+    rows = "".join(f"{name} 1\n" for name in names)
+    (folder / "data/raw/celeba/list_attr_celeba.txt").write_text(f"{attributes}\n{rows}")
+    parts = "".join(f"{name} {number // 18}\n" for number, name in enumerate(names))
+    (folder / "data/raw/celeba/list_eval_partition.txt").write_text(parts)
+    return {"source": "data/raw/celeba", "kind": "celeba", "splits": None, "image_size": 64, "validation": 0, "test": 0}
+
+
+def test_celebas_lists_are_read(root: Path, tmp_path: Path, good_image: bytes) -> None:
+    """What is wrong with them, or with the splits that they make, is told here and not by the run."""
+    section = celeba(tmp_path, good_image, "20\nSmiling")
+    project(root, tmp_path, {"pack.sets.celeba": section})
+    assert "pack.sets.celeba.source: CelebA, 1 attributes: train 18, validation 2" in check(tmp_path)
+    write(tmp_path / "params.yaml", change(preset_values(), "pack.sets.celeba", section | {"validation": 3}))
+    with pytest.raises(InputError, match=r"celeba\.validation: 3 .*0, as the source has a validation split"):
+        check(tmp_path)
+    write(tmp_path / "params.yaml", change(preset_values(), "pack.sets.celeba", section | {"test": 18}))
+    with pytest.raises(InputError, match=r"celeba\.test: 18 .*fewer than the 18 images for training"):
+        check(tmp_path)
+    shutil.rmtree(tmp_path / "data/raw/celeba")
+    celeba(tmp_path, good_image, "21\nSmiling")
+    write(tmp_path / "params.yaml", change(preset_values(), "pack.sets.celeba", section))
+    with pytest.raises(InputError, match=r"celeba\.source: .*list_attr_celeba\.txt: .*counts 21 rows, there are 20"):
+        check(tmp_path)
+
+
 def test_two_keys_that_name_one_source_are_both_looked_at(root: Path, tmp_path: Path) -> None:
     """What is right for the last of them may be wrong for the first."""
     both = "data/raw/both"

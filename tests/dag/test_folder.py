@@ -1,6 +1,7 @@
 """The preset `folder`: what is understood of pictures of one's own, sections that are off, branches that run alone."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,19 +96,55 @@ def test_class_folders_bring_features_and_a_classifier(albums: Path) -> None:
         (["test"], True, None),
         (["test", "val"], False, None),
         (["val"], True, {"train": "train", "test": "val"}),
-        (["meta"], None, None),
+        (["validate"], True, {"train": "train", "test": "validate"}),
+        (["test", "dev"], False, None),
     ],
 )
-def test_splits_are_kept(tmp_path: Path, names: list[str], learned: bool | None, splits: dict[str, str] | None) -> None:
-    """Images for validation are the test's, if there are no others; what is no split leaves pictures as they are."""
+def test_splits_are_kept(tmp_path: Path, names: list[str], learned: bool, splits: dict[str, str] | None) -> None:
+    """Images for validation are the test's, if there are no others."""
     for name in ("train", *names):
         write_pictures(tmp_path / name, 90)
+    section = chosen(tmp_path)[0]
+    assert (section.pack.sets["mine"].test, section.pack.sets["mine"].splits) == (0, splits)
+    assert section.svm["mine"].learn_validation is learned
+
+
+@pytest.mark.parametrize(
+    ("folders", "seen"),
+    [
+        ("train/a train/b meta/a", "train/ are splits, meta/ are not"),
+        ("train/a train/b val/a validation/a", "train/, val/, validation/: two folders are the validation split"),
+        ("test/a test/b val/a", "test/, val/ are splits, but there is no folder train"),
+        ("train/a train/b test/c", "test has no class in common with train; its folders: c/; of train: a/, b/"),
+        ("train/images test/images", "one class folder, images/"),
+        ("trainA testA trainB testB", "testA/, testB/, trainA/, trainB/ look like splits"),
+        ("a/train a/test b/train b/test", "test/, train/ lie within a/, b/"),
+    ],
+)
+def test_folders_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, folders: str, seen: str) -> None:
+    """Else images for the test would be learned from; the folder to learn from settles it."""
+    source = tmp_path / "mine"
+    for folder in folders.split():
+        write_pictures(source / folder, 60)
+    message = re.escape(seen) + ".*" + re.escape(f"such as IMAGES={source}/train,")
+    with pytest.raises(InputError, match=f"IMAGES: {re.escape(str(source))}.*{message}"):
+        chosen(source)
+    if (source / "train/a").is_dir():
+        assert chosen(source / "train")[0].export.source == str(source / "train")
+
+
+def test_splits_without_classes_are_all_learned_from_and_told(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        write_pictures(tmp_path / name, 60, classes=False)
     params, understood = chosen(tmp_path)
-    if learned is None:
-        assert "pictures without classes" in understood and "meta/ are not" in understood and not params.pack.sets
-    else:
-        assert (params.pack.sets["mine"].test, params.pack.sets["mine"].splits) == (0, splits)
-        assert params.svm["mine"].learn_validation is learned
+    told = f"pictures without classes; all of test/, train/ are learned from, IMAGES={tmp_path}/train takes one"
+    assert understood == f"{tmp_path}: 122 items; {told}" and not params.pack.sets
+
+
+def test_one_folder_further_in_is_no_class(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 120, classes=False)
+    params, understood = chosen(tmp_path)
+    assert "one class folder, photos/" in understood and not params.pack.sets
 
 
 def test_folders_of_single_pictures_are_no_classes(tmp_path: Path) -> None:

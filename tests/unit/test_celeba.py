@@ -8,6 +8,7 @@ from PIL import Image
 
 from dcgan.core.files import InputError
 from dcgan.data.celeba import open_celeba
+from dcgan.data.contents import contents_of
 from dcgan.data.formats import open_labelled
 from tests.unit.test_labelled import read, write_images
 
@@ -119,15 +120,37 @@ def test_a_list_of_celeba_in_another_form_is_refused(
     tmp_path: Path, good_image: bytes, form: str, text: str, reason: str
 ) -> None:
     root = celeba(tmp_path, good_image, text, form=form)
-    with pytest.raises(InputError, match=rf"list_attr_celeba\.{form}: ") as refusal:
-        open_labelled(root, "celeba")
-    assert reason in str(refusal.value) and "\n" not in str(refusal.value)
+    for read_set in (open_labelled, contents_of):
+        with pytest.raises(InputError, match=rf"list_attr_celeba\.{form}: ") as refusal:
+            read_set(root, "celeba")
+        assert reason in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("part", "reason"), [("3", "values other than 0, 1, 2"), ("0 1", "one of them"), ("x", "invalid")]
+    ("part", "reason"),
+    [
+        ("3", "values other than 0, 1, 2"),
+        ("0 1", "one of them"),
+        ("x", "invalid"),
+        ("2", "puts no picture into train"),
+    ],
 )
 def test_a_partition_in_another_form_is_refused(tmp_path: Path, good_image: bytes, part: str, reason: str) -> None:
     root = celeba(tmp_path, good_image, "", "".join(f"{number:06}.jpg {part}\n" for number in NUMBERS))
-    with pytest.raises(InputError, match=f"list_eval_partition.txt: .*{reason}"):
-        open_labelled(root, "celeba")
+    for read_set in (open_labelled, contents_of):
+        with pytest.raises(InputError, match=f"list_eval_partition.txt: .*{reason}"):
+            read_set(root, "celeba")
+
+
+def test_a_partition_that_leaves_nothing_to_train_on(tmp_path: Path, good_image: bytes) -> None:
+    """A picture that it does not name goes to train only to be rejected."""
+    root = celeba(tmp_path, good_image, "", "".join(f"{number:06}.jpg 1\n" for number in range(1, 10)))
+    with pytest.raises(InputError, match="puts no picture into train"):
+        contents_of(root, "celeba")
+
+
+def test_contents_of_celeba_are_those_of_its_lists(tmp_path: Path, good_image: bytes) -> None:
+    parts = "".join(f"{number:06}.jpg {0 if number < 8 else number - 8}\n" for number in NUMBERS)
+    found = contents_of(celeba(tmp_path / "lists", good_image, SMILING, parts), "celeba")
+    assert str(found) == "CelebA, 1 attributes: train 8, validation 1, test 1"
+    assert str(contents_of(celeba(tmp_path / "none", good_image, ""), "celeba")) == "CelebA, no attributes: train 10"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dcgan.core.files import InputError
+from dcgan.data import layouts
 from dcgan.data.formats import inspect_source, open_labelled
 from dcgan.data.image_folders import open_folder
 from dcgan.data.labelled import LabelledSet
@@ -51,6 +52,8 @@ TWO = {"train": [0, 1], "test": [0, 1]}
         (["{train,validation,test}/{cat,dog}/1.jpg"], TWO | {"validation": [0, 1]}),
         (["{train,eval}/{cat,dog}/1.jpg"], {"train": [0, 1], "validation": [0, 1]}),
         (["{train,evaluation}/{cat,dog}/1.jpg"], {"train": [0, 1], "validation": [0, 1]}),
+        (["{train,validate}/{cat,dog}/1.jpg"], {"train": [0, 1], "validation": [0, 1]}),
+        (["{train,dev,test}/{cat,dog}/1.jpg"], TWO | {"validation": [0, 1]}),
         (["train/{cat,dog}/1.jpg", "val/1.jpg"], {"train": [0, 1], "validation": None}),
         (["{train,test}/{1,2}.jpg"], {"train": None, "test": None}),
         (["imagenet/{train,test}/{cat,dog}/1.jpg"], TWO),
@@ -59,6 +62,8 @@ TWO = {"train": [0, 1], "test": [0, 1]}
         (["{train,test}/{cat,dog}/1.jpg", ".hidden/meta/1.jpg", "__MACOSX/._cat"], TWO),
         (["train/{cat,dog}/1.jpg", "test/dog/1.jpg"], {"train": [0, 1], "test": [1]}),
         (["{bullet_train,valley}/1.jpg"], {"train": [0, 1]}),
+        (["{bulletTrain,devil,tram}/1.jpg"], {"train": [0, 1, 2]}),
+        (["{cat,dog}/{left,right}/1.jpg"], {"train": [0, 0, 1, 1]}),
         (["train/{train,test}/1.jpg", "test/{train,test}/1.jpg"], TWO),
     ],
 )
@@ -87,10 +92,18 @@ def test_usual_layouts_are_understood(tmp_path: Path, files: list[str], expected
             "no class in common with train; its folders: cat/, dog/; of train: none",
         ),
         (["train/{cat,dog}/1.jpg", "test/{Cat,Dog}/1.jpg"], "no class in common with train"),
-        (["{cat,dog}/{train,test}/1.jpg"], "test/, train/ lie within the class folders, cat/, dog/"),
+        (["{trainA,testA,trainB,testB}/1.jpg"], "testA/, testB/, trainA/, trainB/ look like splits"),
+        (["horse2zebra/{train,test}{A,B}/1.jpg"], "testA/, testB/, trainA/, trainB/ look like splits"),
+        (["{imagesTr,imagesTs,labelsTr}/1.jpg"], "imagesTr/, imagesTs/, labelsTr/ look like splits"),
+        (["{trn,tst}/{cat,dog}/1.jpg"], "trn/, tst/ look like splits"),
+        (["{cat,dog}/{train,test}/1.jpg"], "test/, train/ lie within cat/, dog/"),
+        (["{cat,dog}/{left,right}/{train,test}/1.jpg"], "lie within cat/left/, cat/right/, dog/left/, dog/right/"),
+        (["cat/1.jpg", "dog/{1,test/2}.jpg"], "test/ lie within dog/"),
+        (["{cat,dog}/{trainA,testA}/1.jpg"], "testA/, trainA/ lie within cat/, dog/"),
+        (["train/{cat,dog}/left/test/1.jpg", "test/cat/1.jpg"], "test/ lie within the class folders, cat/, dog/"),
         (["photos/{1,2}.jpg"], "all images for training lie in one class folder, photos/"),
         (["{train,test}/images/{1,2}.jpg"], "all images for training lie in one class folder, images/"),
-        (["readme.txt", "set/{train,test}/{cat,dog}/1.jpg"], "one class folder, set/"),
+        (["readme.txt", "set/{train,test}/{cat,dog}/1.jpg"], "lie within set/ (best given as the source: "),
         (["a/b/c/d/e/{cat,dog}/1.jpg"], "more than 4 folders in each other"),
     ],
 )
@@ -158,6 +171,46 @@ def test_a_folder_in_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path)
     with pytest.raises(UnclearLayout, match="folders in each other"):
         find_splits(tmp_path)
+
+
+def imagenet(root: Path, good_image: bytes) -> Path:
+    """The folders of the official archive, and the list that lies beside them."""
+    tree(root, "ILSVRC/Annotations/CLS-LOC/{train/n01,val}/1.xml", "ILSVRC/ImageSets/CLS-LOC/{train_cls,val}.txt")
+    for split, folders in {"train": "{n01,n02}/", "val": "", "test": ""}.items():
+        tree(root, f"ILSVRC/Data/CLS-LOC/{split}/{folders}1.JPEG")
+    for file in root.rglob("*.JPEG"):
+        file.write_bytes(good_image)
+    return tree(root, "LOC_synset_mapping.txt")
+
+
+@pytest.mark.parametrize("source", ["", "ILSVRC"])
+def test_imagenets_official_folders_are_refused_with_the_right_ones(
+    tmp_path: Path, good_image: bytes, source: str
+) -> None:
+    root = imagenet(tmp_path, good_image)
+    with pytest.raises(UnclearLayout) as refusal:
+        inspect_source(root / source, "folder")
+    within = "" if source else "ILSVRC/"
+    assert str(refusal.value) == (
+        f"{root / source}: test/, train/, val/ lie within {within}Data/CLS-LOC/ "
+        f"(best given as the source: {root}/ILSVRC/Data/CLS-LOC)"
+    )
+    named = {"train": f"{within}Data/CLS-LOC/train", "validation": f"{within}Data/CLS-LOC/val"}
+    opened = [open_folder(root / "ILSVRC/Data/CLS-LOC"), open_folder(root / source, named)]
+    expected = {"train": [0, 1], "validation": None}
+    assert [understood(one) for one in opened] == [expected | {"test": None}, expected]
+
+
+def test_the_search_for_splits_further_in_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, *(f"{number:03}/left/{number}.jpg" for number in range(120)))
+    seen, peeked = list[Path](), layouts.peeked
+
+    def counted(folder: Path) -> list[str]:
+        seen.append(folder)
+        return peeked(folder)
+
+    monkeypatch.setattr(layouts, "peeked", counted)
+    assert find_splits(tmp_path) == {"train": ""} and len(seen) == layouts.LOOKED_INTO == 100
 
 
 def test_inspection_finds_what_is_unclear(tmp_path: Path, good_image: bytes) -> None:

@@ -15,7 +15,7 @@ from dcgan.core.files import InputError
 from dcgan.data.archives import open_source, printable
 from dcgan.data.formats import inspect_source
 from dcgan.data.image_folders import FolderSplit, open_folder
-from dcgan.data.layouts import UnclearLayout, find_splits
+from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, split_folders
 from dcgan.models.architectures import ARCHITECTURES
 
 OWN = Path(__file__).parent / "own"
@@ -95,20 +95,26 @@ def count_images(path: Path) -> int:
 
 
 def find_classes(path: Path) -> tuple[Classes | None, str]:
-    """The class folders, None if there are none that a classifier could be trained on; and in words what was found."""
+    """The class folders, None if there are none that a classifier could be trained on; and in words what was found.
+
+    Raises InputError if the folders can be read in more than one way: no image for the test may be learned from.
+    """
     if not path.is_dir() or (path / "data.mdb").exists():
-        return None, "pictures without classes"
+        return None, without_classes(path)
     try:
         found = open_folder(path)
+    except OneFolder as error:
+        return None, without_classes(path, f" ({error})")
     except UnclearLayout as error:
-        return None, f"pictures without classes ({error})"
+        settled = f"name the folder to learn from, such as IMAGES={path / 'train'}, or rename what are no splits"
+        raise InputError(f"IMAGES: {error}; {settled}") from error
     sizes = {split.name: len(split) for split in found.splits}
     train = next(split for split in found.splits if isinstance(split, FolderSplit) and split.name == "train")
     if train.labels is None:
-        return None, "pictures without classes"
+        return None, without_classes(path)
     if len(train) < LEAST_OF_A_CLASS * len(found.classes):
         few = f"{len(found.classes):,} folders are no classes: fewer than {LEAST_OF_A_CLASS} files in each on average"
-        return None, f"pictures without classes ({few})"
+        return None, without_classes(path, f" ({few})")
     note = f"{len(found.classes)} class folders, so features, SVM and confusion matrix as well; "
     if "test" in sizes:
         validated = "validation" in sizes
@@ -119,6 +125,13 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
         return Classes(len(train), splits=named), f"{note}{named['test']}/ is for the test"
     drawn = len(train) // 5
     return Classes(len(train) - drawn, drawn), f"{note}{drawn:,} of {len(train):,} are for the test"
+
+
+def without_classes(path: Path, reason: str = "") -> str:
+    """What is told of pictures that only a DCGAN learns from; all of them, also of folders that look like splits."""
+    splits = split_folders(path)
+    taken = f"; all of {', '.join(splits)} are learned from, IMAGES={path / 'train'} takes one" if splits else ""
+    return f"pictures without classes{reason}{taken}"
 
 
 def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]:
