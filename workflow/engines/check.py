@@ -146,12 +146,24 @@ def data_of(params: Params) -> Iterator[Data]:
     for name, packed in params.pack.sets.items():
         look = partial(look_into, kind=packed.kind, named=packed.splits)
         yield Data(f"pack.sets.{name}.source", packed.source, look)
-    for name, section in params.train.items():
-        yield Data(f"train.{name}.images", section.images, open_store, source=False)
+    for path, key in counted_stores(params).items():
+        yield Data(key, path, open_store, source=False)
     if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
         yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
     if params.quality.sets and params.quality.inception is not None:
         yield Data("quality.inception", params.quality.inception, open_file, source=False)
+
+
+def counted_stores(params: Params) -> dict[str, str]:
+    """Path -> the first key that names it, of each image store whose number of images a parameter has to fit."""
+    figures = {f"figures.{kind}": getattr(params.figures, kind) for kind in ("guided", "nearest")}
+    classifiers = {f"classifiers.{kind}": sections for kind, sections in params.classifiers}
+    named = [
+        (one.images, f"{kind}.{name}.images")
+        for kind, sections in {"train": params.train, **classifiers, **figures}.items()
+        for name, one in sections.items()
+    ]
+    return dict(reversed(named))
 
 
 def annotators_of(params: Params) -> Iterator[tuple[str, str]]:
@@ -221,9 +233,9 @@ def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, P
         if contents is not None and contents.splits:
             named = {split or "train": n for split, n in contents.splits.items()}
             sets[f"data/packed/{name}"] = PackedRows(named, contents.classes)
-    for name, section in params.train.items():
-        if (store := found.get(f"train.{name}.images")) is not None:
-            stores[section.images] = store.splits[""]
+    for path, key in counted_stores(params).items():
+        if (store := found.get(key)) is not None:
+            stores[path] = store.splits[""]
     if (rooms := found.get("export.source")) is not None and rooms.splits:
         stores |= {f"data/{name}/unique.h5": rooms.splits[""] for name in params.export.sets}
     if (photos := found.get("crop_faces.source")) is not None and photos.splits:
