@@ -140,8 +140,8 @@ def test_images_of_one_s_own_are_counted_for_classifiers_and_figures(root: Path,
     with pytest.raises(InputError) as error:
         check(folder)
     assert str(error.value).replace("params.yaml: ", "").split("\n") == [
-        "classifiers.windows.bedrooms.batch_size: 64 is not allowed (at most 7: data/mine.h5 has at most 9 images, 2 are "
-        "held out)",
+        "classifiers.windows.bedrooms.batch_size: 64 is not allowed (at most 7: data/mine.h5 has at most 9 images, 2 "
+        "are held out)",
         "figures.guided.bedrooms.strongest: 10 is not allowed (at most 9: data/mine.h5 has no more images)",
     ]
 
