@@ -23,7 +23,6 @@ from dcgan.core.files import InputError
 from workflow.engines.check import check
 from workflow.engines.clock import renew_times
 from workflow.engines.dag import resolved_stages
-from workflow.engines.device import check_devices
 from workflow.engines.lock import hold
 from workflow.engines.progress import (
     LOG_FOLDER,
@@ -36,7 +35,6 @@ from workflow.engines.progress import (
     take_terminal,
 )
 from workflow.engines.stage import INPUT_ERROR_STATUS, INTERRUPTED_STATUS, STOPPED_STATUS, command_parser, run_stage
-from workflow.params.load import load_params
 from workflow.planning.plan import planned_seconds
 
 if TYPE_CHECKING:
@@ -50,8 +48,7 @@ def main() -> None:
     """Runs the DAG of the checkout in the working directory."""
     command_parser(__doc__).parse_args()
     started = time.monotonic()
-    check(Path())
-    check_devices(load_params(Path("params.yaml")))
+    check(Path(), devices=True)
     stages = resolved_stages(Path())
     made = run_dvc()
     hold(Path(), "make repro")

@@ -171,13 +171,15 @@ def train_classifier(
 ) -> None:
     """Trains by Adam with a falling learning rate; pixel noise keeps a classifier from relying on what samples lack.
 
-    images_uint8: (N, H, W, 3); targets: one row per image.
+    images_uint8: (N, H, W, 3); targets: one row per image. Raises InputError if they are no batch.
     """
+    if len(images_uint8) < settings.batch_size:
+        raise InputError(f"batch_size is {settings.batch_size}, and only {len(images_uint8)} images are learned from")
     epochs, batch_size, learning_rate = settings.epochs, settings.batch_size, settings.learning_rate
     x, y = to_input(images_uint8, "tanh"), torch.from_numpy(targets)
     n_steps = epochs * (len(x) // batch_size)
     optimizer = torch.optim.Adam(classifier.parameters(), learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(n_steps, 1))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=n_steps)
     classifier.train(True)
     with Progress(n_steps, "classifier", "steps") as progress:
         for _ in range(epochs):

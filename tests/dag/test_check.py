@@ -49,6 +49,36 @@ def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Pa
         assert sum(expected in line for line in lines) == 1, (expected, lines)
 
 
+@pytest.mark.parametrize("command", ["python -m workflow.engines.check", "python -m workflow.repro"])
+def test_combinations_sources_rows_and_devices_are_told_at_once(
+    checkout: Path, run: Callable[..., Any], command: str
+) -> None:
+    """One fault does not hide those of another kind, and is not told twice."""
+    params = read_yaml(checkout / "params.yaml")
+    for key, value in {
+        "train.bedrooms.network": "demo23",
+        "export.source": "data/raw/nowhere",
+        "train.svhn.batch_size": 3501,
+        "features.svhn.discriminator": "data/networks/svnh/discriminator.safetensors",
+        "figures.samples.svhn.images": "data/packed/svnh/train.h5",
+        "run.device": "cuda",
+    }.items():
+        change(params, key, value)
+    write(checkout / "params.yaml", params)
+    finished = run(checkout, "env", "CUDA_VISIBLE_DEVICES=", *command.split(), status=2)
+    lines = finished.stderr.splitlines()
+    for expected in (
+        "error: params.yaml: train.bedrooms.network: 'demo23' is not allowed (one of ",
+        "error: params.yaml: export.source: 'data/raw/nowhere' does not exist, and no stage makes it",
+        "error: params.yaml: train.svhn.batch_size: 3501 is not allowed (at most 3,500: ",
+        "error: params.yaml: features.svhn.discriminator: 'data/networks/svnh/discriminator.safetensors' is not",
+        "error: params.yaml: figures.samples.svhn.images: 'data/packed/svnh/train.h5' is not allowed",
+        "error: run.device is cuda, but PyTorch",
+    ):
+        assert sum(line.startswith(expected) for line in lines) == 1, (expected, lines)
+    assert len(lines) == 6 and not (checkout / "logs").exists(), lines
+
+
 @pytest.mark.parametrize("command", ["python -m workflow.engines.check", "snakemake --cores 1"])
 def test_a_run_on_a_gpu_does_not_start_without_one(checkout: Path, run: Callable[..., Any], command: str) -> None:
     write(checkout / "params.yaml", change(read_yaml(checkout / "params.yaml"), "run.device", "cuda"))

@@ -11,6 +11,7 @@ import pytest
 import scipy.io
 
 from dcgan.core.files import InputError
+from dcgan.data.image_store import StoreWriter
 from tests.dag.demo import preset_values
 from tests.dag.test_params import change, write
 from workflow.engines.check import check
@@ -159,6 +160,21 @@ def test_images_to_learn_from_that_are_no_store(root: Path, tmp_path: Path) -> N
     (folder / "data/mine.h5").write_text("no store")
     with pytest.raises(InputError, match=r"train\.bedrooms\.images"):
         check(folder)
+
+
+def test_images_of_one_s_own_are_counted_for_classifiers_and_figures(root: Path, tmp_path: Path) -> None:
+    changes = {f"{kind}.bedrooms.images": "data/mine.h5" for kind in ("classifiers.windows", "figures.guided")}
+    folder = project(root, tmp_path, changes)
+    (folder / "data").mkdir(exist_ok=True)
+    with StoreWriter(folder / "data/mine.h5", (32, 32, 3), {}) as store:
+        store.append(np.zeros((9, 32, 32, 3), np.uint8), [str(number) for number in range(9)])
+    with pytest.raises(InputError) as error:
+        check(folder)
+    assert str(error.value).replace("params.yaml: ", "").split("\n") == [
+        "classifiers.windows.bedrooms.batch_size: 64 is not allowed (at most 7: data/mine.h5 has at most 9 images, 2 "
+        "are held out)",
+        "figures.guided.bedrooms.strongest: 10 is not allowed (at most 9: data/mine.h5 has no more images)",
+    ]
 
 
 def test_a_demo_set_that_is_left_out_is_missed(root: Path, tmp_path: Path) -> None:

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dcgan.core.files import InputError
 from tests.dag.conftest import commit_everything
-from tests.dag.demo import DEMO, ROOT
-from workflow.experiments import run, table
-from workflow.experiments.run import check_changes, main
+from tests.dag.demo import DEMO, ROOT, demo_project
+from workflow.experiments import run as experiment
+from workflow.experiments import table
+from workflow.experiments.changes import check_changes
+from workflow.experiments.run import main
 
 DAG = """
 stages:
@@ -68,8 +72,17 @@ def checkout(made: Path, tmp_path: Path, environment: dict[str, str], monkeypatc
     folder = Path(shutil.copytree(made, tmp_path / "checkout", symlinks=True))
     for name, value in (environment | {"DCGAN_STATE": str(folder / ".state")}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(run, "load_params", lambda path: None)
+    monkeypatch.setattr(experiment, "check_changes", lambda *given: None)
     monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project with the preset `demo`, committed."""
+    folder = demo_project(tmp_path_factory.mktemp("project"))
+    (folder / "docs").symlink_to(ROOT / "docs")
+    commit_everything(folder)
     return folder
 
 
@@ -104,7 +117,7 @@ def test_after_a_stop_the_same_command_goes_on(checkout: Path) -> None:
     before = state(checkout)
     # Where tests run in the background, their processes do not listen to SIGINT.
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    without_schema = "from workflow.experiments import run; run.load_params = print; run.run_stage(run.main)"
+    without_schema = "from workflow.experiments import run; run.check_changes = print; run.run_stage(run.main)"
     command = [sys.executable, "-c", f"{listen}; {without_schema}", "slow", "--set", "rate=7"]
     path = {"PYTHONPATH": str(ROOT)}
     job = subprocess.Popen(command, env=os.environ | path, start_new_session=True, stderr=subprocess.PIPE, text=True)
@@ -130,17 +143,73 @@ def test_what_is_not_committed_is_named(checkout: Path, name: str) -> None:
         main(["a"])
 
 
+EPOCHS = "train.bedrooms.epochs"
+
+
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("changes", "expected"),
     [
-        ("train.bedrooms.learning_rat=0.1", "Could not override 'train.bedrooms.learning_rat'"),
-        ("train.bedrooms.epochs=-3", "with these changes: train.bedrooms.epochs"),
-        ("nonsense", "nonsense: "),
+        (["train.bedroms.epochs=3"], [f"train.bedroms.epochs: unknown key (did you mean {EPOCHS}?)"]),
+        (
+            ["run.sed=3", "~explor"],
+            ["run.sed: unknown key (did you mean run.seed?)", "explor: unknown key (did you me"],
+        ),
+        (
+            ["train.bedrooms.beta1=0.6"],
+            ["train.bedrooms.beta1: unknown key (its section has it from shared; write ++train.bedrooms.beta1=0.6)"],
+        ),
+        ([f"{EPOCHS}=[1"], [f"{EPOCHS}=[1: cannot be read (no viable alternative at input '[1')"]),
+        (["nonsense"], ["nonsense: cannot be read (Error parsing override 'nonsense')"]),
+        ([f"{EPOCHS}=${{x}}"], [f"{EPOCHS}=${{x}}: Interpolation key 'x' not found"]),
+        (["run.seed=???"], ["run.seed=???: Missing mandatory value: seed"]),
+        ([f"{EPOCHS}=-3"], [f"with these changes: {EPOCHS}: -3 is not allowed (Input should be greater than or eq"]),
+        (
+            ["train.bedrooms.network=demo23", "export.source=data/raw/nowhere", "train.svhn.batch_size=3501"],
+            [
+                "with these changes: export.source: 'data/raw/nowhere' does not exist, and no stage makes it",
+                "with these changes: train.bedrooms.network: 'demo23' is not allowed (one of ",
+                "with these changes: train.svhn.batch_size: 3501 is not allowed (at most 3,500: ",
+            ],
+        ),
+        (["run.device=cuda"], ["run.device is cuda, but PyTorch "]),
     ],
 )
-def test_wrong_changes_are_told_before_anything_runs(change: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_bytes(DEMO.read_bytes())
-    with pytest.raises(InputError, match=said):
-        check_changes(tmp_path, [change])
-    check_changes(tmp_path, ["train.bedrooms.epochs=3", "++train.bedrooms.beta1=0.6"])
-    assert (tmp_path / "params.yaml").read_bytes() == DEMO.read_bytes()
+def test_wrong_changes_are_told_before_anything_runs(
+    project: Path, changes: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(InputError) as error:
+        check_changes(project, changes)
+    lines = str(error.value).split("\n")
+    assert len(lines) == len(expected) and all(map(str.startswith, lines, expected)), lines
+    assert (project / "params.yaml").read_bytes() == DEMO.read_bytes()
+
+
+def test_right_changes_and_targets(project: Path) -> None:
+    check_changes(project, [f"{EPOCHS}=3", "++train.bedrooms.beta1=0.6"])
+    check_changes(project, [f"{EPOCHS}=3"], "train_dcgan")
+    # What the target does not need may be wrong.
+    check_changes(project, ["export.source=data/raw/nowhere"], "train_dcgan@faces")
+    with pytest.raises(InputError, match=r"^with these changes: export\.source: .*nowhere' does not exist"):
+        check_changes(project, ["export.source=data/raw/nowhere"], "train_dcgan")
+    with pytest.raises(
+        InputError, match=r"^TARGET train_dcgan@face: there is .* \(did you mean train_dcgan@faces\?\)$"
+    ):
+        check_changes(project, [f"{EPOCHS}=3"], "train_dcgan@face")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--set", "train.bedroms.epochs=3"], f"train.bedroms.epochs: unknown key (did you mean {EPOCHS}?)"),
+        (["--set", "run.device='x"], "run.device='x: cannot be read (No closing quotation)"),
+        (["--set", f"{EPOCHS}=3", "--target", "train_dcgn"], "TARGET train_dcgn: there is no such stage (did you mean"),
+    ],
+)
+def test_the_command_ends_with_one_line_and_status_2(
+    project: Path, run: Callable[..., Any], options: list[str], said: str
+) -> None:
+    """DVC, which would not run here (this is no repository of its), is not started."""
+    finished = run(project, sys.executable, "-m", "workflow.experiments.run", "a", *options, status=2)
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(f"error: {said}") and not (project / "logs").exists()

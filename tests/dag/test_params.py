@@ -180,6 +180,18 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_section_with_enabled_does_not_hide_the_rest() -> None:
+    params = preset_values()
+    params["onnx"] = {"enabled": True}
+    change(params, "train.bedrooms.epochs", 0)
+    with pytest.raises(InputError) as error:
+        check_params(params, "params.yaml")
+    assert str(error.value).split("\n") == [
+        "params.yaml: onnx.enabled: unknown key (to switch it off, leave onnx out)",
+        "params.yaml: train.bedrooms.epochs: 0 is not allowed (Input should be greater than or equal to 1)",
+    ]
+
+
 def test_combinations_that_cannot_be_are_told_at_once_with_the_nearest_spelling(tmp_path: Path) -> None:
     params = preset_values()
     for key, value in (

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from dcgan.internals import memorization
 from tests.dag.demo import cached_preset, preset_values
 from tests.dag.test_params import change
+from workflow.params import figure_rules
 from workflow.params.consistency import broken
 from workflow.params.load import check_params
 from workflow.params.rows import PackedRows, asks_too_much
@@ -60,6 +62,26 @@ def test_the_demo_asks_for_what_it_renders() -> None:
         ("svm.kmeans_cifar10_few.labels_per_class", 300, 301, "at most 300: 3,000 images"),
         ("svm.svhn.layer_labels", 400, 401, "svm.svhn.layer_labels: 401"),
         ("svm.cifar10.curve_labels", [10, 300], [10, 301], "svm.cifar10.curve_labels: 301"),
+        # Of 5,450 rooms 1,090 are held out, of 2,468 faces 494.
+        ("classifiers.windows.bedrooms.batch_size", 4360, 4361, "at most 4,360: data/bedrooms/unique.h5 has at most"),
+        (
+            "classifiers.faces.faces.batch_size",
+            1974,
+            1975,
+            "at most 1,974: data/faces/crops.h5 has at most 2,468 images",
+        ),
+        (
+            "classifiers.faces.faces.held_out",
+            0.00021,
+            0.0002,
+            "(a share that leaves some of at most 2,468 images to le",
+        ),
+        (
+            "classifiers.windows.bedrooms.held_out",
+            0.98,
+            0.99995,
+            "(a share that leaves some of at most 5,450 images to",
+        ),
         ("svm.cifar10.validation", 1, 0, "svm.cifar10.validation: 0 is not allowed (1 to 3,999: no split is there"),
     ],
 )
@@ -67,6 +89,50 @@ def test_a_number_of_images_is_exact(key: str, allowed: Any, refused: Any, expec
     assert problems({key: allowed}) == []
     found = problems({key: refused})
     assert any(expected in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed", "refused", "expected"),
+    [
+        ("arithmetic.faces.exemplars", 40, 41, "at most 40: they are among figures.arithmetic.faces.pool"),
+        ("arithmetic.faces.pool", 2000, 2001, "at most 2,000: it is among figures.arithmetic.faces.candidates"),
+        ("turn.faces.exemplars", 1000, 1001, "at most 1,000: half of figures.turn.faces.candidates, as many look left"),
+        ("turn.faces.candidates", 8, 7, "at most 3: half of figures.turn.faces.candidates, as many look left"),
+        ("guided.bedrooms.strongest", 3000, 3001, "at most 3,000: they are among figures.guided.bedrooms.searched"),
+        ("guided.bedrooms.features", 128, 129, "at most 128: layer -1 of the discriminator of demo32 has no more maps"),
+        ("nearest.bedrooms.shown", 500, 501, "at most 500: they are among figures.nearest.bedrooms.samples"),
+        ("nearest.bedrooms.neighbours", 20, 21, "at most 20: so many are looked up"),
+    ],
+)
+def test_numbers_of_a_figure_fit_each_other(key: str, allowed: int, refused: int, expected: str) -> None:
+    assert problems({f"figures.{key}": allowed}) == []
+    (line,) = problems({f"figures.{key}": refused})
+    assert line.startswith("figures.") and expected in line
+
+
+def test_figures_show_no_more_images_than_there_are() -> None:
+    strongest = {"figures.guided.bedrooms.searched": 6000, "figures.guided.bedrooms.strongest": 5451}
+    assert problems(strongest) == [
+        "figures.guided.bedrooms.strongest: 5451 is not allowed (at most 5,450: data/bedrooms/unique.h5 has no more "
+        "images)"
+    ]
+    assert problems({"figures.guided.bedrooms.layer": 0, "figures.guided.bedrooms.features": 32}) == []
+    (maps,) = problems({"figures.guided.bedrooms.layer": 0, "figures.guided.bedrooms.features": 33})
+    assert "(at most 32: layer 0 of the discriminator of demo32 has no more maps)" in maps
+    few = "figures.nearest.bedrooms.images: 'data/bedrooms/unique.h5' is not allowed (it needs 20 images to train on, "
+    for n, told in ((520, []), (519, [f"{few}and has at most 19 that are not held out)"])):
+        found = problems({}, stores={"data/bedrooms/unique.h5": n})
+        assert [line for line in found if line.startswith("figures.nearest")] == told
+    assert memorization.NEIGHBOURS == figure_rules.NEIGHBOURS
+
+
+def test_a_person_who_chooses_exemplars_needs_no_pool() -> None:
+    chosen = {"figures.arithmetic.faces.annotator": "data/annotations/faces.json", "figures.arithmetic.faces.pool": 2}
+    assert problems(chosen | {"figures.arithmetic.faces.candidates": 3}) == []
+    assert problems(chosen | {"figures.arithmetic.faces.candidates": 2}) == [
+        "figures.arithmetic.faces.exemplars: 3 is not allowed (at most 2: they are among "
+        "figures.arithmetic.faces.candidates)"
+    ]
 
 
 def test_splits_that_are_needed_and_not_there() -> None:

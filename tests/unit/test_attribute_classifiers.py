@@ -1,5 +1,6 @@
 """Classifiers: targets from recorded truth, training on what is easily seen, files; and choosing exemplars by them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,17 @@ def test_window_classifier_learns_where_bright_squares_are() -> None:
     assert answers.shape == (64, 8, 8)
     assert ((answers > 0.5) == (targets[256:] > 0.5)).mean() > 0.98
     assert (windowed(answers) == windowed(targets[256:])).mean() > 0.95
+
+
+def test_less_than_a_batch_is_refused() -> None:
+    """Without a step the classifier would be saved as it was drawn."""
+    images, targets = bright_squares(32)
+    classifier, before = (WindowClassifier(32, 4, 8).initialize(torch_generator(1, "weights")) for _ in range(2))
+    settings = Settings(epochs=1, batch_size=32, learning_rate=0.01, noise=0.05)
+    train_classifier(classifier, images, targets, settings, torch_generator(1, "batches"))
+    assert not np.array_equal(classifier.predict(images), before.predict(images))
+    with pytest.raises(InputError, match="^batch_size is 33, and only 32 images are learned from$"):
+        train_classifier(classifier, images, targets, replace(settings, batch_size=33), torch_generator(1, "batches"))
 
 
 def test_training_depends_on_its_generators_only() -> None:

@@ -3,27 +3,29 @@
 Checked: params.yaml against its schema; the DAG under both engines' rules; that every path exists that a stage needs
 and no stage makes; that raw sources and image stores of one's own are what their parameter says, by their names and
 headers; that there will be as many images, splits and classes as the parameters ask for; that there are GPUs for a run
-on them. Prints what was understood of each source. Exit status 2 with one line for everything that is wrong.
+on them. Prints what was understood of each source. Exit status 2 with one line for everything that is wrong, at once;
+only what the schema refuses comes alone, as nothing can be looked at without it.
 """
 
 import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
-from workflow.engines.dag import is_folder, is_inside, needed_for, resolved_stages, whole_outputs
+from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.device import check_devices
 from workflow.engines.stage import command_parser, run_stage
-from workflow.params.consistency import broken
+from workflow.params.consistency import Rule, broken, combinations, where_only_stages_write
 from workflow.params.figures import by_hand
 from workflow.params.late import found_out_late
-from workflow.params.load import load_params, read_yaml, total
+from workflow.params.load import check_schema, read_yaml, total
 from workflow.params.rows import PackedRows, asks_too_much
 from workflow.params.sections import Params
 from workflow.params.spelling import did_you_mean
@@ -49,47 +51,89 @@ class Data(NamedTuple):
 def main() -> None:
     """Checks the checkout in the working directory."""
     command_parser(__doc__).parse_args()
-    for line in check(Path()):
+    elsewhere = shutil.which("sbatch") is not None and "SLURM_JOB_ID" not in os.environ
+    for line in check(Path(), devices=not elsewhere):
         print(line)
-    if shutil.which("sbatch") and "SLURM_JOB_ID" not in os.environ:
+    if elsewhere:
         print("GPUs: not looked at; jobs of Slurm run on other machines", file=sys.stderr)
-    else:
-        check_devices(load_params(Path("params.yaml")))
 
 
-def check(root: Path, targets: Collection[str] = ()) -> list[str]:
+def check(root: Path, targets: Collection[str] = (), *, devices: bool = False) -> list[str]:
     """What was understood, in lines for a person; raises InputError with a line for all that would stop a run.
 
-    targets: words, of which rules and outputs limit what is checked to what these need.
+    targets: words, of which rules and outputs limit what is checked to what these need. devices: whether the run is on
+    this machine, so that it has to have the GPUs.
     """
-    params, stages = load_params(root / "params.yaml"), resolved_stages(root)
+    content, stages_of = read_yaml(root / "params.yaml"), partial(resolved_stages, root)
+    return check_content(root, content, "params.yaml", stages_of, targets, devices=devices)
+
+
+def check_content(
+    root: Path,
+    content: Mapping[str, Any],
+    where: str,
+    stages_of: Callable[[], dict[str, Stage]],
+    targets: Collection[str] = (),
+    *,
+    devices: bool = False,
+) -> list[str]:
+    """The same for other parameters than the checkout's, called `where`, and what resolves their stages."""
+    params = check_schema(content, where)
+    rules, problems = list(combinations(params)), list(lacking_devices(params) if devices else ())
+    try:
+        stages = stages_of()
+    except InputError as error:
+        raise InputError("\n".join([*(f"{where}: {line}" for line in broken(rules)), str(error), *problems])) from error
     outputs = {path for stage in stages.values() for path in stage.outputs}
     whole, stages = len(stages), needed_for(targets, stages)
-    inputs = {path for stage in stages.values() for path in stage.inputs}
-    make_folders(root, inputs - outputs)
+    inputs = {path: stage.name for stage in stages.values() for path in stage.inputs}
+    make_folders(root, inputs.keys() - outputs)
     data = [one for one in data_of(params) if len(stages) == whole or one.path in inputs]
-    named = {path: f"params.yaml: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
-    problems, missing = [], set()
-    for stage in stages.values():
-        for path in (path for path in stage.inputs if path not in outputs and not (root / path).exists()):
-            missing.add(path)
-            where = named.get(path, f"stage {stage.name}")
-            hint = FILLED_BY_HAND if by_hand(path) else nearest(root, path)
-            problems.append(f"{where}: {path!r} does not exist, and no stage makes it{hint}")
-    found: dict[str, Contents] = {}
-    for one in (one for one in data if one.path not in missing):
+    missing = {path: name for path, name in inputs.items() if path not in outputs and not (root / path).exists()}
+    found, unfit = look_at([one for one in data if one.path not in missing], root, outputs, params)
+    sets, stores = bounds(params, found)
+    rules += [*asks_too_much(params, sets, stores), *found_out_late(params, sets)]
+    named = {path: f"{where}: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
+    absent = [
+        f"{named.get(path, f'stage {name}')}: {path!r} does not exist, and no stage makes it{hint(root, path)}"
+        for path, name in missing.items()
+        if not follows(path, rules)
+    ]
+    told = (f"{where}: {line}" for line in chain(unfit, broken(rules)))
+    raise_all([*absent, *told, *problems])
+    sources = {one.path for one in data if one.source}
+    parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {len(stages)} stages"
+    return [*(f"{key}: {contents}" for key, contents in found.items()), f"{where} is fine: {parts}"]
+
+
+def lacking_devices(params: Params) -> Iterator[str]:
+    """A line for each GPU that this machine lacks."""
+    try:
+        check_devices(params)
+    except InputError as error:
+        yield from str(error).splitlines()
+
+
+def look_at(
+    data: Iterable[Data], root: Path, outputs: set[str], params: Params
+) -> tuple["dict[str, Contents]", list[str]]:
+    """What the data of each key hold, and a line for each that is not what it should be."""
+    found, unfit = dict[str, "Contents"](), list[str]()
+    for one in data:
         try:
             contents = contents_of_data(root, one, outputs, params)
         except InputError as error:
-            problems.append(f"params.yaml: {one.key}: {error}{settled_by(one.key, error)}")
+            unfit.append(f"{one.key}: {error}{settled_by(one.key, error)}")
         else:
             found |= {} if contents is None else {one.key: contents}
-    sets, stores = bounds(params, found)
-    rules = [*asks_too_much(params, sets, stores), *found_out_late(params, sets)]
-    raise_all([*problems, *(f"params.yaml: {line}" for line in broken(rules))])
-    sources = {one.path for one in data if one.source}
-    parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {len(stages)} stages"
-    return [*(f"{key}: {contents}" for key, contents in found.items()), f"params.yaml is fine: {parts}"]
+    return found, unfit
+
+
+def follows(path: str, rules: Iterable[Rule]) -> bool:
+    """Whether a path is missing because a parameter names what no stage makes, for which there is a line already."""
+    *folders, file = PurePosixPath(path).parts
+    names = {path, *folders[2:], PurePosixPath(file).stem}
+    return where_only_stages_write(path) and any(rule[0] and str(rule[2]) in names for rule in rules)
 
 
 def make_folders(root: Path, paths: Collection[str]) -> None:
@@ -109,12 +153,24 @@ def data_of(params: Params) -> Iterator[Data]:
     for name, packed in params.pack.sets.items():
         look = partial(look_into, kind=packed.kind, named=packed.splits)
         yield Data(f"pack.sets.{name}.source", packed.source, look)
-    for name, section in params.train.items():
-        yield Data(f"train.{name}.images", section.images, open_store, source=False)
+    for path, key in counted_stores(params).items():
+        yield Data(key, path, open_store, source=False)
     if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
         yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
     if params.quality.sets and params.quality.inception is not None:
         yield Data("quality.inception", params.quality.inception, open_file, source=False)
+
+
+def counted_stores(params: Params) -> dict[str, str]:
+    """Path -> the first key that names it, of each image store whose number of images a parameter has to fit."""
+    figures = {f"figures.{kind}": getattr(params.figures, kind) for kind in ("guided", "nearest")}
+    classifiers = {f"classifiers.{kind}": sections for kind, sections in params.classifiers}
+    named = [
+        (one.images, f"{kind}.{name}.images")
+        for kind, sections in {"train": params.train, **classifiers, **figures}.items()
+        for name, one in sections.items()
+    ]
+    return dict(reversed(named))
 
 
 def annotators_of(params: Params) -> Iterator[tuple[str, str]]:
@@ -184,22 +240,26 @@ def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, P
         if contents is not None and contents.splits:
             named = {split or "train": n for split, n in contents.splits.items()}
             sets[f"data/packed/{name}"] = PackedRows(named, contents.classes)
-    for name, section in params.train.items():
-        if (store := found.get(f"train.{name}.images")) is not None:
-            stores[section.images] = store.splits[""]
+    for path, key in counted_stores(params).items():
+        if (store := found.get(key)) is not None:
+            stores[path] = store.splits[""]
     if (rooms := found.get("export.source")) is not None and rooms.splits:
         stores |= {f"data/{name}/unique.h5": rooms.splits[""] for name in params.export.sets}
     if (photos := found.get("crop_faces.source")) is not None and photos.splits:
         faces = (
-            read_yaml(RATES)["sources"][params.crop_faces.source]["faces"] if photos.form == "rendered" else math.inf
+            read_yaml(RATES)["sources"][params.crop_faces.source].get("faces", math.inf)
+            if photos.form == "rendered"
+            else math.inf
         )
         crops = int(photos.splits[""] * min(params.crop_faces.max_faces, faces * SPREAD))
         stores |= {f"data/{name}/crops.h5": crops for name in params.crop_faces.sets}
     return sets, stores
 
 
-def nearest(root: Path, path: str) -> str:
-    """What a missing path may have been meant to be: a name beside it."""
+def hint(root: Path, path: str) -> str:
+    """What a missing path may have been meant to be: a name beside it; or how it comes to be there."""
+    if by_hand(path):
+        return FILLED_BY_HAND
     folder = (root / path).parent
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
     near = did_you_mean(Path(path).name, names)

@@ -8,21 +8,16 @@ logs/experiments/<name>.log.
 
 import re
 import shlex
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-
-from dvc.exceptions import DvcException
-from dvc.utils.hydra import apply_overrides
 
 from dcgan.core.files import InputError
 from workflow.claims.words import CLAIMS, count, lines
 from workflow.engines.stage import command_parser, run_stage
+from workflow.experiments.changes import check_changes
 from workflow.experiments.revisions import open_revision
 from workflow.experiments.start import known, start
-from workflow.params.load import load_params
 
 LOGS = Path("logs/experiments")
 # How DVC says which stage failed, and all else that is wrong.
@@ -36,13 +31,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", default="", help="changed parameters, KEY=VALUE with blanks between them")
     parser.add_argument("--target", default="", help="the last stage to run (default: all)")
     args = parser.parse_args(arguments)
-    root, changes = Path.cwd(), shlex.split(args.set)
+    root, changes = Path.cwd(), words(args.set)
     if not args.name or not changes:
         raise InputError(
             'name it and say what changes: make experiment NAME=a SET="train.bedrooms.learning_rate=0.0004"'
         )
     start(root, "dvc.lock")
-    check_changes(root, changes)
+    check_changes(root, changes, args.target)
     if args.name in known(root, "--all-commits"):
         raise InputError(f"{args.name}: exists; choose another NAME, or `dvc exp remove {args.name}` first")
     log = LOGS / f"{args.name}.log"
@@ -55,19 +50,12 @@ def main(arguments: list[str] | None = None) -> None:
     print(f'{args.name} is done{judged}. Beside the last commit: make compare EXPERIMENTS="HEAD {args.name}"')
 
 
-def check_changes(root: Path, changes: Sequence[str]) -> None:
-    """Raises InputError if parameters with these changes are wrong; params.yaml stays as it is."""
-    with tempfile.TemporaryDirectory() as folder:
-        changed = Path(folder) / "params.yaml"
-        shutil.copyfile(root / "params.yaml", changed)
-        try:
-            apply_overrides(changed, list(changes))
-        except DvcException as error:
-            raise InputError(f"{' '.join(changes)}: {error.__cause__ or error}".splitlines()[0]) from error
-        try:
-            load_params(changed)
-        except InputError as error:
-            raise InputError(str(error).replace(str(changed), "with these changes")) from error
+def words(changes: str) -> list[str]:
+    """The changes, which have blanks between them; raises InputError for a quotation that does not end."""
+    try:
+        return shlex.split(changes)
+    except ValueError as error:
+        raise InputError(f"{changes}: cannot be read ({error})") from error
 
 
 def run(root: Path, log: Path, options: Sequence[str]) -> tuple[int, list[str]]:

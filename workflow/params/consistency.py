@@ -33,9 +33,14 @@ class ImageKind(NamedTuple):
 
 def impossible(params: Params) -> Iterator[str]:
     """One line for everything in the parameters that cannot be."""
+    yield from broken(combinations(params))
+
+
+def combinations(params: Params) -> Iterator[Rule]:
+    """Every rule of this module."""
     sets = packed_sets(params)
     stores = stores_by_path(params, sets)
-    rules = chain(
+    return chain(
         preparation(params),
         *(training(f"train.{name}", section, stores) for name, section in params.train.items()),
         guidelines(params, stores),
@@ -45,7 +50,6 @@ def impossible(params: Params) -> Iterator[str]:
         *(known(section, used, params.train, "train") for section, used in named_by_a_network(params)),
         annotators(params),
     )
-    yield from broken(rules)
 
 
 def broken(rules: Iterable[Rule]) -> Iterator[str]:
@@ -280,8 +284,13 @@ def among(key: str, value: str, allowed: Iterable[str]) -> Rule:
 def made_by_a_stage(key: str, path: str, made: Iterable[str]) -> Rule:
     """A path where only stages write has to be one that a stage makes."""
     made = list(made)
-    unmade = PurePosixPath(path).parts[:2] in OF_STAGES and path not in made
+    unmade = where_only_stages_write(path) and path not in made
     return unmade, key, path, one_of(path, made, "what is made there: ")
+
+
+def where_only_stages_write(path: str) -> bool:
+    """Whether a path lies where only stages write."""
+    return PurePosixPath(path).parts[:2] in OF_STAGES
 
 
 def known(section: str, used: Iterable[str], there: Collection[str], where: str) -> Iterator[Rule]:

@@ -87,14 +87,22 @@ def load_params(path: Path) -> Params:
 
 def check_params(content: Mapping[str, Any], where: object) -> Params:
     """The same for the content of such a file."""
-    raise_all(f"{where}: {problem}" for problem in (*switched_by_enabled(content), *read_by_explore(content)))
+    params = check_schema(content, where)
+    raise_all(f"{where}: {problem}" for problem in impossible(params))
+    return params
+
+
+def check_schema(content: Mapping[str, Any], where: object) -> Params:
+    """The same without the combinations: what has to be right before anything else can be looked at."""
+    params, problems = None, [*switched_by_enabled(content), *read_by_explore(content)]
     try:
         params = Params.model_validate(with_off(with_shared(content)))
     except ValidationError as error:
+        told = {problem.partition(": ")[0] for problem in problems}
         found = descriptions(error.errors(), content)
-    else:
-        found = impossible(params)
-    raise_all(f"{where}: {problem}" for problem in found)
+        problems += [problem for problem in found if problem.partition(": ")[0] not in told]
+    raise_all(f"{where}: {problem}" for problem in problems)
+    assert params is not None
     return params
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from workflow.params.consistency import Rule, images_by_features
+from workflow.params.figure_rules import counts
 from workflow.params.sections import Params, SvmSection
 
 LEAST_HELD_OUT = 6  # images of which each has five nearest others, for precision and recall
@@ -31,6 +32,7 @@ def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mappin
     rows = {f"{folder}/{split}.h5": n for folder, known in packed.items() for split, n in known.splits.items()}
     rows |= stores
     yield from trainings(params, rows)
+    yield from counts(params, rows)
     yield from labelled_sets(params, packed)
     yield from searched_labels(params, packed)
     for name, svm in params.svm.items():
