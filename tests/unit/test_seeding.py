@@ -5,7 +5,7 @@ import torch
 
 from dcgan.core.seeding import MERSENNE_WORDS, derived_seed, mersenne_state, numpy_generator, torch_generator
 
-MINIBATCHES = 200_000
+MINIBATCHES = 1_000_000
 
 
 def test_a_purpose_has_the_same_numbers_every_time_and_no_other_has_them() -> None:
