@@ -202,6 +202,8 @@ SOURCE = ("export.source", "data/raw/absent", "export.source: 'data/raw/absent' 
         ("python -m workflow.engines.check", SCHEMA),
         ("python -m workflow.engines.check", SOURCE),
         ("snakemake -n", SCHEMA),
+        ("snakemake -n", SOURCE),
+        ("snakemake --cores 1", SCHEMA),
         ("snakemake --cores 1", SOURCE),
     ],
 )

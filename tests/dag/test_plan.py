@@ -181,10 +181,10 @@ def test_the_longest_chain_is_a_path_through_the_dag(root: Path) -> None:
 def test_more_of_a_cluster_is_faster_down_to_the_longest_chain(root: Path) -> None:
     times = [
         seconds_on(preset_plan(root, "paper", "a100", cores=cores), cores, gpus)
-        for cores, gpus in ((1, 4), (32, 4), (64, 16), (10_000, 1_000))
+        for cores, gpus in ((1, 4), (8, 4), (32, 4), (64, 16), (10_000, 1_000))
     ]
     assert times == sorted(times, reverse=True)
-    assert times[0] > 2 * times[1]
+    assert times[0] > 2 * times[2]
     assert times[-1] == pytest.approx(max(longest_chains(preset_plan(root, "paper", "a100")).values())[0])
 
 
