@@ -13,11 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dcgan.core.pixels import Images
+from dcgan.data.decoding import JPEG_START
 from dcgan.data.resizing import Reduced
 
 Source = tuple[int, int, str]  # width and height in pixels, upright; format
 COLUMNS = {"width": int, "height": int, "format": str, "grey": int, "images": int}
-STARTS = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG", "webp": b"RIFF", "gif": b"GIF8", "bmp": b"BM"}
+STARTS = {"jpeg": JPEG_START, "png": b"\x89PNG", "webp": b"RIFF", "gif": b"GIF8", "bmp": b"BM"}
 STEP = 8  # pixels: every eighth of a row and column tells whether there is colour
 
 
