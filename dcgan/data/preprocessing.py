@@ -29,10 +29,6 @@ class Rule:
     resampling: Resampling
     min_side: int
 
-    def apply(self, encoded: bytes, scratch: Scratch | None = None) -> Images:
-        """Encoded image -> (size, size, 3) uint8, which may lie in `scratch`; raises Undecodable."""
-        return self.fit(self.decode(encoded, scratch))
-
     def decode(self, encoded: bytes, scratch: Scratch | None = None) -> Reduced:
         """The source's pixels, reduced if enough are left, which may lie in `scratch`; raises Undecodable."""
         image = decode_reduced(encoded, self.resampling.enough_side(self.size), scratch)

@@ -64,14 +64,14 @@ def test_pixels_are_the_same_in_memory_that_is_used_again(
 def test_unusable_bytes_are_refused_with_a_reason(unusable_images: Mapping[str, bytes]) -> None:
     for name, encoded in unusable_images.items():
         with pytest.raises(Undecodable) as refusal:
-            RULE.apply(encoded)
+            RULE.decode(encoded)
         assert str(refusal.value) and "\n" not in str(refusal.value), name
 
 
 def test_the_reason_says_what_is_wrong(unusable_images: Mapping[str, bytes]) -> None:
     def reason(name: str) -> str:
         with pytest.raises(Undecodable) as refusal:
-            RULE.apply(unusable_images[name])
+            RULE.decode(unusable_images[name])
         return str(refusal.value)
 
     assert reason("empty") == "empty"

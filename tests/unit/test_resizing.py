@@ -102,7 +102,8 @@ def test_a_reduced_image_is_cut_where_the_whole_one_is(shape: tuple[int, int], g
     for form, reduce_by_pillow in (("JPEG", draft), ("PNG", Image.Image.reduce)):
         encoded = io.BytesIO()
         image.save(encoded, form, quality=97, subsampling=0)
-        ours = Rule(size=64, resampling=resampling, min_side=8).apply(encoded.getvalue()).astype(int)
+        tested = Rule(size=64, resampling=resampling, min_side=8)
+        ours = tested.fit(tested.decode(encoded.getvalue())).astype(int)
         reduced = reduce_by_pillow(Image.open(encoded), factor)
         peer = np.asarray(reduced.resize((64, 64), box=centre_box(shape, 64, factor), **rule)).astype(int)
         assert np.abs(ours - peer).max() <= (1 if form == "JPEG" else 12) and np.abs(ours - peer).mean() < 0.5
