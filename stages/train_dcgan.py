@@ -94,14 +94,24 @@ def prepare_run(
     seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
     training = AdversarialTraining(architecture, settings_of(section, seed, run.capture, is_compiled), device, group)
+    batches = Batches(
+        store.images,
+        labels,
+        rows,
+        batch_size=section.batch_size,
+        seed=seed,
+        device=device,
+        group=group,
+        needs_images=training.needs_images,
+    )
     return TrainingRun(
         training,
-        Batches(store.images, labels, rows, section.batch_size, seed, device, group, training.needs_images),
-        plan_of(section),
-        Checkpoints(*state),
-        Snapshots(state.folder, metadata),
-        np.asarray(store.images[unseen[:COMPARED]]),
-        stop_requested,
+        batches,
+        plan=plan_of(section),
+        checkpoints=Checkpoints(*state),
+        snapshots=Snapshots(state.folder, metadata),
+        unseen=np.asarray(store.images[unseen[:COMPARED]]),
+        stop_requested=stop_requested,
         on_row=row_listener(name, run.tensorboard, group),
     )
 

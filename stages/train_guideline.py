@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     values |= {"precision": precision_on(device, values["precision"])}
     store, autoencoder = ImageStore(args.images), Autoencoder.from_file(args.autoencoder)
     seen, unseen = training_rows(len(store), values["held_out"], params.run.seed)
-    batches = Batches(store.images, None, seen, values["batch_size"], values["seed"], device)
+    batches = Batches(store.images, None, seen, batch_size=values["batch_size"], seed=values["seed"], device=device)
     label = f"{args.name}-{args.variant}-{args.seed}"
     determining = values | {"capture": params.run.capture and device.type == "cuda"}
     state = state_of(f"train_guideline-{label}", determining, [args.images], params.run, device.type)
@@ -104,7 +104,14 @@ def prepare_run(
     batches.needs_images = training.needs_images
     plan = Plan(**named(Plan, values) | {"frame_images": None, "keep_images": None, "watch": ONLY_FINITE})
     return TrainingRun(
-        training, batches, plan, Checkpoints(*state), samples, batches.images[:0], stop, on_row=lambda row: None
+        training,
+        batches,
+        plan=plan,
+        checkpoints=Checkpoints(*state),
+        snapshots=samples,
+        unseen=batches.images[:0],
+        stop_requested=stop,
+        on_row=lambda row: None,
     )
 
 

@@ -11,8 +11,9 @@ needs the places of maxima, which a generator does not have. Unpooling into a fi
 followed by a convolution, is the fractionally strided convolution itself, and so no alternative to it.
 """
 
+import operator
 from collections.abc import Iterable
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -127,8 +128,13 @@ class Generator(Network):
         return z.normal_(generator=generator)
 
     def latents(self, n: int, seed: int) -> Tensor:
-        """z of n samples, (n, latent_size) float32 on the CPU; the first of them are the same for any n."""
-        random = torch_generator(seed, "sample")
+        """z of n samples, (n, latent_size) float32 on the CPU; the first of them are the same for any n.
+
+        Raises ValueError if n is negative, TypeError if the seed is no whole number.
+        """
+        if n < 0:
+            raise ValueError(f"{n} samples cannot be drawn")
+        random = torch_generator(operator.index(seed), "sample")
         # Normal numbers are made sixteen at a time, and the last sixteen depend on how many there are: so whole blocks.
         return torch.cat([self.draw_latents(BATCH, random) for _ in range(0, max(n, 1), BATCH)])[:n]
 
@@ -155,8 +161,10 @@ class Generator(Network):
 
         With estimated statistics an image depends on its own z alone. They come from the network's file; if it has
         none, they are estimated now, and for a network in training every time. With batch statistics an image depends
-        on all N.
+        on all N. Raises ValueError if the statistics are neither.
         """
+        if statistics not in get_args(Statistics):
+            raise ValueError(f"statistics are {' or '.join(get_args(Statistics))}, not {statistics!r}")
         are_missing = statistics == "estimated" and not self.is_estimated
         if are_missing:
             self.estimate()

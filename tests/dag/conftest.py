@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ FEWER = {
     "features": {"cifar10": "left out"},
     "svm": {"cifar10": "left out"},
 }
+ONE_TEMPLATE = Lock()
 SECRET = "-".join(["hunter2", "tell", "nobody"])  # in pieces: this file is in the checkouts that are searched for it
 
 
@@ -54,10 +56,12 @@ def checkout(tmp_path: Path) -> Path:
 
 def make_checkout(folder: Path) -> Path:
     """What git knows, or would add, of this project as the only commit of a new repository, with the preset `demo`."""
-    return Path(shutil.copytree(template().name, folder, symlinks=True))
+    with ONE_TEMPLATE:
+        kept = template()
+    return Path(shutil.copytree(kept.name, folder, symlinks=True))
 
 
-@cache
+@cache  # which lets two threads each make one, and removes the first while it is being copied
 def template() -> "TemporaryDirectory[str]":
     """What checkouts are copies of, its modules compiled; removed when Python ends."""
     kept = TemporaryDirectory()

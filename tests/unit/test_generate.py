@@ -1,6 +1,7 @@
 """Samples in Python and on the command line: a sample does not depend on how many are drawn, when, or where from."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -167,3 +168,21 @@ def test_wrong_input_ends_with_status_2(
 def test_a_label_that_the_network_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(saved(tmp_path, "demo_mnist28")), "--label", "10"]) == 2
     assert "--label 10: classes are 0 to 9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((-1, 1), ValueError, "-1 samples cannot be drawn"),
+        ((1, "batch"), TypeError, "str"),
+        ((1, 0.5), TypeError, "float"),
+        ((1, 1, None, "batsh"), ValueError, "statistics are batch or estimated, not 'batsh'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(arguments: tuple[Any, ...], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        made().sample(*arguments)
+
+
+def test_no_samples_are_an_empty_array() -> None:
+    assert made().sample(0, seed=1).shape == (0, 32, 32, 3)
