@@ -132,7 +132,7 @@ class Scale:
         from workflow.sources import in_words
 
         p = self.params
-        paths = [*[p.export.source] * bool(p.export.sets), *[p.crop_faces.source] * bool(p.crop_faces.sets)]
+        paths = [one.source for one in (p.export, p.crop_faces) if one.sets]  # one that is off has no source
         for path in dict.fromkeys([*paths, *(one.source for one in p.pack.sets.values())]):
             if path in self.counted:
                 yield in_words(path, self.counted[path])

@@ -13,7 +13,7 @@ from dcgan.models.networks import Discriminator, Generator
 from tests.dag.demo import cached_preset, preset_values
 from workflow.description import describe
 from workflow.engines.dag import Stage
-from workflow.params.load import check_params, read_yaml
+from workflow.params.load import OFF, check_params, read_yaml
 from workflow.planning.plan import RATES, Job, longest_chains, main, plan, seconds_on, threads_of
 from workflow.presets.merge import preset_params
 from workflow.report.reference import STAGES
@@ -108,6 +108,20 @@ def test_what_the_presets_leave_out_is_planned_too(root: Path, further: dict[str
     near = jobs["drop_duplicates@bedrooms"].seconds - paper["drop_duplicates@bedrooms"].seconds
     assert near == pytest.approx(304, rel=0.5)  # seconds of one core: docs/performance.md
     assert 2 * jobs["drop_duplicates@bedrooms"].seconds / 60 < jobs["drop_duplicates@bedrooms"].stage.runtime_minutes
+
+
+def test_one_branch_alone_is_planned(root: Path) -> None:
+    whole = cached_preset("small")
+    branches = {"train": "svhn", "features": "svhn", "svm": "svhn"}
+    values = {name: whole[name] for name in ("run", "shared", "report")} | OFF
+    values |= {name: {key: whole[name][key]} for name, key in branches.items()}
+    values["pack"] = whole["pack"] | {"sets": {"svhn": whole["pack"]["sets"]["svhn"]}}
+    assumed: list[str] = []
+    jobs = plan(root, values, RATES_TABLE, "none", 2, assumed)
+    names = [job.stage.name for job in jobs if job.seconds > 0]
+    assert {"pack_images@svhn", "train_dcgan@svhn", "extract_features@svhn", "evaluate_svm@svhn"} <= set(names)
+    assert not [name for name in names if name.partition("@")[2] not in ("svhn", "")]
+    assert [line.partition(":")[0] for line in assumed] == ["data/raw/svhn"]
 
 
 def test_every_kind_of_stage_whose_work_grows_has_a_rule(root: Path) -> None:
