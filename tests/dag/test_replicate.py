@@ -11,11 +11,14 @@ import pytest
 
 from dcgan.core.files import InputError
 from tests.dag.conftest import ROOT, commit_everything
+from tests.dag.test_params import write
 from workflow.claims.judge import judge, read_registry
 from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import lines, read_claims
 from workflow.experiments import replicate
 from workflow.experiments.replicate import PAGE, main
+from workflow.params.load import OFF, read_yaml
+from workflow.presets.merge import preset
 
 pytestmark = pytest.mark.slow
 DAG = """
@@ -26,6 +29,7 @@ stages:
     params: [run.seed]
     outs:
       - results/claims.csv
+    meta: {threads: 1, gpu: 0, mem_mb: 2000, runtime: 10, local: true}
 """
 JUDGE = """
 import os, pathlib, numpy, pandas, ruamel.yaml
@@ -49,7 +53,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) 
     for command in (["git", "init", "-q"], ["dvc", "init", "-q"]):
         subprocess.run(command, cwd=folder, env=environment, check=True)
     (folder / "dvc.yaml").write_text(DAG)
-    (folder / "params.yaml").write_text("run:\n  seed: 42\n")
+    params = preset("demo")
+    write(folder / "params.yaml", {name: params[name] for name in ("run", "shared", "report")} | OFF)
     (folder / "judge.py").write_text(JUDGE)
     (folder / ".gitignore").write_text("/.state\n/results/replicates.*\n")
     commit_everything(folder)
@@ -79,7 +84,7 @@ def test_seeds_run_once_each_and_give_a_table_a_page_and_verdicts(
     said = capsys.readouterr().out
     assert "Over 3 seeds: 1 hold, 0 fail, 0 undecided" in said and "holds     Figure 8: A turn vector" in said
     assert "seed 3" in PAGE.read_text() and "a turn vector turns any face" in PAGE.read_text().lower()
-    assert (checkout / "params.yaml").read_text() == "run:\n  seed: 42\n"
+    assert read_yaml(checkout / "params.yaml")["run"]["seed"] == 42
 
 
 def test_a_seed_that_fails_is_named_and_can_be_tried_again(checkout: Path) -> None:
@@ -88,6 +93,21 @@ def test_a_seed_that_fails_is_named_and_can_be_tried_again(checkout: Path) -> No
     with pytest.raises(InputError, match=r"seed-13-"):
         main(["13", "2"])
     assert (checkout.parent / "runs.txt").read_text().split() == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "change", "words"),
+    [("-1", {}, "run.seed: -1 is not allowed"), ("1", {"threads": 0}, "run.threads: 0 is not allowed")],
+)
+def test_what_cannot_run_is_told_before_anything_does(
+    checkout: Path, seed: str, change: dict[str, int], words: str
+) -> None:
+    params = read_yaml(checkout / "params.yaml")
+    write(checkout / "params.yaml", params | {"run": params["run"] | change})
+    commit_everything(checkout)
+    with pytest.raises(InputError, match=words):
+        main([seed, "2"])
+    assert not (checkout.parent / "runs.txt").exists()
 
 
 def test_what_is_not_committed_is_not_replicated(checkout: Path) -> None:

@@ -18,6 +18,7 @@ from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
 from workflow.engines.commands import git, output_of
 from workflow.engines.stage import run_stage
+from workflow.experiments.changes import check_changes
 from workflow.experiments.revisions import open_revision
 from workflow.experiments.start import known, start
 from workflow.report.page import fill_template
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     if len(seeds) < 2:
         raise InputError("one seed has no range: name at least two")
     start(root)
+    for seed in {min(seeds), max(seeds)}:
+        check_changes(root, [f"run.seed={seed}"])
     run_missing(root, seeds, args.jobs)
     collect(root, seeds)
 
