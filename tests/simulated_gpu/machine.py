@@ -1,13 +1,10 @@
 """The state of the simulated device: which memory lies on it, how much there is, and whether it may be waited for."""
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from tests.simulated_gpu.graphs import Recording
 
 GPU = torch.device("cuda", 0)
 WHOLE_MEMORY = 80 << 30
@@ -21,13 +18,20 @@ class WrongGraphUse(RuntimeError):
     """What a stream that is being captured, or a graph, does not allow."""
 
 
+class Recorder(Protocol):
+    """What notes the operations of a capture."""
+
+    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Computes an operation, and notes it."""
+
+
 class Machine:
     """The one simulated device."""
 
     def __init__(self, memory: int = WHOLE_MEMORY) -> None:
         self.memory, self.allocated = memory, 0
         self.sync_mode: str | int = "default"
-        self.recording: Recording | None = None
+        self.recording: Recorder | None = None
         self.creating = False  # within a call that makes its tensors on the device
         self.destroyed_in_capture = False  # a graph was freed while another one was recorded
 
