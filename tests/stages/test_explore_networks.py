@@ -37,7 +37,7 @@ NETWORKS = {
     ),
 }
 BATCHES = 2
-DONE = "!working && drawn > 0"
+DONE = "!working && drawn > 0 && location.hash === hashOf(state)"
 
 
 def write_params(folder: Path, **changes: Any) -> Path:
@@ -221,6 +221,26 @@ def test_everything_that_is_chosen_can_be_mailed(show: Callable[..., Any]) -> No
     assert again.evaluate("[location.hash, state]") == page.evaluate("[location.hash, state]")
     every = "[...document.querySelectorAll('canvas')].map(one => one.toDataURL())"
     assert again.evaluate(every) == page.evaluate(every)
+
+
+DRAG = """async () => {
+  const slider = find("at"), write = history.replaceState.bind(history);
+  let written = 0;
+  history.replaceState = (...all) => { written += 1; write(...all); };
+  const started = performance.now();
+  for (let step = 0; performance.now() - started < 1500; step++) {
+    slider.value = (step % 100) / 100;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise(done => setTimeout(done, 5));
+  }
+  return written * 1000 / (performance.now() - started);
+}"""
+
+
+def test_a_slider_that_is_dragged_writes_the_address_less_often_than_browsers_refuse(show: Callable[..., Any]) -> None:
+    page = show()
+    assert 0 < page.evaluate(DRAG) < 4
+    page.wait_for_function(DONE)
 
 
 def test_links_within_the_page_keep_the_choice(show: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError, read_json
 from tests.unit.conftest import leave_sidecar
+from workflow.claims.seeds import digest_without_seed
 from workflow.engines.dag import Stage
 from workflow.presets.merge import preset, preset_text
 from workflow.report import reference
@@ -15,13 +16,14 @@ from workflow.report.collect import render
 from workflow.report.reference import METRICS, SEEDS, STAGES, expected, main
 
 HEAD = "id,verdict,paper,claim,any_of,comparison,comparison_verdict,published,better,margin,unit,ours,other"
-CLAIMS = f"""{HEAD},difference,low,high,seed
-a,holds,Table 1,A,False,all labels,holds,,higher,0,share,0.95,0.84,0.11,0.08,0.14,1
-a,holds,Table 1,A,False,per image,holds,,lower,0,number,2.5,4.2,-1.7,-2,-1,1
-a,fails,Table 1,A,False,all labels,fails,,higher,0,share,0.8,0.84,-0.04,-0.06,-0.02,2
-a,fails,Table 1,A,False,per image,holds,,lower,0,number,2.25,4.2,-1.7,-2,-1,2
-b,not run,Table 2,B,False,accuracy,not run,,higher,0,share,,,,,,1
-b,not run,Table 2,B,False,accuracy,not run,,higher,0,share,,,,,,2
+NOW = digest_without_seed(preset("demo"))
+CLAIMS = f"""{HEAD},difference,low,high,seed,parameters
+a,holds,Table 1,A,False,all labels,holds,,higher,0,share,0.95,0.84,0.11,0.08,0.14,1,{NOW}
+a,holds,Table 1,A,False,per image,holds,,lower,0,number,2.5,4.2,-1.7,-2,-1,1,{NOW}
+a,fails,Table 1,A,False,all labels,fails,,higher,0,share,0.8,0.84,-0.04,-0.06,-0.02,2,{NOW}
+a,fails,Table 1,A,False,per image,holds,,lower,0,number,2.25,4.2,-1.7,-2,-1,2,{NOW}
+b,not run,Table 2,B,False,accuracy,not run,,higher,0,share,,,,,,1,{NOW}
+b,not run,Table 2,B,False,accuracy,not run,,higher,0,share,,,,,,2,{NOW}
 """
 STAGE = Stage("s@x", "", "make it", [], [], [], ["results/metrics/m.json", "data/x"], {}, 1, 0, 1, 1, False)
 RECORD = {
@@ -86,6 +88,8 @@ def test_other_parameters_are_no_reference_and_have_none(ran: Path) -> None:
         "a": ["holds in 1 of 2 seeds", "all labels: 80.0 % to 95.0 %", "per image: 2.25 to 2.5"],
     }
     params = preset("demo")
+    SEEDS.write_text(CLAIMS.replace(NOW, "0123456789ab"))
+    assert expected(ran)["a"][0] == "holds in 1 of 2 seeds, with other parameters than now"
     params["run"]["seed"] = 7
     YAML(typ="safe").dump(params, ran / "params.yaml")
     assert expected(ran).keys() == {"a"}, "another seed is one draw more"

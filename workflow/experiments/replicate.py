@@ -14,13 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 from dcgan.core.files import InputError, replace_when_done, write_csv
-from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
+from workflow.claims.seeds import REPLICATES, by_seed, digest_without_seed, over_seeds
 from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
 from workflow.engines.commands import git, output_of
 from workflow.engines.stage import run_stage
 from workflow.experiments.changes import check_changes
 from workflow.experiments.revisions import open_revision
 from workflow.experiments.start import known, start
+from workflow.params.load import read_yaml
 from workflow.report.page import fill_template
 
 PAGE = Path("results/replicates.html")
@@ -90,7 +91,9 @@ def collect(root: Path, seeds: Sequence[int]) -> None:
         tables[seed] = open_revision(root, name_of(root, seed)).table(CLAIMS.as_posix())
         if tables[seed].empty:
             raise InputError(f"{name_of(root, seed)}: no {CLAIMS} in it")
-    write_csv(REPLICATES, pd.concat([table.assign(seed=seed) for seed, table in tables.items()]))
+    parameters = digest_without_seed(read_yaml(root / "params.yaml"))
+    together = pd.concat([table.assign(seed=seed, parameters=parameters) for seed, table in tables.items()])
+    write_csv(REPLICATES, together)
     table = read_claims(REPLICATES)
     found = lines(over_seeds(table))
     title = f"The paper's claims over {len(seeds)} seeds"

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dcgan.core.files import InputError, read_csv, replace_when_done, write_csv, write_json
-from workflow.claims.seeds import REPLICATES, by_seed
+from workflow.claims.seeds import REPLICATES, by_seed, digest_without_seed
 from workflow.claims.words import in_unit, read_claims
 from workflow.engines.dag import TIMESTAMP, Stage, resolved_stages
 from workflow.engines.stage import command_parser, run_stage
@@ -25,7 +25,7 @@ from workflow.report.belonging import Record
 from workflow.report.results import metrics_by_name
 from workflow.report.run_history import account_of
 
-REFERENCE = Path("results/reference")
+REFERENCE, EARLIER = Path("results/reference"), ", with other parameters than now"
 METRICS, STAGES, SEEDS = (REFERENCE / name for name in ("metrics.json", "stages.csv", REPLICATES.name))
 
 
@@ -70,22 +70,23 @@ def bytes_of(path: Path) -> int:
 def expected(root: Path) -> dict[str, list[str]]:
     """What to expect of a claim, by its id: in how many seeds it holds, and of each comparison the range of ours.
 
-    Empty if the project's parameters are not those of the reference run: another seed is one draw more.
+    Empty if the project's parameters are not those of the reference run: another seed is one draw more. Seeds that were
+    run before a change of the preset say so.
     """
-    if not (root / SEEDS).is_file() or without_seed(read_yaml(root / "params.yaml")) != without_seed(preset(BASE)):
+    now = digest_without_seed(read_yaml(root / "params.yaml"))
+    if not (root / SEEDS).is_file() or now != digest_without_seed(preset(BASE)):
         return {}
     table = read_claims(root / SEEDS)
     verdicts = {name: list(seeds.values()) for name, seeds in by_seed(table).items()}
-    found = {name: [f"holds in {each.count('holds')} of {len(each)} seeds"] for name, each in verdicts.items()}
+    earlier = set(table.id[table.parameters != now])
+    found = {
+        name: [f"holds in {each.count('holds')} of {len(each)} seeds{EARLIER if name in earlier else ''}"]
+        for name, each in verdicts.items()
+    }
     for (name, what), rows in table[table.ours.notna()].groupby(["id", "comparison"], sort=False):
         low, high = (in_unit(value, rows.unit.iloc[0]) for value in (rows.ours.min(), rows.ours.max()))
         found[str(name)].append(f"{what}: {low} to {high}")
     return {name: texts for name, texts in found.items() if len(texts) > 1}
-
-
-def without_seed(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters without `run.seed`."""
-    return params | {"run": {key: value for key, value in params["run"].items() if key != "seed"}}
 
 
 if __name__ == "__main__":

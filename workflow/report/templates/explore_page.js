@@ -205,8 +205,22 @@ function render() {
 
 function change(changes) {
   state = { ...state, ...changes };
-  history.replaceState(null, "", hashOf(state));
   render();
+  writeAddress();
+}
+
+// Safari refuses more than 100 in 30 seconds, Chromium more than 200 in ten; a dragged slider changes 60 times a second.
+const ADDRESS_PAUSE = 350; // milliseconds
+let addressWritten = -Infinity, addressTimer = 0;
+function writeAddress() {
+  clearTimeout(addressTimer);
+  const pause = addressWritten + ADDRESS_PAUSE - performance.now();
+  if (pause > 0) {
+    addressTimer = setTimeout(writeAddress, pause);
+  } else {
+    history.replaceState(null, "", hashOf(state));
+    addressWritten = performance.now();
+  }
 }
 
 // Links within the page use # as well: the page scrolls, and the state goes back to where it was.
