@@ -14,13 +14,14 @@ from snakemake.utils import available_cpu_count
 sys.path.insert(0, str(workflow.basedir))
 from dcgan.core.files import InputError
 from workflow.engines.clock import check_clock
-from workflow.engines.dag import is_folder, resolved_stages
+from workflow.engines.dag import is_folder, resolved_stages, stages_by_kind
 from workflow.engines.device import check_devices
 from workflow.engines.lock import hold
 from stages import SPIN
 
 NO_SLURM = "there is no Slurm here (no `sbatch` on the PATH); `make snakemake` runs without a cluster"
 NO_TARGETS = {"-R", "--forcerun", "-O", "--omit-from"}
+FOLLOWERS = []
 ROOT = Path(os.path.relpath(workflow.basedir))
 # The commands' `python` is the one that runs Snakemake, here and on every node of a cluster.
 shell.prefix(f'export PATH="{Path(sys.executable).parent}:$PATH"; ')
@@ -76,11 +77,17 @@ onstart:
             made = STAGES.keys() & workflow.dag.stats()[1].keys()
             quiet = Quietness.ALL in (workflow.output_settings.quiet or ())
             logger.removeHandler(early)
-            logger.addHandler(Follower(ROOT, STAGES, made, alone=quiet, plan=planned_seconds))
+            FOLLOWERS.append(Follower(ROOT, STAGES, made, alone=quiet, plan=planned_seconds))
+            logger.addHandler(FOLLOWERS[0])
     except InputError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
+
+
+onsuccess:
+    for follower in FOLLOWERS:
+        print(follower.run.summary())
 
 
 def declare(path, stage):
@@ -116,3 +123,12 @@ for stage in STAGES.values():
         localrule: stage.local
         # In parentheses, so that redirections within the command keep theirs; through params, so that braces are safe.
         shell: "( {params.cmd} ) > {log:q} 2>&1"
+
+
+# `snakemake train_dcgan` makes all stages of a kind, as `dvc repro train_dcgan` does.
+for kind, members in stages_by_kind(STAGES).items():
+    if kind not in STAGES:
+        rule:
+            name: kind
+            localrule: True
+            input: [path for stage in members for path in stage.outputs]

@@ -27,10 +27,12 @@ from workflow.engines.lock import hold
 from workflow.engines.progress import (
     LOG_FOLDER,
     LOGS,
+    TERMINAL,
     clear,
     expected_run,
     last_words,
     rounded,
+    show,
     stages_to_make,
     take_terminal,
 )
@@ -48,14 +50,20 @@ def main() -> None:
     """Runs the DAG of the checkout in the working directory."""
     command_parser(__doc__).parse_args()
     started = time.monotonic()
-    check(Path(), devices=True)
+    take_terminal()
+    if TERMINAL in os.environ:
+        show("checking parameters and sources")
+    try:
+        check(Path(), devices=True)
+    finally:
+        clear()
     stages = resolved_stages(Path())
     made = run_dvc()
     hold(Path(), "make repro")
     renew_times(Path(), stages)
     from workflow.report import summary, write  # nothing before needs what they import
 
-    write.main()
+    write.write_whole_report(Path(), stages)
     print(f"{made} of {len(stages)} stages ran, {rounded(time.monotonic() - started)} in all.\n")
     summary.main()
 

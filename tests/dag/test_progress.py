@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tests.dag.tiny import tiny_params
 from workflow.engines import progress
 from workflow.engines.dag import needed_for, resolve
 from workflow.engines.lock import STAGES_LOCK
-from workflow.engines.progress import Run, expected_seconds, stages_to_make
+from workflow.engines.progress import BEFORE, Run, expected_seconds, stages_to_make
 from workflow.engines.provenance import SIDECARS
 from workflow.planning.plan import planned_seconds
 
@@ -161,6 +162,20 @@ def test_targets_bring_what_they_wait_for() -> None:
     assert {"render_demo@bedrooms", "encode_images@1", "drop_duplicates@bedrooms"} <= found.keys()
     assert not {"train_dcgan@bedrooms", "judge_claims"} & found.keys()
     assert needed_for(["dvc", "repro"], stages) == stages
+    kind = needed_for(["snakemake", "export_lsun"], stages)
+    assert kind == needed_for(["export_lsun@0", "export_lsun@1"], stages) and "render_demo@bedrooms" in kind
+
+
+def test_an_experiment_knows_from_its_checkout_what_is_current(
+    counting: Path, tmp_path: Path, run: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs in a folder of its own, in which no stage has run."""
+    run(counting, "dvc", "repro")
+    apart = Path(shutil.copytree(counting, tmp_path / "apart"))
+    shutil.rmtree(apart / SIDECARS)
+    monkeypatch.setitem(environment, BEFORE, str(counting))
+    printed = run(apart, "dvc", "repro", "--force", "--single-item", "second").stderr
+    assert re.findall(r"^(\[./2\] \w+)", printed, re.MULTILINE) == LINES[1:]
 
 
 def test_dvc_alone_gets_a_line_a_stage_and_what_is_current_is_not_expected(counting: Path, run: Any) -> None:

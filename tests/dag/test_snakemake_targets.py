@@ -12,7 +12,8 @@ Run = Callable[..., Any]
 
 def test_stages_are_targets_by_their_names_and_a_profile_is_found_from_the_root(checkout: Path, run: Run) -> None:
     """`--profile slurm` finds ./slurm/config.yaml; the executor itself is not started in a dry run."""
-    command = ("snakemake", "--cores", "8", "--profile", "slurm", "--dry-run", "evaluate_duplicates@bedrooms")
+    targets = ("evaluate_duplicates@bedrooms", "render_demo")  # a stage, and all of a kind
+    command = ("snakemake", "--cores", "8", "--profile", "slurm", "--dry-run", *targets)
     finished = run(checkout, *command)
     assert "Using profile slurm" in finished.stderr + finished.stdout
     jobs = dict(re.findall(r"^([a-z_]+(?:@\w+)?) +(\d+)$", finished.stdout, re.MULTILINE))
@@ -21,6 +22,7 @@ def test_stages_are_targets_by_their_names_and_a_profile_is_found_from_the_root(
         "drop_duplicates@bedrooms",
         "encode_images@1",
         "render_demo@bedrooms",
+        "render_demo@objects",
     }
     assert not {"train_dcgan@bedrooms", "all"} & jobs.keys()
 

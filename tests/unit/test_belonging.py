@@ -13,7 +13,7 @@ from workflow.claims.words import CLAIMS
 from workflow.engines.dag import Stage
 from workflow.engines.digests import digest_of_input, digest_of_output
 from workflow.report.belonging import belonging
-from workflow.report.collect import leftovers, marked, render
+from workflow.report.collect import EXPLORE, leftovers, marked, render
 from workflow.report.run_history import account_of
 from workflow.report.summary import summary
 
@@ -162,6 +162,10 @@ def test_the_report_marks_results_of_other_parameters_and_counts_them_nowhere(
     results: Path, run: dict[str, Stage]
 ) -> None:
     """All of it follows from parameters: a seed for training, another number for the classifier and for the claims."""
+    explorer = replace(run[WALK], name="explore_networks@explore", outputs=[EXPLORE], inputs=[], dependencies=[])
+    run[explorer.name] = explorer
+    (results / EXPLORE).write_text("a page")
+    leave_sidecar(results, explorer)
     before = page_of(results, run)
     assert "ot of these parameters" not in before and 'class="ours"' in before
     assert "Figure 8</span> A turn vector turns any face" in before
@@ -170,8 +174,13 @@ def test_the_report_marks_results_of_other_parameters_and_counts_them_nowhere(
     for name in run:
         other = with_parameters(other, name, **{"run.seed": 43})
     after = page_of(results, other)
-    assert "Not of these parameters: results of 4 stages." in after
-    assert after.count("<strong>Not of these parameters</strong>:") == 3  # claims are no result with a place of its own
+    assert "Not of these parameters: results of 5 stages." in after
+    assert after.count("<strong>Not of these parameters</strong>:") == 3  # neither claims nor the page have a place
+    assert "At a glance" in before and "At a glance" not in after, "it would be empty"
+    assert "which stand beside them" in before and "which stand beside them" not in after
+    assert "<code>results/explore.html</code>, beside this page, is <strong>not of these parameters" in after
+    assert 'href="explore.html"' in before and 'href="explore.html"' not in after
+    assert '<th scope="col">this run</th>' in before and '<th scope="col">this run</th>' not in after
     assert "<li>run.seed was 42, is 43</li>" in after
     assert 'class="ours"' not in after and "A turn vector" not in after and "Not judged with these parameters" in after
     assert "in small" not in after and "not with these parameters" in after

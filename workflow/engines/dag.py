@@ -235,10 +235,11 @@ def in_order(stages: Mapping[str, Stage]) -> Iterator[Stage]:
 
 
 def needed_for(targets: Collection[str], stages: Mapping[str, Stage]) -> dict[str, Stage]:
-    """The stages that rules or outputs among some words need; all of them if no word is one."""
+    """The stages that stages, kinds of these or outputs among some words need; all of them if no word is one."""
     makers = {path: stage for stage in stages.values() for path in stage.outputs}
-    by_target = {**makers, **stages}
-    needed, waiting = dict[str, Stage](), [by_target[word] for word in targets if word in by_target]
+    by_target = {path: [stage] for path, stage in makers.items()} | stages_by_kind(stages)
+    by_target |= {name: [stage] for name, stage in stages.items()}
+    needed, waiting = dict[str, Stage](), [stage for word in targets for stage in by_target.get(word, ())]
     if not waiting:
         return dict(stages)
     while waiting:
@@ -247,6 +248,14 @@ def needed_for(targets: Collection[str], stages: Mapping[str, Stage]) -> dict[st
             needed[stage.name] = stage
             waiting += [makers[path] for path in stage.inputs if path in makers]
     return needed
+
+
+def stages_by_kind(stages: Mapping[str, Stage]) -> dict[str, list[Stage]]:
+    """The stages of each script."""
+    kinds: dict[str, list[Stage]] = {}
+    for stage in stages.values():
+        kinds.setdefault(stage.name.partition("@")[0], []).append(stage)
+    return kinds
 
 
 def is_folder(path: str) -> bool:

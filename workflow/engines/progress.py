@@ -30,6 +30,8 @@ from workflow.engines.provenance import as_recorded, last_sidecar
 RUN = Path(".state/run.json")
 # Set by whoever shows the line alone: the terminal that it is on, and a folder for what stages print, `<stage>.log`.
 TERMINAL, LOGS = "DCGAN_TERMINAL", "DCGAN_LOGS"
+# Set for experiments, which run in folders of their own: the checkout, where the sidecars of earlier runs are.
+BEFORE = "DCGAN_BEFORE"
 LOG_FOLDER, LAST_LINES = Path("logs"), 12
 OF_A_STAGE = re.compile(
     r"CalledProcessError|At least one job did not|Exiting because a job"
@@ -90,6 +92,11 @@ class Run:
         """Expected seconds that are done in a second."""
         done = sum(self.seconds[name] for name in self.ended)
         return (done + TRUST_SECONDS) / (max(self.ended.values(), default=self.started) - self.started + TRUST_SECONDS)
+
+    def summary(self) -> str:
+        """What has run, and in which time."""
+        everything = self.current + len(self.seconds)
+        return f"{len(self.ended)} of {everything} stages ran, {rounded(time.time() - self.started)} in all."
 
     def save(self, root: Path) -> None:
         """Writes it for the processes of the run; where nothing can be written, there are fewer lines."""
@@ -183,8 +190,8 @@ def begun(root: Path, name: str) -> Run:
     engine = os.getppid()
     run = saved_run(root, engine)
     if run is None:
-        stages = needed_for(words_of(engine), resolved_stages(root))
-        run = expected_run(root, stages, stages_to_make(root, stages))
+        stages, before = needed_for(words_of(engine), resolved_stages(root)), Path(os.environ.get(BEFORE, root))
+        run = expected_run(before, stages, stages_to_make(before, stages))
         run.engine = engine
     run.begin(name)
     run.save(root)

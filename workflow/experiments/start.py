@@ -6,6 +6,7 @@ from pathlib import Path
 from dcgan.core.files import InputError
 from workflow.engines.code_dependencies import PACKAGES
 from workflow.engines.commands import output_of, uncommitted
+from workflow.engines.progress import BEFORE
 
 COMMITTED = ("params.yaml", "dvc.yaml", "data/annotations", *PACKAGES)
 
@@ -18,6 +19,7 @@ def start(root: Path, *further: str) -> None:
     if changed := uncommitted(root, *COMMITTED, *further):
         raise InputError(f"experiments are of the last commit; commit or undo first: {' '.join(changed)}")
     os.environ.setdefault("DCGAN_STATE", str(root / ".state"))
+    os.environ.setdefault(BEFORE, str(root))
 
 
 def known(root: Path, *options: str) -> list[str]:

@@ -13,7 +13,7 @@ from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.load import load_params
 from workflow.params.sections import Report
-from workflow.report.collect import render
+from workflow.report.collect import marked, render
 from workflow.report.page import QUALITIES
 from workflow.report.reference import expected
 from workflow.report.run_history import Account, account_of
@@ -27,7 +27,16 @@ def main() -> None:
     command_parser(__doc__).parse_args()
     root = Path.cwd()
     stages = resolved_stages(root)
-    write_report(REPORT, root, stages, load_params(root / "params.yaml").report, account_of(root, stages))
+    others = len(marked(root, stages, write_whole_report(root, stages)))
+    told = f"; results of {others} stages are not of these parameters, and marked" if others else ""
+    print(f"{REPORT} is written{told}")
+
+
+def write_whole_report(root: Path, stages: dict[str, Stage]) -> Account:
+    """Writes it; returns what is known of the run."""
+    account = account_of(root, stages)
+    write_report(REPORT, root, stages, load_params(root / "params.yaml").report, account)
+    return account
 
 
 def write_report(
