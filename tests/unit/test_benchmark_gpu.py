@@ -13,11 +13,14 @@ import pytest
 import torch
 
 from benchmarks import gpu, gpu_training
+from benchmarks.as_stages import apply, as_stages_run, settings
 from benchmarks.gpu_table import Row, plan_rates, short_name
 from benchmarks.training import MATRIX_SIDE
 from dcgan.core.files import InputError
 from tests.simulated_gpu.simulation import IS_REAL, any_gpu
+from workflow.engines.stage import prepare
 from workflow.params.load import read_yaml
+from workflow.params.sections import Run
 from workflow.planning.plan import RATES, basis, is_measured, seconds_of, with_measured
 from workflow.workload import Work
 
@@ -29,6 +32,7 @@ MEASURED = (
     Row("c", 1.0, "images/s", gflops=("training", 3000.0)),
     Row("d", 1.0, "images/s", gflops=("matrix", 20000.0)),
 )
+OTHER = (0, True, True, True, "high")  # than stages have them
 # What a bare machine with PyTorch does not have.
 ABSENT = ("lmdb", "dvc", "snakemake", "simplejpeg", "pydantic", "ruamel", "flatten_dict", "threadpoolctl")
 
@@ -85,6 +89,36 @@ def test_a_part_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert failed
     assert [row.what for row in rows] == ["tests: failed", "training", "features", "features: not done in time"]
     assert rows[0].note == "RuntimeError: 3 failed"
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_rows_and_tests_as_stages_run_have_their_settings(deterministic: bool) -> None:
+    """And leave what they found."""
+    run = Run(
+        seed=0,
+        threads=torch.get_num_threads(),
+        device="cpu",
+        deterministic=deterministic,
+        capture=False,
+        compile=False,
+        tensorboard=None,
+    )
+    with as_stages_run(not deterministic):  # puts back what the stage's preparation sets
+        prepare(run)
+        expected = settings()
+        apply(*OTHER)
+        contexts = [as_stages_run(deterministic), any_gpu()] if deterministic else [as_stages_run(deterministic)]
+        for context in contexts:
+            with context:
+                assert settings() == expected
+            assert settings() == OTHER
+
+
+def test_products_are_float32_in_containers_too() -> None:
+    with as_stages_run(deterministic=False):
+        apply(*OTHER)
+        gpu.prepare(torch.device("cpu"))
+        assert torch.get_float32_matmul_precision() == "highest"
 
 
 @pytest.mark.parametrize(
