@@ -32,10 +32,13 @@ def simulated_gpu(memory: int = WHOLE_MEMORY, devices: int = 1) -> Iterator[Mach
 
 
 @contextmanager
-def any_gpu() -> Iterator[None]:
-    """The real device, if there is one, as `workflow.engines.stage.prepare` sets it up for `run.deterministic`."""
+def any_gpu(simulated: bool = not IS_REAL, devices: int = 1) -> Iterator[None]:
+    """The real device, if there is one, as `workflow.engines.stage.prepare` sets it up for `run.deterministic`.
+
+    devices: how many are found, if simulated.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    with as_stages_run(deterministic=True), nullcontext() if IS_REAL else simulated_gpu():
+    with as_stages_run(deterministic=True), simulated_gpu(devices=devices) if simulated else nullcontext():
         yield
 
 
