@@ -27,6 +27,7 @@ from typing import NoReturn
 
 import torch
 
+from benchmarks.as_stages import as_stages_run
 from benchmarks.gpu_features import feature_rows, kmeans_rows, neighbour_row
 from benchmarks.gpu_table import Row, markdown, plan_rates, write_csv
 from benchmarks.gpu_training import small_network_row, training_rows
@@ -152,7 +153,7 @@ def measure(parts: list[str], sizes: Sizes, device: torch.device, folder: Path) 
 
 
 def rows_of(part: str, sizes: Sizes, device: torch.device, folder: Path) -> Iterator[Row]:
-    """The rows of one part, as they are measured."""
+    """The rows of one part, as they are measured; what comes after training in true float32, as stages compute it."""
     s = sizes
     if part == "tests":
         yield tests_row(device)
@@ -162,12 +163,14 @@ def rows_of(part: str, sizes: Sizes, device: torch.device, folder: Path) -> Iter
         for name in s.networks:
             yield from training_rows(name, s.batch_size, s.seconds, s.images, s.encoded, ceiling, device)
         yield small_network_row("demo32", s.batch_size, s.seconds, s.images, device)
-    elif part == "features":
-        yield from feature_rows(folder, s.rows, device)
-    elif part == "neighbours":
-        yield neighbour_row(s.queries, s.references, device)
     else:
-        yield from kmeans_rows(s.patches, s.centroids, s.iterations, s.kmeans_images, device)
+        with as_stages_run(deterministic=False):
+            if part == "features":
+                yield from feature_rows(folder, s.rows, device)
+            elif part == "neighbours":
+                yield neighbour_row(s.queries, s.references, device)
+            else:
+                yield from kmeans_rows(s.patches, s.centroids, s.iterations, s.kmeans_images, device)
 
 
 def tests_row(device: torch.device) -> Row:

@@ -64,7 +64,7 @@ def training_rows(
         ("alternate", "bfloat16", True),
     ):
         rate = ours(schedule, precision, capture)
-        how = f"{what}, `{schedule}`, {precision}{', graph' * capture}"
+        how = f"{what}, `{schedule}`, {in_words(precision, device)}{', graph' * capture}"
         as_paper = (schedule, precision, capture) == ("alternate", "bfloat16", True)  # what `make plan` goes by
         work = ("large", rate * training_flop(a, schedule) / 1e9) if as_paper else None
         yield Row(how, rate, "images/s", beside, rate / store, epochs(a, schedule, rate, ceiling), work)
@@ -85,6 +85,12 @@ def small_network_row(name: str, batch_size: int, seconds: float, n_images: int,
     return Row(
         f"training, `{name}`, as the preset `demo` runs", rate, "images/s", gflops=("training", rate * flop / 1e9)
     )
+
+
+def in_words(precision: str, device: torch.device) -> str:
+    """The precision, and whether a GPU's convolutions are TF32 as long as nobody forbids it."""
+    in_tf32 = precision == "float32" and device.type == "cuda" and torch.backends.cudnn.allow_tf32
+    return f"{precision} with convolutions in TF32" if in_tf32 else precision
 
 
 def noise(n: int, a: Architecture) -> Images:

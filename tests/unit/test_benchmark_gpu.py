@@ -121,6 +121,35 @@ def test_products_are_float32_in_containers_too() -> None:
         assert torch.get_float32_matmul_precision() == "highest"
 
 
+@pytest.mark.parametrize("part", ["features", "neighbours", "kmeans"])
+def test_rates_of_what_comes_after_training_are_of_true_float32(
+    part: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the fastest kernels, as a preset for a GPU has it."""
+    found = []
+
+    def note(*_: object) -> Iterator[Row]:
+        found.append(settings())
+        yield Row("", 1.0, "s")
+
+    for name, row in (("feature_rows", note), ("kmeans_rows", note), ("neighbour_row", lambda *_: next(note()))):
+        monkeypatch.setattr(gpu, name, row)
+    with as_stages_run(deterministic=True):
+        apply(*OTHER)
+        assert len(list(gpu.rows_of(part, SMALLEST, torch.device("cpu"), tmp_path))) == 1
+        assert settings() == OTHER
+    assert found == [(0, False, True, False, "highest")]
+
+
+def test_a_training_in_tf32_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for allowed, name in ((True, "float32 with convolutions in TF32"), (False, "float32")):
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+        assert gpu_training.in_words("float32", torch.device("cuda")) == name
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert gpu_training.in_words("float32", torch.device("cpu")) == "float32"
+    assert gpu_training.in_words("bfloat16", torch.device("cuda")) == "bfloat16"
+
+
 @pytest.mark.parametrize(
     ("name", "short"),
     [
