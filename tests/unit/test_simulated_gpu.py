@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.as_stages import settings
 from dcgan.core.distributed import ALONE
-from dcgan.data.minibatches import Batches
+from dcgan.data.minibatches import WORKING_BYTES, Batches
 from dcgan.models.networks import Generator
 from dcgan.training.adversarial import AdversarialTraining
 from dcgan.training.cuda_graph import CapturedUpdate
@@ -130,6 +130,25 @@ def test_memory_is_counted_and_can_run_out() -> None:
         assert torch.cuda.memory_allocated() == 800, "its view is left"
         del view
         assert torch.cuda.memory_allocated() == 0
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_pixels_are_kept_on_a_device_that_has_room_for_a_training_beside(missing: int) -> None:
+    with simulated_gpu(memory=images().nbytes + WORKING_BYTES - missing):
+        batches = Batches(images(), None, np.arange(41), 8, 7, GPU)
+        assert (batches._on_device is None) == bool(missing)
+
+
+def test_pixels_that_find_no_room_after_all_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program may take the memory that was free."""
+    with simulated_gpu(memory=images().nbytes - 1):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (1 << 40, 1 << 40))
+        batches = Batches(images(), None, np.arange(41), 8, 7, GPU)
+        assert batches._on_device is None
+        found, _ = batches.batch(3)
+        assert found is not None and found.is_cuda
+        assert torch.equal(found.cpu(), torch.from_numpy(images()[batches._rows(3)]))
+        monkeypatch.undo()
 
 
 def test_training_has_the_numbers_of_the_cpu() -> None:
