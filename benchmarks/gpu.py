@@ -173,10 +173,14 @@ def rows_of(part: str, sizes: Sizes, device: torch.device, folder: Path) -> Iter
                 yield from kmeans_rows(s.patches, s.centroids, s.iterations, s.kmeans_images, device)
 
 
+def tests_command() -> list[str]:
+    """Runs the tests of the CUDA paths, without the fixtures of others, which need DVC."""
+    return [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", *TESTS]
+
+
 def tests_row(device: torch.device) -> Row:
-    """Runs the tests of the CUDA paths, without the fixtures of others, which need DVC; raises RuntimeError."""
-    command = [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", *TESTS]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    """What these tests say; raises RuntimeError if one fails."""
+    done = subprocess.run(tests_command(), cwd=ROOT, capture_output=True, text=True, check=False)
     last = (done.stdout.strip() or done.stderr.strip() or "no output").splitlines()[-1].strip("= ")
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-4000:], file=sys.stderr)

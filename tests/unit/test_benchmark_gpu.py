@@ -33,8 +33,8 @@ MEASURED = (
     Row("d", 1.0, "images/s", gflops=("matrix", 20000.0)),
 )
 OTHER = (0, True, True, True, "high")  # than stages have them
-# What a bare machine with PyTorch does not have.
-ABSENT = ("lmdb", "dvc", "snakemake", "simplejpeg", "pydantic", "ruamel", "flatten_dict", "threadpoolctl")
+# What a bare machine with PyTorch and scikit-learn, which brings threadpoolctl, does not have.
+ABSENT = ("lmdb", "dvc", "snakemake", "simplejpeg", "pydantic", "ruamel", "flatten_dict")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_every_part_runs_on_a_device(device: torch.device, tmp_path: Path) -> No
 
 
 def test_a_bare_machine_can_run_it(tmp_path: Path) -> None:
-    """On a CPU: a table, and no rates that a plan would take for a GPU's."""
+    """On a CPU: a table, and no rates that a plan would take for a GPU's. Its tests can be collected, too."""
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({ABSENT}))\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-m", "benchmarks.gpu", "--only", "neighbours", "kmeans", "--out", str(tmp_path / "out")]
@@ -72,6 +72,9 @@ def test_a_bare_machine_can_run_it(tmp_path: Path) -> None:
         found = list(csv.DictReader(file))
     assert len(found) == 3 and all(float(row["measured"]) > 0 for row in found)
     assert "| 1-nearest-neighbour |" in (tmp_path / "out/benchmark_gpu.md").read_text(encoding="utf-8")
+    collect = [*gpu.tests_command(), "--collect-only"]
+    done = subprocess.run(collect, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and all(f"{path}::" in done.stdout for path in gpu.TESTS), done.stdout + done.stderr
 
 
 def test_a_part_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
