@@ -158,3 +158,15 @@ def test_the_supervised_cnn_learns_what_it_learns_on_the_cpu() -> None:
         return torch.cat([weights.detach().flatten() for weights in cnn.parameters()])
 
     assert torch.allclose(*on_both(scores), atol=1e-4)
+
+
+def test_no_step_of_the_supervised_cnn_waits_for_the_device() -> None:
+    """Images, labels and dropout's masks are sent while earlier steps are computed."""
+    cnn = SupervisedCnn(SMALLEST, 4, 0.3, torch_generator(1, "cnn")).to("cuda")
+    optimizer = torch.optim.Adam(cnn.parameters(), 1e-4)
+    for mode in ("default", "error"):  # the first steps make what is kept
+        torch.cuda.set_sync_debug_mode(mode)
+        try:
+            train_epoch(cnn, optimizer, LabelledImages(IMAGES, np.arange(64) % 4), 16, torch_generator(1, "order"))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
