@@ -27,6 +27,7 @@ from typing import NoReturn
 
 import torch
 
+from benchmarks.as_stages import as_stages_run
 from benchmarks.gpu_features import feature_rows, kmeans_rows, neighbour_row
 from benchmarks.gpu_table import Row, markdown, plan_rates, write_csv
 from benchmarks.gpu_training import small_network_row, training_rows
@@ -111,9 +112,13 @@ def main() -> None:
 
 
 def prepare(device: torch.device) -> Sizes:
-    """PyTorch as its examples have it on a GPU, where nothing else is said; returns the sizes for this device."""
+    """PyTorch as its examples have it on a GPU, where nothing else is said; returns the sizes for this device.
+
+    Containers of NVIDIA round the factors of matrix products to TF32, PyTorch by itself does not.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which deterministic products ask for
     torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("highest")
     return ON_GPU if device.type == "cuda" else ON_CPU
 
 
@@ -148,7 +153,7 @@ def measure(parts: list[str], sizes: Sizes, device: torch.device, folder: Path) 
 
 
 def rows_of(part: str, sizes: Sizes, device: torch.device, folder: Path) -> Iterator[Row]:
-    """The rows of one part, as they are measured."""
+    """The rows of one part, as they are measured; what comes after training in true float32, as stages compute it."""
     s = sizes
     if part == "tests":
         yield tests_row(device)
@@ -158,18 +163,24 @@ def rows_of(part: str, sizes: Sizes, device: torch.device, folder: Path) -> Iter
         for name in s.networks:
             yield from training_rows(name, s.batch_size, s.seconds, s.images, s.encoded, ceiling, device)
         yield small_network_row("demo32", s.batch_size, s.seconds, s.images, device)
-    elif part == "features":
-        yield from feature_rows(folder, s.rows, device)
-    elif part == "neighbours":
-        yield neighbour_row(s.queries, s.references, device)
     else:
-        yield from kmeans_rows(s.patches, s.centroids, s.iterations, s.kmeans_images, device)
+        with as_stages_run(deterministic=False):
+            if part == "features":
+                yield from feature_rows(folder, s.rows, device)
+            elif part == "neighbours":
+                yield neighbour_row(s.queries, s.references, device)
+            else:
+                yield from kmeans_rows(s.patches, s.centroids, s.iterations, s.kmeans_images, device)
+
+
+def tests_command() -> list[str]:
+    """Runs the tests of the CUDA paths, without the fixtures of others, which need DVC."""
+    return [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", *TESTS]
 
 
 def tests_row(device: torch.device) -> Row:
-    """Runs the tests of the CUDA paths, without the fixtures of others, which need DVC; raises RuntimeError."""
-    command = [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider", *TESTS]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    """What these tests say; raises RuntimeError if one fails."""
+    done = subprocess.run(tests_command(), cwd=ROOT, capture_output=True, text=True, check=False)
     last = (done.stdout.strip() or done.stderr.strip() or "no output").splitlines()[-1].strip("= ")
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-4000:], file=sys.stderr)

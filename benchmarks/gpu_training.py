@@ -7,12 +7,13 @@ one per core. Both sides may use TF32 in convolutions, PyTorch's default, except
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import numpy as np
 import torch
 from torch.utils.data import ConcatDataset, Dataset
 
+from benchmarks.as_stages import as_stages_run
 from benchmarks.gpu_table import Row
 from benchmarks.training import (
     BEDROOMS,
@@ -63,11 +64,11 @@ def training_rows(
         ("alternate", "bfloat16", True),
     ):
         rate = ours(schedule, precision, capture)
-        how = f"{what}, `{schedule}`, {precision}{', graph' * capture}"
+        how = f"{what}, `{schedule}`, {in_words(precision, device)}{', graph' * capture}"
         as_paper = (schedule, precision, capture) == ("alternate", "bfloat16", True)  # what `make plan` goes by
         work = ("large", rate * training_flop(a, schedule) / 1e9) if as_paper else None
         yield Row(how, rate, "images/s", beside, rate / store, epochs(a, schedule, rate, ceiling), work)
-    with as_demo_runs():
+    with as_stages_run(deterministic=True):
         rate = ours("alternate", "float32", False)
     how = f"{what}, as the preset `demo` runs (`alternate`, true float32, deterministic)"
     yield Row(how, rate, "images/s", beside, rate / store, epochs(a, "alternate", rate, ceiling))
@@ -77,13 +78,19 @@ def small_network_row(name: str, batch_size: int, seconds: float, n_images: int,
     """A network of the demo, as its preset runs it."""
     a = ARCHITECTURES[name]
     images = noise(n_images, a)
-    with as_demo_runs():
+    with as_stages_run(deterministic=True):
         settings = settings_of(batch_size, "alternate", "float32", capture=False)
         rate = images_a_second(our_iterations(a, images, batch_size, device, settings), batch_size, seconds, device)
     flop = training_flop(a, "alternate")
     return Row(
         f"training, `{name}`, as the preset `demo` runs", rate, "images/s", gflops=("training", rate * flop / 1e9)
     )
+
+
+def in_words(precision: str, device: torch.device) -> str:
+    """The precision, and whether a GPU's convolutions are TF32 as long as nobody forbids it."""
+    in_tf32 = precision == "float32" and device.type == "cuda" and torch.backends.cudnn.allow_tf32
+    return f"{precision} with convolutions in TF32" if in_tf32 else precision
 
 
 def noise(n: int, a: Architecture) -> Images:
@@ -118,17 +125,3 @@ def run_for(iterations: Iterator[None], seconds: float, device: torch.device) ->
         synchronize(device)
         steps += STEPS_A_LOOK[device.type]
     return steps, time.perf_counter() - started
-
-
-@contextmanager
-def as_demo_runs() -> Iterator[None]:
-    """Deterministic and in true float32, as `workflow.engines.stage.prepare` sets PyTorch up; then as before."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = cudnn.allow_tf32, cudnn.benchmark, matmul.allow_tf32
-    cudnn.allow_tf32 = cudnn.benchmark = matmul.allow_tf32 = False
-    torch.set_deterministic_debug_mode("warn")
-    try:
-        yield
-    finally:
-        cudnn.allow_tf32, cudnn.benchmark, matmul.allow_tf32 = before
-        torch.set_deterministic_debug_mode("default")

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     section = section_named(params.classifiers.faces, args.name, "classifiers.faces")
     seed = params.run.seed
 
-    prepare(params.run)
+    device = prepare(params.run)
     store = ImageStore(args.images)
     crops, targets = known_faces(store, args.detections, args.truth, section)
     count = round(len(crops) * section.held_out)
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     classifier = FaceClassifier(
         store.shape[1], width=section.width, attributes=section.attributes, pose_range=section.pose_range
     )
-    classifier.initialize(torch_generator(seed, "classifier", args.name))
+    classifier.initialize(torch_generator(seed, "classifier", args.name)).to(device)
     settings = Settings(
         epochs=section.epochs,
         batch_size=section.batch_size,

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     section = section_named(params.classifiers.windows, args.name, "classifiers.windows")
     seed = params.run.seed
 
-    prepare(params.run)
+    device = prepare(params.run)
     store = ImageStore(args.images)
     size = store.shape[1]
     boxes = windows_on_crops(read_csv(args.truth, {"key": str}), list(store.keys), size)
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     count = round(len(store) * section.held_out)
     trained, held_out = hold_out(len(store), count, numpy_generator(seed, "classifier", args.name, "split"))
     classifier = WindowClassifier(size, width=section.width, grid=section.grid)
-    classifier.initialize(torch_generator(seed, "classifier", args.name))
+    classifier.initialize(torch_generator(seed, "classifier", args.name)).to(device)
     settings = Settings(
         epochs=section.epochs,
         batch_size=section.batch_size,

@@ -16,6 +16,7 @@ from dcgan.core.seeding import numpy_generator
 from dcgan.data.prefetch import Prefetcher
 
 Rows = npt.NDArray[np.int64]
+WORKING_BYTES = 6_000_000_000  # of a GPU, for what else a training has there: networks, activations, cuDNN's workspaces
 IMAGES_A_BLOCK = 1 << 13  # that are copied to a GPU at a time: 100 MB at 64 x 64
 
 
@@ -51,13 +52,19 @@ class Batches:
         self._gathered = Prefetcher(self._gather) if self._on_device is None else None
 
     def _copy_to_device(self) -> Tensor | None:
-        """All pixels on the GPU if half of its free memory holds them; minibatches are then gathered there.
+        """All pixels on the GPU if it has so much free and `WORKING_BYTES` beside; minibatches are then gathered there.
 
-        Block by block: PyTorch warns about memory that is only for reading, and a copy of it all may not fit.
+        None if not, or if somebody else takes the memory meanwhile. Block by block: PyTorch warns about memory that is
+        only for reading, and a copy of it all may not fit.
         """
-        if self.device.type != "cuda" or self.images.nbytes > torch.cuda.mem_get_info(self.device)[0] // 2:
+        if self.device.type != "cuda":
             return None
-        pixels = torch.empty(self.images.shape, dtype=torch.uint8, device=self.device)
+        if self.images.nbytes + WORKING_BYTES > torch.cuda.mem_get_info(self.device)[0]:
+            return None
+        try:
+            pixels = torch.empty(self.images.shape, dtype=torch.uint8, device=self.device)
+        except torch.OutOfMemoryError:
+            return None
         for start in range(0, len(pixels), IMAGES_A_BLOCK):
             rows = slice(start, start + IMAGES_A_BLOCK)
             pixels[rows] = torch.from_numpy(np.array(self.images[rows]))

@@ -171,12 +171,14 @@ def train_classifier(
 ) -> None:
     """Trains by Adam with a falling learning rate; pixel noise keeps a classifier from relying on what samples lack.
 
-    images_uint8: (N, H, W, 3); targets: one row per image. Raises InputError if they are no batch.
+    images_uint8: (N, H, W, 3); targets: one row per image. On the classifier's device; order and noise are a CPU's
+    everywhere. Raises InputError if they are no batch.
     """
     if len(images_uint8) < settings.batch_size:
         raise InputError(f"batch_size is {settings.batch_size}, and only {len(images_uint8)} images are learned from")
     epochs, batch_size, learning_rate = settings.epochs, settings.batch_size, settings.learning_rate
     x, y = to_input(images_uint8, "tanh"), torch.from_numpy(targets)
+    device = next(classifier.parameters()).device
     n_steps = epochs * (len(x) // batch_size)
     optimizer = torch.optim.Adam(classifier.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=n_steps)
@@ -186,7 +188,7 @@ def train_classifier(
             order = torch.randperm(len(x), generator=generator)
             for rows in order[: len(x) // batch_size * batch_size].split(batch_size):
                 batch = x[rows] + settings.noise * torch.randn(len(rows), *x.shape[1:], generator=generator)
-                loss = classifier.loss(batch, y[rows])
+                loss = classifier.loss(batch.to(device), y[rows].to(device))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from dcgan.core.pixels import Images
 from dcgan.data.image_store import Labels
+from dcgan.data.minibatches import to_device
 from dcgan.models.architectures import Architecture
 from dcgan.models.batch_norm import Statistics, estimate_statistics
 from dcgan.models.network import WEIGHT_DEVIATION
 from dcgan.models.networks import Discriminator
-from dcgan.models.pixel_range import to_input
+from dcgan.models.pixel_range import to_input, to_tensor
 
 IMAGES_PER_BATCH = 500
 Answers = npt.NDArray[np.bool_]
@@ -98,7 +99,8 @@ class SupervisedCnn(nn.Module):
         """x: (N, C, H, W) -> scores (N, classes); dropout only if a generator for it is given."""
         x = self.body.top(self.body.activations(x, statistics)[-1])
         if random is not None and self.dropout > 0:
-            x = x * (torch.rand(x.shape, generator=random) >= self.dropout).to(x) / (1 - self.dropout)
+            kept = torch.rand(x.shape, generator=random) >= self.dropout
+            x = x * to_device(kept, x.device).to(x.dtype) / (1 - self.dropout)
         return self.head(x)  # type: ignore[no-any-return]
 
 
@@ -138,7 +140,7 @@ def train_epoch(
     for start in range(0, len(order) - batch_size + 1, batch_size):
         rows = order[start : start + batch_size]
         scores = cnn(_input(cnn, train.images_uint8[rows]), "batch", random)
-        loss = F.cross_entropy(scores, torch.from_numpy(train.labels[rows]).to(scores.device))
+        loss = F.cross_entropy(scores, to_device(torch.from_numpy(train.labels[rows]), scores.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -163,4 +165,4 @@ def _estimate(cnn: SupervisedCnn, train: LabelledImages) -> None:
 
 
 def _input(cnn: SupervisedCnn, images_uint8: Images) -> Tensor:
-    return to_input(images_uint8, cnn.body.architecture.pixel_range, cnn.head.weight.device)
+    return to_input(to_device(to_tensor(images_uint8), cnn.head.weight.device), cnn.body.architecture.pixel_range)

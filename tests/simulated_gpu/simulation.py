@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
+from benchmarks.as_stages import as_stages_run
 from tests.simulated_gpu.calls import CPU, Calls
 from tests.simulated_gpu.graphs import Graph, Stream, capture
 from tests.simulated_gpu.machine import GPU, WHOLE_MEMORY, Machine, on_gpu
@@ -31,17 +32,14 @@ def simulated_gpu(memory: int = WHOLE_MEMORY, devices: int = 1) -> Iterator[Mach
 
 
 @contextmanager
-def any_gpu() -> Iterator[None]:
-    """The real device, if there is one, as `workflow.engines.stage.prepare` sets it up for `run.deterministic`."""
+def any_gpu(simulated: bool = not IS_REAL, devices: int = 1) -> Iterator[None]:
+    """The real device, if there is one, as `workflow.engines.stage.prepare` sets it up for `run.deterministic`.
+
+    devices: how many are found, if simulated.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-    torch.set_deterministic_debug_mode("warn")
-    try:
-        with nullcontext() if IS_REAL else simulated_gpu():
-            yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
-        torch.set_deterministic_debug_mode("default")
+    with as_stages_run(deterministic=True), simulated_gpu(devices=devices) if simulated else nullcontext():
+        yield
 
 
 def places(machine: Machine, devices: int) -> Iterator[tuple[Any, dict[str, Any]]]:

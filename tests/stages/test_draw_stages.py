@@ -10,17 +10,24 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from dcgan.core.files import InputError
 from dcgan.core.outcomes import read_outcomes
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import StoreWriter
 from dcgan.dedup.autoencoder import Autoencoder
-from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifier
+from dcgan.internals.attribute_classifiers import (
+    AttributeClassifier,
+    FaceClassifier,
+    WindowClassifier,
+    train_classifier,
+)
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
 from stages import draw_guided
 from tests.dag.tiny import tiny_params
+from tests.simulated_gpu.simulation import any_gpu
 from workflow.annotation.file import Drawing, empty_annotations
 from workflow.description import describe
 
@@ -240,13 +247,35 @@ def test_what_is_measured_by_hand(by_hand: Path) -> None:
     assert turn["turned_share"] > 0.5 > abs(turn["turned_share_random_direction"])
 
 
-@pytest.mark.parametrize(("stage", "name"), [("fit_window_classifier", "bedrooms"), ("fit_face_classifier", "faces")])
-def test_a_classifier_and_a_sentence(stage: str, name: str, inputs: Path, tmp_path: Path) -> None:
-    files = {"truth": f"{name.replace('bedrooms', 'windows')}.csv", "images": "images"}
-    if stage == "fit_face_classifier":
-        files["detections"] = "detections.csv"
+CLASSIFIERS = {
+    "fit_window_classifier": ("bedrooms", {"images": "images", "truth": "windows.csv"}),
+    "fit_face_classifier": ("faces", {"images": "images", "truth": "faces.csv", "detections": "detections.csv"}),
+}
+
+
+@pytest.mark.parametrize("stage", CLASSIFIERS)
+def test_a_classifier_and_a_sentence(stage: str, inputs: Path, tmp_path: Path) -> None:
+    name, files = CLASSIFIERS[stage]
     metrics = run(stage, name, inputs, tmp_path, **files)
     assert "never saw" in describe(f"{stage}@{name}").measured(metrics)
+
+
+@pytest.mark.parametrize("stage", CLASSIFIERS)
+def test_a_classifier_is_fitted_on_the_device_of_the_run(
+    stage: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, places = importlib.import_module(f"stages.{stage}"), set()
+
+    def watched(classifier: AttributeClassifier, *rest: Any) -> None:
+        places.update(weights.device.type for weights in classifier.parameters())
+        train_classifier(classifier, *rest)
+
+    monkeypatch.setattr(module, "prepare", lambda _: torch.device("cuda", 0))
+    monkeypatch.setattr(module, "train_classifier", watched)
+    name, files = CLASSIFIERS[stage]
+    with any_gpu():
+        run(stage, name, inputs, tmp_path, **files)
+    assert places == {"cuda"}
 
 
 def test_crops_that_do_not_fit_their_detections(inputs: Path, tmp_path: Path) -> None:

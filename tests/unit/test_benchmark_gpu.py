@@ -13,11 +13,14 @@ import pytest
 import torch
 
 from benchmarks import gpu, gpu_training
+from benchmarks.as_stages import apply, as_stages_run, settings
 from benchmarks.gpu_table import Row, plan_rates, short_name
 from benchmarks.training import MATRIX_SIDE
 from dcgan.core.files import InputError
 from tests.simulated_gpu.simulation import IS_REAL, any_gpu
+from workflow.engines.stage import prepare
 from workflow.params.load import read_yaml
+from workflow.params.sections import Run
 from workflow.planning.plan import RATES, basis, is_measured, seconds_of, with_measured
 from workflow.workload import Work
 
@@ -29,8 +32,9 @@ MEASURED = (
     Row("c", 1.0, "images/s", gflops=("training", 3000.0)),
     Row("d", 1.0, "images/s", gflops=("matrix", 20000.0)),
 )
-# What a bare machine with PyTorch does not have.
-ABSENT = ("lmdb", "dvc", "snakemake", "simplejpeg", "pydantic", "ruamel", "flatten_dict", "threadpoolctl")
+OTHER = (0, True, True, True, "high")  # than stages have them
+# What a bare machine with PyTorch and scikit-learn, which brings threadpoolctl, does not have.
+ABSENT = ("lmdb", "dvc", "snakemake", "simplejpeg", "pydantic", "ruamel", "flatten_dict")
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def test_every_part_runs_on_a_device(device: torch.device, tmp_path: Path) -> No
 
 
 def test_a_bare_machine_can_run_it(tmp_path: Path) -> None:
-    """On a CPU: a table, and no rates that a plan would take for a GPU's."""
+    """On a CPU: a table, and no rates that a plan would take for a GPU's. Its tests can be collected, too."""
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({ABSENT}))\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-m", "benchmarks.gpu", "--only", "neighbours", "kmeans", "--out", str(tmp_path / "out")]
@@ -68,6 +72,9 @@ def test_a_bare_machine_can_run_it(tmp_path: Path) -> None:
         found = list(csv.DictReader(file))
     assert len(found) == 3 and all(float(row["measured"]) > 0 for row in found)
     assert "| 1-nearest-neighbour |" in (tmp_path / "out/benchmark_gpu.md").read_text(encoding="utf-8")
+    collect = [*gpu.tests_command(), "--collect-only"]
+    done = subprocess.run(collect, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and all(f"{path}::" in done.stdout for path in gpu.TESTS), done.stdout + done.stderr
 
 
 def test_a_part_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,6 +92,65 @@ def test_a_part_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert failed
     assert [row.what for row in rows] == ["tests: failed", "training", "features", "features: not done in time"]
     assert rows[0].note == "RuntimeError: 3 failed"
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_rows_and_tests_as_stages_run_have_their_settings(deterministic: bool) -> None:
+    """And leave what they found."""
+    run = Run(
+        seed=0,
+        threads=torch.get_num_threads(),
+        device="cpu",
+        deterministic=deterministic,
+        capture=False,
+        compile=False,
+        tensorboard=None,
+    )
+    with as_stages_run(not deterministic):  # puts back what the stage's preparation sets
+        prepare(run)
+        expected = settings()
+        apply(*OTHER)
+        contexts = [as_stages_run(deterministic), any_gpu()] if deterministic else [as_stages_run(deterministic)]
+        for context in contexts:
+            with context:
+                assert settings() == expected
+            assert settings() == OTHER
+
+
+def test_products_are_float32_in_containers_too() -> None:
+    with as_stages_run(deterministic=False):
+        apply(*OTHER)
+        gpu.prepare(torch.device("cpu"))
+        assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.parametrize("part", ["features", "neighbours", "kmeans"])
+def test_rates_of_what_comes_after_training_are_of_true_float32(
+    part: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the fastest kernels, as a preset for a GPU has it."""
+    found = []
+
+    def note(*_: object) -> Iterator[Row]:
+        found.append(settings())
+        yield Row("", 1.0, "s")
+
+    for name, row in (("feature_rows", note), ("kmeans_rows", note), ("neighbour_row", lambda *_: next(note()))):
+        monkeypatch.setattr(gpu, name, row)
+    with as_stages_run(deterministic=True):
+        apply(*OTHER)
+        assert len(list(gpu.rows_of(part, SMALLEST, torch.device("cpu"), tmp_path))) == 1
+        assert settings() == OTHER
+    assert found == [(0, False, True, False, "highest")]
+
+
+def test_a_training_in_tf32_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for allowed, name in ((True, "float32 with convolutions in TF32"), (False, "float32")):
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+        assert gpu_training.in_words("float32", torch.device("cuda")) == name
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert gpu_training.in_words("float32", torch.device("cpu")) == "float32"
+    assert gpu_training.in_words("bfloat16", torch.device("cuda")) == "bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining
+from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifier, train_classifier
+from dcgan.internals.attribute_classifiers import Settings as ClassifierSettings
 from dcgan.internals.guided_backprop import Settings as GuidedSettings
 from dcgan.internals.guided_backprop import answers
 from dcgan.internals.window_removal import Removal
@@ -62,6 +64,21 @@ def test_an_autoencoder_learns_there() -> None:
         training.epoch(lambda rows: IMAGES[rows], np.arange(8), 8, number, minibatches=1)
     assert training.error(IMAGES[:8]) < 0.8 * before
     assert np.array_equal(autoencoder.encode(IMAGES), autoencoder.to("cpu").encode(IMAGES))
+
+
+@pytest.mark.parametrize("kind", ["windows", "faces"])
+def test_a_classifier_learns_what_it_learns_on_the_cpu(kind: str) -> None:
+    shape = (64, 4, 4) if kind == "windows" else (64, 3)
+    targets = np.random.default_rng(1).integers(0, 2, shape).astype(np.float32)
+    settings = ClassifierSettings(epochs=1, batch_size=16, learning_rate=1e-4, noise=0.1)
+
+    def answered(place: torch.device) -> Tensor:
+        classifier = WindowClassifier(32, 4, 4) if kind == "windows" else FaceClassifier(32, 4, ["a", "b"], 30.0)
+        classifier.initialize(torch_generator(1, "c")).to(place)
+        train_classifier(classifier, IMAGES, targets, settings, torch_generator(1, "batches"))
+        return torch.from_numpy(classifier.predict(IMAGES))
+
+    assert torch.allclose(*on_both(answered), atol=1e-3)
 
 
 def test_features_are_those_of_the_cpu() -> None:
@@ -141,3 +158,15 @@ def test_the_supervised_cnn_learns_what_it_learns_on_the_cpu() -> None:
         return torch.cat([weights.detach().flatten() for weights in cnn.parameters()])
 
     assert torch.allclose(*on_both(scores), atol=1e-4)
+
+
+def test_no_step_of_the_supervised_cnn_waits_for_the_device() -> None:
+    """Images, labels and dropout's masks are sent while earlier steps are computed."""
+    cnn = SupervisedCnn(SMALLEST, 4, 0.3, torch_generator(1, "cnn")).to("cuda")
+    optimizer = torch.optim.Adam(cnn.parameters(), 1e-4)
+    for mode in ("default", "error"):  # the first steps make what is kept
+        torch.cuda.set_sync_debug_mode(mode)
+        try:
+            train_epoch(cnn, optimizer, LabelledImages(IMAGES, np.arange(64) % 4), 16, torch_generator(1, "order"))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")

@@ -146,6 +146,21 @@ def test_a_stage_with_full_memory_ends_as_with_wrong_input(
     assert capsys.readouterr().err == f"error: the memory of the GPU is full: {told}\n"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported later"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+    ids=["CUDA", "cuBLAS", "cuDNN"],
+)
+def test_memory_that_is_full_for_a_library_is_the_same_line(error: Exception) -> None:
+    with pytest.raises(InputError) as raised, report_full_memory():
+        raise error
+    assert str(raised.value) == f"the memory of the GPU is full: {str(error).splitlines()[0]}"
+
+
 def test_other_errors_stay_as_they_are() -> None:
     with pytest.raises(RuntimeError, match="a fault"), report_full_memory():
         raise RuntimeError("a fault")

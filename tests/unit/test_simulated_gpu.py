@@ -1,6 +1,7 @@
 """The simulated GPU refuses what a GPU refuses, and finds planted faults in training with CUDA graphs."""
 
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,14 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.as_stages import settings
 from dcgan.core.distributed import ALONE
-from dcgan.data.minibatches import Batches
+from dcgan.data.minibatches import WORKING_BYTES, Batches
 from dcgan.models.networks import Generator
 from dcgan.training.adversarial import AdversarialTraining
 from dcgan.training.cuda_graph import CapturedUpdate
+from tests import shared_training
 from tests.shared_training import difference, run_two_processes, trained
 from tests.simulated_gpu.machine import DeviceMix, WrongGraphUse
-from tests.simulated_gpu.simulation import simulated_gpu
+from tests.simulated_gpu.simulation import any_gpu, simulated_gpu
 from tests.unit.test_adversarial import SETTINGS, SMALLEST, images
 
 GPU = torch.device("cuda", 0)
@@ -129,6 +132,25 @@ def test_memory_is_counted_and_can_run_out() -> None:
         assert torch.cuda.memory_allocated() == 0
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_pixels_are_kept_on_a_device_that_has_room_for_a_training_beside(missing: int) -> None:
+    with simulated_gpu(memory=images().nbytes + WORKING_BYTES - missing):
+        batches = Batches(images(), None, np.arange(41), 8, 7, GPU)
+        assert (batches._on_device is None) == bool(missing)
+
+
+def test_pixels_that_find_no_room_after_all_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program may take the memory that was free."""
+    with simulated_gpu(memory=images().nbytes - 1):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (1 << 40, 1 << 40))
+        batches = Batches(images(), None, np.arange(41), 8, 7, GPU)
+        assert batches._on_device is None
+        found, _ = batches.batch(3)
+        assert found is not None and found.is_cuda
+        assert torch.equal(found.cpu(), torch.from_numpy(images()[batches._rows(3)]))
+        monkeypatch.undo()
+
+
 def test_training_has_the_numbers_of_the_cpu() -> None:
     cpu = trained(torch.device("cpu"), ALONE)
     with simulated_gpu():
@@ -140,10 +162,30 @@ def test_training_has_the_numbers_of_the_cpu() -> None:
 def test_two_processes_that_share_batches_end_where_one_does(tmp_path: Path) -> None:
     """Over gloo; what they send each other lies on the device."""
     shared = run_two_processes(tmp_path / "state", "simulated")
-    with simulated_gpu():
+    with any_gpu(simulated=True):
         start = AdversarialTraining(SMALLEST, SETTINGS, GPU).state()
         start, alone = ({name: tensor.cpu() for name, tensor in of.items()} for of in (start, trained(GPU, ALONE)))
     assert 0 < difference(alone, shared) < 0.01 * difference(start, alone)
+
+
+@pytest.mark.parametrize("simulated", [["simulated"], []], ids=["simulated", "real"])
+def test_two_processes_compute_as_the_one_that_they_are_compared_with(
+    simulated: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in TF32, which PyTorch's convolutions have by default: the difference would be that of the arithmetic."""
+    found = []
+
+    def note(*_: object) -> None:
+        found.append(settings())
+        raise InterruptedError
+
+    monkeypatch.setattr(shared_training, "join_group", note)
+    monkeypatch.setattr(sys, "argv", ["shared_training", "state", *simulated])
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with pytest.raises(InterruptedError):
+        shared_training.main()
+    with any_gpu():
+        assert found == [settings()]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ DRIVER = Path("/proc/driver/nvidia/version")
 # What Slurm, and whoever hands out GPUs, sets for a process that may use some.
 GRANTS = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
 HIDDEN = ("", "-1", "NoDevFiles")
+# What CUDA itself, or cuBLAS and cuDNN, say of memory that they ask for past PyTorch's allocator.
+FULL = ("out of memory", "ALLOC_FAILED")
 
 
 def device_for(asked: Literal["auto", "cpu", "cuda"]) -> "torch.device":
@@ -91,14 +93,19 @@ def driver_version() -> str | None:
     return found.group() if found else None
 
 
+def is_full(error: Exception) -> bool:
+    """Whether PyTorch raised it because the memory of a GPU is full: OutOfMemoryError is a RuntimeError, too."""
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL)
+
+
 @contextmanager
 def report_full_memory() -> Iterator[None]:
-    """Turns PyTorch's error about a GPU whose memory is full into an InputError of one line."""
+    """Turns an error about a GPU whose memory is full, PyTorch's or a library's, into an InputError of one line."""
     try:
         yield
     except Exception as error:
         torch = sys.modules.get("torch")  # not loaded by stages without a network
-        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+        if torch is None or not is_full(error):
             raise
         # Its first sentences tell what was asked for and what is there, the others what one may set.
         told = ". ".join(str(error).splitlines()[0].split(". ")[:3])
