@@ -144,6 +144,26 @@ def test_a_source_above_what_the_dag_makes(root: Path, tmp_path: Path) -> None:
         check(project(root, tmp_path, {"crop_faces.source": "data"}))
 
 
+@pytest.mark.parametrize("name", ["{root}/data", "{root}", "./data", "linked"])
+def test_a_source_above_what_the_dag_makes_is_known_however_it_is_written(
+    root: Path, tmp_path: Path, name: str
+) -> None:
+    path = name.format(root=tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "linked").symlink_to("data")
+    with pytest.raises(InputError, match=rf"crop_faces\.source: '{re.escape(path)}' holds what the DAG makes"):
+        check(project(root, tmp_path, {"crop_faces.source": path}))
+
+
+def test_what_the_dag_makes_has_the_dags_name(root: Path, tmp_path: Path) -> None:
+    """Under another name nothing would make it before it is read."""
+    store = tmp_path / "data/bedrooms/unique.h5"
+    store.parent.mkdir(parents=True)
+    store.touch()
+    with pytest.raises(InputError, match=r"train.bedrooms.images: .* which knows it as 'data/bedrooms/unique.h5'"):
+        check(project(root, tmp_path, {"train.bedrooms.images": str(store)}))
+
+
 def test_model_files_that_are_not_there(root: Path, tmp_path: Path) -> None:
     for name in ("yunet", "inception"):
         (tmp_path / name).mkdir()

@@ -209,6 +209,18 @@ def test_the_path_is_absolute_and_home_is_known(
     assert f"{albums}: 121 items" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("given", ["data", ".", "data/mine", "linked"])
+def test_what_stages_write_is_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Pictures beside it are one."""
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "data/pictures", 120)
+    write_pictures(tmp_path / "data/mine", 120)
+    (tmp_path / "linked").symlink_to("data")
+    with pytest.raises(InputError, match=f"IMAGES: {tmp_path}.* holds what the DAG makes"):
+        own_folder(given, "32", None)
+    own_folder("data/pictures", "32", None)
+
+
 def project(folder: Path, source: Path, further: str, *off: str) -> Path:
     """The DAG and code of the project, with the preset for a source and what differs."""
     folder.mkdir()

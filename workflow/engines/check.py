@@ -206,13 +206,26 @@ def open_file(path: Path) -> None:
 def contents_of_data(root: Path, data: Data, outputs: set[str], params: Params) -> "Contents | None":
     """What a person's own data hold, or what the DAG will render; None for what it makes of them.
 
-    Raises InputError if a path is a folder above outputs, or not what it should be.
+    Raises InputError if a path is a folder above outputs, leads to one by another name than the DAG's, so that nothing
+    would make it first, or is not what it should be.
     """
-    if any(is_inside(output, data.path) for output in outputs):
-        raise InputError(f"{data.path!r} holds what the DAG makes; it is no source")
+    refuse_outputs(root, data.path, outputs)
     if data.path not in outputs and whole_outputs([data.path], outputs) == [data.path]:
         return data.look(root / data.path)
     return rendered(params, data.path) if data.source else None
+
+
+def refuse_outputs(root: Path, path: str, outputs: set[str]) -> None:
+    """Raises InputError if a path, however it is written, is above outputs, or in one that its text does not name."""
+    place, named = Path(os.path.realpath(root / path)), path in outputs or whole_outputs([path], outputs) != [path]
+    for output in sorted(outputs):
+        made = Path(os.path.realpath(root / output))
+        if made != place and made.is_relative_to(place):
+            raise InputError(f"{path!r} holds what the DAG makes; it is no source")
+        if not named and place.is_relative_to(made):
+            raise InputError(
+                f"{path!r} is made by the DAG, which knows it as {str(Path(output) / place.relative_to(made))!r}"
+            )
 
 
 def rendered(params: Params, path: str) -> "Contents | None":

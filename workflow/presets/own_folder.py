@@ -17,6 +17,7 @@ from dcgan.data.formats import inspect_source
 from dcgan.data.image_folders import FolderSplit, open_folder
 from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, split_folders
 from dcgan.models.architectures import ARCHITECTURES
+from workflow.params.consistency import OF_STAGES
 
 OWN = Path(__file__).parent / "own"
 ANNOTATIONS = Path("data/annotations/mine.json")
@@ -52,6 +53,7 @@ def own_folder(images: str | None, size: str | None, network: str | None) -> tup
     if side is None:
         raise InputError(f"SIZE={size or ''}: one of {', '.join(sides)}")
     path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
+    refuse_outputs(path)
     count = count_images(path)
     classes, note = find_classes(path)
     notes = [f"{path}: {count:,} items; {note}"]
@@ -78,6 +80,14 @@ def network_of(size: int, name: str | None) -> str:
     if name is not None and name not in fitting:
         raise InputError(f"NETWORK={name}: for SIZE={size} one of {', '.join(fitting)}")
     return name or USUAL_NETWORKS[size]
+
+
+def refuse_outputs(path: Path) -> None:
+    """Raises InputError if a path, links followed, holds what stages write in this checkout, or lies in it."""
+    place = path.resolve()
+    for made in (Path(*parts).resolve() for parts in [*sorted(OF_STAGES), ("data", "mine"), ("results",)]):
+        if made.is_relative_to(place) or place.is_relative_to(made):
+            raise InputError(f"IMAGES: {path} holds what the DAG makes, such as {made}; it is no source")
 
 
 def count_images(path: Path) -> int:
