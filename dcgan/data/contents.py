@@ -24,6 +24,7 @@ class Contents(NamedTuple):
     form: str
     splits: Mapping[str, int]
     classes: int = 0  # of train; 0: no labels, or nobody knows
+    shape: tuple[int, ...] = ()  # height, width and channels of the images in a store
 
     def __str__(self) -> str:
         """One line for a person."""

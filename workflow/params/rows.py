@@ -5,11 +5,11 @@ know before work starts is not in them. Every rule is a row as in workflow/param
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import NamedTuple
 
 from workflow.params.consistency import Rule, images_by_features
 from workflow.params.figure_rules import counts
+from workflow.params.image_kinds import labelled_folders
 from workflow.params.sections import Params, SvmSection
 
 LEAST_HELD_OUT = 6  # images of which each has five nearest others, for precision and recall
@@ -84,16 +84,7 @@ def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
 
 def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
     """What classifies needs a split to learn from and one to be tested on; the search one for validation, too."""
-    users: Iterable[tuple[str, str, tuple[str, ...]]] = chain(
-        ((f"features.{name}.images", one.images, ("train", "test")) for name, one in params.features.items()),
-        ((f"kmeans.{name}.images", one.images, ("train", "test")) for name, one in params.kmeans.items()),
-        ((f"neighbours.{name}.images", one.images, ("train", "test")) for name, one in params.neighbours.items()),
-        (
-            ("supervised.images", params.supervised.images, ("train", "validation", "test"))
-            for _ in params.supervised.results
-        ),
-    )
-    for key, folder, needed in users:
+    for key, folder, needed in labelled_folders(params):
         if (known := packed.get(folder)) is not None:
             missing = [split for split in needed if not known.splits.get(split)]
             there = ", ".join(split for split, n in known.splits.items() if n)
