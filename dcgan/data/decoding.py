@@ -17,6 +17,7 @@ Raises Undecodable with a reason for a person: cut off, empty, no image, too man
 """
 
 import io
+import re
 import struct
 import warnings
 from collections.abc import Callable
@@ -36,6 +37,7 @@ PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEG_START = b"\xff\xd8\xff"
 APP1, START_OF_SCAN = b"\xff\xe1", b"\xff\xda"  # of a block of EXIF or XMP, and of the pixels
 ORIENTATION = 0x0112  # EXIF's number of the field
+XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])\s*["'<]""")
 MAX_JPEG_REDUCTION = 8
 PNG_DEPTH, PNG_GREY, PNG_RGB = 24, 0, 2  # the place of a PNG's bit depth, before its kind of colours; two kinds
 CUT_OFF = "image file is truncated"
@@ -173,10 +175,22 @@ def orientation(encoded: bytes) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(encoded), formats=["JPEG"]) as image:
-                turn = image.getexif().get(ORIENTATION, 1)
+                return orientation_of(image)
     except Exception:  # a broken EXIF block raises whatever its parser stumbles over; the pixels are fine
         return 1
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The same of an opened image of any form; Pillow knows XMP's attribute in double quotes without blanks only."""
+    turn = image.getexif().get(ORIENTATION)
+    if turn is None and (found := XMP_ORIENTATION.search(as_bytes(image.info.get("xmp", b"")))):
+        turn = int(found[1])
     return turn if turn in TURNS else 1
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    """XMP, which Pillow gives as the one or the other by the form of the image."""
+    return text.encode() if isinstance(text, str) else text
 
 
 # What makes a picture upright, by EXIF's number; from 5 on it also gets the other side's width.
@@ -237,8 +251,9 @@ def scale_transparency(image: Image.Image, encoded: bytes) -> None:
 
 
 def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
-    """Applies the EXIF orientation; unreadable EXIF data count as none."""
+    """Applies the orientation of EXIF or XMP; unreadable EXIF data count as none."""
     try:
+        image.getexif()[ORIENTATION] = orientation_of(image)
         return ImageOps.exif_transpose(image)
     except Exception:  # a broken EXIF block raises whatever its parser stumbles over; the pixels are fine
         return image
