@@ -186,3 +186,15 @@ def test_what_cannot_be_drawn_is_refused(arguments: tuple[Any, ...], error: type
 
 def test_no_samples_are_an_empty_array() -> None:
     assert made().sample(0, seed=1).shape == (0, 32, 32, 3)
+
+
+@pytest.mark.parametrize("out", ["folder.png", "file/walk.png", "file/further/walk.png"])
+def test_a_place_where_no_file_can_be_ends_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("a file")
+    assert main([str(saved(tmp_path)), "--grid", "1x2", "--out", str(tmp_path / out)]) == 2
+    written = capsys.readouterr().err
+    assert written.startswith(f"error: {tmp_path / out}: cannot be written (") and written.count("\n") == 1
+    assert not list(tmp_path.glob(".*partial")) and (tmp_path / "file").read_text() == "a file"
