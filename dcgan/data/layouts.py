@@ -62,7 +62,17 @@ def find_splits(root: Path) -> Folders:
         raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, {listed(others)} are not")
     if "train" not in found:
         raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, but there is no folder train")
+    if shared := shared_split(root, found):
+        raise UnclearLayout(f"{root / within}: {shared}")
     return {split: found[split] for split in dict.fromkeys(SPLIT_NAMES.values()) if split in found}
+
+
+def shared_split(root: Path, folders: Folders) -> str:
+    """What is wrong with splits of which one lies within another, or leads there by links; nothing if none does."""
+    places = {split: Path(os.path.realpath(root / folder)) for split, folder in folders.items()}
+    pairs = ((one, other) for one in places for other in places if one != other)
+    within = next((pair for pair in pairs if places[pair[1]].is_relative_to(places[pair[0]])), None)
+    return "" if within is None else "the {1} split lies within the {0} split".format(*within)
 
 
 def like_splits(folders: Iterable[str]) -> list[str]:
@@ -177,15 +187,9 @@ def named_splits(root: Path, named: Mapping[str, str]) -> Folders:
     for split, folder in found.items():
         if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts or not (root / folder).is_dir():
             raise InputError(f"{root / folder}: named for the {split} split, but no folder in {root}")
-        for other in found.keys() - {split}:
-            if is_within(found[other], folder):
-                raise InputError(f"{root}: the {other} split lies within the {split} split")
+    if shared := shared_split(root, found):
+        raise InputError(f"{root}: {shared}")
     return found
-
-
-def is_within(name: str, folder: str) -> bool:
-    """Whether a relative path lies in a folder, or is it; all lie in the folder without a name."""
-    return PurePosixPath(name).is_relative_to(PurePosixPath(folder))
 
 
 def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str]) -> None:

@@ -147,6 +147,20 @@ def test_folders_that_cannot_be_splits_are_refused(tmp_path: Path, named: dict[s
         open_folder(root, named)
 
 
+@pytest.mark.parametrize("target", ["train", "train/cat", "..", "up/train"])
+def test_splits_that_are_one_by_a_link_are_refused(tmp_path: Path, target: str) -> None:
+    """Else what is tested on would be learned from."""
+    root = tree(tmp_path / "set", "train/{cat,dog}/1.jpg")
+    (root / "up").symlink_to(".")
+    (root / "test").symlink_to(target)
+    with pytest.raises(InputError, match="the (train|test) split lies within the (train|test) split"):
+        open_folder(root, {"train": "train", "test": "test"})
+    (root / "up").unlink()
+    if "up" not in target:
+        with pytest.raises(UnclearLayout, match="the (train|test) split lies within the (train|test) split"):
+            find_splits(root)
+
+
 def test_names_that_are_no_utf8_are_classes_too(tmp_path: Path) -> None:
     try:
         tree(tmp_path, *(os.fsdecode(name) + "/1.jpg" for name in (b"caf\xe9", b"b")))
