@@ -24,6 +24,9 @@ SPLIT_NAMES = {
 WORDS = SPLIT_NAMES | {"trainval": "train", "trn": "train", "tr": "train", "tst": "test", "ts": "test"}
 WORD = re.compile(rf"({'|'.join(WORDS)})(set|data|images|imgs|split)?")
 PART = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of a name, also in camel case
+# Parts of one set, which are no classes: pictures, and what is told of them.
+PICTURES = {"images", "image", "imgs", "img", "jpegimages", "pictures", "photos"}
+TOLD = {"masks", "mask", "labels", "label", "annotations", "annotation", "segmentations", "segmentation", "trimaps"}
 DEEPEST_WRAP = 4
 LOOKED_INTO, PEEKED = 100, 1000  # folders in search of splits further in, and names in each: fast for any source
 SHOWN = 8
@@ -31,7 +34,11 @@ Folders = dict[str, str]  # the folder of each split, relative to the set's; "" 
 
 
 class UnclearLayout(InputError):
-    """Folders that can be read in more than one way; the message lists them."""
+    """Folders that can be read in more than one way; the message lists them. best: what may be meant by the source."""
+
+    def __init__(self, message: str, best: Path | None = None) -> None:
+        super().__init__(message)
+        self.best = best
 
 
 class OneFolder(UnclearLayout):
@@ -50,6 +57,7 @@ def find_splits(root: Path) -> Folders:
     if not splits:
         if alike := like_splits(folders):
             raise UnclearLayout(f"{root / within}: {listed(alike)} look like splits, but have other names")
+        refuse_parts(root, within, folders)
         refuse_deeper(root, within)
         return {"train": within}
     found: Folders = {}
@@ -64,6 +72,8 @@ def find_splits(root: Path) -> Folders:
         raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, but there is no folder train")
     if shared := shared_split(root, found):
         raise UnclearLayout(f"{root / within}: {shared}")
+    for folder in found.values():
+        refuse_parts(root, folder, inside(root / folder)[0])
     return {split: found[split] for split in dict.fromkeys(SPLIT_NAMES.values()) if split in found}
 
 
@@ -81,6 +91,15 @@ def like_splits(folders: Iterable[str]) -> list[str]:
     return list(words) if "train" in words.values() and len(set(words.values())) > 1 else []
 
 
+def refuse_parts(root: Path, within: str, folders: Iterable[str]) -> None:
+    """Raises UnclearLayout if some folders hold pictures and others what is told of these, such as masks or labels."""
+    parts = [name for name in folders if name.lower() in PICTURES | TOLD]
+    pictures = [name for name in parts if name.lower() in PICTURES]
+    if pictures and len(pictures) < len(parts):
+        best = root / within / pictures[0]
+        raise UnclearLayout(f"{root / within}: {listed(parts)} are parts of one set, not classes", best)
+
+
 def refuse_deeper(root: Path, within: str) -> None:
     """Raises UnclearLayout if folders further in hold splits, as ILSVRC/Data/CLS-LOC of ImageNet does."""
     places = deeper_splits(root, within)
@@ -88,8 +107,9 @@ def refuse_deeper(root: Path, within: str) -> None:
         return
     splits = sorted({name for names in places.values() for name in names})
     sets = [place for place in places if has_images(root / place)] or list(places)
-    source = f" (best given as the source: {root / sets[0]})" if len(sets) == 1 < len(places[sets[0]]) else ""
-    raise UnclearLayout(f"{root}: {listed(splits)} lie within {listed(sets)}{source}")
+    best = root / sets[0] if len(sets) == 1 < len(places[sets[0]]) else None
+    source = f" (best given as the source: {best})" if best else ""
+    raise UnclearLayout(f"{root}: {listed(splits)} lie within {listed(sets)}{source}", best)
 
 
 def deeper_splits(root: Path, within: str) -> dict[str, list[str]]:

@@ -132,6 +132,16 @@ def test_folders_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, folder
         assert chosen(source / "train")[0].export.source == str(source / "train")
 
 
+@pytest.mark.parametrize("other", ["masks", "annotations/trimaps"])
+def test_parts_of_one_set_are_no_classes(tmp_path: Path, other: str) -> None:
+    for folder in ("images", other):
+        write_pictures(tmp_path / folder, 120, classes=False)
+    with pytest.raises(InputError, match=f"are parts of one set, not classes; .* IMAGES={tmp_path}/images,"):
+        chosen(tmp_path)
+    params, understood = chosen(tmp_path / "images")
+    assert "121 items; pictures without classes" in understood and not params.pack.sets
+
+
 def test_splits_without_classes_are_all_learned_from_and_told(tmp_path: Path) -> None:
     for name in ("train", "test"):
         write_pictures(tmp_path / name, 60, classes=False)

@@ -116,7 +116,9 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
     except OneFolder as error:
         return None, without_classes(path, f" ({error})")
     except UnclearLayout as error:
-        settled = f"name the folder to learn from, such as IMAGES={path / 'train'}, or rename what are no splits"
+        settled = (
+            f"name the folder to learn from, such as IMAGES={error.best or path / 'train'}, or rename what is misread"
+        )
         raise InputError(f"IMAGES: {error}; {settled}") from error
     sizes = {split.name: len(split) for split in found.splits}
     train = next(split for split in found.splits if isinstance(split, FolderSplit) and split.name == "train")
