@@ -164,6 +164,22 @@ def test_folders_of_single_pictures_are_no_classes(tmp_path: Path) -> None:
     assert "120 folders are no classes: fewer than 20 files in each" in understood and not params.features
 
 
+@pytest.mark.parametrize("count", [1, 9, 10])
+def test_a_class_of_a_few_pictures_may_be_in_the_test_alone(tmp_path: Path, count: int) -> None:
+    write_pictures(tmp_path / "mine", 120)
+    for path in sorted((tmp_path / "mine/discs").glob("*.jpg"))[count:]:
+        path.rename(tmp_path / "mine/stripes" / path.name)
+    if count < 10:
+        with pytest.raises(InputError, match=f"class folder discs/ has {count} of the 10 files that each needs"):
+            chosen(tmp_path / "mine")
+    else:
+        folder = project(tmp_path / "checked", tmp_path / "mine", "{}")
+        check(folder)
+        (tmp_path / "mine/discs" / os.listdir(tmp_path / "mine/discs")[0]).unlink()
+        with pytest.raises(InputError, match=r"pack.sets.mine.test: 24 .* of every class: discs has 9\)"):
+            check(folder)
+
+
 def test_epochs_show_half_a_million_images_and_networks_fit_the_size(albums: Path) -> None:
     assert chosen(albums, "64", "lsun64")[0].train["mine"].latent == "uniform"
     assert chosen(albums)[0].train["mine"].epochs == 300, "at most"

@@ -222,7 +222,7 @@ def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, P
         contents = found.get(f"pack.sets.{name}.source")
         if contents is not None and contents.splits:
             named = {split or "train": n for split, n in contents.splits.items()}
-            sets[f"data/packed/{name}"] = PackedRows(named, contents.classes)
+            sets[f"data/packed/{name}"] = PackedRows(named, contents.classes, contents.rarest)
     for path, (key, _) in stores_to_open(params).items():
         if (store := found.get(key)) is not None:
             stores[path] = store.splits[""]

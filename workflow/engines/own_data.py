@@ -65,7 +65,7 @@ def open_store(path: Path, *, in_a_set: bool = False) -> "Contents | None":
     if height != width:
         raise InputError(f"{path}: its images are {height} x {width}; networks make square ones")
     classes = 0 if store.labels is None else max(len(store.classes), int(store.labels.max(initial=-1)) + 1)
-    return Contents("image store", {"": len(store)}, classes, (height, width, channels))
+    return Contents("image store", {"": len(store)}, classes, shape=(height, width, channels))
 
 
 def open_file(path: Path) -> None:
