@@ -11,7 +11,7 @@ LSUN's archives hold JPEG and WebP side by side, photos from the web hold everyt
 A JPEG goes through libjpeg-turbo's own interface, which gives OpenCV's pixels in three quarters of its time; plain WebP
 through OpenCV; everything else through Pillow. A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which the decoder
 does in the frequency domain. A JPEG that libjpeg-turbo complains about is refused: other decoders fill what is missing
-with grey and say nothing.
+with grey and say nothing. So is one without all its scans.
 
 Raises Undecodable with a reason for a person: cut off, empty, no image, too many pixels.
 """
@@ -29,6 +29,7 @@ import simplejpeg
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from dcgan.core.pixels import Images
+from dcgan.data.jpeg_scans import lacks_scans
 from dcgan.data.resizing import Reduced, reduction, whole
 
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
@@ -156,8 +157,11 @@ def decode_with_turbo(
     memory = scratch.room_for(height * width * 3) if scratch is not None else None
     try:
         pixels: Images = simplejpeg.decode_jpeg(encoded, colours, min_height=height, min_width=width, buffer=memory)
-    except ValueError as error:
+        lacking = lacks_scans(encoded)
+    except (ValueError, IndexError) as error:  # the latter for headers that only the decoder makes sense of
         raise jpeg_problem(error) from error
+    if lacking:
+        raise Undecodable(CUT_OFF)
     return pixels
 
 
