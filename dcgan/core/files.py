@@ -9,7 +9,7 @@ import errno
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,13 +34,16 @@ def raise_all(problems: Iterable[str]) -> None:
 
 # What the system says of a disk that is full, over quota, read-only or somebody else's.
 STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+# And of a place where no such file can be: it is a folder, or lies below a file. While writing only: elsewhere these
+# may be about what is read.
+PLACE_ERRORS = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
 
 
 @contextmanager
 def replace_when_done(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` on success and removes it on any failure.
 
-    Raises InputError if the disk refuses the file: full, over quota, read-only.
+    Raises InputError if the disk refuses the file: full, over quota, read-only, or its place taken by a folder.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -52,7 +55,8 @@ def replace_when_done(path: Path) -> Iterator[Path]:
             os.replace(partial, path)
             flush_to_disk(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it would hide why there is no file
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -63,12 +67,17 @@ def report_storage_errors(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        problem = storage_problem(error)
+        problem = storage_problem(error) or place_problem(error)
         # A copy's error has two names, and the second is the one that was written.
         named = Path(getattr(error, "filename2", None) or getattr(error, "filename", None) or path)
         if problem is None or (named not in path.parents and path.parent not in named.parents):
             raise
         raise InputError(f"{path}: cannot be written ({problem})") from error
+
+
+def place_problem(error: BaseException) -> str | None:
+    """What is wrong with the place of a file to be written, or None if the error is about something else."""
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno in PLACE_ERRORS else None
 
 
 def storage_problem(error: BaseException) -> str | None:

@@ -9,7 +9,7 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from dcgan.core.files import InputError
 from dcgan.data.source import Encoded, Source, as_text
@@ -141,13 +141,23 @@ class TarSource:
                 name, offset, size, reason = self.members[index]
                 if not reason and index > 0 and name == self.members[index - 1].name:
                     reason = "duplicate key"
-                if reason:
-                    yield Encoded(printable(name), None, reason)
-                    continue
-                file.seek(offset)
-                content = file.read(size)
-                whole = len(content) == size
-                yield Encoded(printable(name), content if whole else None, "" if whole else "the tar ends within it")
+                yield read_member(file, Member(name, offset, size, reason))
+
+
+def read_member(file: IO[bytes], member: Member) -> Encoded:
+    """The content of a file of an opened tar, or the reason why it cannot be used."""
+    key = printable(member.name)
+    if member.reason:
+        return Encoded(key, None, member.reason)
+    file.seek(member.offset)
+    content = file.read(member.size)
+    return Encoded(key, content) if len(content) == member.size else Encoded(key, None, "the tar ends within it")
+
+
+def first_members(path: Path) -> Iterator[Encoded]:
+    """The files of a tar as they lie in it, without looking further; InputError if it is not an uncompressed tar."""
+    with path.open("rb") as file:
+        yield from (read_member(file, member) for member in read_index(path))
 
 
 def read_index(path: Path) -> Iterator[Member]:

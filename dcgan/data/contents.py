@@ -24,6 +24,8 @@ class Contents(NamedTuple):
     form: str
     splits: Mapping[str, int]
     classes: int = 0  # of train; 0: no labels, or nobody knows
+    rarest: tuple[str, int] | None = None  # the class of train with the fewest items, and how many; None: nobody knows
+    shape: tuple[int, ...] = ()  # height, width and channels of the images in a store
 
     def __str__(self) -> str:
         """One line for a person."""
@@ -84,7 +86,12 @@ def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents
     if empty is not None:
         folder = named_splits(path, named)[empty] if named else empty
         raise InputError(f"{path / folder}: the {empty} split holds no files")
-    return Contents("class folders" if opened.classes else "images without classes", splits, len(opened.classes))
+    form = "class folders" if opened.classes else "images without classes"
+    train = next(
+        (one for one in opened.splits if isinstance(one, image_folders.FolderSplit) and one.name == "train"), None
+    )
+    rarest = None if train is None else image_folders.rarest_class(train, opened.classes)
+    return Contents(form, splits, len(opened.classes), rarest)
 
 
 def walk_names(path: Path) -> list[str]:

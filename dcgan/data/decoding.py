@@ -11,12 +11,13 @@ LSUN's archives hold JPEG and WebP side by side, photos from the web hold everyt
 A JPEG goes through libjpeg-turbo's own interface, which gives OpenCV's pixels in three quarters of its time; plain WebP
 through OpenCV; everything else through Pillow. A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which the decoder
 does in the frequency domain. A JPEG that libjpeg-turbo complains about is refused: other decoders fill what is missing
-with grey and say nothing.
+with grey and say nothing. So is one without all its scans.
 
 Raises Undecodable with a reason for a person: cut off, empty, no image, too many pixels.
 """
 
 import io
+import re
 import struct
 import warnings
 from collections.abc import Callable
@@ -28,6 +29,7 @@ import simplejpeg
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from dcgan.core.pixels import Images
+from dcgan.data.jpeg_scans import lacks_scans
 from dcgan.data.resizing import Reduced, reduction, whole
 
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
@@ -36,6 +38,7 @@ PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEG_START = b"\xff\xd8\xff"
 APP1, START_OF_SCAN = b"\xff\xe1", b"\xff\xda"  # of a block of EXIF or XMP, and of the pixels
 ORIENTATION = 0x0112  # EXIF's number of the field
+XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])\s*["'<]""")
 MAX_JPEG_REDUCTION = 8
 PNG_DEPTH, PNG_GREY, PNG_RGB = 24, 0, 2  # the place of a PNG's bit depth, before its kind of colours; two kinds
 CUT_OFF = "image file is truncated"
@@ -154,8 +157,11 @@ def decode_with_turbo(
     memory = scratch.room_for(height * width * 3) if scratch is not None else None
     try:
         pixels: Images = simplejpeg.decode_jpeg(encoded, colours, min_height=height, min_width=width, buffer=memory)
-    except ValueError as error:
+        lacking = lacks_scans(encoded)
+    except (ValueError, IndexError) as error:  # the latter for headers that only the decoder makes sense of
         raise jpeg_problem(error) from error
+    if lacking:
+        raise Undecodable(CUT_OFF)
     return pixels
 
 
@@ -173,10 +179,22 @@ def orientation(encoded: bytes) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(encoded), formats=["JPEG"]) as image:
-                turn = image.getexif().get(ORIENTATION, 1)
+                return orientation_of(image)
     except Exception:  # a broken EXIF block raises whatever its parser stumbles over; the pixels are fine
         return 1
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The same of an opened image of any form; Pillow knows XMP's attribute in double quotes without blanks only."""
+    turn = image.getexif().get(ORIENTATION)
+    if turn is None and (found := XMP_ORIENTATION.search(as_bytes(image.info.get("xmp", b"")))):
+        turn = int(found[1])
     return turn if turn in TURNS else 1
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    """XMP, which Pillow gives as the one or the other by the form of the image."""
+    return text.encode() if isinstance(text, str) else text
 
 
 # What makes a picture upright, by EXIF's number; from 5 on it also gets the other side's width.
@@ -237,8 +255,9 @@ def scale_transparency(image: Image.Image, encoded: bytes) -> None:
 
 
 def upright(image: ImageFile.ImageFile | Image.Image) -> Image.Image:
-    """Applies the EXIF orientation; unreadable EXIF data count as none."""
+    """Applies the orientation of EXIF or XMP; unreadable EXIF data count as none."""
     try:
+        image.getexif()[ORIENTATION] = orientation_of(image)
         return ImageOps.exif_transpose(image)
     except Exception:  # a broken EXIF block raises whatever its parser stumbles over; the pixels are fine
         return image

@@ -3,17 +3,17 @@
 `inspect_source` reads only names, headers and a few files, so that a wrong path is found before any work starts.
 """
 
-import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from dcgan.core.files import InputError
 from dcgan.data import celeba, cifar10, image_folders, layouts, svhn_mnist
-from dcgan.data.archives import is_lmdb, read_file, walk
+from dcgan.data.archives import first_members, is_lmdb, printable, read_file, walk
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.labelled import LabelledSet
+from dcgan.data.source import Encoded
 
 Kind = Literal["lsun", "photos", "folder", "cifar10", "svhn", "mnist", "celeba"]
 LabelledKind = Literal["folder", "cifar10", "svhn", "mnist", "celeba"]
@@ -68,36 +68,32 @@ def inspect_images(path: Path) -> None:
     if path.is_dir() and not (path / "data.mdb").exists():
         inspect_folder(path)
     elif path.is_file() and not is_lmdb(path):
-        inspect_tar(path)
+        refuse_no_images(path, "tar", first_members(path))
     else:
         from dcgan.data.lsun import LsunSource  # lmdb is needed here only
 
-        LsunSource(path)
-
-
-def inspect_tar(path: Path) -> None:
-    """Raises InputError if a file is not an uncompressed tar with at least one member."""
-    try:
-        with tarfile.open(path, "r:") as archive:
-            if archive.next() is None:
-                raise InputError(f"{path}: the tar holds no files")
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{path}: not an LMDB, a folder or an uncompressed tar ({error})") from error
+        # As a list, with which the LMDB is closed again.
+        refuse_no_images(path, "LMDB", list(islice(LsunSource(path).items(0, 1), INSPECTED_FILES)))
 
 
 def inspect_folder(path: Path) -> None:
     """Raises InputError if none of the first files of a folder is an image."""
-    names = list(islice(walk(path), INSPECTED_FILES))
-    if not names:
-        raise InputError(f"{path}: the folder holds no files")
+    found = ((name, printable(name), reason) for name, reason in walk(path))
+    items = (Encoded(key, None, reason) if reason else read_file(path / name, key) for name, key, reason in found)
+    refuse_no_images(path, "folder", items)
+
+
+def refuse_no_images(path: Path, form: str, items: Iterable[Encoded]) -> None:
+    """Raises InputError if none of the first items of a source is an image, with the reason against the first."""
     reasons = []
-    for name, reason in names:
-        item = read_file(path / name, name)
+    for item in islice(items, INSPECTED_FILES):
         try:
-            if not reason and item.content is not None:
+            if item.content is not None:
                 decode(item.content)
                 return
-            reasons.append(reason or item.reason)
+            reasons.append(f"{item.key}: {item.reason}")
         except Undecodable as error:
-            reasons.append(str(error))
-    raise InputError(f"{path}: none of the first {len(names)} files is an image; {names[0][0]}: {reasons[0]}")
+            reasons.append(f"{item.key}: {error}")
+    if not reasons:
+        raise InputError(f"{path}: the {form} holds no files")
+    raise InputError(f"{path}: none of the first {len(reasons)} files is an image; {reasons[0]}")

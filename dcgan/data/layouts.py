@@ -24,6 +24,9 @@ SPLIT_NAMES = {
 WORDS = SPLIT_NAMES | {"trainval": "train", "trn": "train", "tr": "train", "tst": "test", "ts": "test"}
 WORD = re.compile(rf"({'|'.join(WORDS)})(set|data|images|imgs|split)?")
 PART = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of a name, also in camel case
+# Parts of one set, which are no classes: pictures, and what is told of them.
+PICTURES = {"images", "image", "imgs", "img", "jpegimages", "pictures", "photos"}
+TOLD = {"masks", "mask", "labels", "label", "annotations", "annotation", "segmentations", "segmentation", "trimaps"}
 DEEPEST_WRAP = 4
 LOOKED_INTO, PEEKED = 100, 1000  # folders in search of splits further in, and names in each: fast for any source
 SHOWN = 8
@@ -31,7 +34,11 @@ Folders = dict[str, str]  # the folder of each split, relative to the set's; "" 
 
 
 class UnclearLayout(InputError):
-    """Folders that can be read in more than one way; the message lists them."""
+    """Folders that can be read in more than one way; the message lists them. best: what may be meant by the source."""
+
+    def __init__(self, message: str, best: Path | None = None) -> None:
+        super().__init__(message)
+        self.best = best
 
 
 class OneFolder(UnclearLayout):
@@ -50,6 +57,7 @@ def find_splits(root: Path) -> Folders:
     if not splits:
         if alike := like_splits(folders):
             raise UnclearLayout(f"{root / within}: {listed(alike)} look like splits, but have other names")
+        refuse_parts(root, within, folders)
         refuse_deeper(root, within)
         return {"train": within}
     found: Folders = {}
@@ -62,13 +70,34 @@ def find_splits(root: Path) -> Folders:
         raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, {listed(others)} are not")
     if "train" not in found:
         raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, but there is no folder train")
+    if shared := shared_split(root, found):
+        raise UnclearLayout(f"{root / within}: {shared}")
+    for folder in found.values():
+        refuse_parts(root, folder, inside(root / folder)[0])
     return {split: found[split] for split in dict.fromkeys(SPLIT_NAMES.values()) if split in found}
+
+
+def shared_split(root: Path, folders: Folders) -> str:
+    """What is wrong with splits of which one lies within another, or leads there by links; nothing if none does."""
+    places = {split: Path(os.path.realpath(root / folder)) for split, folder in folders.items()}
+    pairs = ((one, other) for one in places for other in places if one != other)
+    within = next((pair for pair in pairs if places[pair[1]].is_relative_to(places[pair[0]])), None)
+    return "" if within is None else "the {1} split lies within the {0} split".format(*within)
 
 
 def like_splits(folders: Iterable[str]) -> list[str]:
     """Folders whose longer names tell of train and of another split; none of a single word, which may be a class."""
     words = {name: WORDS[word] for name in folders if (word := word_in(name))}
     return list(words) if "train" in words.values() and len(set(words.values())) > 1 else []
+
+
+def refuse_parts(root: Path, within: str, folders: Iterable[str]) -> None:
+    """Raises UnclearLayout if some folders hold pictures and others what is told of these, such as masks or labels."""
+    parts = [name for name in folders if name.lower() in PICTURES | TOLD]
+    pictures = [name for name in parts if name.lower() in PICTURES]
+    if pictures and len(pictures) < len(parts):
+        best = root / within / pictures[0]
+        raise UnclearLayout(f"{root / within}: {listed(parts)} are parts of one set, not classes", best)
 
 
 def refuse_deeper(root: Path, within: str) -> None:
@@ -78,8 +107,9 @@ def refuse_deeper(root: Path, within: str) -> None:
         return
     splits = sorted({name for names in places.values() for name in names})
     sets = [place for place in places if has_images(root / place)] or list(places)
-    source = f" (best given as the source: {root / sets[0]})" if len(sets) == 1 < len(places[sets[0]]) else ""
-    raise UnclearLayout(f"{root}: {listed(splits)} lie within {listed(sets)}{source}")
+    best = root / sets[0] if len(sets) == 1 < len(places[sets[0]]) else None
+    source = f" (best given as the source: {best})" if best else ""
+    raise UnclearLayout(f"{root}: {listed(splits)} lie within {listed(sets)}{source}", best)
 
 
 def deeper_splits(root: Path, within: str) -> dict[str, list[str]]:
@@ -177,15 +207,9 @@ def named_splits(root: Path, named: Mapping[str, str]) -> Folders:
     for split, folder in found.items():
         if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts or not (root / folder).is_dir():
             raise InputError(f"{root / folder}: named for the {split} split, but no folder in {root}")
-        for other in found.keys() - {split}:
-            if is_within(found[other], folder):
-                raise InputError(f"{root}: the {other} split lies within the {split} split")
+    if shared := shared_split(root, found):
+        raise InputError(f"{root}: {shared}")
     return found
-
-
-def is_within(name: str, folder: str) -> bool:
-    """Whether a relative path lies in a folder, or is it; all lie in the folder without a name."""
-    return PurePosixPath(name).is_relative_to(PurePosixPath(folder))
 
 
 def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str]) -> None:

@@ -161,14 +161,15 @@ class Generator(Network):
 
         With estimated statistics an image depends on its own z alone. They come from the network's file; if it has
         none, they are estimated now, and for a network in training every time. With batch statistics an image depends
-        on all N. Raises ValueError if the statistics are neither.
+        on all N. Raises ValueError if the statistics are neither, or for z or labels that are none of this network.
         """
         if statistics not in get_args(Statistics):
             raise ValueError(f"statistics are {' or '.join(get_args(Statistics))}, not {statistics!r}")
+        z = torch.as_tensor(z, dtype=torch.float32)
+        self._check_inputs(z, labels)
         are_missing = statistics == "estimated" and not self.is_estimated
         if are_missing:
             self.estimate()
-        z = torch.as_tensor(z, dtype=torch.float32)
         size = BATCH if statistics == "estimated" else max(len(z), 1)
         inputs = [z] if labels is None else [z, labels]
         parts = zip(*(tensor.to(self.device).split(size) for tensor in inputs), strict=True)
@@ -177,6 +178,18 @@ class Generator(Network):
             for norm in self._batch_norms():
                 norm.forget()
         return to_uint8(torch.cat(images), self.architecture.pixel_range)
+
+    def _check_inputs(self, z: Tensor, labels: Tensor | None) -> None:
+        """Raises ValueError for what the layers would refuse in words of their own, or draw without a word."""
+        size, classes = self.architecture.latent_size, self.architecture.classes
+        if z.ndim != 2 or z.shape[1] != size:
+            raise ValueError(f"z must be (N, {size}), is {tuple(z.shape)}")
+        if not z.isfinite().all():
+            raise ValueError("z must be finite numbers")
+        if labels is not None and not classes:
+            raise ValueError("labels for a network without classes")
+        if labels is not None and labels.shape != (len(z),):
+            raise ValueError(f"labels must be ({len(z)},), are {tuple(labels.shape)}")
 
     def sample(self, n: int, seed: int, labels: Tensor | None = None, statistics: Statistics = "estimated") -> Images:
         """n images as `draw` makes them, (n, size, size, channels) uint8; without labels, classes come in turn."""

@@ -144,6 +144,26 @@ def test_a_source_above_what_the_dag_makes(root: Path, tmp_path: Path) -> None:
         check(project(root, tmp_path, {"crop_faces.source": "data"}))
 
 
+@pytest.mark.parametrize("name", ["{root}/data", "{root}", "./data", "linked"])
+def test_a_source_above_what_the_dag_makes_is_known_however_it_is_written(
+    root: Path, tmp_path: Path, name: str
+) -> None:
+    path = name.format(root=tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "linked").symlink_to("data")
+    with pytest.raises(InputError, match=rf"crop_faces\.source: '{re.escape(path)}' holds what the DAG makes"):
+        check(project(root, tmp_path, {"crop_faces.source": path}))
+
+
+def test_what_the_dag_makes_has_the_dags_name(root: Path, tmp_path: Path) -> None:
+    """Under another name nothing would make it before it is read."""
+    store = tmp_path / "data/bedrooms/unique.h5"
+    store.parent.mkdir(parents=True)
+    store.touch()
+    with pytest.raises(InputError, match=r"train.bedrooms.images: .* which knows it as 'data/bedrooms/unique.h5'"):
+        check(project(root, tmp_path, {"train.bedrooms.images": str(store)}))
+
+
 def test_model_files_that_are_not_there(root: Path, tmp_path: Path) -> None:
     for name in ("yunet", "inception"):
         (tmp_path / name).mkdir()
@@ -225,3 +245,54 @@ def test_every_stage_says_what_is_wrong_with_parameters(checkout: Path, run: Cal
     command = "python -m stages.select_supervised_cnn --trials a --metrics b --curve c --outcomes d"  # without torch
     finished = run(checkout, *command.split(), status=2)
     assert finished.stderr == "error: params.yaml: run.seed: 'x' is not allowed (Input should be a valid integer)\n"
+
+
+def store(path: Path, shape: tuple[int, int, int], count: int = 3000, labels: int = 0) -> None:
+    """An image store, with labels if they are of some classes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with StoreWriter(path, shape, {}) as writer:
+        keys = [str(number) for number in range(count)]
+        writer.append(np.zeros((count, *shape), np.uint8), keys, np.arange(count) % labels if labels else None)
+
+
+def test_stores_of_one_s_own_fit_what_is_done_with_them(root: Path, tmp_path: Path) -> None:
+    """Each would otherwise end a stage, some of them behind a training."""
+    grey, large, things = "own/grey.h5", "own/large.h5", "own/things"
+    changes = {f"figures.{kind}.bedrooms.images": large for kind in ("samples", "walk", "guided", "nearest")}
+    changes |= {"train.faces.images": large, "train.mnist.images": grey, "autoencoder.sets.bedrooms": grey}
+    changes |= {"quality.sets.bedrooms.images": "own/wide.h5", "figures.arithmetic.faces.images": grey}
+    changes |= {"features.svhn.images": things, "kmeans.cifar10.images": "own/half"}
+    store(tmp_path / grey, (28, 28, 1))
+    store(tmp_path / large, (48, 48, 3))
+    store(tmp_path / "own/wide.h5", (32, 48, 3), 10)
+    store(tmp_path / things / "train.h5", (48, 48, 3), 10, 5)
+    store(tmp_path / things / "test.h5", (32, 32, 3), 10)
+    store(tmp_path / "own/half/train.h5", (32, 32, 3), 10)
+    with pytest.raises(InputError) as error:
+        check(project(root, tmp_path, changes))
+    lines = str(error.value).split("\n")
+    for expected in (
+        "figures.samples.bedrooms.images: 'own/large.h5' is not allowed (it makes 32 x 32 x 3, the images in own/large",
+        "figures.walk.bedrooms.images: 'own/large.h5' is not allowed (it makes 32 x 32 x 3, ",
+        "figures.guided.bedrooms.images: 'own/large.h5' is not allowed (it makes 32 x 32 x 3, ",
+        "figures.nearest.bedrooms.images: 'own/large.h5' is not allowed (it makes 32 x 32 x 3, ",
+        "figures.arithmetic.faces.images: 'own/grey.h5' is not allowed (it makes 32 x 32 x 3, ",
+        "train.faces.network: 'demo32' is not allowed (it makes 32 x 32 x 3, the images in own/large.h5 are 48 x 48",
+        "train.mnist.network: 'demo_mnist28' is not allowed (it is conditional, and own/grey.h5 has no labels",
+        "autoencoder.sets.bedrooms: 'own/grey.h5' is not allowed (its images are not in colour",
+        "/own/wide.h5: its images are 32 x 48; networks make square ones",
+        "(its splits have to be alike, and are train 48 x 48 x 3 with labels, test 32 x 32 x 3 without labels)",
+        "features.svhn.discriminator: 'data/networks/svhn/discriminator.safetensors' is not allowed (it makes 32 x",
+        "kmeans.cifar10.images: 'own/half' is not allowed (its images have no labels)",
+        "kmeans.cifar10.images (test.h5): ",
+    ):
+        assert sum(expected in line for line in lines) == 1, (expected, lines)
+
+
+def test_stores_of_one_s_own_that_fit_are_fine(root: Path, tmp_path: Path) -> None:
+    store(tmp_path / "own/digits/train.h5", (28, 28, 1), 3000, 10)
+    lines = check(project(root, tmp_path, {"train.mnist.images": "own/digits/train.h5"}))
+    assert "train.mnist.images: image store: 3,000; 10 classes" in lines
+    store(tmp_path / "own/digits/train.h5", (28, 28, 1), 3000, 11)
+    with pytest.raises(InputError, match="it knows 10 classes, own/digits/train.h5 has 11"):
+        check(tmp_path)

@@ -132,6 +132,16 @@ def test_folders_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, folder
         assert chosen(source / "train")[0].export.source == str(source / "train")
 
 
+@pytest.mark.parametrize("other", ["masks", "annotations/trimaps"])
+def test_parts_of_one_set_are_no_classes(tmp_path: Path, other: str) -> None:
+    for folder in ("images", other):
+        write_pictures(tmp_path / folder, 120, classes=False)
+    with pytest.raises(InputError, match=f"are parts of one set, not classes; .* IMAGES={tmp_path}/images,"):
+        chosen(tmp_path)
+    params, understood = chosen(tmp_path / "images")
+    assert "121 items; pictures without classes" in understood and not params.pack.sets
+
+
 def test_splits_without_classes_are_all_learned_from_and_told(tmp_path: Path) -> None:
     for name in ("train", "test"):
         write_pictures(tmp_path / name, 60, classes=False)
@@ -152,6 +162,22 @@ def test_folders_of_single_pictures_are_no_classes(tmp_path: Path) -> None:
         path.rename(tmp_path / "people" / f"person {number}" / path.name)
     params, understood = chosen(tmp_path / "people")
     assert "120 folders are no classes: fewer than 20 files in each" in understood and not params.features
+
+
+@pytest.mark.parametrize("count", [1, 9, 10])
+def test_a_class_of_a_few_pictures_may_be_in_the_test_alone(tmp_path: Path, count: int) -> None:
+    write_pictures(tmp_path / "mine", 120)
+    for path in sorted((tmp_path / "mine/discs").glob("*.jpg"))[count:]:
+        path.rename(tmp_path / "mine/stripes" / path.name)
+    if count < 10:
+        with pytest.raises(InputError, match=f"class folder discs/ has {count} of the 10 files that each needs"):
+            chosen(tmp_path / "mine")
+    else:
+        folder = project(tmp_path / "checked", tmp_path / "mine", "{}")
+        check(folder)
+        (tmp_path / "mine/discs" / os.listdir(tmp_path / "mine/discs")[0]).unlink()
+        with pytest.raises(InputError, match=r"pack.sets.mine.test: 24 .* of every class: discs has 9\)"):
+            check(folder)
 
 
 def test_epochs_show_half_a_million_images_and_networks_fit_the_size(albums: Path) -> None:
@@ -207,6 +233,18 @@ def test_the_path_is_absolute_and_home_is_known(
         main(["folder", "--images", given, "--size", "32"])
         assert read_yaml(Path("params.yaml"))["export"]["source"] == str(albums)
     assert f"{albums}: 121 items" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", ["data", ".", "data/mine", "linked"])
+def test_what_stages_write_is_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Pictures beside it are one."""
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "data/pictures", 120)
+    write_pictures(tmp_path / "data/mine", 120)
+    (tmp_path / "linked").symlink_to("data")
+    with pytest.raises(InputError, match=f"IMAGES: {tmp_path}.* holds what the DAG makes"):
+        own_folder(given, "32", None)
+    own_folder("data/pictures", "32", None)
 
 
 def project(folder: Path, source: Path, further: str, *off: str) -> Path:

@@ -156,6 +156,25 @@ def test_splits_that_are_needed_and_not_there() -> None:
     ]
 
 
+def test_every_class_has_images_to_learn_from_whichever_are_drawn() -> None:
+    """Of a set that nothing classifies, any may be drawn."""
+    names = ("data/packed/svhn", "data/packed/imagenet")
+    for count, told in ((10, []), (9, ["(0, or 10 images of every class: seven has 9)"])):
+        sets = {name: PackedRows(SETS[name].splits, 10, ("seven", count)) for name in names}
+        found = [line for line in problems({"pack.sets.imagenet.test": 100}, sets) if "pack.sets" in line]
+        assert found == [f"pack.sets.svhn.validation: 1000 is not allowed {why}" for why in told]
+    none = {"data/packed/cifar10": PackedRows(SETS["data/packed/cifar10"].splits, 10, ("cat", 0))}
+    assert any(line.endswith("(cat has no images for training)") for line in problems({}, none))
+
+
+def test_labels_are_drawn_of_the_rarest_class_too() -> None:
+    rare = {"data/packed/svhn": PackedRows({"train": 5000, "test": 1250}, 10, ("seven", 250))}
+    keys = ("supervised.labels_per_class", "svm.svhn.labels_per_class", "svm.svhn.layer_labels")
+    assert problems(dict.fromkeys(keys, 250), rare) == []
+    found = problems(dict.fromkeys(keys, 251), rare)
+    assert found == [f"{key}: 251 is not allowed (at most 250: seven has no more images)" for key in keys]
+
+
 def test_the_sweep_over_the_guidelines_has_a_batch() -> None:
     few = {"data/packed/svhn": PackedRows({"train": 1600, "test": 1250}, 10)}
     found = problems({"guidelines.sets": ["svhn"], "guidelines.batch_size": 128}, few)

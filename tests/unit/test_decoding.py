@@ -1,9 +1,11 @@
 """Decoding by content: what can be read is read alike from every form, what cannot is refused with a reason."""
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Mapping
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -245,15 +247,45 @@ def test_exif_goes_before_xmp_and_nonsense_turns_nothing(good_image: bytes) -> N
     assert orientation(as_bytes(image, "JPEG", exif=b"Exif\x00\x00II*\x00garbage")) == 1
 
 
+WAYS_TO_WRITE_SIX = [b'"6"', b"'6'", b' = "6"', b"\n= '6'"]
+
+
+@pytest.mark.parametrize("written", WAYS_TO_WRITE_SIX)
+def test_xmp_is_xml_however_it_is_written(good_image: bytes, written: bytes) -> None:
+    xmp = (XMP % 6).replace(b'="6"', written if b"=" in written else b"=" + written)
+    image = Image.open(io.BytesIO(good_image))
+    assert orientation(as_bytes(image, "JPEG", xmp=xmp)) == 6
+    assert decode(as_bytes(image, "WEBP", xmp=xmp)).shape == (80, 64, 3)
+    element = b"<tiff:Orientation>\n6</tiff:Orientation>"
+    assert orientation(as_bytes(image, "JPEG", xmp=element)) == 6
+
+
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
-def test_other_forms_are_turned_by_xmp_too(form: str) -> None:
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_other_forms_are_turned_by_xmp_too(form: str, quote: str) -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8))
-    options: dict[str, object] = {"xmp": XMP % 6, "lossless": True}
+    xmp = (XMP % 6).replace(b'"6"', f"{quote}6{quote}".encode())
+    options: dict[str, object] = {"xmp": xmp, "lossless": True}
     if form == "PNG":
         text = PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", (XMP % 6).decode())
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode())
         options = {"pnginfo": text}
     assert np.array_equal(decode(as_bytes(image, form, **options)), np.rot90(np.asarray(image), -1))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_jpeg_with_fewer_scans_is_refused(mode: str) -> None:
+    """libjpeg-turbo makes a coarse picture of it, and complains about nothing if it has an end mark."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
+    image = Image.fromarray(pixels).convert(mode)
+    encoded = as_bytes(image, "JPEG", progressive=True, quality=90)
+    assert decode(encoded).shape == decode(encoded + encoded).shape == (40, 48, 3)
+    scans = [found.start() for found in re.finditer(rb"\xff\xda", encoded)]
+    assert len(scans) > 5
+    for before, begin in pairwise(scans):
+        tables = encoded.find(b"\xff\xc4", before, begin)  # of the scan behind them
+        with pytest.raises(Undecodable, match="truncated"):
+            decode(encoded[: tables if tables > 0 else begin] + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])

@@ -186,3 +186,35 @@ def test_what_cannot_be_drawn_is_refused(arguments: tuple[Any, ...], error: type
 
 def test_no_samples_are_an_empty_array() -> None:
     assert made().sample(0, seed=1).shape == (0, 32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "z", "labels", "words"),
+    [
+        ("demo32", torch.zeros(2, 7), None, r"z must be \(N, 100\), is \(2, 7\)"),
+        ("demo32", torch.zeros(100), None, r"z must be \(N, 100\), is \(100,\)"),
+        ("demo32", torch.full((2, 100), torch.nan), None, "z must be finite numbers"),
+        ("demo32", np.full((2, 100), np.inf), None, "z must be finite numbers"),
+        ("demo32", torch.zeros(2, 100), torch.zeros(2, dtype=torch.int64), "labels for a network without classes"),
+        ("demo_mnist28", torch.zeros(2, 100), torch.tensor([0]), r"labels must be \(2,\), are \(1,\)"),
+        ("demo_mnist28", torch.zeros(2, 100), torch.tensor(0), r"labels must be \(2,\), are \(\)"),
+        ("demo_mnist28", torch.zeros(2, 100), None, "needs labels"),
+    ],
+)
+def test_z_and_labels_that_are_not_the_networks_are_refused(
+    kind: str, z: torch.Tensor | np.ndarray, labels: torch.Tensor | None, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        made(kind).draw(z, labels)
+
+
+@pytest.mark.parametrize("out", ["folder.png", "file/walk.png", "file/further/walk.png"])
+def test_a_place_where_no_file_can_be_ends_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("a file")
+    assert main([str(saved(tmp_path)), "--grid", "1x2", "--out", str(tmp_path / out)]) == 2
+    written = capsys.readouterr().err
+    assert written.startswith(f"error: {tmp_path / out}: cannot be written (") and written.count("\n") == 1
+    assert not list(tmp_path.glob(".*partial")) and (tmp_path / "file").read_text() == "a file"

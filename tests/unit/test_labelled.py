@@ -2,9 +2,11 @@
 
 import gzip
 import pickle
+import tarfile
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from dcgan.data.preprocessing import Rule
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import FINE
 from dcgan.data.safe_pickle import Call, as_array, read_pickle
+from tests.stages.sources import write_lmdb
 
 GENERATOR = np.random.default_rng(0)
 # Protocol 0 as Python 2 wrote it: what unpickling would run is `os.system("touch <path>")`.
@@ -369,3 +372,32 @@ def test_inspection_says_what_a_path_lacks(tmp_path: Path, good_image: bytes) ->
         inspect_source(tmp_path / "texts", "photos")
     (tmp_path / "texts" / "z.jpg").write_bytes(good_image)
     inspect_source(tmp_path / "texts", "photos")
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "lmdb"])
+@pytest.mark.parametrize("kind", ["lsun", "photos"])
+def test_inspection_decodes_the_first_items_whatever_they_lie_in(
+    tmp_path: Path, good_image: bytes, form: str, kind: Literal["lsun", "photos"]
+) -> None:
+    texts = {f"{number:02}.txt": b"a text" for number in range(40)}
+    for name, items in {"texts": texts, "images": texts | {"00.txt": b"", "01.txt": good_image}}.items():
+        write_source(tmp_path / name, form, items)
+    with pytest.raises(InputError, match="texts: none of the first 32 files is an image; .*txt: not an image"):
+        inspect_source(tmp_path / "texts", kind)
+    if form != "folder":  # whose files come in the order of the disk
+        inspect_source(tmp_path / "images", kind)
+
+
+def write_source(path: Path, form: str, items: dict[str, bytes]) -> None:
+    """Items as a folder, a tar or an LMDB."""
+    if form == "lmdb":
+        write_lmdb(path, items)
+        return
+    folder = path if form == "folder" else path.with_name(f"{path.name} unpacked")
+    folder.mkdir()
+    for name, content in items.items():
+        (folder / name).write_bytes(content)
+    if form == "tar":
+        with tarfile.open(path, "w") as archive:
+            for name in items:
+                archive.add(folder / name, name)

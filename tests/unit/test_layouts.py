@@ -64,6 +64,9 @@ TWO = {"train": [0, 1], "test": [0, 1]}
         (["{bullet_train,valley}/1.jpg"], {"train": [0, 1]}),
         (["{bulletTrain,devil,tram}/1.jpg"], {"train": [0, 1, 2]}),
         (["{cat,dog}/{left,right}/1.jpg"], {"train": [0, 0, 1, 1]}),
+        (["{masks,hats}/1.jpg"], {"train": [0, 1]}),
+        (["{masks,images}s/1.jpg"], {"train": [0, 1]}),
+        (["{cat,dog}/{images,masks}/1.jpg"], {"train": [0, 0, 1, 1]}),
         (["train/{train,test}/1.jpg", "test/{train,test}/1.jpg"], TWO),
     ],
 )
@@ -104,6 +107,10 @@ def test_usual_layouts_are_understood(tmp_path: Path, files: list[str], expected
         (["photos/{1,2}.jpg"], "all images for training lie in one class folder, photos/"),
         (["{train,test}/images/{1,2}.jpg"], "all images for training lie in one class folder, images/"),
         (["readme.txt", "set/{train,test}/{cat,dog}/1.jpg"], "lie within set/ (best given as the source: "),
+        (["{images,masks}/{1,2}.jpg"], "images/, masks/ are parts of one set, not classes"),
+        (["pets/{images,annotations/trimaps}/{1,2}.jpg"], "annotations/, images/ are parts of one set"),
+        (["{JPEGImages,Annotations,ImageSets}/1.jpg"], "Annotations/, JPEGImages/ are parts of one set"),
+        (["{train,valid}/images/1.jpg", "{train,valid}/labels/1.txt"], "train: images/, labels/ are parts of one set"),
         (["a/b/c/d/e/{cat,dog}/1.jpg"], "more than 4 folders in each other"),
     ],
 )
@@ -145,6 +152,20 @@ def test_folders_that_cannot_be_splits_are_refused(tmp_path: Path, named: dict[s
     root = tree(tmp_path / "set", "{train,test}/{cat,dog}/1.jpg", "other/{x,y}/1.jpg")
     with pytest.raises(InputError, match=reason):
         open_folder(root, named)
+
+
+@pytest.mark.parametrize("target", ["train", "train/cat", "..", "up/train"])
+def test_splits_that_are_one_by_a_link_are_refused(tmp_path: Path, target: str) -> None:
+    """Else what is tested on would be learned from."""
+    root = tree(tmp_path / "set", "train/{cat,dog}/1.jpg")
+    (root / "up").symlink_to(".")
+    (root / "test").symlink_to(target)
+    with pytest.raises(InputError, match="the (train|test) split lies within the (train|test) split"):
+        open_folder(root, {"train": "train", "test": "test"})
+    (root / "up").unlink()
+    if "up" not in target:
+        with pytest.raises(UnclearLayout, match="the (train|test) split lies within the (train|test) split"):
+            find_splits(root)
 
 
 def test_names_that_are_no_utf8_are_classes_too(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.device import check_devices
+from workflow.engines.own_data import folder_of, look_into, open_file, own_kinds, stores_to_open
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import Rule, broken, combinations, where_only_stages_write
 from workflow.params.figures import by_hand
@@ -79,20 +80,23 @@ def check_content(
 ) -> list[str]:
     """The same for other parameters than the checkout's, called `where`, and what resolves their stages."""
     params = check_schema(content, where)
-    rules, problems = list(combinations(params)), list(lacking_devices(params) if devices else ())
+    problems = list(lacking_devices(params) if devices else ())
     try:
         stages = stages_of()
     except InputError as error:
-        raise InputError("\n".join([*(f"{where}: {line}" for line in broken(rules)), str(error), *problems])) from error
+        raise InputError(
+            "\n".join([*(f"{where}: {line}" for line in broken(combinations(params))), str(error), *problems])
+        ) from error
     outputs = {path for stage in stages.values() for path in stage.outputs}
     whole, stages = len(stages), needed_for(targets, stages)
     inputs = {path: stage.name for stage in stages.values() for path in stage.inputs}
     make_folders(root, inputs.keys() - outputs)
-    data = [one for one in data_of(params) if len(stages) == whole or one.path in inputs]
+    data = [one for one in data_of(params) if len(stages) == whole or {one.path, folder_of(one.path)} & inputs.keys()]
     missing = {path: name for path, name in inputs.items() if path not in outputs and not (root / path).exists()}
     found, unfit = look_at([one for one in data if one.path not in missing], root, outputs, params)
     sets, stores = bounds(params, found)
-    rules += [*asks_too_much(params, sets, stores), *found_out_late(params, sets)]
+    own = own_kinds(params, found)
+    rules = [*combinations(params, own), *asks_too_much(params, sets, stores), *found_out_late(params, sets, own)]
     named = {path: f"{where}: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
     absent = [
         f"{named.get(path, f'stage {name}')}: {path!r} does not exist, and no stage makes it{hint(root, path)}"
@@ -153,24 +157,12 @@ def data_of(params: Params) -> Iterator[Data]:
     for name, packed in params.pack.sets.items():
         look = partial(look_into, kind=packed.kind, named=packed.splits)
         yield Data(f"pack.sets.{name}.source", packed.source, look)
-    for path, key in counted_stores(params).items():
-        yield Data(key, path, open_store, source=False)
+    for path, (key, opens) in stores_to_open(params).items():
+        yield Data(key, path, opens, source=False)
     if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
         yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
     if params.quality.sets and params.quality.inception is not None:
         yield Data("quality.inception", params.quality.inception, open_file, source=False)
-
-
-def counted_stores(params: Params) -> dict[str, str]:
-    """Path -> the first key that names it, of each image store whose number of images a parameter has to fit."""
-    figures = {f"figures.{kind}": getattr(params.figures, kind) for kind in ("guided", "nearest")}
-    classifiers = {f"classifiers.{kind}": sections for kind, sections in params.classifiers}
-    named = [
-        (one.images, f"{kind}.{name}.images")
-        for kind, sections in {"train": params.train, **classifiers, **figures}.items()
-        for name, one in sections.items()
-    ]
-    return dict(reversed(named))
 
 
 def annotators_of(params: Params) -> Iterator[tuple[str, str]]:
@@ -180,39 +172,30 @@ def annotators_of(params: Params) -> Iterator[tuple[str, str]]:
             yield f"figures.{kind}.{name}.annotator", figure.annotator
 
 
-def look_into(path: Path, kind: Any, named: Mapping[str, str] | None = None) -> "Contents":
-    """What a source holds; raises InputError if it is none of its kind."""
-    from dcgan.data.contents import contents_of
-    from dcgan.data.formats import inspect_source
-
-    inspect_source(path, kind, named)
-    return contents_of(path, kind, named)
-
-
-def open_store(path: Path) -> "Contents | None":
-    """How many images a store has; raises InputError if a file is none."""
-    from dcgan.data.contents import Contents
-    from dcgan.data.image_store import ImageStore  # h5py is needed here only
-
-    return Contents("image store", {"": len(ImageStore(path))}) if path.exists() else None
-
-
-def open_file(path: Path) -> None:
-    """Raises InputError if a file of a model is none."""
-    if not path.is_file():
-        raise InputError(f"{str(path)!r} is no file")
-
-
 def contents_of_data(root: Path, data: Data, outputs: set[str], params: Params) -> "Contents | None":
     """What a person's own data hold, or what the DAG will render; None for what it makes of them.
 
-    Raises InputError if a path is a folder above outputs, or not what it should be.
+    Raises InputError if a path is a folder above outputs, leads to one by another name than the DAG's, so that nothing
+    would make it first, or is not what it should be.
     """
-    if any(is_inside(output, data.path) for output in outputs):
-        raise InputError(f"{data.path!r} holds what the DAG makes; it is no source")
+    refuse_outputs(root, data.path, outputs)
     if data.path not in outputs and whole_outputs([data.path], outputs) == [data.path]:
         return data.look(root / data.path)
     return rendered(params, data.path) if data.source else None
+
+
+def refuse_outputs(root: Path, path: str, outputs: set[str]) -> None:
+    """Raises InputError if a path, however it is written, is above outputs, or in one that its text does not name."""
+    if path in outputs:
+        return
+    place, made = Path(os.path.realpath(root / path)), {Path(os.path.realpath(root / one)): one for one in outputs}
+    within = [output for real, output in made.items() if real != place and real.is_relative_to(place)]
+    if within or any(is_inside(output, path) for output in outputs):
+        raise InputError(f"{path!r} holds what the DAG makes; it is no source")
+    if whole_outputs([path], outputs) == [path]:
+        for folder in made.keys() & {place, *place.parents}:
+            named = str(Path(made[folder]) / place.relative_to(folder))
+            raise InputError(f"{path!r} is made by the DAG, which knows it as {named!r}")
 
 
 def rendered(params: Params, path: str) -> "Contents | None":
@@ -239,8 +222,8 @@ def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, P
         contents = found.get(f"pack.sets.{name}.source")
         if contents is not None and contents.splits:
             named = {split or "train": n for split, n in contents.splits.items()}
-            sets[f"data/packed/{name}"] = PackedRows(named, contents.classes)
-    for path, key in counted_stores(params).items():
+            sets[f"data/packed/{name}"] = PackedRows(named, contents.classes, contents.rarest)
+    for path, (key, _) in stores_to_open(params).items():
         if (store := found.get(key)) is not None:
             stores[path] = store.splits[""]
     if (rooms := found.get("export.source")) is not None and rooms.splits:

@@ -9,26 +9,18 @@ figures name sets and networks that there are. Every rule is a row: whether it i
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
 from workflow.params.figures import ArithmeticFigure, by_hand
+from workflow.params.image_kinds import ImageKind, kinds_of_images
 from workflow.params.sections import CropFaces, FaceClassifierSection, Params, TrainedNetwork
 from workflow.params.spelling import one_of
 
 Rule = tuple[bool, str, Any, str]
-CROP32 = 32
 OF_STAGES = {
     ("data", name) for name in ("bedrooms", "faces", "packed", "autoencoder", "networks", "features", "classifiers")
 }
-
-
-class ImageKind(NamedTuple):
-    """What params.yaml tells of the images in a store."""
-
-    side: int
-    channels: int
-    labelled: bool
 
 
 def impossible(params: Params) -> Iterator[str]:
@@ -36,10 +28,9 @@ def impossible(params: Params) -> Iterator[str]:
     yield from broken(combinations(params))
 
 
-def combinations(params: Params) -> Iterator[Rule]:
-    """Every rule of this module."""
-    sets = packed_sets(params)
-    stores = stores_by_path(params, sets)
+def combinations(params: Params, own: Mapping[str, ImageKind] | None = None) -> Iterator[Rule]:
+    """Every rule of this module. own: image stores that no stage makes, as far as somebody has looked into them."""
+    sets, stores = kinds_of_images(params, own or {})
     return chain(
         preparation(params),
         *(training(f"train.{name}", section, stores) for name, section in params.train.items()),
@@ -57,36 +48,6 @@ def broken(rules: Iterable[Rule]) -> Iterator[str]:
     for is_broken, key, value, allowed in rules:
         if is_broken:
             yield f"{key}: {'null' if value is None else repr(value)} is not allowed ({allowed})"
-
-
-def packed_sets(params: Params) -> dict[str, ImageKind]:
-    """The images of every labelled set, by its folder."""
-    return {
-        f"data/packed/{name}": ImageKind(one.image_size, 1 if one.kind == "mnist" else 3, one.kind != "celeba")
-        for name, one in params.pack.sets.items()
-    }
-
-
-def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, ImageKind]:
-    """Every image store that the DAG makes and its parameters describe.
-
-    Written here, not read from the DAG: every stage checks its parameters, and to resolve the DAG takes a second.
-    """
-    return {
-        **{
-            f"data/{name}/unique.h5": ImageKind(filtered_side(params), 3, labelled=False) for name in params.export.sets
-        },
-        **{
-            f"data/{name}/crops.h5": ImageKind(params.crop_faces.image_size, 3, labelled=False)
-            for name in params.crop_faces.sets
-        },
-        **{f"{path}/{split}.h5": kind for path, kind in sets.items() for split in ("train", "test", "validation")},
-    }
-
-
-def filtered_side(params: Params) -> int:
-    """The side of the images that are left of a set without its duplicates."""
-    return params.export.image_size if params.deduplicate.filtered == "images" else CROP32
 
 
 def preparation(params: Params) -> Iterator[Rule]:
@@ -210,6 +171,8 @@ def autoencoders(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Ru
     shards = [f"data/{name}/shards" for name in params.export.sets]
     for name, images in params.autoencoder.sets.items():
         yield made_by_a_stage(f"autoencoder.sets.{name}", images, [*shards, *stores])
+        grey = images in stores and stores[images].channels != 3
+        yield grey, f"autoencoder.sets.{name}", images, "its images are not in colour"
     yield from known("export.sets", params.export.sets, params.autoencoder.sets, "autoencoder.sets")
     made = [f"data/autoencoder/{name}.safetensors" for name in params.autoencoder.sets]
     for kind, sections in (("quality.sets", params.quality.sets), ("figures.walk", params.figures.walk)):
@@ -273,6 +236,8 @@ def misfits(key: str, value: str, network: str, images: str, kind: ImageKind | N
     made, given = (f"{side} x {side} x {n}" for side, n in ((row.image_size, row.channels), kind[:2]))
     yield made != given, key, value, f"it makes {made}, the images in {images} are {given}"
     yield row.classes > 0 and not kind.labelled, key, value, f"it is conditional, and {images} has no labels"
+    known = f"it knows {row.classes} classes, {images} has {kind.classes}"
+    yield 0 < row.classes < kind.classes, key, value, known
 
 
 def among(key: str, value: str, allowed: Iterable[str]) -> Rule:

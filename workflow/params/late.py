@@ -9,26 +9,18 @@ from typing import Literal
 from dcgan.core.files import InputError
 from dcgan.internals.concepts import expected
 from dcgan.models.architectures import ARCHITECTURES, Architecture
-from workflow.params.consistency import (
-    ImageKind,
-    Rule,
-    labelled,
-    made_by_a_stage,
-    misfits,
-    packed_sets,
-    stores_by_path,
-)
+from workflow.params.consistency import Rule, labelled, made_by_a_stage, misfits
 from workflow.params.figures import by_hand
+from workflow.params.image_kinds import FIGURES_WITH_IMAGES, ImageKind, kinds_of_images, labelled_folders
 from workflow.params.rows import PackedRows
 from workflow.params.sections import Params
 
-FIGURES_WITH_IMAGES = ("samples", "walk", "guided", "nearest", "arithmetic")
 
-
-def found_out_late(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
-    """Every such rule. packed: the labelled sets that are known, by their folder."""
-    sets = packed_sets(params)
-    stores = stores_by_path(params, sets)
+def found_out_late(
+    params: Params, packed: Mapping[str, PackedRows], own: Mapping[str, ImageKind] | None = None
+) -> Iterator[Rule]:
+    """Every such rule. packed: the labelled sets that are known, by their folder; own: stores that no stage makes."""
+    sets, stores = kinds_of_images(params, own or {})
     rows = {name: row for name, one in params.train.items() if (row := ARCHITECTURES.get(one.network))}
     yield from too_many_classes(params, rows, packed)
     yield from parts_of_figures(params, rows)
@@ -36,6 +28,7 @@ def found_out_late(params: Params, packed: Mapping[str, PackedRows]) -> Iterator
     yield from classifiers_of_figures(params, rows, stores)
     yield from sums(params)
     yield from neighbours(params, rows, sets)
+    yield from unlike_splits(params, stores)
     grey = [name for name in params.quality.sets if name in rows and rows[name].channels != 3]
     if grey:
         without = f"null, as quality.sets has {', '.join(grey)}, whose images are grey"
@@ -137,3 +130,11 @@ def neighbours(params: Params, rows: Mapping[str, Architecture], sets: Mapping[s
                 "a conditional network; its samples have no labels",
             )
             yield from misfits(f"{key}.generator", one.generator, row.name, one.images, sets.get(one.images))
+
+
+def unlike_splits(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule]:
+    """The splits of a labelled set are of one kind, also if no stage has made them."""
+    for key, folder, splits in labelled_folders(params):
+        kinds = {split: str(kind) for split in splits if (kind := stores.get(f"{folder}/{split}.h5")) is not None}
+        told = ", ".join(f"{split} {kind}" for split, kind in kinds.items())
+        yield len(set(kinds.values())) > 1, key, folder, f"its splits have to be alike, and are {told}"

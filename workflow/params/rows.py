@@ -5,21 +5,26 @@ know before work starts is not in them. Every rule is a row as in workflow/param
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import NamedTuple
 
 from workflow.params.consistency import Rule, images_by_features
 from workflow.params.figure_rules import counts
+from workflow.params.image_kinds import labelled_folders
 from workflow.params.sections import Params, SvmSection
 
+LEAST_OF_A_CLASS = 10  # images of which some are drawn for a test: fewer may all be drawn, with none to learn from
 LEAST_HELD_OUT = 6  # images of which each has five nearest others, for precision and recall
 
 
 class PackedRows(NamedTuple):
-    """A packed set: images of each split, at most; classes, 0 if it has no labels or nobody knows."""
+    """A packed set: images of each split, at most; classes, 0 if it has no labels or nobody knows.
+
+    rarest: the class with the fewest images for training, before others are drawn out of these, and how many at most.
+    """
 
     splits: Mapping[str, int]
     classes: int
+    rarest: tuple[str, int] | None = None
 
 
 def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mapping[str, int]) -> Iterator[Rule]:
@@ -51,6 +56,20 @@ def drawn_splits(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Rul
                 yield split in known.splits, key, count, f"0, as the source has a {split} split"
                 yield count >= left, key, count, f"fewer than the {left:,} images for training"
                 left -= count
+    yield from drawn_classes(params, sets)
+
+
+def drawn_classes(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Rule]:
+    """What classifies has images of every class to learn from, whichever are drawn for a test."""
+    classified = {folder for _, folder, _ in labelled_folders(params)}
+    for name, section in params.pack.sets.items():
+        known = sets.get(f"data/packed/{name}")
+        if f"data/packed/{name}" in classified and known is not None and known.rarest is not None:
+            rarest, count = known.rarest
+            yield count == 0, f"pack.sets.{name}.source", section.source, f"{rarest} has no images for training"
+            for split, drawn in (("validation", section.validation), ("test", section.test)):
+                allowed = f"0, or {LEAST_OF_A_CLASS} images of every class: {rarest} has {count}"
+                yield drawn > 0 and count < LEAST_OF_A_CLASS, f"pack.sets.{name}.{split}", drawn, allowed
 
 
 def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows | None:
@@ -58,7 +77,7 @@ def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows |
     section = params.pack.sets[folder.rpartition("/")[2]]
     drawn = {split: n for split, n in (("validation", section.validation), ("test", section.test)) if n}
     train = rows.splits.get("train", 0) - sum(drawn.values())
-    return PackedRows({**drawn, **rows.splits, "train": train}, rows.classes) if train > 0 else None
+    return PackedRows({**drawn, **rows.splits, "train": train}, rows.classes, rows.rarest) if train > 0 else None
 
 
 def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
@@ -84,16 +103,7 @@ def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
 
 def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
     """What classifies needs a split to learn from and one to be tested on; the search one for validation, too."""
-    users: Iterable[tuple[str, str, tuple[str, ...]]] = chain(
-        ((f"features.{name}.images", one.images, ("train", "test")) for name, one in params.features.items()),
-        ((f"kmeans.{name}.images", one.images, ("train", "test")) for name, one in params.kmeans.items()),
-        ((f"neighbours.{name}.images", one.images, ("train", "test")) for name, one in params.neighbours.items()),
-        (
-            ("supervised.images", params.supervised.images, ("train", "validation", "test"))
-            for _ in params.supervised.results
-        ),
-    )
-    for key, folder, needed in users:
+    for key, folder, needed in labelled_folders(params):
         if (known := packed.get(folder)) is not None:
             missing = [split for split in needed if not known.splits.get(split)]
             there = ", ".join(split for split, n in known.splits.items() if n)
@@ -111,7 +121,7 @@ def searched_labels(params: Params, packed: Mapping[str, PackedRows]) -> Iterato
     known = packed.get(params.supervised.images) if params.supervised.results else None
     if known is not None and known.classes:
         n = known.splits.get("train", 0)
-        yield labels("supervised.labels_per_class", params.supervised.labels_per_class, n, known.classes)
+        yield labels("supervised.labels_per_class", params.supervised.labels_per_class, n, known)
 
 
 def images_of(params: Params, svm: SvmSection) -> str:
@@ -132,11 +142,13 @@ def svm_rows(key: str, svm: SvmSection, rows: PackedRows) -> Iterator[Rule]:
         n = max(n - svm.validation, 0)
     if rows.classes:
         for name, count in (("labels_per_class", svm.labels_per_class), ("layer_labels", svm.layer_labels)):
-            yield labels(f"{key}.{name}", count or 0, n, rows.classes)
-        yield labels(f"{key}.curve_labels", max(svm.curve_labels, default=0), n, rows.classes)
+            yield labels(f"{key}.{name}", count or 0, n, rows)
+        yield labels(f"{key}.curve_labels", max(svm.curve_labels, default=0), n, rows)
 
 
-def labels(key: str, per_class: int, n: int, classes: int) -> Rule:
-    """The rarest class has at most an equal share of the images."""
-    most = f"at most {n // classes:,}: {n:,} images of {classes} classes are learned from"
-    return per_class > n // classes, key, per_class, most
+def labels(key: str, per_class: int, n: int, rows: PackedRows) -> Rule:
+    """The rarest class has at most an equal share of the images, or what the source has of it."""
+    limit, why = n // rows.classes, f"{n:,} images of {rows.classes} classes are learned from"
+    if rows.rarest is not None and rows.rarest[1] < limit:
+        limit, why = rows.rarest[1], f"{rows.rarest[0]} has no more images"
+    return per_class > limit, key, per_class, f"at most {limit:,}: {why}"

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 from dcgan.core.files import InputError
 from dcgan.data.archives import open_source, printable
 from dcgan.data.formats import inspect_source
-from dcgan.data.image_folders import FolderSplit, open_folder
+from dcgan.data.image_folders import FolderSplit, open_folder, rarest_class
 from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, split_folders
 from dcgan.models.architectures import ARCHITECTURES
+from workflow.params.consistency import OF_STAGES
+from workflow.params.rows import LEAST_OF_A_CLASS as LEAST_TO_DRAW_FROM
 
 OWN = Path(__file__).parent / "own"
 ANNOTATIONS = Path("data/annotations/mine.json")
@@ -52,6 +54,7 @@ def own_folder(images: str | None, size: str | None, network: str | None) -> tup
     if side is None:
         raise InputError(f"SIZE={size or ''}: one of {', '.join(sides)}")
     path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
+    refuse_outputs(path)
     count = count_images(path)
     classes, note = find_classes(path)
     notes = [f"{path}: {count:,} items; {note}"]
@@ -80,6 +83,14 @@ def network_of(size: int, name: str | None) -> str:
     return name or USUAL_NETWORKS[size]
 
 
+def refuse_outputs(path: Path) -> None:
+    """Raises InputError if a path, links followed, holds what stages write in this checkout, or lies in it."""
+    place = path.resolve()
+    for made in (Path(*parts).resolve() for parts in [*sorted(OF_STAGES), ("data", "mine"), ("results",)]):
+        if made.is_relative_to(place) or place.is_relative_to(made):
+            raise InputError(f"IMAGES: {path} holds what the DAG makes, such as {made}; it is no source")
+
+
 def count_images(path: Path) -> int:
     """The number of files, or of items of an archive; raises InputError if they are too few or no images."""
     try:
@@ -106,7 +117,9 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
     except OneFolder as error:
         return None, without_classes(path, f" ({error})")
     except UnclearLayout as error:
-        settled = f"name the folder to learn from, such as IMAGES={path / 'train'}, or rename what are no splits"
+        settled = (
+            f"name the folder to learn from, such as IMAGES={error.best or path / 'train'}, or rename what is misread"
+        )
         raise InputError(f"IMAGES: {error}; {settled}") from error
     sizes = {split.name: len(split) for split in found.splits}
     train = next(split for split in found.splits if isinstance(split, FolderSplit) and split.name == "train")
@@ -123,6 +136,12 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
         folders = find_splits(path)
         named = {"train": folders["train"], "test": folders["validation"]}
         return Classes(len(train), splits=named), f"{note}{named['test']}/ is for the test"
+    rarest = rarest_class(train, found.classes)
+    if rarest is not None and rarest[1] < LEAST_TO_DRAW_FROM:
+        few = f"class folder {rarest[0]}/ has {rarest[1]} of the {LEAST_TO_DRAW_FROM} files that each needs"
+        reason = "none may be left to learn from once others are drawn for the test"
+        settled = "add pictures, remove the folder, or bring folders train/ and test/"
+        raise InputError(f"IMAGES: {path}: {few}: {reason}; {settled}")
     drawn = len(train) // 5
     return Classes(len(train) - drawn, drawn), f"{note}{drawn:,} of {len(train):,} are for the test"
 

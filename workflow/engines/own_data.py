@@ -1,0 +1,74 @@
+"""Looks into data that a person may have brought: raw sources by names and headers, image stores by their headers."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcgan.core.files import InputError
+from workflow.engines.dag import is_folder
+from workflow.params.consistency import where_only_stages_write
+from workflow.params.image_kinds import ImageKind, labelled_folders, named_stores
+from workflow.params.sections import Params
+
+if TYPE_CHECKING:
+    from dcgan.data.contents import Contents
+
+
+def stores_to_open(params: Params) -> dict[str, tuple[str, "Callable[[Path], Contents | None]"]]:
+    """Path -> the first key that names it and what looks into it, of each image store that may be one's own."""
+    named = {key: path for key, path in named_stores(params) if not is_folder(path)}
+    found: dict[str, tuple[str, Callable[[Path], Contents | None]]] = {
+        path: (key, open_store) for key, path in reversed(named.items())
+    }
+    for key, folder, splits in labelled_folders(params):
+        look = partial(open_store, in_a_set=True)
+        found = {f"{folder}/{split}.h5": (f"{key} ({split}.h5)", look) for split in splits} | found
+    return found
+
+
+def own_kinds(params: Params, found: "Mapping[str, Contents]") -> dict[str, ImageKind]:
+    """What the headers of one's own image stores tell of their images, by path."""
+    named = {path: key for path, (key, _) in stores_to_open(params).items() if not where_only_stages_write(path)}
+    opened = {path: found[key] for path, key in named.items() if key in found}
+    return {
+        path: ImageKind(one.shape[0], one.shape[2], labelled=one.classes > 0, classes=one.classes)
+        for path, one in opened.items()
+    }
+
+
+def folder_of(path: str) -> str:
+    """The folder that a path lies in, as its text has it."""
+    return path.rpartition("/")[0]
+
+
+def look_into(path: Path, kind: Any, named: Mapping[str, str] | None = None) -> "Contents":
+    """What a source holds; raises InputError if it is none of its kind."""
+    from dcgan.data.contents import contents_of
+    from dcgan.data.formats import inspect_source
+
+    inspect_source(path, kind, named)
+    return contents_of(path, kind, named)
+
+
+def open_store(path: Path, *, in_a_set: bool = False) -> "Contents | None":
+    """What the header of an image store tells; raises InputError if a file is none, or missing in a set's folder."""
+    from dcgan.data.contents import Contents
+    from dcgan.data.image_store import ImageStore  # h5py is needed here only
+
+    if not path.exists():
+        if in_a_set and path.parent.is_dir():
+            raise InputError(f"{path}: does not exist")
+        return None
+    store = ImageStore(path)
+    height, width, channels = store.shape[1:]
+    if height != width:
+        raise InputError(f"{path}: its images are {height} x {width}; networks make square ones")
+    classes = 0 if store.labels is None else max(len(store.classes), int(store.labels.max(initial=-1)) + 1)
+    return Contents("image store", {"": len(store)}, classes, shape=(height, width, channels))
+
+
+def open_file(path: Path) -> None:
+    """Raises InputError if a file of a model is none."""
+    if not path.is_file():
+        raise InputError(f"{str(path)!r} is no file")
