@@ -155,8 +155,10 @@ def test_training_has_the_numbers_of_the_cpu() -> None:
     cpu = trained(torch.device("cpu"), ALONE)
     with simulated_gpu():
         simulated = {name: tensor.cpu() for name, tensor in trained(GPU, ALONE).items()}
-    # The learning rate is a float32 there.
-    assert all(torch.allclose(cpu[name], simulated[name], atol=1e-7, equal_nan=True) for name in cpu)
+    # The learning rate is a float32 there; how far its rounding goes depends on the processor and on its threads.
+    for name, tensor in cpu.items():
+        largest = tensor.abs().max().item() if tensor.isfinite().all() else 0.0
+        assert torch.allclose(tensor, simulated[name], atol=max(1e-7, 1e-5 * largest), equal_nan=True), name
 
 
 def test_two_processes_that_share_batches_end_where_one_does(tmp_path: Path) -> None:
