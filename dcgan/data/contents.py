@@ -1,4 +1,4 @@
-"""What a raw source holds, from names, headers and CelebA's lists alone: a few seconds, however large it is.
+"""What a raw source holds, from names, headers, labels and CelebA's lists alone: a few seconds, however large it is.
 
 Numbers of items are upper bounds of the images in the stores: some items may turn out to be unusable. A folder or tar
 with more than COUNTED names is not counted.
@@ -13,6 +13,7 @@ from dcgan.core.files import InputError
 from dcgan.data import celeba, cifar10, image_folders, svhn_mnist
 from dcgan.data.archives import is_lmdb, read_index, walk
 from dcgan.data.formats import Kind
+from dcgan.data.labelled import rarest_class
 from dcgan.data.layouts import named_splits, split_folders
 
 COUNTED = 250_000  # names that are listed within seconds on a disk; CelebA has 202,599
@@ -44,9 +45,13 @@ def contents_of(path: Path, kind: Kind, named: Mapping[str, str] | None = None) 
         return contents_of_images(path)
     if kind == "svhn":
         files = svhn_mnist.find_svhn(path)
-        return Contents("SVHN", {split: svhn_mnist.inspect_mat(file) for split, file in files.items()}, 10)
+        counts = {split: svhn_mnist.inspect_mat(file) for split, file in files.items()}
+        rarest = rarest_class(svhn_mnist.read_svhn_labels(files["train"]), svhn_mnist.DIGITS)
+        return Contents("SVHN", counts, 10, rarest)
     if kind == "mnist":
-        return Contents("MNIST", svhn_mnist.inspect_mnist(path), 10)
+        counts = svhn_mnist.inspect_mnist(path)
+        _, labels = svhn_mnist.find_mnist(path)["train"]
+        return Contents("MNIST", counts, 10, rarest_class(svhn_mnist.read_idx(labels, 1), svhn_mnist.DIGITS))
     if kind == "celeba":
         return contents_of_celeba(path)
     if kind == "cifar10" and (batches := cifar10.find_batches(path)) is not None:
@@ -90,7 +95,7 @@ def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents
     train = next(
         (one for one in opened.splits if isinstance(one, image_folders.FolderSplit) and one.name == "train"), None
     )
-    rarest = None if train is None else image_folders.rarest_class(train, opened.classes)
+    rarest = None if train is None else rarest_class(train.labels, opened.classes)
     return Contents(form, splits, len(opened.classes), rarest)
 
 

@@ -105,12 +105,3 @@ def labels_of(entries: Entries, classes: Sequence[str], folder: str) -> Labels |
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers.get(class_of(name, folder), -1) for name, _ in entries], np.int64)
     return labels if (labels >= 0).any() else None
-
-
-def rarest_class(split: FolderSplit, classes: Sequence[str]) -> tuple[str, int] | None:
-    """The class of which a split has the fewest files, and how many; None without classes."""
-    if split.labels is None or not classes:
-        return None
-    counts = np.bincount(split.labels[split.labels >= 0], minlength=len(classes))
-    rarest = int(counts.argmin())
-    return classes[rarest], int(counts[rarest])

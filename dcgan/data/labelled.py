@@ -99,3 +99,13 @@ class ArraySplit:
             if images.shape[1:3] != (rule.size, rule.size):
                 images = np.stack([fit(image, rule.size, rule.resampling) for image in images])
             yield LabelledBlock(np.ascontiguousarray(images), [keys[int(number)] for number in usable], labels[usable])
+
+
+def rarest_class(labels: npt.NDArray[np.integer] | None, classes: Sequence[str]) -> tuple[str, int] | None:
+    """The class with the fewest labels, and how many; None without labels or classes. Labels of no class count not."""
+    if labels is None or not classes:
+        return None
+    known = labels[(labels >= 0) & (labels < len(classes))]
+    counts = np.bincount(known, minlength=len(classes))
+    rarest = int(counts.argmin())
+    return classes[rarest], int(counts[rarest])

@@ -58,6 +58,15 @@ def inspect_mat(path: Path) -> int:
     return int(count)
 
 
+def read_svhn_labels(path: Path) -> npt.NDArray[np.int64]:
+    """The digits of a .mat file, without its images."""
+    try:
+        labels = scipy.io.loadmat(path, variable_names=["y"])["y"].reshape(-1).astype(np.int64)
+    except (*UNREADABLE, MemoryError) as error:
+        raise InputError(f"{path}: damaged ({' '.join(str(error).split())})") from error
+    return np.where(labels == 10, 0, labels)
+
+
 def open_svhn(path: Path) -> LabelledSet:
     """Reads SVHN's splits."""
     return LabelledSet([read_svhn_split(name, file) for name, file in find_svhn(path).items()], DIGITS)
@@ -67,11 +76,10 @@ def read_svhn_split(name: str, path: Path) -> Split:
     """One split from X (32, 32, 3, N) uint8 and y (N, 1) of a .mat file."""
     inspect_mat(path)
     try:
-        content = scipy.io.loadmat(path, variable_names=["X", "y"])
+        images = scipy.io.loadmat(path, variable_names=["X"])["X"]
     except (*UNREADABLE, MemoryError) as error:
         raise InputError(f"{path}: damaged ({' '.join(str(error).split())})") from error
-    images, labels = content["X"], content["y"].reshape(-1).astype(np.int64)
-    return ArraySplit(name, images.transpose(3, 0, 1, 2), np.where(labels == 10, 0, labels), len(DIGITS))
+    return ArraySplit(name, images.transpose(3, 0, 1, 2), read_svhn_labels(path), len(DIGITS))
 
 
 def find_mnist(path: Path) -> dict[str, tuple[Path, Path]]:

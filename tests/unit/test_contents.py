@@ -50,6 +50,14 @@ def test_images_of_an_lmdb_a_folder_and_a_tar(tmp_path: Path) -> None:
     assert found == ["LMDB: 7", "folder: 5", "tar: 5"]
 
 
+def test_the_rarest_digit_of_the_training_images_is_known(tmp_path: Path) -> None:
+    """SVHN's 10 is the digit 0; other labels are no digits."""
+    labels = np.repeat(np.arange(1, 11, dtype=np.uint8), [9, 9, 9, 2, 9, 9, 9, 9, 9, 3])[:, None]
+    found = contents_of(write_svhn(tmp_path, X=np.zeros((32, 32, 3, len(labels)), np.uint8), y=labels), "svhn")
+    assert found.rarest == ("4", 2)
+    assert contents_of(write_mnist(tmp_path), "mnist").rarest == ("1", 0), "all seven are 0"
+
+
 def test_folders_like_splits_are_told_where_all_is_taken(tmp_path: Path) -> None:
     found = contents_of(tree(tmp_path, {"train": 2, "test": 1}), "photos")
     assert str(found) == "folder (images of all of test/, train/): 3"

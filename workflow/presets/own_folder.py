@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from dcgan.core.files import InputError
 from dcgan.data.archives import open_source, printable
 from dcgan.data.formats import inspect_source
-from dcgan.data.image_folders import FolderSplit, open_folder, rarest_class
+from dcgan.data.image_folders import FolderSplit, open_folder
+from dcgan.data.labelled import rarest_class
 from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, split_folders
 from dcgan.models.architectures import ARCHITECTURES
 from workflow.params.consistency import OF_STAGES
@@ -136,7 +137,7 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
         folders = find_splits(path)
         named = {"train": folders["train"], "test": folders["validation"]}
         return Classes(len(train), splits=named), f"{note}{named['test']}/ is for the test"
-    rarest = rarest_class(train, found.classes)
+    rarest = rarest_class(train.labels, found.classes)
     if rarest is not None and rarest[1] < LEAST_TO_DRAW_FROM:
         few = f"class folder {rarest[0]}/ has {rarest[1]} of the {LEAST_TO_DRAW_FROM} files that each needs"
         reason = "none may be left to learn from once others are drawn for the test"
