@@ -30,7 +30,7 @@ def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Pa
         (folder / "data/raw" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "data/raw" / name).write_bytes(good_image)
     (folder / "data/raw/svhn").mkdir()
-    digits = {"X": np.zeros((32, 32, 3, 120), np.uint8), "y": np.ones((120, 1), np.uint8)}
+    digits = {"X": np.zeros((32, 32, 3, 120), np.uint8), "y": np.arange(120)[:, None] % 10 + 1}
     for split in ("train", "test"):
         scipy.io.savemat(folder / f"data/raw/svhn/{split}_32x32.mat", digits)
     with pytest.raises(InputError) as error:
