@@ -11,12 +11,14 @@ from scipy.optimize import nnls
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
+from torch import Tensor
 
 from dcgan.core.files import InputError
 from dcgan.representation.linear_classifier import Solver, columns_of, fit_draws, fit_rows, predict, whole
 from dcgan.representation.protocol import draw_rows
 from dcgan.representation.svm import direct
 from dcgan.representation.svm.formulations import (
+    Blocks,
     KernelFormulation,
     PrimalFormulation,
     gram_matrix,
@@ -271,6 +273,29 @@ def test_every_cost_is_solved_on_every_problem_in_every_way(
         for label, weights, low in zip(np.unique(y), fit.weights[0].double().numpy(), bound, strict=True):
             found = objective(x, np.int64(y == label), weights[None], cost)
             assert low * (1 - 1e-6) <= found <= low * (1 + 1e-4 + 1e-6)
+
+
+@pytest.mark.parametrize("name", ["low rank", "duplicated"])
+def test_a_gram_matrix_that_rounding_makes_indefinite_is_not_trusted(
+    name: str, bounds: dict[str, list[list[float]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Coefficients that grow along a direction without length have objectives of any size, and gaps below zero."""
+
+    def rounded_down(blocks: Blocks, n: int, like: Tensor) -> Tensor:
+        gram = gram_matrix(blocks, n, like)
+        return gram - torch.finfo(gram.dtype).eps / 4 * gram.diagonal().max() * torch.eye(n, dtype=gram.dtype)
+
+    monkeypatch.setattr("dcgan.representation.linear_classifier.kernel_pays", lambda *_: True)
+    monkeypatch.setattr("dcgan.representation.linear_classifier.gram_matrix", rounded_down)
+    x, y = PROBLEMS[name]()
+    split = whole(table_of(tmp_path / "t.h5", x, y))
+    solver = Solver(tolerance=1e-4, memory_bytes=1 << 28, device=torch.device("cpu"))
+    for cost, bound in zip(EVERY_COST, bounds[name], strict=True):
+        fit = fit_rows(split, [cost], solver)
+        assert 0 <= fit.gap <= 1e-4
+        for label, weights, low in zip(np.unique(y), fit.weights[0].double().numpy(), bound, strict=True):
+            found = objective(x, np.int64(y == label), weights[None], cost)
+            assert low * (1 - 1e-6) <= found <= low * (1 + 1e-3), "the matrix is not that of the rows"
 
 
 @pytest.mark.parametrize("memory", [0, 1 << 28])

@@ -22,13 +22,14 @@ from dcgan.representation.svm.formulations import (
     weights_of_rows,
 )
 from dcgan.representation.svm.problem import Columns
-from dcgan.representation.svm.solver import minimize
+from dcgan.representation.svm.solver import Optimum, minimize
 
 FLOAT32_ROUNDING = 2.0**-24
 # A direct solution may always take this: it is small beside the program itself.
 LEAST_DIRECT_BYTES = 1 << 25
 DOUBLE_BYTES = 8
 MAX_PRODUCTS = 10_000
+FAR_ABOVE = 4.0  # times what rounding may do at the optimum
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,30 @@ def by_conjugate_gradients(problem: Problem) -> tuple[Tensor, Tensor]:
     """Weights (k, m) as the formulation holds them and gaps (k,), above the tolerance for what was given up."""
     like, most = problem.formulation.zeros(0), problem.max_products
     found = minimize(problem.formulation, problem.columns.to(like), problem.tolerance, most)
-    weights, gaps = found.weights, found.gap.double()
+    weights, gaps = trusted(problem, found)
     # float64 goes on if rounding stopped float32, as it does at large costs on unscaled features.
     stopped = ((gaps > problem.tolerance) & ~found.given_up).nonzero().squeeze(1)
     if len(stopped) and like.dtype == torch.float32:
         weights, formulation = weights.double(), problem.formulation.in_double()
         found = minimize(formulation, problem.columns[stopped], problem.tolerance, most, weights[stopped])
-        weights[stopped], gaps[stopped] = found.weights, found.gap
+        weights[stopped], gaps[stopped] = trusted(problem, found)
+    return weights, gaps
+
+
+def trusted(problem: Problem, found: Optimum) -> tuple[Tensor, Tensor]:
+    """Weights and gaps; zero and infinite where the Gram matrix's rounding hides what the coefficients b are worth.
+
+    Where rows depend on each other, rounding makes it a little indefinite, and b may grow without bound along such a
+    direction. It moves |w|^2 by up to eps (sum |b| |u|)^2. At the optimum, b = 2 C y h, that is at most 2 n tolerance P
+    for the number type that was chosen (`Solver.number_type`), so what is far above is none.
+    """
+    weights, gaps = found.weights.clone(), found.gap.double()
+    if isinstance(problem.formulation, KernelFormulation):
+        gram = problem.formulation.gram
+        lengths = gram.diagonal().double().sqrt()
+        rounding = torch.finfo(gram.dtype).eps * (weights.double().abs() @ lengths).square()
+        lost = ~(rounding <= FAR_ABOVE * 2 * problem.n * problem.tolerance * found.objective.double())
+        weights[lost], gaps[lost] = 0.0, torch.inf
     return weights, gaps
 
 

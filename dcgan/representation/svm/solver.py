@@ -67,9 +67,10 @@ def minimize(
         value = formulation.inner(weights[active], weights[active], margins) / 2
         value += problem.costs * problem.slack(margins).square_().sum(1)
         square, residual_margins = formulation.squared_norm(-gradient)
-        # A step that no longer lowers the objective has met the rounding of its number type.
-        unfinished = (square / 2 > tolerance * value) & (value < objective[active] * (1 - rounding))
-        objective[active], gap[active] = value, square / 2 / value
+        # A step that no longer lowers the objective has met the rounding of its number type. So has one below zero,
+        # where no objective and no squared norm are: a Gram matrix of float32 may be a little indefinite.
+        unfinished = (square / 2 > tolerance * value) & (value < objective[active] * (1 - rounding)) & (value > 0)
+        objective[active], gap[active] = value, square.abs() / 2 / value.clamp(min=0)
         products += 2
         given_up[active[~unfinished]] = False
         if not unfinished.any() or products >= max_products:
