@@ -31,7 +31,7 @@ from workflow.engines.progress import (
     clear,
     expected_run,
     last_words,
-    rounded,
+    ran,
     show,
     stages_to_make,
     take_terminal,
@@ -64,7 +64,7 @@ def main() -> None:
     from workflow.report import summary, write  # nothing before needs what they import
 
     write.write_whole_report(Path(), stages)
-    print(f"{made} of {len(stages)} stages ran, {rounded(time.monotonic() - started)} in all.\n")
+    print(ran(made, len(stages), time.monotonic() - started), end="\n\n")
     summary.main()
 
 

@@ -155,10 +155,12 @@ def test_training_has_the_numbers_of_the_cpu() -> None:
     cpu = trained(torch.device("cpu"), ALONE)
     with simulated_gpu():
         simulated = {name: tensor.cpu() for name, tensor in trained(GPU, ALONE).items()}
-    # The learning rate is a float32 there; how far its rounding goes depends on the processor and on its threads.
+    # The learning rate is a float32 there.
     for name, tensor in cpu.items():
-        largest = tensor.abs().max().item() if tensor.isfinite().all() else 0.0
-        assert torch.allclose(tensor, simulated[name], atol=max(1e-7, 1e-5 * largest), equal_nan=True), name
+        # Adam's means of gradients are as large as these, up to 0.36; three of their last digits would be 1e-7, and on
+        # some processors sums of floats differ by seven.
+        allowed = 1e-6 * tensor.abs().max().item() if name.endswith(".exp_avg") else 0.0
+        assert torch.allclose(tensor, simulated[name], atol=max(1e-7, allowed), equal_nan=True), name
 
 
 def test_two_processes_that_share_batches_end_where_one_does(tmp_path: Path) -> None:

@@ -95,8 +95,7 @@ class Run:
 
     def summary(self) -> str:
         """What has run, and in which time."""
-        everything = self.current + len(self.seconds)
-        return f"{len(self.ended)} of {everything} stages ran, {rounded(time.time() - self.started)} in all."
+        return ran(len(self.ended), self.current + len(self.seconds), time.time() - self.started)
 
     def save(self, root: Path) -> None:
         """Writes it for the processes of the run; where nothing can be written, there are fewer lines."""
@@ -145,6 +144,11 @@ def stages_to_make(root: Path, stages: Mapping[str, Stage]) -> set[str]:
 def typical(seconds: Iterable[float]) -> float:
     """The median, or 0 of nothing."""
     return statistics.median([*seconds] or [0.0])
+
+
+def ran(made: int, stages: int, seconds: float) -> str:
+    """How many stages have run, and in which time."""
+    return f"{made} of {stages} stages ran, {rounded(seconds)} in all."
 
 
 def rounded(seconds: float) -> str:
