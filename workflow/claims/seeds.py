@@ -1,6 +1,6 @@
 """Claims over several seeds: the interval of the mean difference, and the verdict in each.
 
-Input: rows of results/claims.csv of some runs with the columns `seed` and `parameters`, a digest of all others. A seed
+Input: rows of results/claims.csv of some runs with the columns `seed` and `parameters`, a digest of the others. A seed
 is a draw of everything: world, networks, labels. So the interval over seeds, Student's t, says what a further seed
 would give.
 """
@@ -53,7 +53,7 @@ def by_seed(table: pd.DataFrame) -> dict[str, dict[int, str]]:
     return {str(name): dict(zip(rows.seed, rows.verdict, strict=True)) for name, rows in claims.groupby("id")}
 
 
-def digest_without_seed(params: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits that stand for the content of a params.yaml but for `run.seed`."""
-    run = {key: value for key, value in params["run"].items() if key != "seed"}
-    return hashlib.sha256(json.dumps({**params, "run": run}, sort_keys=True).encode()).hexdigest()[:12]
+def digest_without_run(params: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that stand for the content of a params.yaml but for `run`: seed and machine."""
+    what = {key: value for key, value in params.items() if key != "run"}
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from dcgan.core.files import InputError, replace_when_done, write_csv
-from workflow.claims.seeds import REPLICATES, by_seed, digest_without_seed, over_seeds
+from workflow.claims.seeds import REPLICATES, by_seed, digest_without_run, over_seeds
 from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
 from workflow.engines.commands import git, output_of
 from workflow.engines.stage import run_stage
@@ -91,7 +91,7 @@ def collect(root: Path, seeds: Sequence[int]) -> None:
         tables[seed] = open_revision(root, name_of(root, seed)).table(CLAIMS.as_posix())
         if tables[seed].empty:
             raise InputError(f"{name_of(root, seed)}: no {CLAIMS} in it")
-    parameters = digest_without_seed(read_yaml(root / "params.yaml"))
+    parameters = digest_without_run(read_yaml(root / "params.yaml"))
     together = pd.concat([table.assign(seed=seed, parameters=parameters) for seed, table in tables.items()])
     write_csv(REPLICATES, together)
     table = read_claims(REPLICATES)

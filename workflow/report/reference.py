@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dcgan.core.files import InputError, read_csv, replace_when_done, write_csv, write_json
-from workflow.claims.seeds import REPLICATES, by_seed, digest_without_seed
+from workflow.claims.seeds import REPLICATES, by_seed, digest_without_run
 from workflow.claims.words import in_unit, read_claims
 from workflow.engines.dag import TIMESTAMP, Stage, resolved_stages
 from workflow.engines.stage import command_parser, run_stage
@@ -73,8 +73,8 @@ def expected(root: Path) -> dict[str, list[str]]:
     Empty if the project's parameters are not those of the reference run: another seed is one draw more. Seeds that were
     run before a change of the preset say so.
     """
-    now = digest_without_seed(read_yaml(root / "params.yaml"))
-    if not (root / SEEDS).is_file() or now != digest_without_seed(preset(BASE)):
+    now = digest_without_run(read_yaml(root / "params.yaml"))
+    if not (root / SEEDS).is_file() or now != digest_without_run(preset(BASE)):
         return {}
     table = read_claims(root / SEEDS)
     verdicts = {name: list(seeds.values()) for name, seeds in by_seed(table).items()}
