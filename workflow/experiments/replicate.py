@@ -6,7 +6,6 @@ are done are not run again. Output: results/replicates.csv, a row per comparison
 table claim by seed with the verdict over all of them: the interval of the mean difference, by Student's t over seeds.
 """
 
-import argparse
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from dcgan.core.files import InputError, replace_when_done, write_csv
 from workflow.claims.seeds import REPLICATES, by_seed, digest_without_run, over_seeds
 from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
 from workflow.engines.commands import git, output_of
-from workflow.engines.stage import run_stage
+from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.changes import check_changes
 from workflow.experiments.revisions import open_revision
 from workflow.experiments.start import known, start
@@ -30,7 +29,7 @@ POLL_SECONDS, WAITING = 10, {"Queued", "Running"}
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs what is missing, writes table and page, prints the verdicts over seeds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("seeds", nargs="+", type=int, help="values of run.seed; at least two")
     parser.add_argument("--jobs", type=int, default=1, help="how many run at a time (default: %(default)s)")
     args = parser.parse_args(arguments)
