@@ -6,7 +6,6 @@ from its checkpoint. Output: an experiment of DVC's, as `dvc exp run` makes it.
 """
 
 import shlex
-import subprocess
 from pathlib import Path
 
 from dcgan.core.files import InputError
@@ -14,7 +13,7 @@ from workflow.claims.words import CLAIMS, count, lines
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.changes import check_changes
 from workflow.experiments.revisions import open_revision
-from workflow.experiments.start import known, start
+from workflow.experiments.start import known, run_apart, start
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,8 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     check_changes(root, changes, args.target)
     if args.name in known(root, "--all-commits"):
         raise InputError(f"{args.name}: exists; choose another NAME, or `dvc exp remove {args.name}` first")
-    options = [*(f"--set-param={change}" for change in changes), *filter(None, [args.target])]
-    if run_apart(root, ["--name", args.name, *options]):
+    if run_apart(root, args.name, changes, args.target):
         raise InputError(f"{args.name}: failed, as DVC says above")
     claims = open_revision(root, args.name).table(CLAIMS.as_posix())
     judged = "" if claims.empty or args.target else f"; claims: {count(lines(claims))}"
@@ -47,16 +45,6 @@ def words(changes: str) -> list[str]:
         return shlex.split(changes)
     except ValueError as error:
         raise InputError(f"{changes}: cannot be read ({error})") from error
-
-
-def run_apart(root: Path, options: list[str]) -> int:
-    """Runs `dvc exp run --temp`; returns its status."""
-    with subprocess.Popen(["dvc", "--wait-for-lock", "exp", "run", "--temp", *options], cwd=root) as job:
-        try:
-            return job.wait()
-        except KeyboardInterrupt:
-            job.wait()  # DVC, which got it too, stops the stage and tidies up
-            raise
 
 
 if __name__ == "__main__":
