@@ -140,14 +140,11 @@ def test_claims_of_descriptions_are_in_the_registry() -> None:
     }
 
 
-def test_numbers_of_stand_ins_are_not_judged_by_the_published_ones(results: Path, stages: dict[str, Stage]) -> None:
+def test_numbers_of_stand_ins_are_said_to_be_incomparable(results: Path, stages: dict[str, Stage]) -> None:
     text = render(results, stages, "Test")
     assert re.search(r"<td>\s*80\.0", text) and "cannot be compared" in text
-    assert 'class="worse"' not in text and 'class="better"' not in text and "difference</th>" not in text
     (results / "params.yaml").write_text(REAL)
-    text = render(results, stages, "Test")
-    assert '<span class="worse">−2.8 worse</span>' in text and "difference</th>" in text
-    assert "cannot be compared" not in text
+    assert "cannot be compared" not in render(results, stages, "Test")
 
 
 def test_it_links_to_the_page_with_the_generators_if_that_is_there(results: Path, stages: dict[str, Stage]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dcgan.core.files import read_json
 from workflow.description import describe, item_of, kind_of
-from workflow.engines.dag import Stage, in_order
+from workflow.engines.dag import Stage, in_order, needed_for
 from workflow.report.results import Result, outputs, sentence_of
 
 TRAINING, DATA = "train_dcgan", "Data"  # the kind of stage that trains, the chapter of what it trains on
@@ -43,7 +43,7 @@ class Small:
 def trained(root: Path, stages: Mapping[str, Stage], current: Mapping[str, Stage]) -> Iterator[Trained]:
     """Every network of the DAG; numbers are those of the current stages alone."""
     for stage in (stage for stage in stages.values() if kind_of(stage.name) == TRAINING):
-        above = ancestors(stage, stages)
+        above = list(in_order(needed_for([stage.name], stages)))
         data = [one for one in above if one.name in current and describe(one.name).chapter == DATA]
         images = ". ".join(filter(None, (sentence_of(root, one) for one in data)))
         sources = dict.fromkeys(source for one in above for source in values_of("source", one.parameters))
@@ -58,17 +58,6 @@ def how_long(root: Path, stage: Stage) -> str:
     if not seen or not epochs:
         return "not yet"
     return f"{epochs} epoch{'s' * (epochs > 1)} of {seen // epochs:,} images"
-
-
-def ancestors(stage: Stage, stages: Mapping[str, Stage]) -> list[Stage]:
-    """All stages that a stage rests on, each after those that it rests on itself."""
-    makers = {path: one for one in stages.values() for path in one.outputs}
-    found, waiting = set[str](), [stage]
-    while waiting:
-        above = {makers[path].name for path in waiting.pop().inputs if path in makers} - found
-        found |= above
-        waiting += [stages[name] for name in above]
-    return [one for one in in_order(stages) if one.name in found]
 
 
 def values_of(key: str, tree: Any) -> Iterator[Any]:

@@ -11,9 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from dcgan.core.files import InputError, read_json
+from dcgan.core.files import read_csv, read_json
 from workflow.claims.words import Line
 from workflow.description import CHAPTERS, FOLDER, FURTHER, caption_of, describe, item_of
 from workflow.engines.dag import Stage
@@ -153,10 +151,7 @@ def title_of(stage: Stage) -> str:
 def charts_of(root: Path, stage: Stage) -> Iterator[Chart]:
     """The curves of a stage."""
     for path in outputs(root, stage, ".csv", "results/curves/"):
-        try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: not a readable CSV ({error})") from error
+        table = read_csv(path, {})
         drawn = [chart(plan, series_of(table, plan)) for plan in describe(stage.name).charts]
         yield from filter(None, drawn)
 

@@ -51,11 +51,6 @@ class Account:
         """How long a stage took, as text."""
         return in_words(self.records[stage]["seconds"]) if stage in self.records else "not known"
 
-    def share(self, stage: str) -> float:
-        """A stage's time as percent of the longest one."""
-        longest = max((record["seconds"] for record in self.records.values()), default=0.0)
-        return round(100 * self.records[stage]["seconds"] / longest, 1) if longest and stage in self.records else 0.0
-
 
 def account_of(root: Path, stages: Mapping[str, Stage]) -> Account:
     """What is known of the run of these stages."""
