@@ -38,7 +38,6 @@ from pathlib import Path
 from typing import Any
 
 from dcgan.core.files import InputError, read_json, write_json
-from workflow.engines.clock import settle_clock
 from workflow.engines.code_dependencies import PACKAGES as OURS
 from workflow.engines.code_dependencies import list_text, listed_script
 from workflow.engines.commands import git
@@ -85,7 +84,6 @@ def traced(root: Path, stage: Stage | None = None) -> Iterator[None]:
         "machine": machine(),
     }
     write_sidecar(root / SIDECARS / f"{stage.name}.json", sidecar)
-    settle_clock(root, stage)
 
 
 def last_sidecar(root: Path, name: str) -> dict[str, Any]:
