@@ -109,9 +109,15 @@ def test_experiments_stay_apart(checkout: Path, capfd: pytest.CaptureFixture[str
 
     capfd.readouterr()
     table.main([])
-    shown = [" ".join(line.split()) for line in capfd.readouterr().out.splitlines()]
-    assert shown[-1] == "b – rate 0.5 → 2 train.g_loss 1 → 4", "a's changes are not in it"
-    assert shown[2:-1] == ["a – rate 0.5 → 1.5 train.g_loss 1 → 3", "decay absent → 2"]
+    shown = capfd.readouterr().out.splitlines()
+    b = ["b: no claims were judged", "  changed  rate 0.5 → 2", "  moved    train.g_loss 1 → 4"]
+    assert shown[-3:] == b, "a's changes are not in it"
+    assert shown[1:-3] == [
+        "a: no claims were judged",
+        "  changed  rate 0.5 → 1.5",
+        "  changed  decay absent → 2",
+        "  moved    train.g_loss 1 → 3",
+    ]
 
 
 def test_after_a_stop_the_same_command_goes_on(checkout: Path) -> None:
