@@ -62,7 +62,7 @@ def weight(row: Row, before: Mapping[str, Any], after: Mapping[str, Any]) -> tup
 
 
 def flat(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Every metric as <file>.<key>; verdicts of claims have a column of their own."""
+    """Every metric as <file>.<key>; verdicts of claims have a line of their own."""
     return {
         f"{file}.{key}": value for file, found in metrics.items() if file != "claims" for key, value in found.items()
     }
