@@ -8,7 +8,7 @@ import pytest
 
 from dcgan.core.files import InputError, read_csv
 from dcgan.models.architectures import ARCHITECTURES
-from dcgan.models.flops import discriminator_flop, generator_flop
+from dcgan.models.flops import discriminator_size, generator_size
 from dcgan.models.networks import Discriminator, Generator
 from tests.dag.demo import cached_preset, preset_values
 from workflow.description import describe
@@ -165,8 +165,8 @@ def test_operations_are_those_of_the_weights(name: str) -> None:
 
     a = ARCHITECTURES[name]
     for network, expected, x in (
-        (Generator(a), generator_flop(a), torch.zeros(2, a.latent_size)),
-        (Discriminator(a), discriminator_flop(a), torch.zeros(2, a.channels, a.image_size, a.image_size)),
+        (Generator(a), generator_size(a).flop, torch.zeros(2, a.latent_size)),
+        (Discriminator(a), discriminator_size(a).flop, torch.zeros(2, a.channels, a.image_size, a.image_size)),
     ):
         counted: list[float] = []
 

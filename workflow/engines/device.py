@@ -14,7 +14,7 @@ from dcgan.core.files import InputError, raise_all
 if TYPE_CHECKING:
     import torch
 
-    from workflow.params.sections import FeatureSet, Neighbours, Params, TrainedNetwork
+    from workflow.params.sections import Params
 
 DRIVER = Path("/proc/driver/nvidia/version")
 # What Slurm, and whoever hands out GPUs, sets for a process that may use some.
@@ -47,7 +47,12 @@ def check_devices(params: "Params") -> None:
 
     Looks only where there is a question, as PyTorch takes seconds to load.
     """
-    sharing = {f"{kind}.{name}.processes": one.processes for kind, name, one in several_processes(params)}
+    sharing = {
+        f"{kind}.{name}.processes": section.processes
+        for kind in ("train", "features", "neighbours")
+        for name, section in getattr(params, kind).items()
+        if section.processes > 1
+    }
     if params.run.device == "cpu" or (params.run.device == "auto" and not sharing):
         return
     if device_for(params.run.device).type == "cuda":
@@ -59,14 +64,6 @@ def check_devices(params: "Params") -> None:
             for key, count in sharing.items()
             if count > there
         )
-
-
-def several_processes(params: "Params") -> "Iterator[tuple[str, str, TrainedNetwork | FeatureSet | Neighbours]]":
-    """Kind, name and content of the sections that ask for more processes than one."""
-    for kind in ("train", "features", "neighbours"):
-        for name, section in getattr(params, kind).items():
-            if section.processes > 1:
-                yield kind, name, section
 
 
 def sign_of_gpu() -> str | None:

@@ -9,14 +9,21 @@ from itertools import islice
 from pathlib import Path
 
 from workflow.claims.words import claim_lines, count
-from workflow.description import describe, item_of
+from workflow.description import describe
 from workflow.engines.commands import uncommitted
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.params.load import read_yaml
 from workflow.report.belonging import NAMED_AT_MOST
 from workflow.report.collect import claims_of, marked, stand_ins
-from workflow.report.results import classifier_of, metrics_by_name, on_data_of_the_paper, sentence_of, title_of
+from workflow.report.results import (
+    classifier_of,
+    metrics_by_name,
+    on_data_of_the_paper,
+    places_of,
+    sentence_of,
+    title_of,
+)
 from workflow.report.run_history import account_of
 from workflow.report.table_rows import TABLES, lines_of, with_interval
 from workflow.report.write import REPORT
@@ -36,7 +43,8 @@ def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) 
     """All lines; results of `others`, which are not of these parameters, are named and left out."""
     current = {name: stage for name, stage in stages.items() if name not in others}
     of_the_paper = on_data_of_the_paper(stages)
-    yield beside_the_papers(root) if of_the_paper else "This run's numbers:"
+    others_data = " (of other data: ours are stand-ins)" if stand_ins(read_yaml(root / "params.yaml")) else ""
+    yield f"Ours beside the paper's{others_data}:" if of_the_paper else "This run's numbers:"
     yield from (f"  {line}" for line in (*table_lines(root, current), *sentence_lines(root, current)))
     if others:
         stages_left_out = f"{len(others)} stage{'s' * (len(others) > 1)}"
@@ -49,12 +57,6 @@ def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) 
     else:
         yield f"Everything, with pictures: {REPORT}"
     yield from lock_hint(root)
-
-
-def beside_the_papers(root: Path) -> str:
-    """The line above numbers that stand beside the paper's."""
-    on_stand_ins = stand_ins(read_yaml(root / "params.yaml"))
-    return f"Ours beside the paper's{' (of other data: ours are stand-ins)' if on_stand_ins else ''}:"
 
 
 def lock_hint(root: Path) -> list[str]:
@@ -83,8 +85,7 @@ def sentence_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
     for stage in (stage for stage in stages.values() if describe(stage.name).in_summary):
         if sentence := sentence_of(root, stage):
             classifier = classifier_of(root, stage, stages)
-            makes = [place for place, item in describe(stage.name).makes.items() if item == item_of(stage.name)]
-            where = next(iter(makes), title_of(stage))
+            where = next(iter(places_of(stage.name)), title_of(stage))
             yield f"{where.replace(': ', ', ')}: {sentence}{f'; the classifier: {classifier}' if classifier else ''}"
 
 
