@@ -37,7 +37,7 @@ from dcgan.internals.vector_arithmetic import (
 from dcgan.models.networks import Generator
 from workflow.annotation.exemplars import draw_annotated
 from workflow.annotation.file import Drawing, concepts_of, missing_exemplars
-from workflow.engines.options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import ArithmeticFigure
 
@@ -77,14 +77,7 @@ def open_study(
 ) -> Study:
     """The study that a classifier's file, or a file of annotations, makes possible."""
     drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
-    settings = Settings(
-        exemplars=section.exemplars,
-        pool=section.pool,
-        triples=section.triples,
-        reach=section.reach,
-        enlargement=section.enlargement,
-        seed=seed,
-    )
+    settings = settings_from(section, Settings, seed=seed)
     candidates, annotations = draw_annotated(generator, path, annotator, drawing)
     if annotations is None:
         return ClassifiedStudy(generator, candidates, settings, detector, FaceClassifier.from_file(annotator))

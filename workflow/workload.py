@@ -103,9 +103,11 @@ class Scale:
         if not self.is_made(path) and Path(path).exists():
             from workflow.sources import count_source  # a source is opened by what the plan alone needs
 
-            uses = [use for source, *use in raw_sources(self.params) if source == path]
-            self.counted[path] = {name: n for use in uses for name, n in count_source(Path(path), *use).items()}
-            return self.counted[path]
+            counts: dict[str, Any] = {}
+            for source, kind, splits in raw_sources(self.params):
+                counts |= count_source(Path(path), kind, splits) if source == path else {}
+            self.counted[path] = counts
+            return counts
         if path not in self.rates["sources"]:
             raise InputError(
                 f"workflow/planning/rates.yaml: sources has no {path!r}, and it is not here to be counted; add how "
