@@ -15,6 +15,7 @@ from tests.dag.test_params import write
 from workflow.claims.judge import judge, read_registry
 from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import lines, read_claims
+from workflow.experiments import table
 from workflow.experiments.replicate import PAGE, main
 from workflow.params.load import OFF, read_yaml
 from workflow.presets.merge import preset
@@ -77,12 +78,15 @@ def test_seeds_run_once_each_and_give_a_table_a_page_and_verdicts(
     main(["1", "2", "--jobs", "2"])
     main(["1", "2", "3"])
     assert sorted((checkout.parent / "runs.txt").read_text().split()) == ["1", "2", "3"]
-    table = read_claims(REPLICATES)
-    assert sorted(set(table.seed)) == [1, 2, 3] and by_seed(table)["heads_turn"] == dict.fromkeys((1, 2, 3), "holds")
+    found = read_claims(REPLICATES)
+    assert sorted(set(found.seed)) == [1, 2, 3] and by_seed(found)["heads_turn"] == dict.fromkeys((1, 2, 3), "holds")
     said = capsys.readouterr().out
     assert "Over 3 seeds: 1 hold, 0 fail, 0 undecided" in said and "holds     Figure 8: A turn vector" in said
     assert "seed 3" in PAGE.read_text() and "a turn vector turns any face" in PAGE.read_text().lower()
     assert read_yaml(checkout / "params.yaml")["run"]["seed"] == 42
+    table.main([])
+    told = capsys.readouterr().out
+    assert told.startswith("HEAD: no claims were judged\n") and told.count(": 1 hold, 0 fail, 0 undecided, ") == 3
 
 
 def test_a_seed_that_fails_is_named_and_can_be_tried_again(checkout: Path) -> None:

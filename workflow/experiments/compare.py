@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from dcgan.core.files import InputError, replace_when_done
-from workflow.claims.words import CLAIMS
 from workflow.description import Description, describe, item_of
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, open_revision
@@ -68,7 +67,7 @@ def render(root: Path, revisions: Sequence[Revision]) -> str:
 
 def verdicts(revision: Revision) -> dict[str, str]:
     """The verdict of each claim in a state; none if it judged none."""
-    table = revision.table(CLAIMS.as_posix())
+    table = revision.claims()
     return {} if table.empty else dict(zip(table.id, table.verdict, strict=True))
 
 

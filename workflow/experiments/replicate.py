@@ -73,7 +73,7 @@ def collect(root: Path, seeds: Sequence[int]) -> None:
     """Reads what each seed's experiment judged; writes table and page, prints the verdicts over seeds."""
     tables = {}
     for seed in seeds:
-        tables[seed] = open_revision(root, name_of(root, seed)).table(CLAIMS.as_posix())
+        tables[seed] = open_revision(root, name_of(root, seed)).claims()
         if tables[seed].empty:
             raise InputError(f"{name_of(root, seed)}: no {CLAIMS} in it")
     parameters = digest_without_run(read_yaml(root / "params.yaml"))

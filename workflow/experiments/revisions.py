@@ -18,6 +18,7 @@ from dvc_data.index import DataIndexDirError
 from flatten_dict import flatten
 
 from dcgan.core.files import InputError
+from workflow.claims.words import CLAIMS, read_claims
 from workflow.engines.code_dependencies import PACKAGES
 from workflow.engines.commands import git
 from workflow.params.load import parse_yaml
@@ -80,6 +81,11 @@ class Revision:
             return pd.DataFrame() if content is None else pd.read_csv(io.BytesIO(content))
         except ValueError as error:
             raise InputError(f"{self.name}: {path}: not a readable CSV ({error})") from error
+
+    def claims(self) -> pd.DataFrame:
+        """What judge_claims wrote; empty if this state judged none."""
+        content = self.read(CLAIMS.as_posix())
+        return pd.DataFrame() if content is None else read_claims(io.BytesIO(content), f"{self.name}: {CLAIMS}")
 
 
 def open_revision(root: Path, name: str) -> Revision:

@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from dcgan.core.files import InputError
-from workflow.claims.words import CLAIMS, count, lines
+from workflow.claims.words import count, lines
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.changes import check_changes
 from workflow.experiments.revisions import open_revision
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError(f"{args.name}: exists; choose another NAME, or `dvc exp remove {args.name}` first")
     if run_apart(root, args.name, changes, args.target):
         raise InputError(f"{args.name}: failed, as DVC says above")
-    claims = open_revision(root, args.name).table(CLAIMS.as_posix())
+    claims = open_revision(root, args.name).claims()
     judged = "" if claims.empty or args.target else f"; claims: {count(lines(claims))}"
     print(f'{args.name} is done{judged}. Beside the last commit: make compare EXPERIMENTS="HEAD {args.name}"')
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow.claims.words import CLAIMS, count, lines
+from workflow.claims.words import count, lines
 from workflow.engines.commands import git
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.compare import Row, rows_of
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def verdicts(revision: Revision) -> str:
     """How many claims hold, fail and are undecided."""
-    table = revision.table(CLAIMS.as_posix())
+    table = revision.claims()
     return "no claims were judged" if table.empty else count(lines(table))
 
 
