@@ -12,9 +12,9 @@ from PIL import Image
 from dcgan.core.files import read_json
 from workflow.description import describe, item_of, kind_of
 from workflow.engines.dag import Stage, in_order, needed_for
-from workflow.report.results import Result, outputs, sentence_of
+from workflow.report.results import Result, outputs
 
-TRAINING, DATA = "train_dcgan", "Data"  # the kind of stage that trains, the chapter of what it trains on
+TRAINING = "train_dcgan"  # the kind of stage that trains
 STAND_INS = "data/demo/"
 PICTURES = 4
 SIDE, QUALITY = 480, 80  # the longer side of a small picture in pixels; of its WebP
@@ -22,11 +22,10 @@ SIDE, QUALITY = 480, 80  # the longer side of a small picture in pixels; of its 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network, the sources and the size of what it was trained on, and how long, in words."""
+    """A network, the sources of what it was trained on, and how long, in words."""
 
     name: str
     sources: list[str]
-    images: str
     training: str
 
 
@@ -43,12 +42,10 @@ class Small:
 def trained(root: Path, stages: Mapping[str, Stage], current: Mapping[str, Stage]) -> Iterator[Trained]:
     """Every network of the DAG; numbers are those of the current stages alone."""
     for stage in (stage for stage in stages.values() if kind_of(stage.name) == TRAINING):
-        above = list(in_order(needed_for([stage.name], stages)))
-        data = [one for one in above if one.name in current and describe(one.name).chapter == DATA]
-        images = ". ".join(filter(None, (sentence_of(root, one) for one in data)))
+        above = in_order(needed_for([stage.name], stages))
         sources = dict.fromkeys(source for one in above for source in values_of("source", one.parameters))
         training = how_long(root, stage) if stage.name in current else "not with these parameters"
-        yield Trained(item_of(stage.name), list(sources), images, training)
+        yield Trained(item_of(stage.name), list(sources), training)
 
 
 def how_long(root: Path, stage: Stage) -> str:

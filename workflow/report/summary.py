@@ -16,16 +16,8 @@ from workflow.engines.stage import run_stage
 from workflow.params.load import read_yaml
 from workflow.report.belonging import NAMED_AT_MOST
 from workflow.report.collect import claims_of, marked, stand_ins
-from workflow.report.results import (
-    classifier_of,
-    metrics_by_name,
-    on_data_of_the_paper,
-    places_of,
-    sentence_of,
-    title_of,
-)
+from workflow.report.results import classifier_of, on_data_of_the_paper, places_of, sentence_of, title_of
 from workflow.report.run_history import account_of
-from workflow.report.table_rows import TABLES, lines_of, with_interval
 from workflow.report.write import REPORT
 
 CLAIMS_OF_THE_PAPER, CLAIMS_MEASURED = "The paper's claims, on this run's data", "What was measured"
@@ -45,7 +37,7 @@ def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) 
     of_the_paper = on_data_of_the_paper(stages)
     others_data = " (of other data: ours are stand-ins)" if stand_ins(read_yaml(root / "params.yaml")) else ""
     yield f"Ours beside the paper's{others_data}:" if of_the_paper else "This run's numbers:"
-    yield from (f"  {line}" for line in (*table_lines(root, current), *sentence_lines(root, current)))
+    yield from (f"  {line}" for line in sentence_lines(root, current))
     if others:
         stages_left_out = f"{len(others)} stage{'s' * (len(others) > 1)}"
         yield f"Left out, because they are not of these parameters: results of {stages_left_out}, for example"
@@ -64,20 +56,6 @@ def lock_hint(root: Path) -> list[str]:
     if not (root / ".git").exists() or not uncommitted(root, "dvc.lock"):
         return []
     return ["dvc.lock says which results these are; commit it before experiments: git commit -m Results dvc.lock"]
-
-
-def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
-    """A line for each row of Tables 1 to 3 that this run has."""
-    metrics = metrics_by_name(root, stages)
-    for table in TABLES:
-        for line in (line for line in lines_of(table, metrics) if line.has_ours):
-            numbers = [
-                f"{column} {with_interval(cell.ours, cell.interval)} % "
-                f"(paper: {with_interval(cell.quoted, cell.quoted_interval)})"
-                for column, cell in zip(table["columns"], line.cells, strict=True)
-                if cell.ours
-            ]
-            yield f"Table {table['number']}, {line.model}: {'; '.join(numbers)}"
 
 
 def sentence_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:

@@ -98,11 +98,6 @@ def cell_of(table: Mapping[str, Any], paper: str | None, column: int, figures: M
     return Cell(quoted, quoted_interval, f"{value:.{digits}f}", f"{varies:.1f}" if varies else "")
 
 
-def with_interval(value: str, interval: str) -> str:
-    """Both in one text, outside of a table."""
-    return f"{value} ± {interval}".removesuffix(" ± ").replace(FIGURE_SPACE, "")
-
-
 def decimals(printed: str) -> int:
     """Digits behind the point of a value as the paper prints it."""
     return len(printed.partition(" ")[0].partition(".")[2])
