@@ -39,7 +39,7 @@ def state_of(stage: str, parameters: Mapping[str, Any], inputs: Sequence[Path], 
     machine = run.model_dump(include={"seed", "threads", "deterministic"}) | {"device": device}
     contents = [content_digest(path, path.stat().st_mtime_ns) for path in inputs]
     digest = digest_of(stage, determining, contents, machine, torch.__version__)
-    return State(state_folder() / f"{stage}-{digest}", digest)
+    return State(Path(os.environ.get("DCGAN_STATE", ".state")) / f"{stage}-{digest}", digest)
 
 
 @cache
@@ -48,8 +48,3 @@ def content_digest(path: Path, changed_ns: int) -> str:
     from dcgan.core.checkpoints import digest_of
 
     return digest_of(path)
-
-
-def state_folder() -> Path:
-    """Where states lie."""
-    return Path(os.environ.get("DCGAN_STATE", ".state"))
