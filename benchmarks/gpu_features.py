@@ -19,7 +19,7 @@ from benchmarks.training import synchronize
 from dcgan.core.pixels import Images
 from dcgan.data.image_store import ImageStore, Labels, StoreWriter
 from dcgan.models.architectures import ARCHITECTURES
-from dcgan.models.flops import discriminator_flop
+from dcgan.models.flops import discriminator_size
 from dcgan.models.pixel_range import to_input
 from dcgan.representation.extraction import extract_features
 from dcgan.representation.feature_tables import FeatureTable
@@ -56,7 +56,7 @@ def feature_rows(folder: Path, rows: int, device: torch.device) -> Iterator[Row]
 
     seconds_for(forward, device)  # what chooses and loads kernels
     alone, whole_way = n / seconds_for(forward, device), n / seconds_for(extract, device)
-    gflops = ("matrix", alone * discriminator_flop(a) / 1e9)
+    gflops = ("matrix", alone * discriminator_size(a).flop / 1e9)
     yield Row(f"forward pass, `{NETWORK}`, float32", alone, "images/s", gflops=gflops)
     yield Row(f"features of {n:,} images into a table", whole_way, "images/s", "forward pass", whole_way / alone)
     yield svm_row(table, n, rows, device)

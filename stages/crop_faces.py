@@ -27,7 +27,7 @@ from dcgan.data.layouts import tell_of_splits
 from dcgan.data.prefetch import in_order
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
-from workflow.engines.options import naming
+from workflow.engines.options import naming, settings_from
 from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 from workflow.params.sections import CropFaces
 
@@ -83,14 +83,7 @@ class Search:
 
     def __init__(self, section: CropFaces) -> None:
         self.section, self.threads = section, threading.local()
-        self.rule = FaceRule(
-            detection_side=section.detection_side,
-            min_size=section.min_size,
-            max_faces=section.max_faces,
-            margin=section.margin,
-            resize=section.resize,
-            size=section.image_size,
-        )
+        self.rule = settings_from(section, FaceRule, size=section.image_size)
         self.detector()  # a missing file is told before the first photo
 
     def detector(self) -> Detector:

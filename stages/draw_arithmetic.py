@@ -36,8 +36,8 @@ from dcgan.internals.vector_arithmetic import (
 )
 from dcgan.models.networks import Generator
 from workflow.annotation.exemplars import draw_annotated
-from workflow.annotation.file import Drawing, concepts_of, missing_exemplars
-from workflow.engines.options import figure_parser, section_named
+from workflow.annotation.file import concepts_of, missing_exemplars
+from workflow.engines.options import figure_parser, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import ArithmeticFigure
 
@@ -76,16 +76,8 @@ def open_study(
     seed: int,
 ) -> Study:
     """The study that a classifier's file, or a file of annotations, makes possible."""
-    drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
-    settings = Settings(
-        exemplars=section.exemplars,
-        pool=section.pool,
-        triples=section.triples,
-        reach=section.reach,
-        enlargement=section.enlargement,
-        seed=seed,
-    )
-    candidates, annotations = draw_annotated(generator, path, annotator, drawing)
+    settings = settings_from(section, Settings, seed=seed)
+    candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is None:
         return ClassifiedStudy(generator, candidates, settings, detector, FaceClassifier.from_file(annotator))
     missing = "; ".join(missing_exemplars(concepts_of(section), annotations))

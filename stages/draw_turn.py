@@ -21,8 +21,8 @@ from dcgan.internals.attribute_classifiers import FaceClassifier
 from dcgan.internals.turn import AnnotatedTurn, ClassifiedTurn, Settings, Turn
 from dcgan.models.networks import Generator
 from workflow.annotation.exemplars import draw_annotated
-from workflow.annotation.file import Drawing, concepts_of, missing_exemplars
-from workflow.engines.options import figure_parser, section_named
+from workflow.annotation.file import concepts_of, missing_exemplars
+from workflow.engines.options import figure_parser, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import TurnFigure
 
@@ -47,19 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def open_turn(generator: Generator, path: Path, annotator: Path, section: TurnFigure, seed: int) -> tuple[Turn, str]:
     """The samples with a classifier's file or a file of annotations, and which exemplars have still to be chosen."""
-    drawing = Drawing(seed=seed, samples=section.candidates, statistics_batches=section.statistics_batches)
-    settings = Settings(
-        exemplars=section.exemplars,
-        steps=section.steps,
-        span=section.span,
-        measured=section.measured,
-        shown=section.shown,
-        tolerance=section.tolerance,
-        least_turn=section.least_turn,
-        enlargement=section.enlargement,
-        seed=seed,
-    )
-    candidates, annotations = draw_annotated(generator, path, annotator, drawing)
+    settings = settings_from(section, Settings, seed=seed)
+    candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is None:
         return ClassifiedTurn(generator, candidates, settings, FaceClassifier.from_file(annotator)), ""
     missing = "; ".join(missing_exemplars(concepts_of(section), annotations))

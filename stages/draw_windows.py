@@ -37,7 +37,6 @@ from dcgan.internals.window_removal import (
 )
 from dcgan.models.networks import Generator
 from workflow.annotation.exemplars import draw_annotated
-from workflow.annotation.file import Drawing
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import WindowsFigure
@@ -98,10 +97,9 @@ def boxed_samples(
 ) -> tuple[WindowClassifier | None, Candidates, list[Box]]:
     """The classifier, if any; the samples; and boxes around their windows, by the classifier or by hand."""
     size = generator.architecture.image_size
-    drawing = Drawing(seed=seed, samples=section.samples, statistics_batches=section.statistics_batches)
-    candidates, annotations = draw_annotated(generator, path, annotator, drawing)
+    candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is not None:
-        return None, candidates, annotations.boxes_in_pixels()
+        return None, candidates, [Box(**box.model_dump()) for box in annotations.boxes]
     classifier = WindowClassifier.from_file(annotator)
     if section.statistics == "batch":
         candidates = Candidates(candidates.z, generator.draw(candidates.z, statistics="batch"))

@@ -12,6 +12,7 @@ Published: about 275,000 of 3,033,042 removed, a share of 0.0907.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from dcgan.data.sharded_store import Indices, Shards
 from dcgan.dedup.hamming_search import find_duplicates
 from dcgan.dedup.hash_codes import Codes, Duplicates, read_codes
 from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
+from workflow.params.sections import Deduplicate
 
 SHEET_PAIRS, SHEET_COLUMNS = 100, 10
 
@@ -57,20 +59,20 @@ def main(arguments: list[str] | None = None) -> None:
     staying = duplicates.survivors if params.deduplicate.drop else np.arange(len(shards))
     write_images(options.out, staying, shards, params.deduplicate.radius)
     inventory = pd.concat([read_csv(folder / "inventory.csv", COLUMNS) for folder in folders])
-    found, count = "removed" if params.deduplicate.drop else "duplicates", len(duplicates.removed)
-    write_json(
-        options.metrics,
-        {
-            "n_images": len(shards),
-            "n_rejected": len(rejects.rows),
-            **rejects.by_reason(),
-            f"n_{found}": count,
-            f"share_{found}": count / len(shards),
-            "published_share": params.deduplicate.published_share,
-            "radius": params.deduplicate.radius,
-            **at_a_glance(inventory, shards.image_shape[0]),
-        },
-    )
+    counts = {"n_images": len(shards), "n_rejected": len(rejects.rows), **rejects.by_reason()}
+    found = duplicates_found(duplicates, len(shards), params.deduplicate)
+    write_json(options.metrics, counts | found | at_a_glance(inventory, shards.image_shape[0]))
+
+
+def duplicates_found(duplicates: Duplicates, n_images: int, section: Deduplicate) -> dict[str, Any]:
+    """How many images are duplicates, which are removed if the parameters say so."""
+    found, count = "removed" if section.drop else "duplicates", len(duplicates.removed)
+    return {
+        f"n_{found}": count,
+        f"share_{found}": count / n_images,
+        "published_share": section.published_share,
+        "radius": section.radius,
+    }
 
 
 def load_codes(params: Params, folder: Path, shards: Shards) -> Codes:

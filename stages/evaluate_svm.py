@@ -34,7 +34,7 @@ from dcgan.representation.protocol import (
     hold_out_validation,
     interval,
 )
-from workflow.engines.options import section_named
+from workflow.engines.options import section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 from workflow.params.sections import SvmSection
 
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     memory = int(section.memory_gb * 2**30)
     solver = Solver(tolerance=section.tolerance, memory_bytes=memory, device=prepare(params.run))
-    protocol = protocol_of(section, params.run.seed)
+    protocol = settings_from(section, Protocol, seed=params.run.seed)
     splits = {kind: open_splits(args.features / kind, section, params.run.seed) for kind in ("trained", "random")}
     found = {kind: evaluate(splits[kind], protocol, solver) for kind in splits}
     curves = curves_of(section, splits, found, protocol, solver)
@@ -64,18 +64,6 @@ def main(arguments: list[str] | None = None) -> None:
     write_outcomes(args.outcomes, {kind: found[kind].right for kind in found})
     names = splits["trained"].train.class_names
     draw_errors(args.figure, curves, found["trained"].counts, names, f"Linear L2-SVM, {args.name}")
-
-
-def protocol_of(section: SvmSection, seed: int) -> Protocol:
-    """The published protocol with the section's numbers."""
-    return Protocol(
-        labels_per_class=section.labels_per_class,
-        costs=section.costs,
-        search_draws=section.search_draws,
-        draws=section.draws,
-        learn_validation=section.learn_validation,
-        seed=seed,
-    )
 
 
 def open_splits(folder: Path, section: SvmSection, seed: int) -> Splits:

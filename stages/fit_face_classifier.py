@@ -20,7 +20,7 @@ from dcgan.data.image_store import ImageStore
 from dcgan.internals.attribute_classifiers import FaceClassifier, Settings, train_classifier
 from dcgan.internals.classifier_accuracy import face_accuracy
 from dcgan.internals.ground_truth import Floats, faces_with_truth
-from workflow.engines.options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.sections import FaceClassifierSection
 
@@ -40,12 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
         store.shape[1], width=section.width, attributes=section.attributes, pose_range=section.pose_range
     )
     classifier.initialize(torch_generator(seed, "classifier", args.name)).to(device)
-    settings = Settings(
-        epochs=section.epochs,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        noise=section.noise,
-    )
+    settings = settings_from(section, Settings)
     random = torch_generator(seed, "classifier", args.name, "batches")
     train_classifier(classifier, store.images[crops[trained]], targets[trained], settings, random)
     classifier.save(args.out)

@@ -14,7 +14,7 @@ from dcgan.data.image_store import ImageStore
 from dcgan.internals.attribute_classifiers import Settings, WindowClassifier, train_classifier
 from dcgan.internals.classifier_accuracy import window_accuracy
 from dcgan.internals.ground_truth import window_targets, windows_on_crops
-from workflow.engines.options import figure_parser, section_named
+from workflow.engines.options import figure_parser, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage
 
 
@@ -35,12 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     trained, held_out = hold_out(len(store), count, numpy_generator(seed, "classifier", args.name, "split"))
     classifier = WindowClassifier(size, width=section.width, grid=section.grid)
     classifier.initialize(torch_generator(seed, "classifier", args.name)).to(device)
-    settings = Settings(
-        epochs=section.epochs,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        noise=section.noise,
-    )
+    settings = settings_from(section, Settings)
     random = torch_generator(seed, "classifier", args.name, "batches")
     train_classifier(classifier, store.images[trained], targets[trained], settings, random)
     classifier.save(args.out)

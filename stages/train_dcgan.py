@@ -40,7 +40,7 @@ from dcgan.training.loop import Plan, Row, TrainingRun
 from dcgan.training.snapshots import COMPARED, Snapshots
 from dcgan.training.tensorboard import tensorboard_writer
 from workflow.engines.launch import share_work
-from workflow.engines.options import naming, section_named
+from workflow.engines.options import naming, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 from workflow.engines.state import State, state_of
 from workflow.params.sections import Params, TrainedNetwork
@@ -84,16 +84,14 @@ def prepare_run(
     architecture = replace(ARCHITECTURES[section.network], latent=section.latent)
     rows, unseen = training_rows(len(store), section.held_out, run.seed)
     labels = store.labels if architecture.classes else None
-    if not group.is_first:
-        group.wait()  # the first one reads a large store for all, and keeps its digest
     is_compiled = run.compile and group.size == 1 and can_compile(device)
     state = state_of_run(name, params, architecture, store.path, device, is_compiled)
     if group.is_first:
-        group.wait()
         name_other_checkpoints(state.folder, name)
     seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
-    training = AdversarialTraining(architecture, settings_of(section, seed, run.capture, is_compiled), device, group)
+    settings = settings_from(section, Settings, capture=run.capture, compile=is_compiled, seed=seed)
+    training = AdversarialTraining(architecture, settings, device, group)
     batches = Batches(
         store.images,
         labels,
@@ -107,7 +105,7 @@ def prepare_run(
     return TrainingRun(
         training,
         batches,
-        plan=plan_of(section),
+        plan=settings_from(section, Plan, watch=settings_from(section.watch, Watch)),
         checkpoints=Checkpoints(*state),
         snapshots=Snapshots(state.folder, metadata),
         unseen=np.asarray(store.images[unseen[:COMPARED]]),
@@ -133,43 +131,6 @@ def name_other_checkpoints(folder: Path, name: str) -> None:
     for other in sorted(folder.parent.glob(f"train_dcgan-{name}-*/checkpoint.safetensors")):
         if other.parent != folder:
             print(f"{other} not used: it belongs to other parameters, data or another machine", file=sys.stderr)
-
-
-def settings_of(section: TrainedNetwork, seed: int, capture: bool, is_compiled: bool) -> Settings:
-    """How to train."""
-    return Settings(
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        beta1=section.beta1,
-        beta2=section.beta2,
-        weight_decay=section.weight_decay,
-        schedule=section.schedule,
-        precision=section.precision,
-        synchronised_norm=section.synchronised_norm,
-        capture=capture,
-        compile=is_compiled,
-        seed=seed,
-    )
-
-
-def plan_of(section: TrainedNetwork) -> Plan:
-    """How long to train, and what to store on the way."""
-    watch = section.watch
-    return Plan(
-        epochs=section.epochs,
-        decay_epochs=section.decay_epochs,
-        sample_epochs=section.sample_epochs,
-        frame_images=section.frame_images,
-        keep_images=section.keep_images,
-        curve_interval=section.curve_interval,
-        checkpoint_seconds=section.checkpoint_seconds,
-        watch=Watch(
-            action=watch.action,
-            least_d_loss=watch.least_d_loss,
-            intervals=watch.intervals,
-            least_spread=watch.least_spread,
-        ),
-    )
 
 
 def row_listener(name: str, folder: str | None, group: Group) -> Callable[[Row], None]:

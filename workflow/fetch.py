@@ -16,26 +16,19 @@ BY_HAND = Path(__file__).with_name("fetch_by_hand.txt")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Fetches the named sets one after another, and prints what is left to a person."""
+    """Fetches one set after another, and prints what is left to a person."""
     parser = command_parser(__doc__)
     parser.add_argument("--into", type=Path, default=Path("data/raw"), help="folder (default: %(default)s)")
-    parser.add_argument("--sets", nargs="*", choices=list(FETCHERS), default=list(FETCHERS), help="default: all")
-    args = parser.parse_args(arguments)
-    failed = [name for name in args.sets if not fetched(name, args.into)]
+    into, failed = parser.parse_args(arguments).into, []
+    for name, fetch in FETCHERS.items():
+        try:
+            print(f"{name}: in {fetch(into)}")
+        except (OSError, RuntimeError) as error:
+            print(f"{name}: not downloaded ({' '.join(str(error).split())})")
+            failed.append(name)
     print(BY_HAND.read_text(encoding="utf-8"), end="")
     if failed:
         raise InputError(f"could not be downloaded: {', '.join(failed)}; see above, and try again")
-
-
-def fetched(name: str, folder: Path) -> bool:
-    """Whether a set is there now; prints in one line what happened."""
-    try:
-        where = FETCHERS[name](folder)
-    except (OSError, RuntimeError) as error:
-        print(f"{name}: not downloaded ({' '.join(str(error).split())})")
-        return False
-    print(f"{name}: in {where}")
-    return True
 
 
 def fetch_cifar10(folder: Path) -> Path:
@@ -57,17 +50,11 @@ def fetch_svhn(folder: Path) -> Path:
 
 
 def fetch_mnist(folder: Path) -> Path:
-    """MNIST as <folder>/mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz, from the first mirror that has them."""
+    """MNIST as <folder>/mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz."""
     from torchvision.datasets import MNIST, utils
 
     for name, digest in MNIST.resources:
-        for mirror in MNIST.mirrors:
-            try:
-                utils.download_url(f"{mirror}{name}", str(folder / "mnist"), name, digest)
-                break
-            except (OSError, RuntimeError):
-                if mirror == MNIST.mirrors[-1]:
-                    raise
+        utils.download_url(f"{MNIST.mirrors[0]}{name}", str(folder / "mnist"), name, digest)
     return folder / "mnist"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dcgan.data.archives import open_source
 from dcgan.data.contents import contents_of
@@ -16,23 +16,16 @@ LOOKED_AT = 16  # images whose size stands for all
 FACES_A_PHOTO = 1.0
 
 
-class Use(NamedTuple):
-    """What a section of params.yaml takes a source for, and the folders that it names for splits."""
-
-    kind: Kind
-    splits: Mapping[str, str] | None = None
-
-
-def count_source(path: Path, use: Use) -> dict[str, float]:
+def count_source(path: Path, kind: Kind, splits: Mapping[str, str] | None) -> dict[str, float]:
     """What `sources` of rates.yaml would say of a source; raises InputError if it is none of its kind.
 
     Faces and duplicates nobody can count without finding them: one face a photo and no duplicates are assumed.
     """
-    megapixels = {"megapixels": mean_megapixels(path)} if use.kind in ENCODED else {}
-    if use.kind == "lsun" or use.kind == "photos":
+    megapixels = {"megapixels": mean_megapixels(path)} if kind in ENCODED else {}
+    if kind == "lsun" or kind == "photos":
         return {"images": open_source(path).count, **megapixels, "kept": 1.0, "faces": FACES_A_PHOTO}
-    splits = contents_of(path, use.kind, use.splits).splits if use.kind in BY_HEADERS else None
-    counted = splits or {split.name: len(split) for split in open_labelled(path, use.kind, use.splits).splits}
+    found = contents_of(path, kind, splits).splits if kind in BY_HEADERS else None
+    counted = found or {split.name: len(split) for split in open_labelled(path, kind, splits).splits}
     return dict(counted) | megapixels
 
 

@@ -22,7 +22,7 @@ from workflow.params.load import total
 from workflow.params.sections import Params, TrainedNetwork
 
 if TYPE_CHECKING:
-    from workflow.sources import Use
+    from dcgan.data.formats import Kind
 
 GIGA = 1e9
 CROP_BYTES, CODE_BYTES, KEY_BYTES = 32 * 32 * 3, 16, 48
@@ -67,12 +67,13 @@ class FeatureTable(NamedTuple):
     columns: int
 
 
-class Size(NamedTuple):
-    """A network: operations an image, values in all of its layers an image, weights."""
-
-    flop: float
-    units: float
-    weights: float
+def raw_sources(params: Params) -> Iterator[tuple[str, "Kind", Mapping[str, str] | None]]:
+    """Path, kind and named splits of what each section of params.yaml reads."""
+    if params.export.sets:
+        yield params.export.source, "lsun", None
+    if params.crop_faces.sets:
+        yield params.crop_faces.source, "photos", None
+    yield from ((one.source, one.kind, one.splits) for one in params.pack.sets.values())
 
 
 class Scale:
@@ -99,15 +100,14 @@ class Scale:
         """
         if path in self.counted:
             return self.counted[path]
-        of_stages = any(is_inside(path, made) for made in self.makers)
-        if not of_stages and Path(path).exists():
+        if not self.is_made(path) and Path(path).exists():
             from workflow.sources import count_source  # a source is opened by what the plan alone needs
 
-            counted: dict[str, Any] = {}
-            for use in self.uses(path):
-                counted |= count_source(Path(path), use)
-            self.counted[path] = counted
-            return counted
+            counts: dict[str, Any] = {}
+            for source, kind, splits in raw_sources(self.params):
+                counts |= count_source(Path(path), kind, splits) if source == path else {}
+            self.counted[path] = counts
+            return counts
         if path not in self.rates["sources"]:
             raise InputError(
                 f"workflow/planning/rates.yaml: sources has no {path!r}, and it is not here to be counted; add how "
@@ -116,27 +116,18 @@ class Scale:
         found: Mapping[str, Any] = self.rates["sources"][path]
         return found
 
-    def uses(self, path: str) -> "Iterator[Use]":
-        """What the sections of params.yaml take a source for."""
-        from workflow.sources import Use
-
-        p = self.params
-        if p.export.sets and p.export.source == path:
-            yield Use("lsun")
-        if p.crop_faces.sets and p.crop_faces.source == path:
-            yield Use("photos")
-        yield from (Use(one.kind, one.splits) for one in p.pack.sets.values() if one.source == path)
+    def is_made(self, path: str) -> bool:
+        """Whether a source is within what a stage makes."""
+        return any(is_inside(path, made) for made in self.makers)
 
     def sizes_rest_on(self) -> Iterator[str]:
         """A line for each raw source that is brought by a person: counted, or taken to be whole."""
         from workflow.sources import in_words
 
-        p = self.params
-        paths = [one.source for one in (p.export, p.crop_faces) if one.sets]  # one that is off has no source
-        for path in dict.fromkeys([*paths, *(one.source for one in p.pack.sets.values())]):
+        for path in dict.fromkeys(path for path, _, _ in raw_sources(self.params)):
             if path in self.counted:
                 yield in_words(path, self.counted[path])
-            elif not any(is_inside(path, made) for made in self.makers):
+            elif not self.is_made(path):
                 yield f"{path}: not here; taken to be the whole set, as workflow/planning/rates.yaml has it"
 
     def count(self, number: Any) -> float:
@@ -195,15 +186,13 @@ class Scale:
         """How many of so many rows are learned with each number of labels per class; None: all."""
         return [min(rows, CLASSES * labels) if labels else rows for labels in labels_per_class]
 
-    def generator(self, network: str) -> Size:
+    def generator(self, network: str) -> flops.Size:
         """The generator's size, of a row of `ARCHITECTURES`."""
-        a = ARCHITECTURES[network]
-        return Size(flops.generator_flop(a), flops.generator_units(a), flops.generator_weights(a))
+        return flops.generator_size(ARCHITECTURES[network])
 
-    def discriminator(self, network: str) -> Size:
+    def discriminator(self, network: str) -> flops.Size:
         """The discriminator's size, of a row of `ARCHITECTURES`."""
-        a = ARCHITECTURES[network]
-        return Size(flops.discriminator_flop(a), flops.discriminator_units(a), flops.discriminator_weights(a))
+        return flops.discriminator_size(ARCHITECTURES[network])
 
     def training(
         self, network: str, seen: float, batch_size: int, part: float, of: TrainedNetwork, kept: float

@@ -107,10 +107,7 @@ class Study(ABC):
         """How near the results of the three ways to form a sum are to real images."""
         results = {"mean": mean, "single": single, "pixels": pixels}
         near = {name: self.detector.nearness(images) for name, images in results.items()}
-        figures = {
-            f"{name.removesuffix('s')}_nearness": float(values.mean(dtype=np.float64)) for name, values in near.items()
-        }
-        return Measured(figures, {f"nearness_{name}": values for name, values in near.items()})
+        return Measured(means_of(near, "nearness"), {f"nearness_{name}": values for name, values in near.items()})
 
     def work_out(self, terms: Sum, number: int) -> tuple[Images, Measured | None]:
         """The block of one sum, and its figures; no figures if too few exemplars have been chosen."""
@@ -193,10 +190,7 @@ class ClassifiedStudy(Study):
         pixels = pixel_sum([self.images[chosen] for chosen in drawn])
         results = {"mean": means, "single": singles, "pixels": pixels}
         outcomes = {name: self.success(self.classifier.predict(images), wanted) for name, images in results.items()}
-        figures = {
-            f"{name.removesuffix('s')}_success": float(values.mean(dtype=np.float64))
-            for name, values in outcomes.items()
-        }
+        figures = means_of(outcomes, "success")
         of_samples = self.success(self.answers, wanted)
         outcomes["chance"] = random.choice(of_samples, triples)
         figures["chance"] = float(of_samples.mean(dtype=np.float64))
@@ -252,6 +246,11 @@ class AnnotatedStudy(Study):
         }
         near = self.nearness(self.panel(chosen, number), self.singles(chosen), self.pixel_sums(chosen))
         return Measured(figures | near.figures, near.outcomes)
+
+
+def means_of(outcomes: Mapping[str, Floats], what: str) -> dict[str, float]:
+    """The mean of each array of outcomes: `pixel_success` of pixels."""
+    return {f"{name.removesuffix('s')}_{what}": float(one.mean(dtype=np.float64)) for name, one in outcomes.items()}
 
 
 def pixel_sum(terms: Sequence[Images]) -> Images:

@@ -20,6 +20,17 @@ class Layer(NamedTuple):
     units: int
 
 
+class Size(NamedTuple):
+    """A network: operations per image, values in all of its layers per image, and weights.
+
+    Weights are without batch norm's gains and biases, which are a few thousand.
+    """
+
+    flop: int
+    units: int
+    weights: int
+
+
 def generator_layers(a: Architecture) -> list[Layer]:
     """From the latent upwards; a fractionally strided convolution is applied at each position of its input."""
     maps, side = a.projection
@@ -46,34 +57,24 @@ def dense_layers(widths: Sequence[int], classes: int) -> list[Layer]:
     return [Layer((n_in + classes) * n_out, 1, n_out) for n_in, n_out in zip(widths, widths[1:], strict=False)]
 
 
-def generator_flop(a: Architecture) -> int:
-    """Operations per generated image."""
-    return sum(2 * layer.weights * layer.positions for layer in generator_layers(a))
+def generator_size(a: Architecture) -> Size:
+    """The generator's size."""
+    return size_of(generator_layers(a))
 
 
-def discriminator_flop(a: Architecture) -> int:
-    """Operations per image that the discriminator sees."""
-    return sum(2 * layer.weights * layer.positions for layer in discriminator_layers(a))
+def discriminator_size(a: Architecture) -> Size:
+    """The discriminator's size; the image's own values count, too."""
+    size = size_of(discriminator_layers(a))
+    return size._replace(units=size.units + a.channels * a.image_size**2)
 
 
-def generator_weights(a: Architecture) -> int:
-    """Weights of all layers, without batch norm's gains and biases, which are a few thousand."""
-    return sum(layer.weights for layer in generator_layers(a))
-
-
-def discriminator_weights(a: Architecture) -> int:
-    """Weights of all layers, without batch norm's gains and biases."""
-    return sum(layer.weights for layer in discriminator_layers(a))
-
-
-def generator_units(a: Architecture) -> int:
-    """Values in all layers per image."""
-    return sum(layer.units for layer in generator_layers(a))
-
-
-def discriminator_units(a: Architecture) -> int:
-    """Values in all layers per image, the image's own included."""
-    return a.channels * a.image_size**2 + sum(layer.units for layer in discriminator_layers(a))
+def size_of(layers: Sequence[Layer]) -> Size:
+    """The sums over layers."""
+    return Size(
+        flop=sum(2 * layer.weights * layer.positions for layer in layers),
+        units=sum(layer.units for layer in layers),
+        weights=sum(layer.weights for layer in layers),
+    )
 
 
 def training_flop(a: Architecture, schedule: str) -> float:
@@ -83,6 +84,7 @@ def training_flop(a: Architecture, schedule: str) -> float:
     discriminator's takes one pass of the generator, and 3 of its own on real and on generated images. `both` makes both
     updates on the same generated images; `alternate`, any other value, makes one of them per image.
     """
+    generator, discriminator = generator_size(a).flop, discriminator_size(a).flop
     if schedule == "both":
-        return 3 * generator_flop(a) + 8 * discriminator_flop(a)
-    return (4 * generator_flop(a) + 8 * discriminator_flop(a)) / 2
+        return 3 * generator + 8 * discriminator
+    return (4 * generator + 8 * discriminator) / 2

@@ -15,7 +15,6 @@ from tests.cluster.slurm import PATIENCE_SECONDS, Cluster, wait_for
 from tests.cluster.sweeps import KEY, LOSS, Sweep
 from tests.cluster.training import (
     ASIDE,
-    ON_TWO_NODES,
     PROFILE,
     SIDE,
     SOONER,
@@ -28,13 +27,6 @@ from tests.cluster.training import (
 from tests.dag.reliability import fault
 from tests.dag.tiny import digests_of
 from workflow.engines import dag
-
-TWO_PROCESSES = fault(
-    "the same, for two processes on one node or two",
-    "both stop with one checkpoint; sent again they go on, same bytes",
-    "75",
-    "training",
-)
 
 
 class Faults:
@@ -122,28 +114,23 @@ def case_time_limit(faults: Faults) -> None:
     faults.assert_went_on(training)
 
 
-@TWO_PROCESSES
+@fault(
+    "the same, for two processes",
+    "both stop with one checkpoint; sent again they go on, same bytes",
+    "75",
+    "training",
+)
 def case_two_processes(faults: Faults) -> None:
     """Two processes share each batch in one job with two cores and two GPUs; a warning stops both, a second goes on."""
-    stopped_together(faults, "two_processes", {"second"}, "2", "--set-resources", f"{STAGE}:slurm_partition={SIDE}")
-
-
-@TWO_PROCESSES
-def case_two_nodes(faults: Faults) -> None:
-    """The same with a node and a GPU for each process, by what docs/clusters.md sets in the profile."""
-    stopped_together(faults, "two_nodes", {"first", "second"}, "8", *ON_TWO_NODES)
-
-
-def stopped_together(faults: Faults, name: str, nodes: set[str], cpus: str, *options: str) -> None:
-    """Warns two processes that train, and looks at what becomes of them."""
-    training = CaughtTraining(faults.copy(name, 2), faults.cluster, faults.environment, *options)
+    aside = ("--set-resources", f"{STAGE}:slurm_partition={SIDE}")
+    training = CaughtTraining(faults.copy("two_processes", 2), faults.cluster, faults.environment, *aside)
     trainers, job = training.freeze(), training.running_job()
-    assert len(trainers) == 2 and training.nodes(trainers) == nodes
+    assert len(trainers) == 2
     faults.cluster.ask("scancel", "--signal=USR1", job)
     wait_for("a signal for both", lambda: has_reached(trainers, signal.SIGUSR1))
     thaw(trainers)
     training.finish()
-    assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", cpus), ("COMPLETED", cpus)]
+    assert [(job["JobState"], job["NumCPUs"]) for job in training.jobs()] == [("FAILED", "2"), ("COMPLETED", "2")]
     assert {job["TresPerJob"] for job in training.jobs()} == {"gres:gpu:2"}
     faults.assert_went_on(training, processes=2)
 
@@ -231,7 +218,6 @@ CASES = (
     case_time_limit,
     case_too_little_memory,
     case_two_processes,
-    case_two_nodes,
     case_interrupted,
     case_snakemake_killed,
 )

@@ -2,9 +2,8 @@
 
 The first node claims 16 CPUs, 512 GB and two GPUs (empty files), whatever the machine has, so that jobs queue as they
 do elsewhere (but are looked at every second); a job that takes more memory than it asked for is killed within seconds.
-The second is the same machine once more: for jobs of two nodes, in the partition `pair`, and alone, in the partition
-`side`, for jobs that need no GPU. On the first they would stand behind those that wait for one: Slurm keeps whole nodes
-free for the first in the queue.
+The second is the same machine once more, in the partition `side`, for jobs that need no GPU. On the first they would
+stand behind those that wait for one: Slurm keeps whole nodes free for the first in the queue.
 The plugin's job step forgets SLURM_CONF, so /etc/slurm/slurm.conf has to be there: a link that is removed at the end,
 never somebody's own file.
 """
@@ -65,7 +64,6 @@ NodeName=first NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 Re
 NodeName=second NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=512000 Gres=gpu:{gpus}
 PartitionName=main Nodes=first Default=YES MaxTime=INFINITE State=UP
 PartitionName=side Nodes=second MaxTime=INFINITE State=UP
-PartitionName=pair Nodes=first,second MaxTime=INFINITE State=UP
 """
 
 
@@ -163,7 +161,7 @@ class Cluster:
         self.daemon("slurmd", "-f", str(self.folder / "slurm.conf"), "-N", node)
 
     def states_of_nodes(self) -> list[str]:
-        return self.ask("sinfo", "--noheader", "--partition=pair", "--Node", "--format=%t").split()
+        return self.ask("sinfo", "--noheader", "--Node", "--format=%t").split()
 
     def daemon(self, program: str, *options: str) -> None:
         """Starts a program that goes into the background by itself."""

@@ -25,10 +25,6 @@ PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 SIDE = "side"  # the partition without GPUs
 ASIDE = ("--set-resources", f"{STAGE}:gpu=0", f"{STAGE}:slurm_partition={SIDE}")
-# What docs/clusters.md sets in the profile for a job of two nodes with a GPU each.
-ON_TWO_NODES = ("--set-threads", f"{STAGE}=4", "--set-resources", f"{STAGE}:slurm_partition=pair") + tuple(
-    f"{STAGE}:{name}" for name in ("nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=1", "mem_mb=8000")
-)
 JOB_SECONDS = 900.0  # on a machine that has much else to do
 
 
@@ -70,11 +66,6 @@ class CaughtTraining:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         return pids
-
-    def nodes(self, pids: list[int]) -> set[str]:
-        """Which nodes of Slurm processes run on."""
-        words = [word for pid in pids for word in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")]
-        return {word.decode().partition("=")[2] for word in words if word.startswith(b"SLURMD_NODENAME=")}
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints of this checkout's training."""

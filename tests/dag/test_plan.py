@@ -8,13 +8,13 @@ import pytest
 
 from dcgan.core.files import InputError, read_csv
 from dcgan.models.architectures import ARCHITECTURES
-from dcgan.models.flops import discriminator_flop, generator_flop
+from dcgan.models.flops import discriminator_size, generator_size
 from dcgan.models.networks import Discriminator, Generator
 from tests.dag.demo import cached_preset, preset_values
 from workflow.description import describe
 from workflow.engines.dag import Stage
 from workflow.params.load import OFF, check_params, read_yaml
-from workflow.planning.plan import RATES, Job, longest_chains, main, plan, seconds_on, threads_of
+from workflow.planning.plan import RATES, Job, least_seconds, longest_chain, main, plan, threads_of
 from workflow.presets.merge import preset_params
 from workflow.report.reference import STAGES
 from workflow.workload import Work
@@ -165,8 +165,8 @@ def test_operations_are_those_of_the_weights(name: str) -> None:
 
     a = ARCHITECTURES[name]
     for network, expected, x in (
-        (Generator(a), generator_flop(a), torch.zeros(2, a.latent_size)),
-        (Discriminator(a), discriminator_flop(a), torch.zeros(2, a.channels, a.image_size, a.image_size)),
+        (Generator(a), generator_size(a).flop, torch.zeros(2, a.latent_size)),
+        (Discriminator(a), discriminator_size(a).flop, torch.zeros(2, a.channels, a.image_size, a.image_size)),
     ):
         counted: list[float] = []
 
@@ -185,44 +185,23 @@ def test_operations_are_those_of_the_weights(name: str) -> None:
 
 def test_the_longest_chain_is_a_path_through_the_dag(root: Path) -> None:
     jobs = preset_plan(root, "demo")
-    seconds, names = max(longest_chains(jobs).values())
+    seconds, names = longest_chain(jobs)
     by_name = {job.stage.name: job for job in jobs}
     assert seconds == pytest.approx(sum(by_name[name].seconds for name in names))
     for before, after in zip(names, names[1:], strict=False):
         assert set(by_name[before].stage.outputs) & set(by_name[after].stage.inputs)
 
 
-def test_more_of_a_cluster_is_faster_down_to_the_longest_chain(root: Path) -> None:
-    times = [
-        seconds_on(preset_plan(root, "paper", "a100", cores=cores), cores, gpus)
-        for cores, gpus in ((1, 4), (8, 4), (32, 4), (64, 16), (10_000, 1_000))
-    ]
-    assert times == sorted(times, reverse=True)
-    assert times[0] > 2 * times[2]
-    assert times[-1] == pytest.approx(max(longest_chains(preset_plan(root, "paper", "a100")).values())[0])
-
-
-def test_without_a_gpu_the_work_is_spread_over_the_cores(root: Path) -> None:
-    one, eight = (seconds_on(preset_plan(root, "paper", cores=cores), cores, 1) for cores in (1, 8))
-    assert 6 < one / eight <= 8
-
-
-def test_gpus_are_what_jobs_wait_for(root: Path) -> None:
-    jobs = preset_plan(root, "paper", "a100")
-    on_gpus = sum(job.seconds * job.gpus for job in jobs)
-    assert seconds_on(jobs, 10_000, 4) >= on_gpus / 4
-    with pytest.raises(InputError, match=r"asks for \d GPUs, and there are 0"):
-        seconds_on(jobs, 64, 0)
-
-
-def test_the_most_urgent_job_gets_what_others_free_at_once(root: Path) -> None:
-    """Two short jobs end together; the long one that needs both cores goes before those that need one."""
-    names = {"a": (1, 1.0, []), "b": (1, 1.0, []), "long": (2, 10.0, ["a"]), "c": (1, 2.0, ["a"]), "d": (1, 2.0, ["b"])}
+def test_the_longest_chain_the_cores_or_the_gpus_decide() -> None:
+    """Two jobs of 10 s wait for one of 1 s; both take one of the GPUs, and two of the cores."""
+    names = {"a": (1, 0, 1.0, []), "b": (2, 1, 10.0, ["a"]), "c": (2, 1, 10.0, ["a"])}
     jobs = [
-        Job(Stage(n, "", "true", i, i, [], [n], {}, c, 0, 1, 1, False), Work(), seconds, c, 0)
-        for n, (c, seconds, i) in names.items()
+        Job(Stage(name, "", "true", i, i, [], [name], {}, cores, gpus, 1, 1, False), Work(), seconds, cores, gpus)
+        for name, (cores, gpus, seconds, i) in names.items()
     ]
-    assert seconds_on(jobs, 2, 0) == 1 + 10 + 2
+    assert [least_seconds(jobs, cores, gpus) for cores, gpus in ((64, 8), (2, 8), (64, 1))] == [11, 20.5, 20]
+    with pytest.raises(InputError, match="asks for 1 GPUs, and there are 0"):
+        least_seconds(jobs, 64, 0)
 
 
 def test_a_gpu_or_source_that_nobody_knows_is_an_error(root: Path) -> None:

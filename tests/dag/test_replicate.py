@@ -1,4 +1,4 @@
-"""`make replicate`: seeds as experiments of DVC's queue, in a checkout whose only stage judges a claim."""
+"""`make replicate`: seeds as experiments, in a checkout whose only stage judges a claim."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from tests.dag.test_params import write
 from workflow.claims.judge import judge, read_registry
 from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import lines, read_claims
-from workflow.experiments import replicate
+from workflow.experiments import table
 from workflow.experiments.replicate import PAGE, main
 from workflow.params.load import OFF, read_yaml
 from workflow.presets.merge import preset
@@ -68,7 +68,6 @@ def checkout(made: Path, tmp_path: Path, environment: dict[str, str], monkeypatc
     further = {"PYTHONPATH": str(ROOT), "RUNS": str(tmp_path / "runs.txt")}
     for name, value in (environment | further).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(replicate, "POLL_SECONDS", 2)
     monkeypatch.chdir(folder)
     return folder
 
@@ -76,19 +75,22 @@ def checkout(made: Path, tmp_path: Path, environment: dict[str, str], monkeypatc
 def test_seeds_run_once_each_and_give_a_table_a_page_and_verdicts(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["1", "2"])
+    main(["1", "2", "--jobs", "2"])
     main(["1", "2", "3"])
     assert sorted((checkout.parent / "runs.txt").read_text().split()) == ["1", "2", "3"]
-    table = read_claims(REPLICATES)
-    assert sorted(set(table.seed)) == [1, 2, 3] and by_seed(table)["heads_turn"] == dict.fromkeys((1, 2, 3), "holds")
+    found = read_claims(REPLICATES)
+    assert sorted(set(found.seed)) == [1, 2, 3] and by_seed(found)["heads_turn"] == dict.fromkeys((1, 2, 3), "holds")
     said = capsys.readouterr().out
     assert "Over 3 seeds: 1 hold, 0 fail, 0 undecided" in said and "holds     Figure 8: A turn vector" in said
     assert "seed 3" in PAGE.read_text() and "a turn vector turns any face" in PAGE.read_text().lower()
     assert read_yaml(checkout / "params.yaml")["run"]["seed"] == 42
+    table.main([])
+    told = capsys.readouterr().out
+    assert told.startswith("HEAD: no claims were judged\n") and told.count(": 1 hold, 0 fail, 0 undecided, ") == 3
 
 
 def test_a_seed_that_fails_is_named_and_can_be_tried_again(checkout: Path) -> None:
-    with pytest.raises(InputError, match=r"seed-13-\w{8}: failed; `dvc queue logs seed-13-"):
+    with pytest.raises(InputError, match=r"^seed-13-\w{8}: failed, as DVC says above$"):
         main(["13", "2"])
     with pytest.raises(InputError, match=r"seed-13-"):
         main(["13", "2"])

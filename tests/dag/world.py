@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ruamel.yaml import YAML
 
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator
-from tests.dag.demo import ROOT, demo_project
+from tests.dag.demo import demo_project
 from tests.dag.reads import written_at
 from tests.dag.tiny import run_all, tiny_params
 from tests.published import write_arrays
@@ -39,8 +38,6 @@ def make_world(folder: Path) -> World:
     YAML(typ="safe").dump(read_yaml(folder / "params.yaml") | FURTHER, folder / "params.yaml")
     (folder / "arrays").mkdir()
     write_arrays(folder / "arrays", Discriminator(ARCHITECTURES["svhn32"]).initialize(torch.Generator().manual_seed(1)))
-    (folder / "docs").mkdir()
-    shutil.copy(ROOT / "docs/deviations.md", folder / "docs")
     with contextlib.chdir(folder):
         read = run_all(folder)
     content = read_yaml(folder / "params.yaml")

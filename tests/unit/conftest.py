@@ -15,7 +15,6 @@ from workflow.engines.dag import Stage
 from workflow.engines.digests import digest_of_input, digest_of_output
 
 PARAMS = "run: {seed: 42}\nexport: {source: data/demo/bedrooms}\nreport: {title: Test}\n"
-DEVIATIONS = "# Title\n\n| what | here |\n|---|---|\n| seed | `run: 42`, <always> |\n"
 SVM = {
     "error": 0.2,
     "interval": 0.01,
@@ -45,8 +44,6 @@ def leave_sidecar(root: Path, stage: Stage, /, **further: Any) -> None:
 def results(tmp_path: Path) -> Path:
     """A folder as a run leaves it, with a stale picture in it."""
     (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs/deviations.md").write_text(DEVIATIONS)
     for folder in ("metrics", "figures/training/bedrooms", "curves"):
         (tmp_path / "results" / folder).mkdir(parents=True)
     (tmp_path / "results/metrics/svm_cifar10.json").write_text(json.dumps(SVM))

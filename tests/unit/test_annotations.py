@@ -62,7 +62,7 @@ def test_every_change_is_in_the_file_when_it_is_answered(client: Client, file: P
     put(client, "/desks/0/boxes/3", {"boxes": [BOX], "before": [BOX, BOX]})
     put(client, "/desks/0/concepts", {"concept": "looking left", "samples": [4, 0], "before": []})
     annotations = read_annotations(file, empty_annotations(generator, 32, DRAWING))
-    assert [(box.image, box.width) for box in annotations.boxes_in_pixels()] == [(1, 10.0), (3, 10.0)]
+    assert [(box.image, box.width) for box in annotations.boxes] == [(1, 10.0), (3, 10.0)]
     assert annotations.concepts == {"looking left": [4, 0]}
     assert annotations.drawing == DRAWING
     again = client.get("/desks/0", headers=HERE).json

@@ -27,7 +27,7 @@ def counted(network: Network, x: Tensor) -> tuple[int, int, int]:
     labels = torch.zeros(2, dtype=torch.long, device="meta")
     with FlopCounterMode(display=False) as counter:
         network(x, labels)
-    return counter.get_total_flops() // 2, sum(layer.weight.numel() for layer in layers), units
+    return counter.get_total_flops() // 2, units, sum(layer.weight.numel() for layer in layers)
 
 
 @pytest.mark.parametrize("a", ARCHITECTURES.values(), ids=ARCHITECTURES)
@@ -35,14 +35,13 @@ def test_the_counts_are_those_of_the_networks(a: Architecture) -> None:
     with torch.device("meta"):
         generator, z = Generator(a), torch.zeros(2, a.latent_size)
         discriminator, x = Discriminator(a), torch.zeros(2, a.channels, a.image_size, a.image_size)
-    drawn = flops.generator_flop(a), flops.generator_weights(a), flops.generator_units(a)
-    assert counted(generator, z) == drawn
-    seen = flops.discriminator_flop(a), flops.discriminator_weights(a), flops.discriminator_units(a) - x[0].numel()
-    assert counted(discriminator, x) == seen
+    assert counted(generator, z) == flops.generator_size(a)
+    seen = flops.discriminator_size(a)
+    assert counted(discriminator, x) == seen._replace(units=seen.units - x[0].numel())
 
 
 def test_training_counts_passes_of_both_networks() -> None:
     a = ARCHITECTURES["demo32"]
-    g, d = flops.generator_flop(a), flops.discriminator_flop(a)
+    g, d = flops.generator_size(a).flop, flops.discriminator_size(a).flop
     assert flops.training_flop(a, "both") == 3 * g + 8 * d
     assert flops.training_flop(a, "alternate") == (3 * g + 2 * d + g + 6 * d) / 2

@@ -11,7 +11,7 @@ from benchmarks.operations import Operations, at_batch, count_updates
 from benchmarks.training import settings_of
 from dcgan.data.minibatches import Batches
 from dcgan.models.architectures import ARCHITECTURES
-from dcgan.models.flops import discriminator_flop, generator_flop
+from dcgan.models.flops import discriminator_size, generator_size
 from dcgan.training.adversarial import AdversarialTraining
 from tests.simulated_gpu.graphs import Graph
 from tests.simulated_gpu.machine import Machine
@@ -69,7 +69,7 @@ def test_a_captured_minibatch_is_started_by_few_calls(precision: str, monkeypatc
 
 def test_floating_point_operations_are_those_of_the_architecture() -> None:
     """The generator's update: 3 passes of it, 2 of the discriminator; the discriminator's: 1 and 6."""
-    g, d = generator_flop(NETWORK), discriminator_flop(NETWORK)
+    g, d = generator_size(NETWORK).flop, discriminator_size(NETWORK).flop
     found = count_updates(NETWORK, BATCH, "float32")
     assert found["generator"][1] == pytest.approx(BATCH * (3 * g + 2 * d), rel=0.1)
     assert found["discriminator"][1] == pytest.approx(BATCH * (g + 6 * d), rel=0.1)

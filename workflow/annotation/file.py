@@ -21,7 +21,6 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from dcgan.core.files import InputError, read_json, write_json
-from dcgan.internals.boxes import Box
 from dcgan.internals.concepts import LEFT, RIGHT, describe
 from workflow.params.figures import ArithmeticFigure, TurnFigure, WindowsFigure
 from workflow.params.figures import by_hand as by_hand  # what a stage asks before it reads the file
@@ -75,10 +74,6 @@ class Annotations(Section):
             if len(set(numbers)) < len(numbers) or max(numbers, default=0) >= n:
                 raise ValueError(f"{concept}: {numbers} are not different numbers of {n} samples")
         return self
-
-    def boxes_in_pixels(self) -> list[Box]:
-        """The boxes as the library has them."""
-        return [Box(**box.model_dump()) for box in self.boxes]
 
     def changed(self, **parts: Any) -> "Annotations":
         """The same with some parts replaced, checked again; raises InputError if they do not fit."""
@@ -178,17 +173,23 @@ def annotation_tasks(params: Params) -> list[AnnotationTask]:
         for network, section in kind.items():
             if by_hand(section.annotator):
                 figures.setdefault((network, section.annotator), []).append(section)
-    return [task(network, Path(path), sections, params.run.seed) for (network, path), sections in figures.items()]
+    return [
+        AnnotationTask(
+            network,
+            Path(path),
+            drawing_of(sections, params.run.seed),
+            boxes=any(isinstance(one, WindowsFigure) for one in sections),
+            concepts=dict(reduce(or_, map(concepts_of, sections))),
+            plays=[play for one in sections for play in plays_of(one)],
+        )
+        for (network, path), sections in figures.items()
+    ]
 
 
-def task(network: str, path: Path, sections: Sequence[AnyFigure], seed: int) -> AnnotationTask:
-    """What figures need of the same samples: the largest number of everything."""
+def drawing_of(sections: Sequence[AnyFigure], seed: int) -> Drawing:
+    """The samples of which figures need some: the largest number of everything."""
     samples = max(one.samples if isinstance(one, WindowsFigure) else one.candidates for one in sections)
-    drawing = Drawing(seed=seed, samples=samples, statistics_batches=max(one.statistics_batches for one in sections))
-    boxes = any(isinstance(one, WindowsFigure) for one in sections)
-    concepts = dict(reduce(or_, map(concepts_of, sections)))
-    plays = [play for one in sections for play in plays_of(one)]
-    return AnnotationTask(network, path, drawing, boxes, concepts, plays)
+    return Drawing(seed=seed, samples=samples, statistics_batches=max(one.statistics_batches for one in sections))
 
 
 def concepts_of(section: AnyFigure) -> Counter[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
@@ -29,14 +30,14 @@ class Line:
     published: str
 
 
-def read_claims(path: Path) -> pd.DataFrame:
-    """The table that judge_claims wrote; raises InputError if it cannot be read."""
+def read_claims(source: Path | BinaryIO, where: str = "") -> pd.DataFrame:
+    """The table that judge_claims wrote; raises InputError that names `where`, else the path, if it cannot be read."""
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, "string"))
+        table = pd.read_csv(source, dtype=dict.fromkeys(COLUMNS, "string"))
         table[list(NUMBERS)] = table[list(NUMBERS)].astype(float)
         table[list(COLUMNS)] = table[list(COLUMNS)].fillna("")
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a readable table of claims ({error})") from error
+        raise InputError(f"{where or source}: not a readable table of claims ({error})") from error
     return table
 
 

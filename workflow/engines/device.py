@@ -3,7 +3,6 @@ on the CPU, while a cluster bills the GPU.
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from dcgan.core.files import InputError, raise_all
 if TYPE_CHECKING:
     import torch
 
-    from workflow.params.sections import FeatureSet, Neighbours, Params, TrainedNetwork
+    from workflow.params.sections import Params
 
 DRIVER = Path("/proc/driver/nvidia/version")
 # What Slurm, and whoever hands out GPUs, sets for a process that may use some.
@@ -38,8 +37,8 @@ def device_for(asked: Literal["auto", "cpu", "cuda"]) -> "torch.device":
         return torch.device("cpu")
     built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for CPUs only"
     raise InputError(
-        f"{reason}, but PyTorch {torch.__version__}, built {built}, finds no CUDA device (NVIDIA driver: "
-        f"{driver_version() or 'none'}): install a driver and a PyTorch that fit, or set run.device to cpu"
+        f"{reason}, but PyTorch {torch.__version__}, built {built}, finds no CUDA device: install a driver "
+        "and a PyTorch that fit, or set run.device to cpu"
     )
 
 
@@ -48,7 +47,12 @@ def check_devices(params: "Params") -> None:
 
     Looks only where there is a question, as PyTorch takes seconds to load.
     """
-    sharing = {f"{kind}.{name}.processes": one.processes for kind, name, one in several_processes(params)}
+    sharing = {
+        f"{kind}.{name}.processes": section.processes
+        for kind in ("train", "features", "neighbours")
+        for name, section in getattr(params, kind).items()
+        if section.processes > 1
+    }
     if params.run.device == "cpu" or (params.run.device == "auto" and not sharing):
         return
     if device_for(params.run.device).type == "cuda":
@@ -60,14 +64,6 @@ def check_devices(params: "Params") -> None:
             for key, count in sharing.items()
             if count > there
         )
-
-
-def several_processes(params: "Params") -> "Iterator[tuple[str, str, TrainedNetwork | FeatureSet | Neighbours]]":
-    """Kind, name and content of the sections that ask for more processes than one."""
-    for kind in ("train", "features", "neighbours"):
-        for name, section in getattr(params, kind).items():
-            if section.processes > 1:
-                yield kind, name, section
 
 
 def sign_of_gpu() -> str | None:
@@ -85,19 +81,6 @@ def sign_of_gpu() -> str | None:
     return "this machine has an NVIDIA driver"
 
 
-def driver_version() -> str | None:
-    """The version of the kernel's NVIDIA driver, e.g. 535.104.05; None without one."""
-    if not DRIVER.exists():
-        return None
-    found = re.search(r"\d+\.\d[\d.]*", DRIVER.read_text())
-    return found.group() if found else None
-
-
-def is_full(error: Exception) -> bool:
-    """Whether PyTorch raised it because the memory of a GPU is full: OutOfMemoryError is a RuntimeError, too."""
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL)
-
-
 @contextmanager
 def report_full_memory() -> Iterator[None]:
     """Turns an error about a GPU whose memory is full, PyTorch's or a library's, into an InputError of one line."""
@@ -105,7 +88,8 @@ def report_full_memory() -> Iterator[None]:
         yield
     except Exception as error:
         torch = sys.modules.get("torch")  # not loaded by stages without a network
-        if torch is None or not is_full(error):
+        # OutOfMemoryError is a RuntimeError, too.
+        if torch is None or not isinstance(error, RuntimeError) or not any(sign in str(error) for sign in FULL):
             raise
         # Its first sentences tell what was asked for and what is there, the others what one may set.
         told = ". ".join(str(error).splitlines()[0].split(". ")[:3])

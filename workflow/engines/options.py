@@ -3,13 +3,16 @@
 import argparse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from dcgan.core.files import InputError
 from workflow.engines.stage import stage_parser
+from workflow.params.types import Section
 
 AnySection = TypeVar("AnySection")
+AnySettings = TypeVar("AnySettings")
 INPUTS = {
     "generator": "a generator's network file",
     "networks": "folder of a network's files, with weights kept during training, if any",
@@ -43,6 +46,12 @@ def section_named(sections: Mapping[str, AnySection], name: str, where: str) -> 
     if name not in sections:
         raise InputError(f"{where}.{name}: no such section; there are {', '.join(sections) or 'none'}")
     return sections[name]
+
+
+def settings_from(section: Section, kind: type[AnySettings], **others: Any) -> AnySettings:
+    """A library's dataclass of settings: `others`, and of each further field what a section has under the same name."""
+    names = {field.name for field in fields(cast(Any, kind))} - others.keys()
+    return kind(**{name: getattr(section, name) for name in names}, **others)
 
 
 @contextmanager

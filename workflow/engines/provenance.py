@@ -38,7 +38,6 @@ from pathlib import Path
 from typing import Any
 
 from dcgan.core.files import InputError, read_json, write_json
-from workflow.engines.clock import settle_clock
 from workflow.engines.code_dependencies import PACKAGES as OURS
 from workflow.engines.code_dependencies import list_text, listed_script
 from workflow.engines.commands import git
@@ -85,7 +84,6 @@ def traced(root: Path, stage: Stage | None = None) -> Iterator[None]:
         "machine": machine(),
     }
     write_sidecar(root / SIDECARS / f"{stage.name}.json", sidecar)
-    settle_clock(root, stage)
 
 
 def last_sidecar(root: Path, name: str) -> dict[str, Any]:
@@ -189,19 +187,14 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_mb() -> int:
-    """The most memory that this process, or one that it waited for, has held."""
-    of_children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return round(max(own_peak(), of_children) / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    """The most memory that this process, or one that it waited for, has held.
 
-
-def own_peak() -> int:
-    """The most memory that this process has held, in the unit of `getrusage`.
-
-    What Linux tells there is never below the memory of the process that started this one; the file has its own.
+    What Linux tells of a process there is never below the memory of the one that started it; the file has its own.
     """
-    status = Path("/proc/self/status")
+    status, of_children = Path("/proc/self/status"), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8")) if status.exists() else None
-    return int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    own = int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(max(own, of_children) / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
 def machine() -> dict[str, Any]:

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from dcgan.core.files import InputError, replace_when_done
-from workflow.claims.words import CLAIMS
 from workflow.description import Description, describe, item_of
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, open_revision
@@ -25,7 +24,7 @@ PAGE = Path("results/compare.html")
 ABSENT = object()
 NOT_PAIRED = "No grid after as many images as the others have."
 SAME_IMAGES = 0.05  # by how much numbers of images may differ: of another seed, say, other duplicates are dropped
-NOT_AT_HAND = "Not at hand: never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
+NOT_AT_HAND = "Not at hand: never made, never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,14 +52,11 @@ def chosen(names: Sequence[str]) -> list[str]:
 def render(root: Path, revisions: Sequence[Revision]) -> str:
     """The whole page."""
     metrics = [revision.metrics() for revision in revisions]
-    absent = {one.name: one.absent_metrics(found) for one, found in zip(revisions, metrics, strict=True)}
     files = sorted({file for state in metrics for file in state})
     return fill_template(
         "compare.html.j2",
         title=f"{', '.join(revision.name for revision in revisions[:-1])} and {revisions[-1].name}",
         states=[(one, one.date, changed_code(root, revisions[0], one)) for one in revisions],
-        absent={name: files for name, files in absent.items() if files},
-        not_at_hand=NOT_AT_HAND,
         claims=rows_of([verdicts(revision) for revision in revisions]),
         parameters=rows_of([revision.params() for revision in revisions]),
         groups={file.replace("_", " "): rows_of([state.get(file, {}) for state in metrics]) for file in files},
@@ -71,21 +67,21 @@ def render(root: Path, revisions: Sequence[Revision]) -> str:
 
 def verdicts(revision: Revision) -> dict[str, str]:
     """The verdict of each claim in a state; none if it judged none."""
-    table = revision.table(CLAIMS.as_posix())
+    table = revision.claims()
     return {} if table.empty else dict(zip(table.id, table.verdict, strict=True))
 
 
-def outputs_of(revisions: Sequence[Revision], suffixes: tuple[str, ...]) -> Iterator[tuple[str, str, Description]]:
-    """Paths of results of a kind that any state makes, with the stage's item and description."""
+def outputs_of(revisions: Sequence[Revision], suffix: str) -> Iterator[tuple[str, str, Description]]:
+    """Paths of results of a kind ("": folders) that any state makes, with the stage's item and description."""
     makers = {path: stage for revision in revisions for path, stage in revision.outputs.items()}
     for path, stage in sorted(makers.items(), key=lambda pair: (pair[1], pair[0])):
-        if path.startswith("results/") and PurePosixPath(path).suffix in suffixes:
+        if path.startswith("results/") and PurePosixPath(path).suffix == suffix:
             yield path, item_of(stage).replace("_", " "), describe(stage)
 
 
 def charts_of(revisions: Sequence[Revision]) -> Iterator[Chart]:
     """A chart for each curve that is not the same in all states, a line a state."""
-    for path, item, about in outputs_of(revisions, (".csv",)):
+    for path, item, about in outputs_of(revisions, ".csv"):
         for plan in (*about.charts, *about.compared_charts):
             found = {revision.name: series_of(revision.table(path), plan) for revision in revisions}
             for curve in dict.fromkeys(name for series in found.values() for name in series):
@@ -98,10 +94,10 @@ def charts_of(revisions: Sequence[Revision]) -> Iterator[Chart]:
 
 def grids_of(revisions: Sequence[Revision]) -> Iterator[dict[str, Any]]:
     """Grids of samples of every network after the same number of images, side by side."""
-    for path, item, about in outputs_of(revisions, ("", ".png")):
+    for folder, item, about in outputs_of(revisions, ""):
         if about.compared_pictures:
-            files = paired([pictures_of(revision, path) for revision in revisions])
-            shown = [shown_picture(*pair, path) for pair in zip(revisions, files, strict=True)]
+            files = paired([images_of(revision, folder) for revision in revisions])
+            shown = [shown_picture(*pair, folder) for pair in zip(revisions, files, strict=True)]
             yield {
                 "title": f"{about.compared_pictures}: {item}",
                 "same": all(one["picture"] and one["picture"].uri == shown[0]["picture"].uri for one in shown),
@@ -110,25 +106,18 @@ def grids_of(revisions: Sequence[Revision]) -> Iterator[dict[str, Any]]:
             }
 
 
-def pictures_of(revision: Revision, path: str) -> dict[str, float]:
-    """The pictures of a state at a path, in a folder all in it, and after how many images each was drawn.
+def images_of(revision: Revision, folder: str) -> dict[str, float]:
+    """After how many images each picture in a folder, epoch-<n>.png, was drawn.
 
-    Pictures after an epoch are counted by the stage's curves, which have columns `images` and `epoch`; where these are
-    not at hand, and for other pictures, epochs or nothing count.
+    Images are counted by the stage's curves, which have columns `images` and `epoch`; where these are not at hand,
+    epochs count.
     """
-    if PurePosixPath(path).suffix:
-        return {path: 0.0} if path in revision.outputs else {}
-    stage = revision.outputs.get(path)
-    curves = [other for other, maker in revision.outputs.items() if maker == stage and other.endswith(".csv")]
+    stage = revision.outputs.get(folder)
+    curves = [path for path, maker in revision.outputs.items() if maker == stage and path.endswith(".csv")]
     tables = [table for table in map(revision.table, curves) if {"images", "epoch"} <= set(table.columns)]
     images_an_epoch = tables[0].images.iloc[-1] / tables[0].epoch.iloc[-1] if tables else 1.0
-    return {file: epoch_of(file) * images_an_epoch for file in revision.inside(path)}
-
-
-def epoch_of(file: str) -> int:
-    """The number at the end of a file's name."""
-    digits = PurePosixPath(file).stem.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else 0
+    epochs = {file: int(PurePosixPath(file).stem.rpartition("-")[2]) for file in revision.inside(folder)}
+    return {file: epoch * images_an_epoch for file, epoch in epochs.items()}
 
 
 def paired(states: Sequence[Mapping[str, float]]) -> list[str]:
@@ -138,28 +127,21 @@ def paired(states: Sequence[Mapping[str, float]]) -> list[str]:
     """
     present = [seen for seen in states if seen]
     for images in sorted({count for seen in present for count in seen.values()}, reverse=True):
-        nearest = [nearest_to(images, seen) for seen in states]
+        nearest = [min(seen, key=lambda file: abs(seen[file] - images), default="") for seen in states]
         counts = [seen[file] for seen, file in zip(states, nearest, strict=True) if file]
         if max(counts) - min(counts) <= SAME_IMAGES * max(counts):
             return nearest
     return ["" for _ in states]
 
 
-def nearest_to(images: float, seen: Mapping[str, float]) -> str:
-    """The file whose number of images is nearest; "" if there is none."""
-    return min(seen, key=lambda file: abs(seen[file] - images), default="")
-
-
-def shown_picture(revision: Revision, file: str, path: str) -> dict[str, Any]:
-    """A state's picture, one of those at a path; or why there is none."""
+def shown_picture(revision: Revision, file: str, folder: str) -> dict[str, Any]:
+    """A state's picture, one of those in a folder; or why there is none."""
     content = revision.read(file) if file else None
-    at_hand = bool(revision.inside(path)) if not PurePosixPath(path).suffix else False
-    absence = NOT_PAIRED if at_hand and not file else NOT_AT_HAND
     return {
         "revision": revision.name,
         "picture": content and picture(content, file, f"Grid of samples of {revision.name}"),
-        "absence": absence if path in revision.outputs else "This state has no stage that draws it.",
-        "epoch": picture_name(file) if content and file != path else "",
+        "absence": NOT_PAIRED if not file and revision.inside(folder) else NOT_AT_HAND,
+        "epoch": picture_name(file) if content else "",
     }
 
 

@@ -1,14 +1,14 @@
 """The same parameters with several seeds: `make replicate SEEDS="1 2 3" JOBS=1`, and which claims hold over them.
 
-Input: the committed state of the checkout. Each seed is an experiment of DVC's own queue, `seed-<n>-<commit>`, that
-runs in a folder of its own; the checkout stays as it is. What was interrupted goes on from its checkpoint; seeds that
-are done are not run again. Output: results/replicates.csv, a row per comparison and seed; results/replicates.html, a
-table claim by seed with the verdict over all of them: the interval of the mean difference, by Student's t over seeds.
+Input: the committed state of the checkout. Each seed is an experiment, `seed-<n>-<commit>`, that runs in a folder of
+its own, as that of `make experiment` does; the checkout stays as it is. What was interrupted goes on from its
+checkpoint; seeds that are done are not run again. Output: results/replicates.csv, a row per comparison and seed;
+results/replicates.html, a table claim by seed with the verdict over all of them: the interval of the mean difference,
+by Student's t over seeds.
 """
 
-import argparse
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -16,23 +16,29 @@ import pandas as pd
 from dcgan.core.files import InputError, replace_when_done, write_csv
 from workflow.claims.seeds import REPLICATES, by_seed, digest_without_run, over_seeds
 from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
-from workflow.engines.commands import git, output_of
-from workflow.engines.stage import run_stage
+from workflow.engines.commands import git
+from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.changes import check_changes
 from workflow.experiments.revisions import open_revision
-from workflow.experiments.start import known, start
+from workflow.experiments.start import known, run_apart, start
 from workflow.params.load import read_yaml
 from workflow.report.page import fill_template
 
 PAGE = Path("results/replicates.html")
-POLL_SECONDS, WAITING = 10, {"Queued", "Running"}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs what is missing, writes table and page, prints the verdicts over seeds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("seeds", nargs="+", type=int, help="values of run.seed; at least two")
-    parser.add_argument("--jobs", type=int, default=1, help="how many run at a time (default: %(default)s)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        choices=range(1, 65),
+        metavar="N",
+        help="how many run at a time (default: %(default)s)",
+    )
     args = parser.parse_args(arguments)
     seeds, root = list(dict.fromkeys(args.seeds)), Path.cwd()
     if len(seeds) < 2:
@@ -50,45 +56,24 @@ def name_of(root: Path, seed: int) -> str:
 
 
 def run_missing(root: Path, seeds: Sequence[int], jobs: int) -> None:
-    """Queues the seeds that are not done and works the queue off."""
+    """Runs the seeds that are not done; raises InputError if any fails, when the others have ended."""
     finished = set(known(root))
     missing = {name: seed for seed in seeds if (name := name_of(root, seed)) not in finished}
-    states = states_of(root, missing)
-    for name, seed in missing.items():
-        if states.get(name) == "Failed":
-            output_of("dvc", "queue", "remove", name, cwd=root)
-        if states.get(name) not in WAITING:
-            output_of("dvc", "exp", "run", "--queue", "--name", name, "--set-param", f"run.seed={seed}", cwd=root)
-    if missing:
-        print(f"{len(missing)} of {len(seeds)} seeds to run, {jobs} at a time", flush=True)
-        output_of("dvc", "queue", "start", "--jobs", str(jobs), cwd=root)
-        wait(root, missing)
-
-
-def wait(root: Path, names: Iterable[str]) -> None:
-    """Waits until the queue has finished all of them and says when a state changes; raises InputError if one fails."""
-    last: dict[str, str] = {}
-    while not last or WAITING & set(last.values()):
-        time.sleep(POLL_SECONDS if last else 0)
-        states = states_of(root, names)
-        for name in (name for name in states if states[name] != last.get(name)):
-            print(f"{time.strftime('%H:%M')} {name}: {states[name].lower()}", flush=True)
-        last = states
-    if failed := [name for name, state in last.items() if state == "Failed"]:
-        raise InputError(f"{', '.join(failed)}: failed; `dvc queue logs {failed[0]}` says why")
-
-
-def states_of(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """The state of each experiment that the queue knows: Queued, Running, Success, Failed."""
-    rows = [line.split() for line in output_of("dvc", "queue", "status", cwd=root).splitlines()]
-    return {row[1]: row[-1] for row in rows if len(row) > 2 and row[1] in names}
+    print(f"{len(missing)} of {len(seeds)} seeds to run, {jobs} at a time", flush=True)
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        statuses = list(pool.map(lambda name: run_apart(root, name, [f"run.seed={missing[name]}"]), missing))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C reaches those that run; the others do not begin
+    if failed := [name for name, status in zip(missing, statuses, strict=True) if status]:
+        raise InputError(f"{', '.join(failed)}: failed, as DVC says above")
 
 
 def collect(root: Path, seeds: Sequence[int]) -> None:
     """Reads what each seed's experiment judged; writes table and page, prints the verdicts over seeds."""
     tables = {}
     for seed in seeds:
-        tables[seed] = open_revision(root, name_of(root, seed)).table(CLAIMS.as_posix())
+        tables[seed] = open_revision(root, name_of(root, seed)).claims()
         if tables[seed].empty:
             raise InputError(f"{name_of(root, seed)}: no {CLAIMS} in it")
     parameters = digest_without_run(read_yaml(root / "params.yaml"))

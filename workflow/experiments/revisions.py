@@ -5,7 +5,6 @@ DVC's cache or remote if DVC keeps it. Nothing is checked out; the workspace sta
 """
 
 import io
-from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from dvc_data.index import DataIndexDirError
 from flatten_dict import flatten
 
 from dcgan.core.files import InputError
+from workflow.claims.words import CLAIMS, read_claims
 from workflow.engines.code_dependencies import PACKAGES
 from workflow.engines.commands import git
 from workflow.params.load import parse_yaml
@@ -70,16 +70,9 @@ class Revision:
         raise InputError(f"{self.name}: no params.yaml with parameters in it")
 
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """Every metrics file's content, by its name."""
-        return {Path(path).stem: found for path in self.metrics_files() if (found := self.mapping(path))}
-
-    def metrics_files(self) -> list[str]:
-        """The metrics files that the stages of this state make."""
-        return [path for path in sorted(self.outputs) if path.startswith("results/metrics/")]
-
-    def absent_metrics(self, found: Container[str]) -> list[str]:
-        """Names of metrics files that this state has a stage for, and that are not among those found."""
-        return [name for path in self.metrics_files() if (name := Path(path).stem) not in found]
+        """The content of every metrics file that is at hand, by its name."""
+        paths = [path for path in sorted(self.outputs) if path.startswith("results/metrics/")]
+        return {Path(path).stem: found for path in paths if (found := self.mapping(path))}
 
     def table(self, path: str) -> pd.DataFrame:
         """A CSV; empty if this state has none."""
@@ -88,6 +81,11 @@ class Revision:
             return pd.DataFrame() if content is None else pd.read_csv(io.BytesIO(content))
         except ValueError as error:
             raise InputError(f"{self.name}: {path}: not a readable CSV ({error})") from error
+
+    def claims(self) -> pd.DataFrame:
+        """What judge_claims wrote; empty if this state judged none."""
+        content = self.read(CLAIMS.as_posix())
+        return pd.DataFrame() if content is None else read_claims(io.BytesIO(content), f"{self.name}: {CLAIMS}")
 
 
 def open_revision(root: Path, name: str) -> Revision:

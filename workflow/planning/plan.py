@@ -3,19 +3,18 @@
 A line for each kind of stage: jobs, images, hours of its longest job, core-hours and GPU-hours of all its jobs (cores
 and GPUs count for as long as they are reserved), what it leaves on the disk, the memory of its largest process (without
 mapped files: the system takes their pages back), and how much that is of the time and memory that the job asks its
-scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums, the hours on a cluster
-of so many cores and GPUs that nobody else uses, the longest chain of jobs (no cluster is faster than that), and the
-rates. Work comes from params.yaml and the stages' descriptions, rates from `workflow/planning/rates.yaml`. Raw sources
-are counted if they are here; else their sizes are those of the whole sets in that file. What was assumed is printed. A
-stage that asks for a GPU uses one with `--gpu NAME`; with `--gpu none` everything runs on its threads. What `make
-benchmark-gpu` measured takes the place of data sheets.
+scheduler for (`meta`). A job that asks for more cores than there are gets all. Below: the sums, the least hours on so
+many cores and GPUs, the longest chain of jobs (no cluster is faster than that), and the rates. Work comes from
+params.yaml and the stages' descriptions, rates from `workflow/planning/rates.yaml`. Raw sources are counted if they are
+here; else their sizes are those of the whole sets in that file. What was assumed is printed. A stage that asks for a
+GPU uses one with `--gpu NAME`; with `--gpu none` everything runs on its threads. What `make benchmark-gpu` measured
+takes the place of data sheets.
 """
 
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -67,39 +66,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser = command_parser(__doc__)
     parser.add_argument("--preset", help="a preset of workflow/presets/ in place of params.yaml")
     parser.add_argument("--gpu", default="none", help=f"a GPU of {RATES.name}, or none (default: %(default)s)")
-    parser.add_argument("--rates", type=Path, help=f"GPUs as measured (default: {MEASURED}, if there is one)")
     parser.add_argument("--gpus", type=int, default=1, help="how many of them there are (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of all nodes (default: %(default)s)")
     options = parser.parse_args(arguments)
     if min(options.gpus, options.cores) < 1:
         raise InputError("--gpus and --cores: 1 or more")
-    rates = with_measured(read_yaml(RATES), options.rates)
+    rates = with_measured(read_yaml(RATES), MEASURED)
     values = preset(options.preset) if options.preset else read_yaml(Path("params.yaml"))
     assumed: list[str] = []
     jobs = plan(Path(), values, rates, options.gpu, options.cores, assumed)
     print(table(jobs), *totals(jobs, options.cores, options.gpus), *basis(rates, options.gpu), *assumed, sep="\n")
 
 
-def with_measured(rates: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
-    """The rates with the GPUs of a file that `make benchmark-gpu` wrote; None: of `MEASURED`, if there is one.
+def with_measured(rates: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The rates with the GPUs of a file that `make benchmark-gpu` wrote, if it is there.
 
-    Raises InputError if the file is missing or holds anything else.
+    A GPU has the speed of each of KINDS and its machine; one of a data sheet has a single speed.
     """
-    if path is None and not MEASURED.exists():
-        return rates
-    gpus = read_yaml(path or MEASURED).get("gpus")
-    if not isinstance(gpus, dict) or not all(is_measured(gpu) for gpu in gpus.values()):
-        raise InputError(f"{path or MEASURED}: expected gpus, each with {', '.join(KINDS)} in GFLOP/s and its machine")
-    return {**rates, "gpus": {**rates["gpus"], **gpus}}
-
-
-def is_measured(gpu: object) -> bool:
-    """Whether this is a GPU as `make benchmark-gpu` describes it, and not a share of a data sheet."""
-    return (
-        isinstance(gpu, dict)
-        and all(isinstance(gpu.get(kind), int | float) and gpu[kind] > 0 for kind in KINDS)
-        and isinstance(gpu.get("machine"), str)
-    )
+    return {**rates, "gpus": {**rates["gpus"], **read_yaml(path)["gpus"]}} if path.exists() else rates
 
 
 def plan(
@@ -163,7 +147,7 @@ def seconds_of(work: Work, threads: int, gpus: int, rates: Mapping[str, Any], gp
     speed, units, starting = rates["gflops_a_thread"], threads, rates["minibatch_seconds"]
     if gpus:
         speed, units = rates["gpus"][gpu], gpus
-        if is_measured(speed):
+        if isinstance(speed, Mapping):
             starting = 0.0  # a measured rate holds it
         else:
             speed = dict.fromkeys(KINDS, speed)
@@ -173,49 +157,25 @@ def seconds_of(work: Work, threads: int, gpus: int, rates: Mapping[str, Any], gp
     return float(alone + work.shared_core_seconds / threads + computing + writing)
 
 
-def predecessors(jobs: Iterable[Job]) -> dict[str, set[str]]:
-    """The jobs that each job waits for, by name."""
+def longest_chain(jobs: list[Job]) -> tuple[float, list[str]]:
+    """The chain of jobs, each of which waits for the one before, that takes longest: seconds and names."""
+    by_name = {job.stage.name: job for job in jobs}
     makers = {path: job.stage.name for job in jobs for path in job.stage.outputs}
-    return {job.stage.name: {makers[path] for path in job.stage.inputs if path in makers} for job in jobs}
+    chains: dict[str, tuple[float, list[str]]] = {}
+    for stage in dag.in_order({name: job.stage for name, job in by_name.items()}):
+        before = max((chains[makers[path]] for path in stage.inputs if path in makers), default=(0.0, []))
+        chains[stage.name] = (before[0] + by_name[stage.name].seconds, [*before[1], stage.name])
+    return max(chains.values())
 
 
-def longest_chains(jobs: list[Job]) -> dict[str, tuple[float, list[str]]]:
-    """By the name of each job, the longest chain of jobs that begins with it: seconds and names."""
-    before, seconds = predecessors(jobs), {job.stage.name: job.seconds for job in jobs}
-    found: dict[str, tuple[float, list[str]]] = {name: (0.0, []) for name in seconds}
-    for name in reversed(list(TopologicalSorter(before).static_order())):
-        left, names = found[name]
-        found[name] = (left + seconds[name], [name, *names])
-        for earlier in before[name]:
-            found[earlier] = max(found[earlier], found[name])
-    return found
-
-
-def seconds_on(jobs: list[Job], cores: int, gpus: int) -> float:
-    """Seconds of all jobs on so many cores and GPUs: whenever some are free, the job goes first that most waits for.
-
-    A small job may overtake a large one that still waits for cores. Raises InputError if a job asks for more GPUs than
-    there are. Memory, and on which nodes the cores are, is not looked at.
-    """
+def least_seconds(jobs: list[Job], cores: int, gpus: int) -> float:
+    """Seconds below which so many cores and GPUs cannot do all jobs; raises InputError if a job needs more GPUs."""
     for job in jobs:
         if job.gpus > gpus:
             raise InputError(f"{job.stage.name} asks for {job.gpus} GPUs, and there are {gpus}")
-    by_name, chains = {job.stage.name: job for job in jobs}, longest_chains(jobs)
-    sorter = TopologicalSorter(predecessors(jobs))
-    sorter.prepare()
-    ready, ends, now = list[str](), dict[str, float](), 0.0
-    while sorter.is_active():
-        ready = sorted([*ready, *sorter.get_ready()], key=lambda name: -chains[name][0])
-        for name in list(ready):
-            at_work = [by_name[other] for other in (*ends, name)]
-            if sum(job.cores for job in at_work) <= cores and sum(job.gpus for job in at_work) <= gpus:
-                ready.remove(name)
-                ends[name] = now + by_name[name].seconds
-        now = min(ends.values())
-        for name in [name for name, end in ends.items() if end == now]:
-            del ends[name]
-            sorter.done(name)
-    return now
+    on_cores = sum(job.cores * job.seconds for job in jobs) / cores
+    on_gpus = sum(job.gpus * job.seconds for job in jobs) / gpus
+    return max(longest_chain(jobs)[0], on_cores, on_gpus)
 
 
 def by_kind(jobs: list[Job]) -> pd.DataFrame:
@@ -232,13 +192,13 @@ def table(jobs: list[Job]) -> str:
 
 def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
     """The sums, the time on a cluster of this size, and the least time that a run takes on however many machines."""
-    (seconds, names), sums = max(longest_chains(jobs).values()), by_kind(jobs).sum()
+    (seconds, names), sums = longest_chain(jobs), by_kind(jobs).sum()
     size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.gpus for job in jobs) else "")
     return [
         f"sum: {len(jobs)} jobs, {sums['core-h']:,.1f} core-hours, {sums['GPU-h']:,.1f} GPU-hours, {sums['GB']:,.1f} "
         "GB on the disk besides raw data (under DVC twice that, for its cache)",
-        f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} that nobody else uses: "
-        f"{seconds_on(jobs, cores, gpus) / HOUR:,.2f} h; the longest chain: {seconds / HOUR:,.2f} h "
+        f"one after the other: {sum(job.seconds for job in jobs) / HOUR:,.2f} h; on {size} at least "
+        f"{least_seconds(jobs, cores, gpus) / HOUR:,.2f} h; the longest chain: {seconds / HOUR:,.2f} h "
         f"({' -> '.join(names)})",
     ]
 
@@ -251,7 +211,7 @@ def basis(rates: Mapping[str, Any], gpu: str) -> list[str]:
         f"{gflops['matrix']:.0f} GFLOP/s a thread (small networks, large ones, matrices), "
         f"{rates['disk_megabytes_a_second']} MB/s written"
     ]
-    if gpu != "none" and is_measured(found := rates["gpus"][gpu]):
+    if gpu != "none" and isinstance(found := rates["gpus"][gpu], Mapping):
         speeds = ", ".join(f"{found[kind]:,}" for kind in KINDS)
         lines.append(f"{gpu}: {speeds} GFLOP/s in the same order, measured on {found['machine']}")
     elif gpu != "none":

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dcgan.core.files import InputError
 from workflow.claims.words import CLAIMS, Line, count, lines, read_claims
 from workflow.description import CHAPTERS
 from workflow.engines.dag import TIMESTAMP, Stage
@@ -26,7 +25,7 @@ from workflow.report.results import chapters, metrics_by_name, on_data_of_the_pa
 from workflow.report.run_history import Account
 from workflow.report.table_rows import tables_of
 
-DEVIATIONS, EXPLORE = "docs/deviations.md", "results/explore.html"
+EXPLORE = "results/explore.html"
 RESULTS = ("results/metrics", "results/figures", "results/curves")
 
 
@@ -72,7 +71,6 @@ def render(
         explore=account is not None and made(root, current, EXPLORE),
         other_explore=made(root, {name: stages[name] for name in others}, EXPLORE),
         parameters=params,
-        deviations=table_of(root / DEVIATIONS) if of_the_paper else [],
         stand_ins=sorted(stand_ins(params)),
     )
 
@@ -108,20 +106,6 @@ def leftovers(root: Path, stages: Mapping[str, Stage]) -> list[str]:
     ours = {path for stage in stages.values() for path in outputs(root, stage, "")}
     found = (path for folder in RESULTS for path in sorted((root / folder).rglob("*")) if path.is_file())
     return [path.relative_to(root).as_posix() for path in found if path not in ours and path.name != TIMESTAMP]
-
-
-def table_of(path: Path) -> list[list[list[str]]]:
-    """Rows of the one table of a Markdown text, its header first; a cell is cut at its backticks, so that every second
-    piece is code. Raises InputError if there is no such table.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    rows = [[cell.strip().split("`") for cell in line.strip("| ").split("|")] for line in lines if line.startswith("|")]
-    if len(rows) < 3 or any(len(row) != len(rows[0]) for row in rows):
-        raise InputError(f"{path}: no table whose rows have as many cells as its header")
-    return [rows[0], *rows[2:]]
 
 
 def stand_ins(value: Any) -> set[str]:

@@ -11,10 +11,10 @@ from PIL import Image
 
 from dcgan.core.files import read_json
 from workflow.description import describe, item_of, kind_of
-from workflow.engines.dag import Stage, in_order
-from workflow.report.results import Result, outputs, sentence_of
+from workflow.engines.dag import Stage, in_order, needed_for
+from workflow.report.results import Result, outputs
 
-TRAINING, DATA = "train_dcgan", "Data"  # the kind of stage that trains, the chapter of what it trains on
+TRAINING = "train_dcgan"  # the kind of stage that trains
 STAND_INS = "data/demo/"
 PICTURES = 4
 SIDE, QUALITY = 480, 80  # the longer side of a small picture in pixels; of its WebP
@@ -22,11 +22,10 @@ SIDE, QUALITY = 480, 80  # the longer side of a small picture in pixels; of its 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network, the sources and the size of what it was trained on, and how long, in words."""
+    """A network, the sources of what it was trained on, and how long, in words."""
 
     name: str
     sources: list[str]
-    images: str
     training: str
 
 
@@ -43,12 +42,10 @@ class Small:
 def trained(root: Path, stages: Mapping[str, Stage], current: Mapping[str, Stage]) -> Iterator[Trained]:
     """Every network of the DAG; numbers are those of the current stages alone."""
     for stage in (stage for stage in stages.values() if kind_of(stage.name) == TRAINING):
-        above = ancestors(stage, stages)
-        data = [one for one in above if one.name in current and describe(one.name).chapter == DATA]
-        images = ". ".join(filter(None, (sentence_of(root, one) for one in data)))
+        above = in_order(needed_for([stage.name], stages))
         sources = dict.fromkeys(source for one in above for source in values_of("source", one.parameters))
         training = how_long(root, stage) if stage.name in current else "not with these parameters"
-        yield Trained(item_of(stage.name), list(sources), images, training)
+        yield Trained(item_of(stage.name), list(sources), training)
 
 
 def how_long(root: Path, stage: Stage) -> str:
@@ -58,17 +55,6 @@ def how_long(root: Path, stage: Stage) -> str:
     if not seen or not epochs:
         return "not yet"
     return f"{epochs} epoch{'s' * (epochs > 1)} of {seen // epochs:,} images"
-
-
-def ancestors(stage: Stage, stages: Mapping[str, Stage]) -> list[Stage]:
-    """All stages that a stage rests on, each after those that it rests on itself."""
-    makers = {path: one for one in stages.values() for path in one.outputs}
-    found, waiting = set[str](), [stage]
-    while waiting:
-        above = {makers[path].name for path in waiting.pop().inputs if path in makers} - found
-        found |= above
-        waiting += [stages[name] for name in above]
-    return [one for one in in_order(stages) if one.name in found]
 
 
 def values_of(key: str, tree: Any) -> Iterator[Any]:

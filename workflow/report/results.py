@@ -7,13 +7,10 @@ never gets in, though it may lie in the same folder.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from dcgan.core.files import InputError, read_json
+from dcgan.core.files import read_csv, read_json
 from workflow.claims.words import Line
 from workflow.description import CHAPTERS, FOLDER, FURTHER, caption_of, describe, item_of
 from workflow.engines.dag import Stage
@@ -82,7 +79,7 @@ def result_of(
     ]
     return Result(
         stage.name,
-        place_of(stage.name),
+        ", ".join(place.partition(":")[0] for place in places_of(stage.name)),
         title,
         " ".join(filter(None, [caption_of(stage.name), "" if other else outcome_of(root, stage, claims)])),
         measured,
@@ -94,22 +91,17 @@ def result_of(
     )
 
 
-def place_of(stage: str) -> str:
-    """The figures, tables and sections of the paper that a stage makes: "Table 3, Figure 9"."""
-    makes = describe(stage).makes
-    return ", ".join(place.partition(":")[0] for place, item in makes.items() if item == item_of(stage))
+def places_of(stage: str) -> list[str]:
+    """The figures, tables and sections of the paper that a stage makes: "Table 3: MNIST", "Figure 9: MNIST digits"."""
+    return [place for place, item in describe(stage).makes.items() if item == item_of(stage)]
 
 
 def on_data_of_the_paper(stages: Iterable[str]) -> bool:
     """Whether any stage has to do with a data set of the paper; if none has, there is nothing to compare with it."""
-    return not sets_of_the_paper().isdisjoint(map(item_of, stages))
-
-
-@cache
-def sets_of_the_paper() -> frozenset[str]:
-    """Names of what the paper's figures and tables are made of; shards, which any set has, are numbers."""
     makes = (describe(path.stem).makes for path in FOLDER.glob("*.yaml"))
-    return frozenset(item for places in makes for item in places.values() if not item.isdecimal())
+    # Shards, which any set has, are numbers.
+    sets = {item for places in makes for item in places.values() if not item.isdecimal()}
+    return not sets.isdisjoint(map(item_of, stages))
 
 
 def outcome_of(root: Path, stage: Stage, claims: list[Line]) -> str:
@@ -153,10 +145,7 @@ def title_of(stage: Stage) -> str:
 def charts_of(root: Path, stage: Stage) -> Iterator[Chart]:
     """The curves of a stage."""
     for path in outputs(root, stage, ".csv", "results/curves/"):
-        try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: not a readable CSV ({error})") from error
+        table = read_csv(path, {})
         drawn = [chart(plan, series_of(table, plan)) for plan in describe(stage.name).charts]
         yield from filter(None, drawn)
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workflow.engines.dag import Stage
 from workflow.report.belonging import Reason, Record, belonging
@@ -51,11 +50,6 @@ class Account:
         """How long a stage took, as text."""
         return in_words(self.records[stage]["seconds"]) if stage in self.records else "not known"
 
-    def share(self, stage: str) -> float:
-        """A stage's time as percent of the longest one."""
-        longest = max((record["seconds"] for record in self.records.values()), default=0.0)
-        return round(100 * self.records[stage]["seconds"] / longest, 1) if longest and stage in self.records else 0.0
-
 
 def account_of(root: Path, stages: Mapping[str, Stage]) -> Account:
     """What is known of the run of these stages."""
@@ -68,15 +62,11 @@ def in_words_of(record: Record) -> Record:
     """A sidecar with its revision and machine as text."""
     found, changed = record.get("git_revision"), " with changes" if record.get("git_dirty") else ""
     revision = f"{found[:SHORT_REVISION]}{changed}" if found else "no git repository"
-    more = {"git revision": revision, "machine": in_a_line(record.get("machine") or {})}
-    return {"packages": {}, "started": ""} | dict(record) | more
-
-
-def in_a_line(machine: Mapping[str, Any]) -> str:
-    """What is known of the machine of a stage's run."""
-    cores = f"{machine['cores']} cores" if machine.get("cores") else None
+    machine = record.get("machine") or {}
+    cores = f"{machine['cores']} cores" if machine else ""
     parts = (machine.get("processor"), cores, machine.get("accelerator") or "no accelerator", machine.get("system"))
-    return ", ".join(str(part) for part in parts if part)
+    told = ", ".join(part for part in parts if part)
+    return {"packages": {}, "started": ""} | dict(record) | {"git revision": revision, "machine": told}
 
 
 def in_words(seconds: float) -> str:
@@ -84,5 +74,4 @@ def in_words(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min {rest:02} s"

@@ -9,16 +9,15 @@ from itertools import islice
 from pathlib import Path
 
 from workflow.claims.words import claim_lines, count
-from workflow.description import describe, item_of
+from workflow.description import describe
 from workflow.engines.commands import uncommitted
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.engines.stage import run_stage
 from workflow.params.load import read_yaml
 from workflow.report.belonging import NAMED_AT_MOST
 from workflow.report.collect import claims_of, marked, stand_ins
-from workflow.report.results import classifier_of, metrics_by_name, on_data_of_the_paper, sentence_of, title_of
+from workflow.report.results import classifier_of, on_data_of_the_paper, places_of, sentence_of, title_of
 from workflow.report.run_history import account_of
-from workflow.report.table_rows import TABLES, lines_of, with_interval
 from workflow.report.write import REPORT
 
 CLAIMS_OF_THE_PAPER, CLAIMS_MEASURED = "The paper's claims, on this run's data", "What was measured"
@@ -36,8 +35,9 @@ def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) 
     """All lines; results of `others`, which are not of these parameters, are named and left out."""
     current = {name: stage for name, stage in stages.items() if name not in others}
     of_the_paper = on_data_of_the_paper(stages)
-    yield beside_the_papers(root) if of_the_paper else "This run's numbers:"
-    yield from (f"  {line}" for line in (*table_lines(root, current), *sentence_lines(root, current)))
+    others_data = " (of other data: ours are stand-ins)" if stand_ins(read_yaml(root / "params.yaml")) else ""
+    yield f"Ours beside the paper's{others_data}:" if of_the_paper else "This run's numbers:"
+    yield from (f"  {line}" for line in sentence_lines(root, current))
     if others:
         stages_left_out = f"{len(others)} stage{'s' * (len(others) > 1)}"
         yield f"Left out, because they are not of these parameters: results of {stages_left_out}, for example"
@@ -51,12 +51,6 @@ def summary(root: Path, stages: Mapping[str, Stage], others: Mapping[str, str]) 
     yield from lock_hint(root)
 
 
-def beside_the_papers(root: Path) -> str:
-    """The line above numbers that stand beside the paper's."""
-    on_stand_ins = stand_ins(read_yaml(root / "params.yaml"))
-    return f"Ours beside the paper's{' (of other data: ours are stand-ins)' if on_stand_ins else ''}:"
-
-
 def lock_hint(root: Path) -> list[str]:
     """What to do with dvc.lock before experiments, if a run has changed it; a project without git has none."""
     if not (root / ".git").exists() or not uncommitted(root, "dvc.lock"):
@@ -64,27 +58,12 @@ def lock_hint(root: Path) -> list[str]:
     return ["dvc.lock says which results these are; commit it before experiments: git commit -m Results dvc.lock"]
 
 
-def table_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
-    """A line for each row of Tables 1 to 3 that this run has."""
-    metrics = metrics_by_name(root, stages)
-    for table in TABLES:
-        for line in (line for line in lines_of(table, metrics) if line.has_ours):
-            numbers = [
-                f"{column} {with_interval(cell.ours, cell.interval)} % "
-                f"(paper: {with_interval(cell.quoted, cell.quoted_interval)})"
-                for column, cell in zip(table["columns"], line.cells, strict=True)
-                if cell.ours
-            ]
-            yield f"Table {table['number']}, {line.model}: {'; '.join(numbers)}"
-
-
 def sentence_lines(root: Path, stages: Mapping[str, Stage]) -> Iterator[str]:
     """A line for each stage whose description wants one, with how far its classifier can be trusted, if it has one."""
     for stage in (stage for stage in stages.values() if describe(stage.name).in_summary):
         if sentence := sentence_of(root, stage):
             classifier = classifier_of(root, stage, stages)
-            makes = [place for place, item in describe(stage.name).makes.items() if item == item_of(stage.name)]
-            where = next(iter(makes), title_of(stage))
+            where = next(iter(places_of(stage.name)), title_of(stage))
             yield f"{where.replace(': ', ', ')}: {sentence}{f'; the classifier: {classifier}' if classifier else ''}"
 
 

@@ -6,11 +6,10 @@ Input: `workflow/report/paper_tables.yaml` and the content of results/metrics. O
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ruamel.yaml import YAML
 
-Judgement = Literal["better", "worse", "equal"]
 Metrics = Mapping[str, Mapping[str, Any]]  # by the name of their file
 LEADING = ("error", "accuracy")
 SIZES = {"n_maps": "feature maps in the highest layer", "n_features": "columns in all"}
@@ -23,17 +22,12 @@ TABLES: list[Mapping[str, Any]] = YAML(typ="safe", pure=True).load(Path(__file__
 
 @dataclass(frozen=True)
 class Cell:
-    """A quoted value and ours, in percent as text, each with what it varies by; their difference in points.
-
-    Less than 0.05 points are no difference.
-    """
+    """A quoted value and ours, in percent as text, each with what it varies by."""
 
     quoted: str
     quoted_interval: str = ""
     ours: str = ""
     interval: str = ""
-    difference: str = ""
-    judgement: Judgement = "equal"
 
 
 @dataclass(frozen=True)
@@ -101,18 +95,7 @@ def cell_of(table: Mapping[str, Any], paper: str | None, column: int, figures: M
     if key not in figures:
         return Cell(quoted, quoted_interval)
     value, varies = 100 * float(figures[key]), 100 * float(figures.get("interval", 0.0))
-    ours, interval = f"{value:.{digits}f}", f"{varies:.1f}" if varies else ""
-    if paper is None:
-        return Cell(quoted, "", ours, interval)
-    change = value - float(text)
-    difference = f"{change:+.{digits}f}".replace("-", "−")
-    better: Judgement = "better" if (change > 0) == table["more_is_better"] else "worse"
-    return Cell(quoted, quoted_interval, ours, interval, difference, "equal" if abs(change) < 0.05 else better)
-
-
-def with_interval(value: str, interval: str) -> str:
-    """Both in one text, outside of a table."""
-    return f"{value} ± {interval}".removesuffix(" ± ").replace(FIGURE_SPACE, "")
+    return Cell(quoted, quoted_interval, f"{value:.{digits}f}", f"{varies:.1f}" if varies else "")
 
 
 def decimals(printed: str) -> int:
