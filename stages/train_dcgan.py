@@ -84,9 +84,12 @@ def prepare_run(
     architecture = replace(ARCHITECTURES[section.network], latent=section.latent)
     rows, unseen = training_rows(len(store), section.held_out, run.seed)
     labels = store.labels if architecture.classes else None
+    if not group.is_first:
+        group.wait()  # the first one reads a large store for all, and keeps its digest
     is_compiled = run.compile and group.size == 1 and can_compile(device)
     state = state_of_run(name, params, architecture, store.path, device, is_compiled)
     if group.is_first:
+        group.wait()
         name_other_checkpoints(state.folder, name)
     seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}

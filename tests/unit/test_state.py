@@ -1,6 +1,7 @@
 """What a run's state depends on: each thing that determines the result changes its digest, and nothing else does."""
 
 import ast
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dcgan.core import checkpoints
 from dcgan.models.architectures import ARCHITECTURES
 from stages.train_dcgan import state_of_run
 from tests.dag.tiny import tiny_params
+from workflow.engines import state
 from workflow.engines.state import State, state_of
 from workflow.params.load import load_params
 from workflow.params.sections import Run
@@ -103,20 +105,52 @@ def test_the_folder_is_that_of_the_environment(given: dict[str, Any], monkeypatc
     assert made(given).folder == Path(".state") / f"train-bedrooms-{found.digest}"
 
 
-def test_an_input_is_read_once_and_again_when_it_changes(
+def test_a_large_input_is_read_once_and_again_when_it_changes(
     given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By whatever process asks: what it keeps lies beside the states."""
     read, digest_of, path = [], checkpoints.digest_of, given["inputs"][0]
 
     def watched(*parts: object) -> str:
         read.extend(part for part in parts if isinstance(part, Path))
         return digest_of(*parts)
 
+    def again() -> tuple[State, int]:
+        read.clear()
+        state.content_digest.cache_clear()
+        return made(given), len(read)
+
+    small, _ = again()
+    assert not small.folder.with_name("digests").exists(), "a small one is not kept"
     monkeypatch.setattr(checkpoints, "digest_of", watched)
-    first = made(given)
-    assert made(given) == first and read == [path]
+    monkeypatch.setattr(state, "LARGE_BYTES", 1)
+    assert [again(), again()] == [(small, 1), (small, 0)]
     path.write_bytes(b"others")  # as many bytes
-    assert made(given) != first and read == [path, path]
+    changed, times = again()
+    assert times == 1 and changed != small and again() == (changed, 0)
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    assert again() == (changed, 1)
+    other = path.with_name("copy.h5")
+    other.write_bytes(b"images")
+    os.utime(other, ns=(0, path.stat().st_mtime_ns))
+    other.replace(path)
+    assert again() == (small, 1), "another file of the same size and time"
+    (kept,) = small.folder.with_name("digests").iterdir()
+    kept.write_text("{")
+    assert again() == (small, 1) and again() == (small, 0)
+
+
+def test_what_changes_while_it_is_read_is_not_kept(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    path, digest_of = given["inputs"][0], checkpoints.digest_of
+
+    def growing(*parts: object) -> str:
+        if path in parts:
+            path.write_bytes(path.read_bytes() + b"more")
+        return digest_of(*parts)
+
+    monkeypatch.setattr(checkpoints, "digest_of", growing)
+    monkeypatch.setattr(state, "LARGE_BYTES", 1)
+    assert not made(given).folder.with_name("digests").exists()
 
 
 RESUMABLE = ("train_dcgan", "train_guideline", "extract_features", "fit_kmeans", "search_supervised_cnn")
