@@ -24,6 +24,9 @@ from workflow.params.load import check_params
 from workflow.presets.merge import preset
 
 ROOT = Path(__file__).parents[2]
+VERSION = """NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023
+GCC version:  gcc version 11.4.0 (Ubuntu 11.4.0-1ubuntu1~22.04)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -50,15 +53,15 @@ def test_a_granted_gpu_that_torch_does_not_find_stops_the_stage(
 ) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "41")
     monkeypatch.setenv(name, "2")
-    (tmp_path / "version").touch()
-    with pytest.raises(InputError, match=rf"^{name} is 2, but PyTorch .* finds no CUDA device") as raised:
+    (tmp_path / "version").write_text(VERSION)
+    with pytest.raises(InputError, match=rf"^{name} is 2, .*NVIDIA driver: 535\.104\.05") as raised:
         device_for("auto")
     assert torch.__version__ in str(raised.value) and str(torch.version.cuda) in str(raised.value)
     assert device_for("cpu").type == "cpu"
 
 
 def test_a_machine_with_a_driver_has_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "version").touch()
+    (tmp_path / "version").write_text(VERSION)
     with pytest.raises(InputError, match="this machine has an NVIDIA driver, but PyTorch"):
         device_for("auto")
     for hidden in ("", "-1", "NoDevFiles"):
@@ -67,13 +70,13 @@ def test_a_machine_with_a_driver_has_a_gpu(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_job_may_run_on_a_node_whose_gpus_are_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "version").touch()
+    (tmp_path / "version").write_text(VERSION)
     monkeypatch.setenv("SLURM_JOB_ID", "41")
     assert device_for("auto").type == "cpu"
 
 
 def test_a_gpu_that_is_asked_for_has_to_be_there() -> None:
-    with pytest.raises(InputError, match=r"run.device is cuda, but PyTorch .* finds no CUDA device: install"):
+    with pytest.raises(InputError, match=r"run.device is cuda, but PyTorch .* \(NVIDIA driver: none\)"):
         device_for("cuda")
 
 

@@ -3,6 +3,7 @@ on the CPU, while a cluster bills the GPU.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +38,8 @@ def device_for(asked: Literal["auto", "cpu", "cuda"]) -> "torch.device":
         return torch.device("cpu")
     built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for CPUs only"
     raise InputError(
-        f"{reason}, but PyTorch {torch.__version__}, built {built}, finds no CUDA device: install a driver "
-        "and a PyTorch that fit, or set run.device to cpu"
+        f"{reason}, but PyTorch {torch.__version__}, built {built}, finds no CUDA device (NVIDIA driver: "
+        f"{driver_version() or 'none'}): install a driver and a PyTorch that fit, or set run.device to cpu"
     )
 
 
@@ -81,6 +82,19 @@ def sign_of_gpu() -> str | None:
     return "this machine has an NVIDIA driver"
 
 
+def driver_version() -> str | None:
+    """The version of the kernel's NVIDIA driver, e.g. 535.104.05; None without one."""
+    if not DRIVER.exists():
+        return None
+    found = re.search(r"\d+\.\d[\d.]*", DRIVER.read_text())
+    return found.group() if found else None
+
+
+def is_full(error: Exception) -> bool:
+    """Whether PyTorch raised it because the memory of a GPU is full: OutOfMemoryError is a RuntimeError, too."""
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL)
+
+
 @contextmanager
 def report_full_memory() -> Iterator[None]:
     """Turns an error about a GPU whose memory is full, PyTorch's or a library's, into an InputError of one line."""
@@ -88,8 +102,7 @@ def report_full_memory() -> Iterator[None]:
         yield
     except Exception as error:
         torch = sys.modules.get("torch")  # not loaded by stages without a network
-        # OutOfMemoryError is a RuntimeError, too.
-        if torch is None or not isinstance(error, RuntimeError) or not any(sign in str(error) for sign in FULL):
+        if torch is None or not is_full(error):
             raise
         # Its first sentences tell what was asked for and what is there, the others what one may set.
         told = ". ".join(str(error).splitlines()[0].split(". ")[:3])
