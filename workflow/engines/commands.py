@@ -2,29 +2,19 @@
 
 import subprocess
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from dcgan.core.files import InputError
 
 
 def output_of(*command: str, cwd: Path | None = None) -> str:
-    """What a program prints; raises InputError with its last line if it fails.
-
-    It may leave children that work on, as `dvc queue start` does: files take what is printed, because a pipe would end
-    with the last of these.
-    """
-    with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
-        try:
-            status = subprocess.run(command, cwd=cwd, stdout=out, stderr=err, check=False).returncode
-        except OSError as error:
-            raise InputError(f"{command[0]} cannot be started ({error.strerror})") from error
-        for file in (out, err):
-            file.seek(0)
-        printed, said = out.read(), err.read()
-    if status:
-        lines = (said or printed).strip().splitlines() or ["no message"]
-        raise InputError(f"`{' '.join(command)}` failed: {lines[-1]}")
-    return printed
+    """What a program prints; raises InputError with its last line if it fails."""
+    try:
+        return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=True).stdout
+    except OSError as error:
+        raise InputError(f"{command[0]} cannot be started ({error.strerror})") from error
+    except subprocess.CalledProcessError as error:
+        lines = (error.stderr or error.stdout).strip().splitlines() or ["no message"]
+        raise InputError(f"`{' '.join(command)}` failed: {lines[-1]}") from error
 
 
 def uncommitted(root: Path, *paths: str) -> list[str]:
