@@ -159,7 +159,9 @@ EPOCHS = "train.bedrooms.epochs"
         (["train.bedroms.epochs=3"], ["train.bedroms.epochs=3: Could not override 'train.bedroms.epochs'."]),
         (
             ["train.bedrooms.beta1=0.6"],
-            ["train.bedrooms.beta1=0.6: Could not override 'train.bedrooms.beta1'. To append to your config use +train."],
+            [
+                "train.bedrooms.beta1=0.6: Could not override 'train.bedrooms.beta1'. To append to your config use +train."
+            ],
         ),
         (["++run.sed=3"], ["with these changes: run.sed: unknown key (did you mean seed?)"]),
         ([f"{EPOCHS}=[1"], [f"{EPOCHS}=[1: no viable alternative at input '[1'"]),
