@@ -156,12 +156,14 @@ EPOCHS = "train.bedrooms.epochs"
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (["train.bedroms.epochs=3"], ["train.bedroms.epochs=3: Could not override 'train.bedroms.epochs'."]),
+        (["train.bedroms.epochs=3"], [f"train.bedroms.epochs: unknown key (did you mean {EPOCHS}?)"]),
+        (
+            ["run.sed=3", "~explor"],
+            ["run.sed: unknown key (did you mean run.seed?)", "explor: unknown key (did you me"],
+        ),
         (
             ["train.bedrooms.beta1=0.6"],
-            [
-                "train.bedrooms.beta1=0.6: Could not override 'train.bedrooms.beta1'. To append to your config use +train."
-            ],
+            ["train.bedrooms.beta1: unknown key (its section has it from shared; write ++train.bedrooms.beta1=0.6)"],
         ),
         (["++run.sed=3"], ["with these changes: run.sed: unknown key (did you mean seed?)"]),
         ([f"{EPOCHS}=[1"], [f"{EPOCHS}=[1: no viable alternative at input '[1'"]),
@@ -207,7 +209,7 @@ def test_right_changes_and_targets(project: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--set", "train.bedroms.epochs=3"], "train.bedroms.epochs=3: Could not override 'train.bedroms.epochs'."),
+        (["--set", "train.bedroms.epochs=3"], f"train.bedroms.epochs: unknown key (did you mean {EPOCHS}?)"),
         (["--set", "run.device='x"], "run.device='x: cannot be read (No closing quotation)"),
         (["--set", f"{EPOCHS}=3", "--target", "train_dcgn"], "TARGET train_dcgn: there is no such stage (did you mean"),
     ],
