@@ -1,6 +1,6 @@
 """What `make check` tells of a checkout, told of an experiment before DVC starts: changed parameters and a target."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,12 @@ from dcgan.core.files import InputError
 from workflow.engines import dag
 from workflow.engines.check import check_content
 from workflow.params.load import check_schema, read_yaml
-from workflow.params.spelling import did_you_mean
 
 WHERE = "with these changes"
 
 
 def check_changes(root: Path, changes: Sequence[str], target: str = "") -> None:
-    """Raises InputError if parameters with these changes are wrong, or there is no such stage, empty: all of them.
+    """Raises InputError if parameters with these changes are wrong for what a target needs, by default for all.
 
     params.yaml stays as it is.
     """
@@ -26,7 +25,7 @@ def check_changes(root: Path, changes: Sequence[str], target: str = "") -> None:
         content = changed(folder / "params.yaml", changes)
         check_schema(content, WHERE)
         stages = dag.resolve(folder)
-    check_content(root, content, WHERE, lambda: stages, stages_named(target, stages), devices=True)
+    check_content(root, content, WHERE, lambda: stages, [target], devices=True)
 
 
 def changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
@@ -36,12 +35,3 @@ def changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
     except (DvcException, OmegaConfBaseException) as error:
         raise InputError(f"{' '.join(changes)}: {' '.join(str(error.__cause__ or error).split())}") from error
     return read_yaml(path)
-
-
-def stages_named(target: str, stages: Mapping[str, dag.Stage]) -> list[str]:
-    """The stages that a target means: itself, or all of its kind; raises InputError if there is none."""
-    found = [name for name in stages if target in (name, name.partition("@")[0])]
-    if target and not found:
-        near = did_you_mean(target, [*stages, *(name.partition("@")[0] for name in stages)])
-        raise InputError(f"TARGET {target}: there is no such stage" + (f" ({near})" if near else ""))
-    return found
