@@ -10,7 +10,7 @@ Under DVC every other stage depends on its script's list. So editing a module re
 from pathlib import Path
 
 from dcgan.core.files import InputError, remove_others, replace_when_done
-from workflow.engines.code_dependencies import code_list
+from workflow.engines.code_dependencies import code_digests, list_text
 from workflow.engines.stage import run_stage, stage_parser
 
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise InputError("stages: there is no code here; run this from the root of a checkout")
     for script in scripts:
         with replace_when_done(options.out / f"{script}.txt") as partial:
-            partial.write_text(code_list(f"stages.{script}", root), encoding="utf-8")
+            partial.write_text(list_text(code_digests(f"stages.{script}", root)), encoding="utf-8")
     remove_others(options.out.glob("*.txt"), [options.out / f"{script}.txt" for script in scripts])
 
 

@@ -130,26 +130,22 @@ class Scale:
             elif not self.is_made(path):
                 yield f"{path}: not here; taken to be the whole set, as workflow/planning/rates.yaml has it"
 
-    def count(self, number: Any) -> float:
-        """A number, or the sum of keys of params.yaml."""
-        return total(self.params, number)
-
     @property
     def exported(self) -> float:
         """Images of the source of `export`."""
-        return self.count(self.source(self.params.export.source)["images"])
+        return total(self.params, self.source(self.params.export.source)["images"])
 
     @property
     def photos(self) -> float:
         """Photos that are searched for faces."""
-        return self.count(self.source(self.params.crop_faces.source)["images"])
+        return total(self.params, self.source(self.params.crop_faces.source)["images"])
 
     def packed(self, images: str) -> dict[str, Split]:
         """The splits of a packed set, by the path of one of them or of their folder."""
         section = self.params.pack.sets[self.maker(images)[1]]
         source = self.source(section.source)
         row_bytes = section.image_size**2 * (1 if section.kind == "mnist" else 3)
-        rows = {split: self.count(source.get(split, 0)) for split in SPLITS}
+        rows = {split: total(self.params, source.get(split, 0)) for split in SPLITS}
         rows["test"] *= source.get("test_share", 1.0)
         for split, drawn in (("validation", section.validation), ("test", section.test)):
             rows[split], rows["train"] = rows[split] + drawn, rows["train"] - drawn

@@ -13,7 +13,7 @@ from stages import digest_code
 from tests.dag.demo import demo_stages
 from workflow.claims.seeds import REPLICATES
 from workflow.engines import dag
-from workflow.engines.code_dependencies import code_digests, code_list
+from workflow.engines.code_dependencies import code_digests, list_text
 from workflow.engines.provenance import SIDECARS
 from workflow.experiments import compare, replicate
 from workflow.params.load import read_yaml
@@ -146,7 +146,7 @@ def digest_after(folder: Path, old: str, new: str) -> str:
     assert old in BEFORE
     (folder / "stages").mkdir(exist_ok=True)
     (folder / "stages/a.py").write_text(BEFORE.replace(old, new, 1) if old else BEFORE)
-    return code_list("stages.a", folder)
+    return list_text(code_digests("stages.a", folder))
 
 
 def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:

@@ -200,24 +200,10 @@ def test_right_changes_and_targets(project: Path) -> None:
     check_changes(project, ["export.source=data/raw/nowhere"], "train_dcgan@faces")
     with pytest.raises(InputError, match=r"^with these changes: export\.source: .*nowhere' does not exist"):
         check_changes(project, ["export.source=data/raw/nowhere"], "train_dcgan")
-    with pytest.raises(
-        InputError, match=r"^TARGET train_dcgan@face: there is .* \(did you mean train_dcgan@faces\?\)$"
-    ):
-        check_changes(project, [f"{EPOCHS}=3"], "train_dcgan@face")
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--set", "train.bedroms.epochs=3"], f"train.bedroms.epochs: unknown key (did you mean {EPOCHS}?)"),
-        (["--set", "run.device='x"], "run.device='x: cannot be read (No closing quotation)"),
-        (["--set", f"{EPOCHS}=3", "--target", "train_dcgn"], "TARGET train_dcgn: there is no such stage (did you mean"),
-    ],
-)
-def test_the_command_ends_with_one_line_and_status_2(
-    project: Path, run: Callable[..., Any], options: list[str], said: str
-) -> None:
+def test_the_command_ends_with_one_line_and_status_2(project: Path, run: Callable[..., Any]) -> None:
     """DVC, which would not run here (this is no repository of its), is not started."""
-    finished = run(project, sys.executable, "-m", "workflow.experiments.run", "a", *options, status=2)
-    (line,) = finished.stderr.splitlines()
-    assert line.startswith(f"error: {said}") and not (project / "logs").exists()
+    command = (sys.executable, "-m", "workflow.experiments.run", "a", "--set", "train.bedroms.epochs=3")
+    (line,) = run(project, *command, status=2).stderr.splitlines()
+    assert line == f"error: train.bedroms.epochs: unknown key (did you mean {EPOCHS}?)"

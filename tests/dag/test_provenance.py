@@ -18,7 +18,7 @@ from dcgan.data.image_store import StoreWriter
 from tests.dag.conftest import commit_everything
 from tests.dag.reliability import fault
 from workflow.engines import digests, provenance
-from workflow.engines.code_dependencies import code_list
+from workflow.engines.code_dependencies import code_digests, list_text
 from workflow.engines.dag import Stage
 from workflow.engines.provenance import differences, traced
 
@@ -58,7 +58,7 @@ def test_a_sidecar_says_where_a_result_comes_from(folder: Path) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
     assert sidecar["git_revision"] == head.stdout.strip() and sidecar["git_dirty"] is False
     assert sidecar["parameters"] == {"k": 1}
-    listed = code_list("stages.x", folder)
+    listed = list_text(code_digests("stages.x", folder))
     assert listed.endswith("  stages/x.py\n")
     assert sidecar["inputs"]["data/code/x.txt"] == f"md5:{hashlib.md5(listed.encode()).hexdigest()}"
     assert sidecar["inputs"]["data/in"].endswith(".dir") and sidecar["outputs"]["data/out"].endswith(".dir")
@@ -214,7 +214,7 @@ def test_a_list_that_is_older_than_the_code_is_refused_under_dvc(folder: Path, m
     monkeypatch.setenv("DVC_STAGE", "pack@x")
     (folder / "data/code").mkdir()
     listed = folder / "data/code/x.txt"
-    listed.write_text(code_list("stages.x", folder))
+    listed.write_text(list_text(code_digests("stages.x", folder)))
     run_in(folder)
     (folder / "stages/x.py").write_text("X = 2\n")
     with pytest.raises(InputError, match="code has changed since this list was written"):

@@ -171,13 +171,6 @@ def test_errors_stand_in_the_column_of_their_number_of_samples() -> None:
     assert [cell.ours for cell in line.cells] == ["2.98", ""]
 
 
-def test_values_of_a_column_stand_with_their_points_under_each_other() -> None:
-    """Table 3 prints 3.1 and 6.28: the shorter is filled up with a space as wide as a digit."""
-    lines = lines_of(TABLES[2], {})
-    values = {line.model: line.cells[0].quoted for line in lines}
-    assert (values["real data"], values["DCGAN"], values["InfiMNIST"]) == ("3.1\u2007", "2.98", "–")
-
-
 def test_tables_without_a_number_of_this_run_are_left_out() -> None:
     assert [table["number"] for table, _ in tables_of({"svm_svhn": SVM, "svm_mine": SVM})] == [2]
     assert tables_of({"svm_mine": SVM}) == []

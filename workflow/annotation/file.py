@@ -99,12 +99,8 @@ def as_annotations(content: Mapping[str, Any], where: object) -> Annotations:
 
 
 def empty_annotations(generator: Path, image_size: int, drawing: Drawing) -> Annotations:
-    """Annotations without a box or a concept, of a generator's file; raises InputError if that cannot be read."""
-    try:
-        with Path(generator).open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        raise InputError(f"{generator}: cannot be read ({error.strerror})") from error
+    """Annotations without a box or a concept, of a generator's file."""
+    digest = hashlib.blake2b(generator.read_bytes(), digest_size=16).hexdigest()
     return Annotations(generator=digest, image_size=image_size, drawing=drawing, boxes=[], concepts={})
 
 

@@ -46,11 +46,6 @@ def listed_script(path: str) -> str | None:
     return f"stages.{PurePosixPath(path).stem}" if PurePosixPath(path).parent == LISTS else None
 
 
-def code_list(script: str, root: Path) -> str:
-    """Digest and path of each file that a module comes from, one file per line."""
-    return list_text(code_digests(script, root))
-
-
 def list_text(digests: Mapping[str, str]) -> str:
     """Path -> digest as a list of code."""
     return "".join(f"{digest}  {path}\n" for path, digest in digests.items())

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from workflow.engines.code_dependencies import code_list, listed_script
+from workflow.engines.code_dependencies import code_digests, list_text, listed_script
 from workflow.engines.dag import TIMESTAMP
 
 READ_BYTES, READ_FILES = 256_000_000, 10_000
@@ -24,7 +24,7 @@ def digest_of_input(root: Path, path: str) -> str:
     """The digest of what a stage reads. A list of code counts as the code is: only DVC needs it to be written."""
     script = listed_script(path)
     if script is not None:
-        return digest_of_text(code_list(script, root))
+        return digest_of_text(list_text(code_digests(script, root)))
     try:
         found = [(root / path / name).stat() for name in islice(files_of(root / path), READ_FILES + 1)]
         if len(found) > READ_FILES:

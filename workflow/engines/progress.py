@@ -42,11 +42,6 @@ TRUST_SECONDS = 20.0  # of a run that goes as expected, by which the pace of the
 Planner = Callable[[Path, Mapping[str, Stage], Iterable[str]], dict[str, float]]
 
 
-def no_plan(root: Path, stages: Mapping[str, Stage], names: Iterable[str]) -> dict[str, float]:
-    """For whoever does not plan: nothing is known but what stages took the last time."""
-    return {}
-
-
 @dataclass
 class Run:
     """A run of an engine. seconds: what each stage that it makes should take; current: how many stages it leaves."""
@@ -111,14 +106,14 @@ def saved_run(root: Path, engine: int | None = None) -> Run | None:
     return None
 
 
-def expected_run(root: Path, stages: Mapping[str, Stage], made: Iterable[str], plan: Planner = no_plan) -> Run:
+def expected_run(root: Path, stages: Mapping[str, Stage], made: Iterable[str], plan: Planner | None = None) -> Run:
     """What is known of a run before it starts; made: the stages that it makes."""
     seconds = expected_seconds(root, stages, set(made), plan)
     return Run(os.getpid(), len(stages) - len(seconds), seconds)
 
 
 def expected_seconds(
-    root: Path, stages: Mapping[str, Stage], made: set[str], plan: Planner = no_plan
+    root: Path, stages: Mapping[str, Stage], made: set[str], plan: Planner | None = None
 ) -> dict[str, float]:
     """What stages took the last time, or are planned to take; 0 where nobody knows of any stage."""
     found = {}
@@ -126,7 +121,7 @@ def expected_seconds(
         sidecar = last_sidecar(root, stage.name)
         if (sidecar.get("command"), sidecar.get("parameters")) == (stage.command, stage.parameters):
             found[stage.name] = float(sidecar["seconds"]) + START_SECONDS
-    if found.keys() != made:
+    if plan is not None and found.keys() != made:
         found = plan(root, stages, made) | found
     return {name: found.get(name, typical(found.values())) for name in stages if name in made}
 
@@ -194,19 +189,15 @@ def begun(root: Path, name: str) -> Run:
     engine = os.getppid()
     run = saved_run(root, engine)
     if run is None:
-        stages, before = needed_for(words_of(engine), resolved_stages(root)), Path(os.environ.get(BEFORE, root))
+        told = Path(f"/proc/{engine}/cmdline")  # where the system tells
+        words = told.read_text(encoding="utf-8", errors="replace").split("\0") if told.exists() else []
+        stages, before = needed_for(words, resolved_stages(root)), Path(os.environ.get(BEFORE, root))
         run = expected_run(before, stages, stages_to_make(before, stages))
         run.engine = engine
     run.begin(name)
     run.save(root)
     show(run.line(name))
     return run
-
-
-def words_of(process: int) -> list[str]:
-    """The command line of a process, where the system tells."""
-    told = Path(f"/proc/{process}/cmdline")
-    return told.read_text(encoding="utf-8", errors="replace").split("\0") if told.exists() else []
 
 
 def print_into(path: Path) -> None:

@@ -19,7 +19,7 @@ WHERE = "with these changes"
 
 
 def check_changes(root: Path, changes: Sequence[str], target: str = "") -> None:
-    """Raises InputError if parameters with these changes are wrong, or there is no such stage, empty: all of them.
+    """Raises InputError if parameters with these changes are wrong for what a target needs, by default for all.
 
     params.yaml stays as it is.
     """
@@ -27,7 +27,7 @@ def check_changes(root: Path, changes: Sequence[str], target: str = "") -> None:
         content = changed(folder / "params.yaml", changes)
         check_schema(content, WHERE)
         stages = dag.resolve(folder)
-    check_content(root, content, WHERE, lambda: stages, stages_named(target, stages), devices=True)
+    check_content(root, content, WHERE, lambda: stages, [target], devices=True)
 
 
 def changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
@@ -58,12 +58,3 @@ def dotted(tree: Any, place: str = "") -> Iterator[str]:
     for key, value in items:
         yield f"{place}{key}"
         yield from dotted(value, f"{place}{key}.")
-
-
-def stages_named(target: str, stages: Mapping[str, dag.Stage]) -> list[str]:
-    """The stages that a target means: itself, or all of its kind; raises InputError if there is none."""
-    found = [name for name in stages if target in (name, name.partition("@")[0])]
-    if target and not found:
-        near = did_you_mean(target, [*stages, *(name.partition("@")[0] for name in stages)])
-        raise InputError(f"TARGET {target}: there is no such stage" + (f" ({near})" if near else ""))
-    return found

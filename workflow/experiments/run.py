@@ -20,10 +20,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the experiment; raises InputError if it fails, when DVC has printed why."""
     parser = command_parser(__doc__)
     parser.add_argument("name", help="what the experiment is called")
-    parser.add_argument("--set", default="", help="changed parameters, KEY=VALUE with blanks between them")
+    parser.add_argument(
+        "--set", type=shlex.split, default=[], help="changed parameters, KEY=VALUE with blanks between them"
+    )
     parser.add_argument("--target", default="", help="the last stage to run (default: all)")
     args = parser.parse_args(arguments)
-    root, changes = Path.cwd(), words(args.set)
+    root, changes = Path.cwd(), args.set
     if not args.name or not changes:
         raise InputError(
             'name it and say what changes: make experiment NAME=a SET="train.bedrooms.learning_rate=0.0004"'
@@ -37,14 +39,6 @@ def main(arguments: list[str] | None = None) -> None:
     claims = open_revision(root, args.name).claims()
     judged = "" if claims.empty or args.target else f"; claims: {count(lines(claims))}"
     print(f'{args.name} is done{judged}. Beside the last commit: make compare EXPERIMENTS="HEAD {args.name}"')
-
-
-def words(changes: str) -> list[str]:
-    """The changes, which have blanks between them; raises InputError for a quotation that does not end."""
-    try:
-        return shlex.split(changes)
-    except ValueError as error:
-        raise InputError(f"{changes}: cannot be read ({error})") from error
 
 
 if __name__ == "__main__":

@@ -100,15 +100,10 @@ def plan(
     """
     if gpu != "none" and gpu not in rates["gpus"]:
         raise InputError(f"--gpu {gpu}: one of none, {', '.join(rates['gpus'])}")
-    params, memory, jobs = check_params(values, "parameters"), rates["memory_mb"], []
     with dag.with_parameters(root, values) as folder:
         stages = dag.resolve(folder).values()
-    scale = Scale(params, rates, stages)
-    for stage in stages:
-        work, gpus = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0
-        seconds = seconds_of(work, min(threads_of(stage, params), cores), gpus, rates, gpu)
-        process_mb = memory.get(kind_of(stage.name), memory["others"]) + work.held_bytes / MEGA
-        jobs.append(Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb))
+    scale = Scale(check_params(values, "parameters"), rates, stages)
+    jobs = [job_of(stage, scale, gpu, cores) for stage in stages]
     if assumed is not None:
         assumed += scale.sizes_rest_on()
     return jobs
@@ -116,13 +111,19 @@ def plan(
 
 def planned_seconds(root: Path, stages: Mapping[str, dag.Stage], names: Iterable[str]) -> dict[str, float]:
     """What stages take on this machine's cores by root/params.yaml, without those whose sources nobody has counted."""
-    params, rates, found = load_params(root / "params.yaml"), read_yaml(RATES), dict[str, float]()
-    scale, cores = Scale(params, rates, stages.values()), os.cpu_count() or 1
+    scale, found = Scale(load_params(root / "params.yaml"), read_yaml(RATES), stages.values()), dict[str, float]()
     for name in names:
         with suppress(InputError):
-            work = stage_work(name, scale)
-            found[name] = seconds_of(work, min(threads_of(stages[name], params), cores), 0, rates, "none")
+            found[name] = job_of(stages[name], scale, "none", os.cpu_count() or 1).seconds
     return found
+
+
+def job_of(stage: dag.Stage, scale: Scale, gpu: str, cores: int) -> Job:
+    """The job of a stage on machines with a kind of GPU, or none, and so many cores in all."""
+    work, gpus, memory = stage_work(stage.name, scale), stage.gpu if gpu != "none" else 0, scale.rates["memory_mb"]
+    seconds = seconds_of(work, min(threads_of(stage, scale.params), cores), gpus, scale.rates, gpu)
+    process_mb = memory.get(kind_of(stage.name), memory["others"]) + work.held_bytes / MEGA
+    return Job(stage, work, seconds, min(stage.threads, cores), gpus, process_mb)
 
 
 def stage_work(name: str, scale: Scale) -> Work:

@@ -13,7 +13,6 @@ from ruamel.yaml import YAML
 Metrics = Mapping[str, Mapping[str, Any]]  # by the name of their file
 LEADING = ("error", "accuracy")
 SIZES = {"n_maps": "feature maps in the highest layer", "n_features": "columns in all"}
-FIGURE_SPACE = "\u2007"  # as wide as a digit: values of a column stand with their points under each other
 
 
 # As the file has them; of a row, only model and paper have to be there.
@@ -90,8 +89,7 @@ def sizes_of(row: Mapping[str, Any], figures: Sequence[Mapping[str, Any]]) -> It
 def cell_of(table: Mapping[str, Any], paper: str | None, column: int, figures: Mapping[str, Any], key: str) -> Cell:
     """A quoted value beside ours, with as many decimals as the most exact value that the paper has in the column."""
     digits = max(decimals(row["paper"][column] or "") for row in table["rows"])
-    text, _, quoted_interval = (paper or "–").partition(" ± ")
-    quoted = text + FIGURE_SPACE * (digits - decimals(text) if paper else 0)
+    quoted, _, quoted_interval = (paper or "–").partition(" ± ")
     if key not in figures:
         return Cell(quoted, quoted_interval)
     value, varies = 100 * float(figures[key]), 100 * float(figures.get("interval", 0.0))
