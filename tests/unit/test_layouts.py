@@ -168,6 +168,34 @@ def test_splits_that_are_one_by_a_link_are_refused(tmp_path: Path, target: str) 
             find_splits(root)
 
 
+@pytest.mark.parametrize("link", ["cat/1.jpg", "cat/other.jpg", "cat", "hard"])
+def test_a_file_in_two_splits_is_refused(tmp_path: Path, link: str) -> None:
+    """A link to an image, under any name, a class folder by a link, or a second name of the file."""
+    root = tree(tmp_path, "train/{cat,dog}/{1,2}.jpg", "test/dog/1.jpg", "validation/{cat,dog}/1.jpg")
+    open_folder(root)
+    if link == "hard":
+        (root / "test/dog/2.jpg").hardlink_to(root / "train/dog/2.jpg")
+        seen = "1 files are in two splits; test/dog/2.jpg is train/dog/2.jpg of train"
+    else:
+        (root / "test" / link).parent.mkdir(exist_ok=True)
+        (root / "test" / link).symlink_to(root / "train" / link.replace("other", "2"))
+        files = 2 if link == "cat" else 1
+        seen = f"{files} files are in two splits; test/cat/.* is train/cat/.* of train"
+    with pytest.raises(UnclearLayout, match=f"{root}: {seen}, the first"):
+        open_folder(root)
+    with pytest.raises(UnclearLayout, match=seen):
+        open_folder(root, {"train": "train", "test": "test"})
+
+
+def test_a_file_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    """Else one of both may be drawn for a test, while the other is learned from."""
+    root = tree(tmp_path, "{cat,dog}/{1,2}.jpg")
+    (root / "dog/3.jpg").symlink_to("../cat/2.jpg")
+    (split,) = open_folder(root).splits
+    reasons = {name: reason for name, reason in split.entries if reason}  # type: ignore[attr-defined]
+    assert reasons == {"dog/3.jpg": "the same file as cat/2.jpg"}
+
+
 def test_names_that_are_no_utf8_are_classes_too(tmp_path: Path) -> None:
     try:
         tree(tmp_path, *(os.fsdecode(name) + "/1.jpg" for name in (b"caf\xe9", b"b")))
