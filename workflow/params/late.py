@@ -113,9 +113,9 @@ def sums(params: Params) -> Iterator[Rule]:
 
 def neighbours(params: Params, rows: Mapping[str, Architecture], sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
     """Samples with labels come from a conditional network, and are compared with images of its size."""
-    made = {f"data/networks/{name}/generator.safetensors": row for name, row in rows.items()}
+    made = {f"data/networks/{name}/generator.safetensors": rows.get(name) for name in params.train}
     made |= {
-        f"data/networks/published_{name}/generator.safetensors": ARCHITECTURES[one.architecture]
+        f"data/networks/published_{name}/generator.safetensors": ARCHITECTURES.get(one.architecture)
         for name, one in params.published.items()
     }
     for name, one in params.neighbours.items():

@@ -11,6 +11,7 @@ from workflow.params.consistency import Rule, images_by_features
 from workflow.params.figure_rules import counts
 from workflow.params.image_kinds import labelled_folders
 from workflow.params.sections import Params, SvmSection
+from workflow.params.unknown import rests_on_unknown
 
 LEAST_OF_A_CLASS = 10  # images of which some are drawn for a test: fewer may all be drawn, with none to learn from
 LEAST_HELD_OUT = 6  # images of which each has five nearest others, for precision and recall
@@ -73,8 +74,10 @@ def drawn_classes(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Ru
 
 
 def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows | None:
-    """The splits that the packed set will have; None if no image would be left to train on."""
+    """The splits that the packed set will have; None if nobody knows, or no image would be left to train on."""
     section = params.pack.sets[folder.rpartition("/")[2]]
+    if rests_on_unknown(section):
+        return None
     drawn = {split: n for split, n in (("validation", section.validation), ("test", section.test)) if n}
     train = rows.splits.get("train", 0) - sum(drawn.values())
     return PackedRows({**drawn, **rows.splits, "train": train}, rows.classes, rows.rarest) if train > 0 else None
