@@ -4,10 +4,12 @@ Numbers of items are upper bounds of the images in the stores: some items may tu
 with more than COUNTED names is not counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from dcgan.core.files import InputError
 from dcgan.data import celeba, cifar10, image_folders, svhn_mnist
@@ -25,8 +27,15 @@ class Contents(NamedTuple):
     form: str
     splits: Mapping[str, int]
     classes: int = 0  # of train; 0: no labels, or nobody knows
-    rarest: tuple[str, int] | None = None  # the class of train with the fewest items, and how many; None: nobody knows
+    labels: tuple[int, ...] = ()  # of the items of train, -1 for none; empty: nobody knows
+    names: Sequence[str] = ()  # of the classes, in the order of the labels
+    bare: tuple[str, ...] = ()  # splits without class folders beside one with
     shape: tuple[int, ...] = ()  # height, width and channels of the images in a store
+
+    @property
+    def rarest(self) -> tuple[str, int] | None:
+        """The class of train with the fewest items, and how many; None: nobody knows."""
+        return rarest_class(np.array(self.labels, np.int64), self.names)
 
     def __str__(self) -> str:
         """One line for a person."""
@@ -46,12 +55,12 @@ def contents_of(path: Path, kind: Kind, named: Mapping[str, str] | None = None) 
     if kind == "svhn":
         files = svhn_mnist.find_svhn(path)
         counts = {split: svhn_mnist.inspect_mat(file) for split, file in files.items()}
-        rarest = rarest_class(svhn_mnist.read_svhn_labels(files["train"]), svhn_mnist.DIGITS)
-        return Contents("SVHN", counts, 10, rarest)
+        digits = svhn_mnist.read_svhn_labels(files["train"])
+        return Contents("SVHN", counts, 10, tuple(digits.tolist()), svhn_mnist.DIGITS)
     if kind == "mnist":
         counts = svhn_mnist.inspect_mnist(path)
         _, labels = svhn_mnist.find_mnist(path)["train"]
-        return Contents("MNIST", counts, 10, rarest_class(svhn_mnist.read_idx(labels, 1), svhn_mnist.DIGITS))
+        return Contents("MNIST", counts, 10, tuple(svhn_mnist.read_idx(labels, 1).tolist()), svhn_mnist.DIGITS)
     if kind == "celeba":
         return contents_of_celeba(path)
     if kind == "cifar10" and (batches := cifar10.find_batches(path)) is not None:
@@ -95,8 +104,9 @@ def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents
     train = next(
         (one for one in opened.splits if isinstance(one, image_folders.FolderSplit) and one.name == "train"), None
     )
-    rarest = None if train is None else rarest_class(train.labels, opened.classes)
-    return Contents(form, splits, len(opened.classes), rarest)
+    labels = () if train is None or train.labels is None else tuple(train.labels.tolist())
+    bare = image_folders.splits_without_classes(opened)
+    return Contents(form, splits, len(opened.classes), labels, opened.classes, bare)
 
 
 def walk_names(path: Path) -> list[str]:

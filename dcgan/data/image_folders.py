@@ -86,6 +86,12 @@ def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledS
     return LabelledSet(splits, [printable(name) for name in classes], notes=notes)
 
 
+def splits_without_classes(opened: LabelledSet) -> tuple[str, ...]:
+    """The splits that are images side by side, while others have class folders."""
+    bare = (split.name for split in opened.splits if isinstance(split, FolderSplit) and split.labels is None)
+    return tuple(bare) if opened.classes else ()
+
+
 def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
     """The files of each split, where one that is there again, by a link or another name, has a reason against it.
 

@@ -108,6 +108,19 @@ def test_splits_are_kept(tmp_path: Path, names: list[str], learned: bool, splits
     assert section.svm["mine"].learn_validation is learned
 
 
+def test_splits_without_class_folders_classify_nothing(tmp_path: Path) -> None:
+    """As the tests of competitions: an SVM can be tested on none of these, which it would find behind a training."""
+    write_pictures(tmp_path / "mine/train", 90)
+    for split in ("test", "val"):
+        write_pictures(tmp_path / "mine" / split, 60, classes=False)
+    params, understood = chosen(tmp_path / "mine")
+    assert "test/ has none and is of no use for these; val/ has none" in understood
+    assert (params.pack.sets["mine"].splits, params.pack.sets["mine"].test) == ({"train": "train"}, 18)
+    folder = project(tmp_path / "checked", tmp_path / "mine", "{pack: {sets: {mine: {splits: null, test: 0}}}}")
+    with pytest.raises(InputError, match=r"features.mine.images: .* \(no class folders in test and validation\)"):
+        check(folder)
+
+
 @pytest.mark.parametrize(
     ("folders", "seen"),
     [

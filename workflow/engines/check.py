@@ -21,7 +21,7 @@ from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.device import check_devices
-from workflow.engines.own_data import folder_of, look_into, open_file, own_kinds, stores_to_open
+from workflow.engines.own_data import folder_of, look_into, open_file, own_kinds, own_sets, stores_to_open
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import Rule, broken, combinations, where_only_stages_write
 from workflow.params.figures import by_hand
@@ -221,12 +221,14 @@ def rendered(params: Params, path: str) -> "Contents | None":
 
 def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, PackedRows], dict[str, int]]:
     """How many images each set, by its folder, and each other store, by its path, will have at most."""
-    sets, stores = {}, {}
+    sets, stores = own_sets(params, found), {}
     for name in params.pack.sets:
         contents = found.get(f"pack.sets.{name}.source")
         if contents is not None and contents.splits:
             named = {split or "train": n for split, n in contents.splits.items()}
-            sets[f"data/packed/{name}"] = PackedRows(named, contents.classes, contents.rarest)
+            bare = f"no class folders in {' and '.join(contents.bare)}" if contents.bare else ""
+            rows = PackedRows(named, contents.classes, contents.labels, contents.names, bare)
+            sets[f"data/packed/{name}"] = rows
     for path, (key, _) in stores_to_open(params).items():
         if (store := found.get(key)) is not None:
             stores[path] = store.splits[""]

@@ -9,6 +9,7 @@ from workflow.params.sections import Params
 from workflow.params.unknown import UNKNOWN
 
 CROP32 = 32
+SPLITS = ("train", "test", "validation")
 FIGURES_WITH_IMAGES = ("samples", "walk", "guided", "nearest", "arithmetic")
 
 
@@ -58,7 +59,7 @@ def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, I
             f"data/{name}/crops.h5": ImageKind(params.crop_faces.image_size, 3, labelled=False)
             for name in params.crop_faces.sets
         },
-        **{f"{path}/{split}.h5": kind for path, kind in sets.items() for split in ("train", "test", "validation")},
+        **{f"{path}/{split}.h5": kind for path, kind in sets.items() for split in SPLITS},
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from dcgan.core.files import InputError
 from dcgan.data.archives import open_source, printable
 from dcgan.data.formats import inspect_source
-from dcgan.data.image_folders import FolderSplit, open_folder
+from dcgan.data.image_folders import FolderSplit, open_folder, splits_without_classes
 from dcgan.data.labelled import rarest_class
 from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, split_folders
 from dcgan.models.architectures import ARCHITECTURES
@@ -122,7 +122,8 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
             f"name the folder to learn from, such as IMAGES={error.best or path / 'train'}, or rename what is misread"
         )
         raise InputError(f"IMAGES: {error}; {settled}") from error
-    sizes = {split.name: len(split) for split in found.splits}
+    bare = splits_without_classes(found)
+    sizes = {split.name: len(split) for split in found.splits if split.name not in bare}
     train = next(split for split in found.splits if isinstance(split, FolderSplit) and split.name == "train")
     if train.labels is None:
         return None, without_classes(path)
@@ -130,11 +131,14 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
         few = f"{len(found.classes):,} folders are no classes: fewer than {LEAST_OF_A_CLASS} files in each on average"
         return None, without_classes(path, f" ({few})")
     note = f"{len(found.classes)} class folders, so features, SVM and confusion matrix as well; "
+    folders = find_splits(path)
+    note += "".join(f"{folders[split]}/ has none and is of no use for these; " for split in bare)
+    named = {split: folders[split] for split in sizes} if bare else None
     if "test" in sizes:
-        validated = "validation" in sizes
-        return Classes(len(train), validated=validated), f"{note}{sizes['test']:,} are for the test"
+        return Classes(len(train), splits=named, validated="validation" in sizes), (
+            f"{note}{sizes['test']:,} are for the test"
+        )
     if "validation" in sizes:
-        folders = find_splits(path)
         named = {"train": folders["train"], "test": folders["validation"]}
         return Classes(len(train), splits=named), f"{note}{named['test']}/ is for the test"
     rarest = rarest_class(train.labels, found.classes)
@@ -144,7 +148,7 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
         settled = "add pictures, remove the folder, or bring folders train/ and test/"
         raise InputError(f"IMAGES: {path}: {few}: {reason}; {settled}")
     drawn = len(train) // 5
-    return Classes(len(train) - drawn, drawn), f"{note}{drawn:,} of {len(train):,} are for the test"
+    return Classes(len(train) - drawn, drawn, named), f"{note}{drawn:,} of {len(train):,} are for the test"
 
 
 def without_classes(path: Path, reason: str = "") -> str:
