@@ -193,6 +193,20 @@ def test_a_class_of_a_few_pictures_may_be_in_the_test_alone(tmp_path: Path, coun
             check(folder)
 
 
+def test_files_in_other_formats_are_told_before_work(tmp_path: Path) -> None:
+    """Telephones write HEIC; a few may lie beside pictures."""
+    pictures = write_pictures(tmp_path / "mine", 120, classes=False)
+    for number in range(200):
+        (pictures / f"IMG_{number:03}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    folder = project(tmp_path / "checked", pictures, "{}")
+    seen = "201 of 321 files of export.source are no JPEG, PNG, WEBP, GIF, BMP, IMG_000.HEIC first"
+    with pytest.raises(InputError, match=rf"export.max_rejects: 0.2 is not allowed \({seen}\)"):
+        check(folder)
+    for number in range(28, 200):
+        (pictures / f"IMG_{number:03}.HEIC").unlink()
+    check(folder)
+
+
 def test_epochs_show_half_a_million_images_and_networks_fit_the_size(albums: Path) -> None:
     assert chosen(albums, "64", "lsun64")[0].train["mine"].latent == "uniform"
     assert chosen(albums)[0].train["mine"].epochs == 300, "at most"

@@ -21,7 +21,7 @@ from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.device import check_devices
-from workflow.engines.own_data import folder_of, look_into, open_file, own_kinds, own_sets, stores_to_open
+from workflow.engines.own_data import folder_of, look_into, open_file, other_files, own_kinds, own_sets, stores_to_open
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import Rule, broken, combinations, where_only_stages_write
 from workflow.params.figures import by_hand
@@ -102,6 +102,7 @@ def check_content(
     sets, stores = bounds(params, found)
     own = own_kinds(params, found)
     rules = [*combinations(params, own), *asks_too_much(params, sets, stores), *found_out_late(params, sets, own)]
+    rules += other_files(params, found)
     named = {path: f"{where}: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
     absent = [
         f"{named.get(path, f'stage {name}')}: {path!r} does not exist, and no stage makes it{hint(root, path)}"

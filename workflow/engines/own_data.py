@@ -1,6 +1,6 @@
 """Looks into data that a person may have brought: raw sources by names and headers, image stores by their headers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from dcgan.core.files import InputError
 from workflow.engines.dag import is_folder
-from workflow.params.consistency import where_only_stages_write
+from workflow.params.consistency import Rule, where_only_stages_write
 from workflow.params.image_kinds import SPLITS, ImageKind, labelled_folders, named_stores
 from workflow.params.rows import PackedRows
 from workflow.params.sections import Params
@@ -44,6 +44,19 @@ def own_sets(params: Params, found: "Mapping[str, Contents]") -> dict[str, Packe
             unfit = f"train.h5 has no image of {', '.join(others)}" if others else ""
             sets[folder] = PackedRows(counts, train.classes, train.labels, train.names, unfit)
     return sets
+
+
+def other_files(params: Params, found: "Mapping[str, Contents]") -> Iterator[Rule]:
+    """Sources of which more files are no images than may be rejected; where a sample is looked at, twice as many."""
+    from dcgan.data.decoding import PILLOW_FORMATS  # OpenCV is needed here only
+
+    for key, contents in found.items():
+        if (others := contents.others) is not None:
+            section = key.partition(".")[0]
+            share = getattr(params, section).max_rejects
+            too_many = others.count > share * others.looked_at * (1 if others.looked_at == others.files else 2)
+            are = f"{others.count:,} of {others.looked_at:,} files of {key} are no {', '.join(PILLOW_FORMATS)}"
+            yield too_many, f"{section}.max_rejects", share, f"{are}, {others.first} first"
 
 
 def own_kinds(params: Params, found: "Mapping[str, Contents]") -> dict[str, ImageKind]:
