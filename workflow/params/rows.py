@@ -167,7 +167,8 @@ def svm_rows(key: str, svm: SvmSection, rows: PackedRows, seed: int) -> Iterator
             learned = rows.keep(validation_rows(n, svm.validation, seed)[0])
             rarest, left = learned.rarest or ("", 1)
             none_left = f"fewer, or another run.seed: no image of {rarest} would be learned from"
-            yield left == 0, f"{key}.validation", svm.validation, none_left
+            lost = left == 0 and rows.rarest != learned.rarest
+            yield lost, f"{key}.validation", svm.validation, none_left
             n, rows = n - svm.validation, learned
     if rows.classes:
         for name, count in (("labels_per_class", svm.labels_per_class), ("layer_labels", svm.layer_labels)):
