@@ -17,12 +17,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from dcgan.core.files import InputError, remove_others, write_csv, write_json
 from dcgan.core.progress import Progress
-from dcgan.core.seeding import numpy_generator
-from dcgan.core.splits import hold_out
+from dcgan.core.splits import drawn_rows
 from dcgan.data.archives import printable
 from dcgan.data.formats import open_labelled
 from dcgan.data.image_store import StoreWriter
@@ -89,27 +86,24 @@ def with_drawn(labelled: LabelledSet, name: str, params: Params) -> list[Split]:
     splits = {split.name: split for split in labelled.splits}
     if "train" not in splits:
         raise InputError(f"pack.sets.{name}.source: no images for training, only {', '.join(splits)}")
-    section, key = params.pack.sets[name], f"pack.sets.{name}"
-    if section.validation:
-        random = numpy_generator(params.run.seed, "pack", name)
-        splits = draw_split(splits, "validation", section.validation, key, random)
-    if section.test:
-        splits = draw_split(splits, "test", section.test, key, numpy_generator(params.run.seed, "pack", name, "test"))
+    section = params.pack.sets[name]
+    for split, count in (("validation", section.validation), ("test", section.test)):
+        if count:
+            splits = draw_split(splits, split, count, name, params.run.seed)
     return list(splits.values())
 
 
-def draw_split(
-    splits: Mapping[str, Split], name: str, count: int, key: str, random: np.random.Generator
-) -> dict[str, Split]:
-    """The splits and one more, drawn out of train; InputError if it is there, or if nothing were left to train on."""
+def draw_split(splits: Mapping[str, Split], name: str, count: int, of: str, seed: int) -> dict[str, Split]:
+    """The splits of a set and one more, drawn out of train.
+
+    Raises InputError if it is there, or if nothing were left to train on.
+    """
+    key, train = f"pack.sets.{of}.{name}", splits["train"]
     if name in splits:
-        raise InputError(
-            f"{key}.{name}: {count}, but the set has a {name} split of {len(splits[name])} images; set it to 0"
-        )
-    train = splits["train"]
+        raise InputError(f"{key}: {count}, but the set has a {name} split of {len(splits[name])} images; set it to 0")
     if count >= len(train):
-        raise InputError(f"{key}.{name}: {count} of only {len(train)} training images")
-    rest, drawn = hold_out(len(train), count, random)
+        raise InputError(f"{key}: {count} of only {len(train)} training images")
+    rest, drawn = drawn_rows(len(train), count, seed, of, name)
     others = {other: split for other, split in splits.items() if other != "train"}
     return {"train": train.select("train", rest), name: train.select(name, drawn), **others}
 

@@ -36,6 +36,8 @@ from dcgan.data.resizing import Reduced, reduction, whole
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 JPEG_START = b"\xff\xd8\xff"
+STARTS = (JPEG_START, b"\x89PNG\r\n\x1a\n", b"RIFF", b"GIF8", b"BM")  # of files in these formats
+LONGEST_START = 8
 APP1, START_OF_SCAN = b"\xff\xe1", b"\xff\xda"  # of a block of EXIF or XMP, and of the pixels
 ORIENTATION = 0x0112  # EXIF's number of the field
 XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])\s*["'<]""")

@@ -13,7 +13,7 @@ import numpy as np
 from dcgan.core.pixels import Images
 from dcgan.data.archives import FolderSource, printable, read_file
 from dcgan.data.labelled import BLOCK_IMAGES, Indices, LabelledBlock, LabelledSet, Labels, Split
-from dcgan.data.layouts import check_classes, find_splits, named_splits
+from dcgan.data.layouts import UnclearLayout, check_classes, find_splits, named_splits
 from dcgan.data.preprocessing import Rule, decoded
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
@@ -72,6 +72,7 @@ def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledS
     below = (folders_above(name, folders["train"])[1:] for name, _ in groups["train"] if named is None)
     deeper = set[str]().union(*below)
     check_classes(path, found, deeper)
+    groups = files_once(path, groups)
     classes = sorted(set[str]().union(*found.values()), key=os.fsencode)
     labels = {split: labels_of(group, classes, folders[split]) for split, group in groups.items()}
     notes = [
@@ -83,6 +84,41 @@ def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledS
         notes.append(f"{len(beside):,} files beside the splits are left out, {printable(beside[0])} first")
     splits: list[Split] = [FolderSplit(split, path, group, labels[split]) for split, group in groups.items()]
     return LabelledSet(splits, [printable(name) for name in classes], notes=notes)
+
+
+def splits_without_classes(opened: LabelledSet) -> tuple[str, ...]:
+    """The splits that are images side by side, while others have class folders."""
+    bare = (split.name for split in opened.splits if isinstance(split, FolderSplit) and split.labels is None)
+    return tuple(bare) if opened.classes else ()
+
+
+def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
+    """The files of each split, where one that is there again, by a link or another name, has a reason against it.
+
+    Raises UnclearLayout if two splits have a file in common: what is tested on would be learned from.
+    """
+    first, once, shared = dict[object, tuple[str, str]](), dict[str, Entries](), list[tuple[str, str, str]]()
+    for split, entries in groups.items():
+        once[split] = []
+        for name, reason in entries:
+            owner, kept = (split, name) if reason else first.setdefault(identity_of(root / name), (split, name))
+            if owner != split:
+                shared.append((name, kept, owner))
+            once[split].append((name, reason if kept == name else f"the same file as {printable(kept)}"))
+    if shared:
+        name, kept, owner = shared[0]
+        seen = f"{printable(name)} is {printable(kept)} of {owner}, the first"
+        raise UnclearLayout(f"{root}: {len(shared):,} files are in two splits; {seen}")
+    return once
+
+
+def identity_of(path: Path) -> object:
+    """What two names of one file have in common, links followed: device and number; of what cannot be read its path."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return path
+    return status.st_dev, status.st_ino
 
 
 def is_below(name: str, folder: str) -> bool:
@@ -101,7 +137,8 @@ def folders_above(name: str, folder: str) -> list[str]:
 
 
 def labels_of(entries: Entries, classes: Sequence[str], folder: str) -> Labels | None:
-    """The number of each file's class, -1 for a file outside; None if no file lies in a class folder."""
+    """The number of each file's class, -1 for a file outside or with a reason against it; None without classes."""
     numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.array([numbers.get(class_of(name, folder), -1) for name, _ in entries], np.int64)
+    found = (-1 if reason else numbers.get(class_of(name, folder), -1) for name, reason in entries)
+    labels = np.fromiter(found, np.int64, len(entries))
     return labels if (labels >= 0).any() else None

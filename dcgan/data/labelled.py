@@ -103,7 +103,7 @@ class ArraySplit:
 
 def rarest_class(labels: npt.NDArray[np.integer] | None, classes: Sequence[str]) -> tuple[str, int] | None:
     """The class with the fewest labels, and how many; None without labels or classes. Labels of no class count not."""
-    if labels is None or not classes:
+    if labels is None or not len(labels) or not classes:
         return None
     known = labels[(labels >= 0) & (labels < len(classes))]
     counts = np.bincount(known, minlength=len(classes))

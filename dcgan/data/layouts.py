@@ -56,7 +56,8 @@ def find_splits(root: Path) -> Folders:
     others = [name for name in folders if name.lower() not in SPLIT_NAMES]
     if not splits:
         if alike := like_splits(folders):
-            raise UnclearLayout(f"{root / within}: {listed(alike)} look like splits, but have other names")
+            best = root / within / next(name for name in alike if WORDS[word_in(name) or ""] == "train")
+            raise UnclearLayout(f"{root / within}: {listed(alike)} look like splits, but have other names", best)
         refuse_parts(root, within, folders)
         refuse_deeper(root, within)
         return {"train": within}
@@ -98,6 +99,13 @@ def refuse_parts(root: Path, within: str, folders: Iterable[str]) -> None:
     if pictures and len(pictures) < len(parts):
         best = root / within / pictures[0]
         raise UnclearLayout(f"{root / within}: {listed(parts)} are parts of one set, not classes", best)
+
+
+def named_as_told(root: Path) -> list[str]:
+    """Files beside pictures that are named after these as their masks, labels and the like: 1_mask.png beside 1.jpg."""
+    stems = {str(PurePosixPath(name).with_suffix("")) for name, reason in walk(root) if not reason}
+    parts = ((stem, re.split("[-_ .]", stem)[-1]) for stem in stems)
+    return sorted(stem for stem, part in parts if part.lower() in TOLD and stem[: -len(part) - 1] in stems)
 
 
 def refuse_deeper(root: Path, within: str) -> None:
@@ -226,9 +234,10 @@ def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iter
     splits = sorted({name for name in deeper if name.lower() in SPLIT_NAMES})
     if splits:
         raise UnclearLayout(f"{root}: {listed(splits)} lie within the class folders, {listed(sorted(train))}")
-    if len(train) == 1:
-        unclear = OneFolder if len(found) == 1 else UnclearLayout
-        raise unclear(f"{root}: all images for training lie in one class folder, {listed(train)}")
+    for split, names in found.items():
+        if len(names) == 1:
+            unclear = OneFolder if len(found) == 1 else UnclearLayout
+            raise unclear(f"{root}: all images of {split} lie in one class folder, {listed(names)}")
 
 
 def listed(names: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ import torch
 
 from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator
-from dcgan.core.splits import hold_out
+from dcgan.core.splits import validation_rows
 from dcgan.representation.feature_tables import Rows
 from dcgan.representation.linear_classifier import (
     Answers,
@@ -125,7 +125,7 @@ def hold_out_validation(split: Split, count: int, seed: int) -> tuple[Split, Spl
     """Splits off `count` random rows, for sets that come without a validation split; returns (the others, these)."""
     if not 0 < count < len(split.rows):
         raise InputError(f"{split.table.path}: {count} validation rows cannot be held out of {len(split.rows)}")
-    rest, drawn = hold_out(len(split.rows), count, numpy_generator(seed, "validation"))
+    rest, drawn = validation_rows(len(split.rows), count, seed)
     return split.part(rest), split.part(drawn)
 
 

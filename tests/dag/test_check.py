@@ -1,6 +1,8 @@
 """`make check` tells at once what is wrong with sources and with numbers that they do not allow."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,12 @@ import pytest
 import scipy.io
 
 from dcgan.core.files import InputError
+from tests.dag.demo import preset_values
 from tests.dag.test_check_sources import project
-from tests.dag.test_params import change, write
-from workflow.engines.check import check
-from workflow.params.load import read_yaml
+from tests.dag.test_params import REMOVED, change, write
+from workflow.engines.check import check, check_content
+from workflow.engines.dag import resolved_stages
+from workflow.params.load import check_schema, read_yaml
 
 
 def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Path, good_image: bytes) -> None:
@@ -37,6 +41,18 @@ def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Pa
         check(folder)
     lines = str(error.value).split("\n")
     assert all(line.startswith("params.yaml: ") for line in lines)
+    refused = {"pack.sets.mnist.image_size": "28", "train.faces.epochs": 0, "quality.draws": None}
+    write(
+        folder / "params.yaml",
+        reduce(lambda params, one: change(params, *one), refused.items(), read_yaml(folder / "params.yaml")),
+    )
+    with pytest.raises(InputError) as both:
+        check(folder)
+    told = str(both.value).split("\n")
+    assert set(lines) < set(told) and len(told) == len(lines) + 3, "a value that is refused hides none of these"
+    for key, value in refused.items():
+        value = "null" if value is None else repr(value)
+        assert sum(line.startswith(f"params.yaml: {key}: {value} is not allowed") for line in told) == 1, told
     for expected in (
         "crop_faces.source: 'data/raw/fotos' does not exist, and no stage makes it; did you mean photos?",
         "/nowhere.pth' is no file",
@@ -47,6 +63,43 @@ def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Pa
         "svm.cifar10.validation: 1000 is not allowed (1 to 1: no split is there for it)",
     ):
         assert sum(expected in line for line in lines) == 1, (expected, lines)
+
+
+# Other sections depend on these; without care they would be told of what rests on an unknown value.
+DEPENDED_ON = (
+    *("demo.bedrooms", "demo.digits", "export.sets", "autoencoder.sets", "crop_faces.max_faces", "pack.sets.cifar10"),
+    *("pack.sets.mnist.kind", "pack.sets.svhn.validation", "train.mnist.network", "train.svhn.images", "run.device"),
+    *("guidelines.variants.published", "classifiers.faces.faces.attributes", "figures.arithmetic.faces.sums"),
+)
+
+
+def places(tree: Any, place: str = "") -> Iterator[str]:
+    """The dotted keys of a tree that have no keys below them."""
+    for key, value in tree.items() if isinstance(tree, Mapping) else ():
+        yield from places(value, f"{place}{key}.") if isinstance(value, Mapping) and value else [f"{place}{key}"]
+
+
+def test_a_value_that_is_refused_breaks_no_other_rule(root: Path, tmp_path: Path) -> None:
+    """The demo is right; so whatever else were told would be wrong."""
+    project(root, tmp_path, {})
+    stages, keys = resolved_stages(tmp_path), sorted(places(preset_values()))
+    for key in (*DEPENDED_ON, *random.Random(1).sample(keys, 25)):
+        params = change(preset_values(), key, [None])
+        with pytest.raises(InputError) as refused:
+            check_schema(params, "params.yaml")
+        with pytest.raises(InputError) as told:
+            check_content(tmp_path, params, "params.yaml", lambda: stages)
+        assert str(told.value) == str(refused.value)
+
+
+def test_what_dvc_says_of_a_section_that_is_refused_is_not_told(root: Path, tmp_path: Path) -> None:
+    folder = project(root, tmp_path, {"train.faces.network": "demo23"})
+    write(folder / "params.yaml", change(read_yaml(folder / "params.yaml"), "export", REMOVED))
+    with pytest.raises(InputError) as error:
+        check(folder)
+    missing, network = str(error.value).split("\n")
+    assert missing.startswith("params.yaml: export: missing (to switch it off, write export: {sets: [], shards: []})")
+    assert network.startswith("params.yaml: train.faces.network: 'demo23' is not allowed (one of ")
 
 
 @pytest.mark.parametrize("command", ["python -m workflow.engines.check", "python -m workflow.repro"])

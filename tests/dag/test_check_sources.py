@@ -289,6 +289,25 @@ def test_stores_of_one_s_own_fit_what_is_done_with_them(root: Path, tmp_path: Pa
         assert sum(expected in line for line in lines) == 1, (expected, lines)
 
 
+def test_labels_of_one_s_own_stores_are_counted(root: Path, tmp_path: Path) -> None:
+    """What an SVM draws of each class, what it holds out, and classes that nothing was learned of."""
+    things, changes = "own/things", {"features.cifar10.images": "own/things", "svm.cifar10.validation": 100}
+    changes |= {"svm.cifar10.labels_per_class": 60, "svm.cifar10.curve_labels": [], "svm.cifar10.layer_labels": None}
+    changes |= {"svm.cifar10_few.labels_per_class": 50, "svm.cifar10_few.validation": 100}
+    for split, classes in (("train", 5), ("test", 6)):
+        store(tmp_path / things / f"{split}.h5", (32, 32, 3), 400, classes)
+    folder = project(root, tmp_path, changes)
+    with pytest.raises(InputError) as error:
+        check(folder)
+    assert str(error.value).replace("params.yaml: ", "").split("\n") == [
+        "features.cifar10.images: 'own/things' is not allowed (train.h5 has no image of class 5)",
+        "svm.cifar10.labels_per_class: 60 is not allowed (at most 58: class 0 has no more images)",
+    ]
+    store(tmp_path / things / "test.h5", (32, 32, 3), 400, 5)
+    store(tmp_path / things / "validation.h5", (32, 32, 3), 40, 5)
+    assert check(folder)[-1].startswith("params.yaml is fine"), "with a split for validation all 80 are learned from"
+
+
 def test_stores_of_one_s_own_that_fit_are_fine(root: Path, tmp_path: Path) -> None:
     store(tmp_path / "own/digits/train.h5", (28, 28, 1), 3000, 10)
     lines = check(project(root, tmp_path, {"train.mnist.images": "own/digits/train.h5"}))

@@ -83,7 +83,10 @@ def test_pictures_in_any_form_are_one_set(tmp_path: Path, form: str) -> None:
 
 def test_class_folders_bring_features_and_a_classifier(albums: Path) -> None:
     params, understood = chosen(albums)
-    assert "3 class folders, so features, SVM and confusion matrix as well; 24 of 121 are for the test" in understood
+    assert (
+        "3 class folders, crosses/, discs/, stripes/; so features, SVM and confusion matrix as well; 24 of"
+        in understood
+    )
     assert (params.pack.sets["mine"].test, params.svm["mine"].published_error) == (24, None)
     assert params.train["mine"].images == "data/packed/mine/train.h5", "no image of the test is trained on"
     assert params.train["mine"].network == "svhn32"
@@ -108,6 +111,19 @@ def test_splits_are_kept(tmp_path: Path, names: list[str], learned: bool, splits
     assert section.svm["mine"].learn_validation is learned
 
 
+def test_splits_without_class_folders_classify_nothing(tmp_path: Path) -> None:
+    """As the tests of competitions: an SVM can be tested on none of these, which it would find behind a training."""
+    write_pictures(tmp_path / "mine/train", 90)
+    for split in ("test", "val"):
+        write_pictures(tmp_path / "mine" / split, 60, classes=False)
+    params, understood = chosen(tmp_path / "mine")
+    assert "test/ has none and is of no use for these; val/ has none" in understood
+    assert (params.pack.sets["mine"].splits, params.pack.sets["mine"].test) == ({"train": "train"}, 18)
+    folder = project(tmp_path / "checked", tmp_path / "mine", "{pack: {sets: {mine: {splits: null, test: 0}}}}")
+    with pytest.raises(InputError, match=r"features.mine.images: .* \(no class folders in test and validation\)"):
+        check(folder)
+
+
 @pytest.mark.parametrize(
     ("folders", "seen"),
     [
@@ -117,6 +133,7 @@ def test_splits_are_kept(tmp_path: Path, names: list[str], learned: bool, splits
         ("train/a train/b test/c", "test has no class in common with train; its folders: c/; of train: a/, b/"),
         ("train/images test/images", "one class folder, images/"),
         ("trainA testA trainB testB", "testA/, testB/, trainA/, trainB/ look like splits"),
+        ("train/a train/b test/a", "all images of test lie in one class folder, a/"),
         ("a/train a/test b/train b/test", "test/, train/ lie within a/, b/"),
     ],
 )
@@ -125,7 +142,7 @@ def test_folders_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, folder
     source = tmp_path / "mine"
     for folder in folders.split():
         write_pictures(source / folder, 60)
-    message = re.escape(seen) + ".*" + re.escape(f"such as IMAGES={source}/train,")
+    message = re.escape(seen) + ".*" + re.escape(f"such as IMAGES={source}/train{'A' * ('trainA' in seen)},")
     with pytest.raises(InputError, match=f"IMAGES: {re.escape(str(source))}.*{message}"):
         chosen(source)
     if (source / "train/a").is_dir():
@@ -140,6 +157,17 @@ def test_parts_of_one_set_are_no_classes(tmp_path: Path, other: str) -> None:
         chosen(tmp_path)
     params, understood = chosen(tmp_path / "images")
     assert "121 items; pictures without classes" in understood and not params.pack.sets
+
+
+def test_masks_beside_their_pictures_are_no_pictures(tmp_path: Path) -> None:
+    pictures = sorted(write_pictures(tmp_path / "cat_mask", 120, classes=False).glob("*.jpg"))
+    chosen(tmp_path / "cat_mask")
+    for path in pictures[:60]:
+        path.with_name(f"{path.stem}_mask.png").write_bytes(path.read_bytes())
+    with pytest.raises(
+        InputError, match=r"60 files such as crosses-0000_mask are named as masks or labels of pictures"
+    ):
+        chosen(tmp_path / "cat_mask")
 
 
 def test_splits_without_classes_are_all_learned_from_and_told(tmp_path: Path) -> None:
@@ -178,6 +206,28 @@ def test_a_class_of_a_few_pictures_may_be_in_the_test_alone(tmp_path: Path, coun
         (tmp_path / "mine/discs" / os.listdir(tmp_path / "mine/discs")[0]).unlink()
         with pytest.raises(InputError, match=r"pack.sets.mine.test: 24 .* of every class: discs has 9\)"):
             check(folder)
+
+
+def test_files_in_other_formats_are_told_before_work(tmp_path: Path) -> None:
+    """Telephones write HEIC; a few may lie beside pictures."""
+    pictures = write_pictures(tmp_path / "mine", 120, classes=False)
+    for number in range(200):
+        (pictures / f"IMG_{number:03}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    folder = project(tmp_path / "checked", pictures, "{}")
+    seen = "201 of 321 files of export.source are no JPEG, PNG, WEBP, GIF, BMP, IMG_000.HEIC first"
+    with pytest.raises(InputError, match=rf"export.max_rejects: 0.2 is not allowed \({seen}\)"):
+        check(folder)
+    for number in range(28, 200):
+        (pictures / f"IMG_{number:03}.HEIC").unlink()
+    check(folder)
+
+
+def test_a_class_of_the_test_alone_is_refused(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "train", 90)
+    write_pictures(tmp_path / "test", 60)
+    (tmp_path / "train/discs").rename(tmp_path / "train/circles")
+    with pytest.raises(InputError, match="class folder discs/ has no files for training, only for a test"):
+        chosen(tmp_path)
 
 
 def test_epochs_show_half_a_million_images_and_networks_fit_the_size(albums: Path) -> None:

@@ -165,6 +165,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("crop_faces.source", "$HOME/photos"),
         ("train.bedrooms.epochs", 0),
         ("figures.arithmetic.faces.sums", [{"plus": {"smile": 2}, "minus": "a", "other": "b"}]),
+        ("train.faces.sample_epochs", [31]),
     ):
         change(params, key, value)
     path = write(tmp_path / "params.yaml", params)
@@ -177,6 +178,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "train.bedrooms.epochs: 0 is not allowed (Input should be greater than or equal to 1)",
         "figures.arithmetic.faces.sums.0.plus.smile: 2 is not allowed (Input should be 0 or 1)",
         "figures.arithmetic.faces.sums.0.plus: {'smile': 2} is not allowed (Input should be a valid string)",
+        "train.faces.sample_epochs: [31] is not allowed (at most train.faces.epochs, 30, for at least one of them)",
     ]
 
 

@@ -1,9 +1,13 @@
 """What asks for more images than there are, or for splits that there are not, is told before any work."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
+from dcgan.core.seeding import numpy_generator
+from dcgan.core.splits import hold_out
 from dcgan.internals import memorization
 from tests.dag.demo import cached_preset, preset_values
 from tests.dag.test_params import change
@@ -30,6 +34,21 @@ def problems(
         change(params, key, value)
     rules = asks_too_much(check_params(params, "params"), SETS | (sets or {}), STORES | (stores or {}))
     return list(broken(rules))
+
+
+def with_rare(name: str, count: int) -> dict[str, PackedRows]:
+    """A set of ten classes, in any order, of which seven has so many images."""
+    n = SETS[name].splits["train"]
+    labels = np.array([7] * count + [label for label in range(10) if label != 7] * n)[:n]
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    shuffled = tuple(np.random.default_rng(1).permutation(labels).tolist())
+    return {name: PackedRows(SETS[name].splits, 10, shuffled, names)}
+
+
+def left_of_seven(labels: Sequence[int], count: int, *draw: str) -> int:
+    """How many are left of class 7 when so many of all are drawn, as the stages draw them."""
+    rest, _ = hold_out(len(labels), count, numpy_generator(preset_values()["run"]["seed"], *draw))
+    return sum(labels[row] == 7 for row in rest)
 
 
 def test_the_demo_asks_for_what_it_renders() -> None:
@@ -160,19 +179,37 @@ def test_every_class_has_images_to_learn_from_whichever_are_drawn() -> None:
     """Of a set that nothing classifies, any may be drawn."""
     names = ("data/packed/svhn", "data/packed/imagenet")
     for count, told in ((10, []), (9, ["(0, or 10 images of every class: seven has 9)"])):
-        sets = {name: PackedRows(SETS[name].splits, 10, ("seven", count)) for name in names}
+        sets = with_rare(names[0], count) | with_rare(names[1], count)
         found = [line for line in problems({"pack.sets.imagenet.test": 100}, sets) if "pack.sets" in line]
         assert found == [f"pack.sets.svhn.validation: 1000 is not allowed {why}" for why in told]
-    none = {"data/packed/cifar10": PackedRows(SETS["data/packed/cifar10"].splits, 10, ("cat", 0))}
-    assert any(line.endswith("(cat has no images for training)") for line in problems({}, none))
+    none = with_rare("data/packed/cifar10", 0)
+    assert any(line.endswith("(seven has no images for training)") for line in problems({}, none))
 
 
 def test_labels_are_drawn_of_the_rarest_class_too() -> None:
-    rare = {"data/packed/svhn": PackedRows({"train": 5000, "test": 1250}, 10, ("seven", 250))}
+    """Of those that are left once others are drawn for validation; else the SVM would find out behind a training."""
+    rare = with_rare("data/packed/svhn", 250)
+    most = left_of_seven(rare["data/packed/svhn"].labels, 1000, "pack", "svhn")
+    assert 150 < most < 250
     keys = ("supervised.labels_per_class", "svm.svhn.labels_per_class", "svm.svhn.layer_labels")
-    assert problems(dict.fromkeys(keys, 250), rare) == []
-    found = problems(dict.fromkeys(keys, 251), rare)
-    assert found == [f"{key}: 251 is not allowed (at most 250: seven has no more images)" for key in keys]
+    assert problems(dict.fromkeys(keys, most), rare) == []
+    found = problems(dict.fromkeys(keys, most + 1), rare)
+    told = f"{most + 1} is not allowed (at most {most}: seven has no more images)"
+    assert found == [f"{key}: {told}" for key in keys]
+
+
+def test_labels_are_drawn_of_what_the_svm_does_not_hold_out() -> None:
+    rare = with_rare("data/packed/cifar10", 100)
+    most = left_of_seven(rare["data/packed/cifar10"].labels, 1000, "validation")
+    assert 50 < most < 100
+    few = dict.fromkeys(("svm.cifar10_few.labels_per_class", "svm.kmeans_cifar10_few.labels_per_class"), most)
+    curves = "svm.cifar10.curve_labels"
+    assert problems({"svm.cifar10.labels_per_class": most, curves: [most], **few}, rare) == []
+    assert problems({curves: [5, most + 1], **few}, rare) == [
+        f"{curves}: {most + 1} is not allowed (at most {most}: seven has no more images)"
+    ]
+    told = problems({"svm.cifar10.validation": 3999}, rare)[0]
+    assert told.startswith("svm.cifar10.validation: 3999 is not allowed (fewer, or another run.seed: no image of ")
 
 
 def test_the_sweep_over_the_guidelines_has_a_batch() -> None:

@@ -164,9 +164,11 @@ def test_an_unclear_layout_is_settled_by_a_parameter(tmp_path: Path, configure: 
 
 
 def test_a_second_validation_split_is_refused(tmp_path: Path, configure: Configure, good_image: bytes) -> None:
-    source = write_images(tmp_path / "images", ["train/a/1.jpg", "train/b/2.jpg", "val/a/3.jpg"], good_image)
+    source = write_images(
+        tmp_path / "images", ["train/a/1.jpg", "train/b/2.jpg", "val/a/3.jpg", "val/b/4.jpg"], good_image
+    )
     with pytest.raises(
-        InputError, match="mine.validation: 1, but the set has a validation split of 1 images; set it to 0"
+        InputError, match="mine.validation: 1, but the set has a validation split of 2 images; set it to 0"
     ):
         pack(configure(pack=packed(source, validation=1)), tmp_path / "out")
 

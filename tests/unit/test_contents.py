@@ -64,9 +64,9 @@ def test_folders_like_splits_are_told_where_all_is_taken(tmp_path: Path) -> None
 
 
 def test_class_folders_split_by_split(tmp_path: Path) -> None:
-    found = contents_of(tree(tmp_path, {"train/cat": 2, "train/dog": 3, "test/cat": 1}), "folder")
-    assert (dict(found.splits), found.classes, found.rarest) == ({"train": 5, "test": 1}, 2, ("cat", 2))
-    assert str(found) == "class folders: train 5, test 1; 2 classes"
+    found = contents_of(tree(tmp_path, {"train/cat": 2, "train/dog": 3, "test/cat": 1, "test/dog": 1}), "folder")
+    assert (dict(found.splits), found.classes, found.rarest) == ({"train": 5, "test": 2}, 2, ("cat", 2))
+    assert str(found) == "class folders: train 5, test 2; 2 classes"
     with pytest.raises(InputError, match="no class in common with train"):
         contents_of(tree(tmp_path / "other", {"train/cat": 2, "train/dog": 3, "test/1": 1}), "folder")
     named = {"train": "train", "test": "none"}

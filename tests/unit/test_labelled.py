@@ -320,10 +320,11 @@ def test_class_folders_give_labels_in_the_order_of_their_names(tmp_path: Path, g
 
 
 def test_splits_above_class_folders_are_kept_apart(tmp_path: Path, good_image: bytes) -> None:
-    write_images(tmp_path, ["train/cat/1.jpg", "train/dog/2.jpg", "test/dog/3.jpg", "val/4.jpg"], good_image)
+    names = ["train/cat/1.jpg", "train/dog/2.jpg", "train/elk/1.jpg", "test/dog/3.jpg", "test/elk/4.jpg", "val/5.jpg"]
+    write_images(tmp_path, names, good_image)
     splits = {split.name: split for split in open_labelled(tmp_path, "cifar10").splits}
     assert sorted(splits) == ["test", "train", "validation"]
-    assert read(splits["test"]).labels.tolist() == [1]  # type: ignore[union-attr]
+    assert read(splits["test"]).labels.tolist() == [1, 2]  # type: ignore[union-attr]
     assert read(splits["validation"]).labels is None
 
 

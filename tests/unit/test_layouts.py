@@ -60,7 +60,7 @@ TWO = {"train": [0, 1], "test": [0, 1]}
         (["a/b/{cat,dog}/1.jpg"], {"train": [0, 1]}),
         (["{train,test}/{cat,dog}/images/1.jpg", "words.txt"], TWO),
         (["{train,test}/{cat,dog}/1.jpg", ".hidden/meta/1.jpg", "__MACOSX/._cat"], TWO),
-        (["train/{cat,dog}/1.jpg", "test/dog/1.jpg"], {"train": [0, 1], "test": [1]}),
+        (["train/{cat,dog,elk}/1.jpg", "test/{dog,elk}/1.jpg"], {"train": [0, 1, 2], "test": [1, 2]}),
         (["{bullet_train,valley}/1.jpg"], {"train": [0, 1]}),
         (["{bulletTrain,devil,tram}/1.jpg"], {"train": [0, 1, 2]}),
         (["{cat,dog}/{left,right}/1.jpg"], {"train": [0, 0, 1, 1]}),
@@ -104,8 +104,9 @@ def test_usual_layouts_are_understood(tmp_path: Path, files: list[str], expected
         (["cat/1.jpg", "dog/{1,test/2}.jpg"], "test/ lie within dog/"),
         (["{cat,dog}/{trainA,testA}/1.jpg"], "testA/, trainA/ lie within cat/, dog/"),
         (["train/{cat,dog}/left/test/1.jpg", "test/cat/1.jpg"], "test/ lie within the class folders, cat/, dog/"),
-        (["photos/{1,2}.jpg"], "all images for training lie in one class folder, photos/"),
-        (["{train,test}/images/{1,2}.jpg"], "all images for training lie in one class folder, images/"),
+        (["photos/{1,2}.jpg"], "all images of train lie in one class folder, photos/"),
+        (["{train,test}/images/{1,2}.jpg"], "all images of train lie in one class folder, images/"),
+        (["train/{cat,dog}/1.jpg", "val/cat/1.jpg"], "all images of validation lie in one class folder, cat/"),
         (["readme.txt", "set/{train,test}/{cat,dog}/1.jpg"], "lie within set/ (best given as the source: "),
         (["{images,masks}/{1,2}.jpg"], "images/, masks/ are parts of one set, not classes"),
         (["pets/{images,annotations/trimaps}/{1,2}.jpg"], "annotations/, images/ are parts of one set"),
@@ -166,6 +167,34 @@ def test_splits_that_are_one_by_a_link_are_refused(tmp_path: Path, target: str) 
     if "up" not in target:
         with pytest.raises(UnclearLayout, match="the (train|test) split lies within the (train|test) split"):
             find_splits(root)
+
+
+@pytest.mark.parametrize("link", ["cat/1.jpg", "cat/other.jpg", "cat", "hard"])
+def test_a_file_in_two_splits_is_refused(tmp_path: Path, link: str) -> None:
+    """A link to an image, under any name, a class folder by a link, or a second name of the file."""
+    root = tree(tmp_path, "train/{cat,dog,elk}/{1,2}.jpg", "test/{dog,elk}/1.jpg", "validation/{cat,dog}/1.jpg")
+    open_folder(root)
+    if link == "hard":
+        (root / "test/dog/2.jpg").hardlink_to(root / "train/dog/2.jpg")
+        seen = "1 files are in two splits; test/dog/2.jpg is train/dog/2.jpg of train"
+    else:
+        (root / "test" / link).parent.mkdir(exist_ok=True)
+        (root / "test" / link).symlink_to(root / "train" / link.replace("other", "2"))
+        files = 2 if link == "cat" else 1
+        seen = f"{files} files are in two splits; test/cat/.* is train/cat/.* of train"
+    with pytest.raises(UnclearLayout, match=f"{root}: {seen}, the first"):
+        open_folder(root)
+    with pytest.raises(UnclearLayout, match=seen):
+        open_folder(root, {"train": "train", "test": "test"})
+
+
+def test_a_file_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    """Else one of both may be drawn for a test, while the other is learned from."""
+    root = tree(tmp_path, "{cat,dog}/{1,2}.jpg")
+    (root / "dog/3.jpg").symlink_to("../cat/2.jpg")
+    (split,) = open_folder(root).splits
+    reasons = {name: reason for name, reason in split.entries if reason}  # type: ignore[attr-defined]
+    assert reasons == {"dog/3.jpg": "the same file as cat/2.jpg"}
 
 
 def test_names_that_are_no_utf8_are_classes_too(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Checked: params.yaml against its schema; the DAG under both engines' rules; that
 and no stage makes; that raw sources and image stores of one's own are what their parameter says, by their names and
 headers; that there will be as many images, splits and classes as the parameters ask for; that there are GPUs for a run
 on them. Prints what was understood of each source. Exit status 2 with one line for everything that is wrong, at once;
-only what the schema refuses comes alone, as nothing can be looked at without it.
+a value that the schema refuses hides only what rests on it.
 """
 
 import math
@@ -21,15 +21,17 @@ from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, whole_outputs
 from workflow.engines.device import check_devices
-from workflow.engines.own_data import folder_of, look_into, open_file, own_kinds, stores_to_open
+from workflow.engines.own_data import folder_of, look_into, open_file, other_files, own_kinds, own_sets, stores_to_open
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import Rule, broken, combinations, where_only_stages_write
 from workflow.params.figures import by_hand
 from workflow.params.late import found_out_late
-from workflow.params.load import check_schema, read_yaml, total
+from workflow.params.load import read_params, read_yaml, total
+from workflow.params.refused import apart
 from workflow.params.rows import PackedRows, asks_too_much
 from workflow.params.sections import Params
 from workflow.params.spelling import did_you_mean
+from workflow.params.unknown import rests_on_unknown
 
 if TYPE_CHECKING:
     from dcgan.data.contents import Contents
@@ -79,32 +81,36 @@ def check_content(
     devices: bool = False,
 ) -> list[str]:
     """The same for other parameters than the checkout's, called `where`, and what resolves their stages."""
-    params = check_schema(content, where)
-    problems = list(lacking_devices(params) if devices else ())
+    params, refused = read_params(content)
+    problems = [f"{where}: {line}" for line in refused]
+    if devices and not rests_on_unknown(params.run.device):
+        problems += lacking_devices(params)
     try:
         stages = stages_of()
     except InputError as error:
-        raise InputError(
-            "\n".join([*(f"{where}: {line}" for line in broken(combinations(params))), str(error), *problems])
-        ) from error
+        lines = (f"{where}: {line}" for line in apart(broken(combinations(params)), refused))
+        # What DVC says of parameters that the schema refuses is no news.
+        raise InputError("\n".join([*problems, *lines, *([] if refused else [str(error)])])) from error
     outputs = {path for stage in stages.values() for path in stage.outputs}
     whole, stages = len(stages), needed_for(targets, stages)
     inputs = {path: stage.name for stage in stages.values() for path in stage.inputs}
     make_folders(root, inputs.keys() - outputs)
     data = [one for one in data_of(params) if len(stages) == whole or {one.path, folder_of(one.path)} & inputs.keys()]
     missing = {path: name for path, name in inputs.items() if path not in outputs and not (root / path).exists()}
-    found, unfit = look_at([one for one in data if one.path not in missing], root, outputs, params)
+    known = (one for one in data if one.path not in missing and not rests_on_unknown(one))
+    found, unfit = look_at(known, root, outputs, params)
     sets, stores = bounds(params, found)
     own = own_kinds(params, found)
     rules = [*combinations(params, own), *asks_too_much(params, sets, stores), *found_out_late(params, sets, own)]
+    rules += other_files(params, found)
     named = {path: f"{where}: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
     absent = [
         f"{named.get(path, f'stage {name}')}: {path!r} does not exist, and no stage makes it{hint(root, path)}"
         for path, name in missing.items()
-        if not follows(path, rules)
+        if not follows(path, rules) and (path in named or not refused)
     ]
-    told = (f"{where}: {line}" for line in chain(unfit, broken(rules)))
-    raise_all([*absent, *told, *problems])
+    told = (f"{where}: {line}" for line in apart(chain(unfit, broken(rules)), refused))
+    raise_all([*problems, *absent, *told])
     sources = {one.path for one in data if one.source}
     parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {len(stages)} stages"
     return [*(f"{key}: {contents}" for key, contents in found.items()), f"{where} is fine: {parts}"]
@@ -203,9 +209,8 @@ def rendered(params: Params, path: str) -> "Contents | None":
     from dcgan.data.contents import Contents
 
     known = read_yaml(RATES)["sources"].get(path)
-    if known is None:
+    if known is None or rests_on_unknown(params.demo):
         return None
-
     if "images" in known:
         return Contents("rendered", {"": int(total(params, known["images"]))})
     splits = {
@@ -217,18 +222,21 @@ def rendered(params: Params, path: str) -> "Contents | None":
 
 def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, PackedRows], dict[str, int]]:
     """How many images each set, by its folder, and each other store, by its path, will have at most."""
-    sets, stores = {}, {}
+    sets, stores = own_sets(params, found), {}
     for name in params.pack.sets:
         contents = found.get(f"pack.sets.{name}.source")
         if contents is not None and contents.splits:
             named = {split or "train": n for split, n in contents.splits.items()}
-            sets[f"data/packed/{name}"] = PackedRows(named, contents.classes, contents.rarest)
+            bare = f"no class folders in {' and '.join(contents.bare)}" if contents.bare else ""
+            rows = PackedRows(named, contents.classes, contents.labels, contents.names, bare)
+            sets[f"data/packed/{name}"] = rows
     for path, (key, _) in stores_to_open(params).items():
         if (store := found.get(key)) is not None:
             stores[path] = store.splits[""]
     if (rooms := found.get("export.source")) is not None and rooms.splits:
         stores |= {f"data/{name}/unique.h5": rooms.splits[""] for name in params.export.sets}
-    if (photos := found.get("crop_faces.source")) is not None and photos.splits:
+    photos = found.get("crop_faces.source")
+    if photos is not None and photos.splits and not rests_on_unknown(params.crop_faces.max_faces):
         faces = (
             read_yaml(RATES)["sources"][params.crop_faces.source].get("faces", math.inf)
             if photos.form == "rendered"

@@ -1,14 +1,17 @@
 """Looks into data that a person may have brought: raw sources by names and headers, image stores by their headers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dcgan.core.files import InputError
 from workflow.engines.dag import is_folder
-from workflow.params.consistency import where_only_stages_write
-from workflow.params.image_kinds import ImageKind, labelled_folders, named_stores
+from workflow.params.consistency import Rule, where_only_stages_write
+from workflow.params.image_kinds import SPLITS, ImageKind, labelled_folders, named_stores
+from workflow.params.rows import PackedRows
 from workflow.params.sections import Params
 
 if TYPE_CHECKING:
@@ -21,10 +24,39 @@ def stores_to_open(params: Params) -> dict[str, tuple[str, "Callable[[Path], Con
     found: dict[str, tuple[str, Callable[[Path], Contents | None]]] = {
         path: (key, open_store) for key, path in reversed(named.items())
     }
-    for key, folder, splits in labelled_folders(params):
-        look = partial(open_store, in_a_set=True)
-        found = {f"{folder}/{split}.h5": (f"{key} ({split}.h5)", look) for split in splits} | found
+    for key, folder, needed in labelled_folders(params):
+        found = {
+            f"{folder}/{split}.h5": (f"{key} ({split}.h5)", partial(open_store, in_a_set=split in needed))
+            for split in SPLITS
+        } | found
     return found
+
+
+def own_sets(params: Params, found: "Mapping[str, Contents]") -> dict[str, PackedRows]:
+    """What one's own folders of labelled stores hold, if no store is missing."""
+    sets = {}
+    for key, folder, needed in labelled_folders(params):
+        splits = {split: one for split in SPLITS if (one := found.get(f"{key} ({split}.h5)")) is not None}
+        if not where_only_stages_write(folder) and splits.keys() >= set(needed):
+            train = splits["train"]
+            counts = {split: one.splits[""] for split, one in splits.items()}
+            others = sorted({name for one in splits.values() for name in one.names} - set(train.names))
+            unfit = f"train.h5 has no image of {', '.join(others)}" if others else ""
+            sets[folder] = PackedRows(counts, train.classes, train.labels, train.names, unfit)
+    return sets
+
+
+def other_files(params: Params, found: "Mapping[str, Contents]") -> Iterator[Rule]:
+    """Sources of which more files are no images than may be rejected; where a sample is looked at, twice as many."""
+    from dcgan.data.decoding import PILLOW_FORMATS  # OpenCV is needed here only
+
+    for key, contents in found.items():
+        if (others := contents.others) is not None:
+            section = key.partition(".")[0]
+            share = getattr(params, section).max_rejects
+            too_many = others.count > share * others.looked_at * (1 if others.looked_at == others.files else 2)
+            are = f"{others.count:,} of {others.looked_at:,} files of {key} are no {', '.join(PILLOW_FORMATS)}"
+            yield too_many, f"{section}.max_rejects", share, f"{are}, {others.first} first"
 
 
 def own_kinds(params: Params, found: "Mapping[str, Contents]") -> dict[str, ImageKind]:
@@ -64,8 +96,12 @@ def open_store(path: Path, *, in_a_set: bool = False) -> "Contents | None":
     height, width, channels = store.shape[1:]
     if height != width:
         raise InputError(f"{path}: its images are {height} x {width}; networks make square ones")
-    classes = 0 if store.labels is None else max(len(store.classes), int(store.labels.max(initial=-1)) + 1)
-    return Contents("image store", {"": len(store)}, classes, shape=(height, width, channels))
+    numbers = np.array([], np.int64) if store.labels is None else store.labels
+    classes = 0 if store.labels is None else max(len(store.classes), int(numbers.max(initial=-1)) + 1)
+    there, labels = np.unique(numbers, return_inverse=True)
+    names = [store.classes[number] if number < len(store.classes) else f"class {number}" for number in there]
+    shape = (height, width, channels)
+    return Contents("image store", {"": len(store)}, classes, tuple(labels.tolist()), names, shape=shape)
 
 
 def open_file(path: Path) -> None:

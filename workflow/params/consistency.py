@@ -16,6 +16,7 @@ from workflow.params.figures import ArithmeticFigure, by_hand
 from workflow.params.image_kinds import ImageKind, kinds_of_images
 from workflow.params.sections import CropFaces, FaceClassifierSection, Params, TrainedNetwork
 from workflow.params.spelling import one_of
+from workflow.params.unknown import rests_on_unknown
 
 Rule = tuple[bool, str, Any, str]
 OF_STAGES = {
@@ -44,10 +45,11 @@ def combinations(params: Params, own: Mapping[str, ImageKind] | None = None) -> 
 
 
 def broken(rules: Iterable[Rule]) -> Iterator[str]:
-    """One line for every rule that is broken."""
+    """One line for every rule that is broken, unless it rests on a value that the schema refuses."""
     for is_broken, key, value, allowed in rules:
-        if is_broken:
-            yield f"{key}: {'null' if value is None else repr(value)} is not allowed ({allowed})"
+        line = f"{key}: {'null' if value is None else repr(value)} is not allowed ({allowed})"
+        if is_broken and not rests_on_unknown(line):
+            yield line
 
 
 def preparation(params: Params) -> Iterator[Rule]:
@@ -115,6 +117,8 @@ def guidelines(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule
         yield from misfits("guidelines.network", sweep.network, sweep.network, sweep.images, store)
         for name, variant in sweep.variants.items():
             changes, fields = variant.changes(), Architecture.__dataclass_fields__
+            if rests_on_unknown(changes):
+                continue
             of_network = {field: value for field, value in changes.items() if field in fields}
             try:
                 architecture_from(ARCHITECTURES[sweep.network].description | of_network)
@@ -218,7 +222,7 @@ def sums(key: str, arithmetic: ArithmeticFigure, classifiers: Mapping[str, FaceC
 def labelled(key: str, folder: str, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
     """A folder of labelled splits."""
     yield made_by_a_stage(key, folder, sets)
-    yield folder in sets and not sets[folder].labelled, key, folder, "its images have no labels"
+    yield folder in sets and sets[folder].labelled is False, key, folder, "its images have no labels"
 
 
 def unconditional(key: str, value: str, network: str, images: str, sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
@@ -235,7 +239,7 @@ def misfits(key: str, value: str, network: str, images: str, kind: ImageKind | N
     row = ARCHITECTURES[network]
     made, given = (f"{side} x {side} x {n}" for side, n in ((row.image_size, row.channels), kind[:2]))
     yield made != given, key, value, f"it makes {made}, the images in {images} are {given}"
-    yield row.classes > 0 and not kind.labelled, key, value, f"it is conditional, and {images} has no labels"
+    yield row.classes > 0 and kind.labelled is False, key, value, f"it is conditional, and {images} has no labels"
     known = f"it knows {row.classes} classes, {images} has {kind.classes}"
     yield 0 < row.classes < kind.classes, key, value, known
 

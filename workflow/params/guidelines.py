@@ -25,7 +25,7 @@ class Variant(Section):
 
     def changes(self) -> dict[str, Any]:
         """The fields that are named, with their values."""
-        return self.model_dump(exclude_none=True)
+        return {name: value for name, value in self if value is not None}
 
 
 class Guidelines(Section):

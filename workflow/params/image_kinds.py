@@ -3,11 +3,13 @@ one's own by their headers.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workflow.params.sections import Params
+from workflow.params.unknown import UNKNOWN
 
 CROP32 = 32
+SPLITS = ("train", "test", "validation")
 FIGURES_WITH_IMAGES = ("samples", "walk", "guided", "nearest", "arithmetic")
 
 
@@ -34,9 +36,14 @@ def kinds_of_images(params: Params, own: Mapping[str, ImageKind]) -> tuple[dict[
 def packed_sets(params: Params) -> dict[str, ImageKind]:
     """The images of every labelled set that a stage packs, by its folder."""
     return {
-        f"data/packed/{name}": ImageKind(one.image_size, 1 if one.kind == "mnist" else 3, one.kind != "celeba")
+        f"data/packed/{name}": ImageKind(one.image_size, channels_of(one.kind), one.kind != "celeba")
         for name, one in params.pack.sets.items()
     }
+
+
+def channels_of(kind: Any) -> int:
+    """One for grey digits, three for colour; as unknown as the kind of the set."""
+    return UNKNOWN if kind is UNKNOWN else 1 if kind == "mnist" else 3
 
 
 def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, ImageKind]:
@@ -52,13 +59,15 @@ def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, I
             f"data/{name}/crops.h5": ImageKind(params.crop_faces.image_size, 3, labelled=False)
             for name in params.crop_faces.sets
         },
-        **{f"{path}/{split}.h5": kind for path, kind in sets.items() for split in ("train", "test", "validation")},
+        **{f"{path}/{split}.h5": kind for path, kind in sets.items() for split in SPLITS},
     }
 
 
 def filtered_side(params: Params) -> int:
     """The side of the images that are left of a set without its duplicates."""
-    return params.export.image_size if params.deduplicate.filtered == "images" else CROP32
+    sides = {"images": params.export.image_size, "crops32": CROP32}
+    side: int = sides.get(params.deduplicate.filtered, UNKNOWN)
+    return side
 
 
 def named_stores(params: Params) -> Iterator[tuple[str, str]]:

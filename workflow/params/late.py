@@ -11,7 +11,7 @@ from dcgan.internals.concepts import expected
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from workflow.params.consistency import Rule, labelled, made_by_a_stage, misfits
 from workflow.params.figures import by_hand
-from workflow.params.image_kinds import FIGURES_WITH_IMAGES, ImageKind, kinds_of_images, labelled_folders
+from workflow.params.image_kinds import FIGURES_WITH_IMAGES, SPLITS, ImageKind, kinds_of_images, labelled_folders
 from workflow.params.rows import PackedRows
 from workflow.params.sections import Params
 
@@ -113,9 +113,9 @@ def sums(params: Params) -> Iterator[Rule]:
 
 def neighbours(params: Params, rows: Mapping[str, Architecture], sets: Mapping[str, ImageKind]) -> Iterator[Rule]:
     """Samples with labels come from a conditional network, and are compared with images of its size."""
-    made = {f"data/networks/{name}/generator.safetensors": row for name, row in rows.items()}
+    made = {f"data/networks/{name}/generator.safetensors": rows.get(name) for name in params.train}
     made |= {
-        f"data/networks/published_{name}/generator.safetensors": ARCHITECTURES[one.architecture]
+        f"data/networks/published_{name}/generator.safetensors": ARCHITECTURES.get(one.architecture)
         for name, one in params.published.items()
     }
     for name, one in params.neighbours.items():
@@ -134,7 +134,7 @@ def neighbours(params: Params, rows: Mapping[str, Architecture], sets: Mapping[s
 
 def unlike_splits(params: Params, stores: Mapping[str, ImageKind]) -> Iterator[Rule]:
     """The splits of a labelled set are of one kind, also if no stage has made them."""
-    for key, folder, splits in labelled_folders(params):
-        kinds = {split: str(kind) for split in splits if (kind := stores.get(f"{folder}/{split}.h5")) is not None}
+    for key, folder, _ in labelled_folders(params):
+        kinds = {split: str(kind) for split in SPLITS if (kind := stores.get(f"{folder}/{split}.h5")) is not None}
         told = ", ".join(f"{split} {kind}" for split, kind in kinds.items())
         yield len(set(kinds.values())) > 1, key, folder, f"its splits have to be alike, and are {told}"

@@ -16,13 +16,14 @@ from operator import getitem
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dcgan.core.files import InputError, raise_all
 from workflow.params.consistency import impossible
 from workflow.params.figures import Figures
+from workflow.params.refused import KEY_ERRORS, apart, known_part
 from workflow.params.sections import Classifiers, Params, Shared
 from workflow.params.spelling import did_you_mean, nearest
 
@@ -87,23 +88,25 @@ def load_params(path: Path) -> Params:
 
 def check_params(content: Mapping[str, Any], where: object) -> Params:
     """The same for the content of such a file."""
-    params = check_schema(content, where)
-    raise_all(f"{where}: {problem}" for problem in impossible(params))
+    params, problems = read_params(content)
+    raise_all(f"{where}: {problem}" for problem in [*problems, *apart(impossible(params), problems)])
     return params
 
 
 def check_schema(content: Mapping[str, Any], where: object) -> Params:
     """The same without the combinations: what has to be right before anything else can be looked at."""
-    params, problems = None, [*switched_by_enabled(content), *read_by_explore(content)]
-    try:
-        params = Params.model_validate(with_off(with_shared(content)))
-    except ValidationError as error:
-        told = {problem.partition(": ")[0] for problem in problems}
-        found = descriptions(error.errors(), content)
-        problems += [problem for problem in found if problem.partition(": ")[0] not in told]
+    params, problems = read_params(content)
     raise_all(f"{where}: {problem}" for problem in problems)
-    assert params is not None
     return params
+
+
+def read_params(content: Mapping[str, Any]) -> tuple[Params, list[str]]:
+    """The parameters, and a line for each value that the schema refuses: it is unknown in them."""
+    params, refused = known_part(with_off(with_shared(content)))
+    problems = [*switched_by_enabled(content), *read_by_explore(content)]
+    told = {problem.partition(": ")[0] for problem in problems}
+    found = descriptions(refused, content)
+    return params, problems + [problem for problem in found if problem.partition(": ")[0] not in told]
 
 
 def with_off(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +195,7 @@ def misspelled_for(problem: Any) -> Sequence[Any]:
 def describe(problem: Any, content: Mapping[str, Any]) -> str:
     """One line out of a pydantic error: key, value, what is allowed and the nearest spelling."""
     place = problem["loc"]
-    if problem["type"] not in ("extra_forbidden", "missing"):
+    if problem["type"] not in (*KEY_ERRORS, "missing"):
         place = written_part(place, with_shared(content))
     key = ".".join(map(str, written_at(place, content)))
     if problem["type"] == "extra_forbidden":

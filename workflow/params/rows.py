@@ -4,27 +4,44 @@ Known are upper bounds: how many images each split of a set, and each image stor
 know before work starts is not in them. Every rule is a row as in workflow/params/consistency.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from workflow.params.consistency import Rule, images_by_features
+import numpy as np
+
+from dcgan.core.splits import Rows, drawn_rows, validation_rows
+from dcgan.data.labelled import rarest_class
+from workflow.params.consistency import Rule, images_by_features, where_only_stages_write
 from workflow.params.figure_rules import counts
 from workflow.params.image_kinds import labelled_folders
 from workflow.params.sections import Params, SvmSection
+from workflow.params.unknown import rests_on_unknown
 
 LEAST_OF_A_CLASS = 10  # images of which some are drawn for a test: fewer may all be drawn, with none to learn from
 LEAST_HELD_OUT = 6  # images of which each has five nearest others, for precision and recall
 
 
 class PackedRows(NamedTuple):
-    """A packed set: images of each split, at most; classes, 0 if it has no labels or nobody knows.
+    """A labelled set: images of each split, at most; classes, 0 if it has no labels or nobody knows.
 
-    rarest: the class with the fewest images for training, before others are drawn out of these, and how many at most.
+    labels: of the items for training, in their order, -1 for none; empty if nobody knows. names: of the classes;
+    unfit: why an SVM could not be tested on its splits, or an empty text.
     """
 
     splits: Mapping[str, int]
     classes: int
-    rarest: tuple[str, int] | None = None
+    labels: tuple[int, ...] = ()
+    names: Sequence[str] = ()
+    unfit: str = ""
+
+    @property
+    def rarest(self) -> tuple[str, int] | None:
+        """The class with the fewest items for training, and how many; None if nobody knows."""
+        return rarest_class(np.array(self.labels, np.int64), self.names)
+
+    def keep(self, rows: Rows) -> "PackedRows":
+        """The same set with fewer items for training, of the given numbers, if their labels are known."""
+        return self._replace(labels=tuple(np.array(self.labels)[rows].tolist())) if self.labels else self
 
 
 def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mapping[str, int]) -> Iterator[Rule]:
@@ -42,7 +59,7 @@ def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mappin
     yield from searched_labels(params, packed)
     for name, svm in params.svm.items():
         if (learned := packed.get(images_of(params, svm))) is not None:
-            yield from svm_rows(f"svm.{name}", svm, learned)
+            yield from svm_rows(f"svm.{name}", svm, learned, params.run.seed)
 
 
 def drawn_splits(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Rule]:
@@ -73,11 +90,20 @@ def drawn_classes(params: Params, sets: Mapping[str, PackedRows]) -> Iterator[Ru
 
 
 def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows | None:
-    """The splits that the packed set will have; None if no image would be left to train on."""
-    section = params.pack.sets[folder.rpartition("/")[2]]
-    drawn = {split: n for split, n in (("validation", section.validation), ("test", section.test)) if n}
-    train = rows.splits.get("train", 0) - sum(drawn.values())
-    return PackedRows({**drawn, **rows.splits, "train": train}, rows.classes, rows.rarest) if train > 0 else None
+    """The splits that the packed set will have; None if nobody knows, or no image would be left to train on."""
+    if not where_only_stages_write(folder):
+        return rows
+    section = params.pack.sets[name := folder.rpartition("/")[2]]
+    if rests_on_unknown(section):
+        return None
+    for split, count in (("validation", section.validation), ("test", section.test)):
+        n = rows.splits.get("train", 0)
+        if count >= n:
+            return None
+        if count:
+            kept = rows.keep(drawn_rows(n, count, params.run.seed, name, split)[0])
+            rows = kept._replace(splits={split: count, **rows.splits, "train": n - count})
+    return rows
 
 
 def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
@@ -108,10 +134,12 @@ def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[
             missing = [split for split in needed if not known.splits.get(split)]
             there = ", ".join(split for split, n in known.splits.items() if n)
             yield bool(missing), key, folder, f"it needs {', '.join(needed)}, and has {there}{advice(folder, missing)}"
+            yield known.unfit != "", key, folder, known.unfit
 
 
 def advice(folder: str, missing: Iterable[str]) -> str:
-    """The parameters that draw splits out of the images for training."""
+    """The parameters that draw splits out of the images for training, of a set that a stage packs."""
+    missing = missing if where_only_stages_write(folder) else ()
     keys = [f"pack.sets.{folder.rpartition('/')[2]}.{split}" for split in missing if split != "train"]
     return f"; see {', '.join(keys)}" if keys else ""
 
@@ -129,17 +157,19 @@ def images_of(params: Params, svm: SvmSection) -> str:
     return images_by_features(params).get(svm.features, "")
 
 
-def svm_rows(key: str, svm: SvmSection, rows: PackedRows) -> Iterator[Rule]:
+def svm_rows(key: str, svm: SvmSection, rows: PackedRows, seed: int) -> Iterator[Rule]:
     """Rows are held out for C if there is no validation split; each class has to have the labels that are drawn."""
     n = rows.splits.get("train", 0)
     if "validation" not in rows.splits:
-        yield (
-            not 0 < svm.validation < n,
-            f"{key}.validation",
-            svm.validation,
-            f"1 to {n - 1:,}: no split is there for it",
-        )
-        n = max(n - svm.validation, 0)
+        fits = 0 < svm.validation < n
+        yield not fits, f"{key}.validation", svm.validation, f"1 to {n - 1:,}: no split is there for it"
+        if fits:
+            learned = rows.keep(validation_rows(n, svm.validation, seed)[0])
+            rarest, left = learned.rarest or ("", 1)
+            none_left = f"fewer, or another run.seed: no image of {rarest} would be learned from"
+            lost = left == 0 and rows.rarest != learned.rarest
+            yield lost, f"{key}.validation", svm.validation, none_left
+            n, rows = n - svm.validation, learned
     if rows.classes:
         for name, count in (("labels_per_class", svm.labels_per_class), ("layer_labels", svm.layer_labels)):
             yield labels(f"{key}.{name}", count or 0, n, rows)

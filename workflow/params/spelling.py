@@ -17,5 +17,5 @@ def did_you_mean(value: object, allowed: Iterable[str]) -> str:
 
 def one_of(value: object, allowed: Iterable[str], before: str = "one of ") -> str:
     """What is allowed in place of a value, the nearest at the end."""
-    allowed = list(allowed)
+    allowed = list(map(str, allowed))
     return "; ".join(filter(None, (f"{before}{', '.join(allowed) or 'nothing'}", did_you_mean(value, allowed))))

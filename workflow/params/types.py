@@ -2,10 +2,13 @@
 
 import os
 import re
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from workflow.params.unknown import UNKNOWN
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Several = Annotated[int, Field(ge=2, le=1_000_000)]  # of what is drawn or compared
@@ -66,3 +69,9 @@ class Section(BaseModel):
     """A part of params.yaml: every key must be there, none may be added, and 1 is never taken for '1'."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def unknown_value(cls, value: Any, check: Callable[[Any], Any]) -> Any:
+        """A value that is unknown stays so."""
+        return value if value is UNKNOWN else check(value)

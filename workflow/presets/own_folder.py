@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from dcgan.core.files import InputError
 from dcgan.data.archives import open_source, printable
 from dcgan.data.formats import inspect_source
-from dcgan.data.image_folders import FolderSplit, open_folder
+from dcgan.data.image_folders import FolderSplit, open_folder, splits_without_classes
 from dcgan.data.labelled import rarest_class
-from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, split_folders
+from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, listed, named_as_told, split_folders
 from dcgan.models.architectures import ARCHITECTURES
 from workflow.params.consistency import OF_STAGES
 from workflow.params.rows import LEAST_OF_A_CLASS as LEAST_TO_DRAW_FROM
@@ -57,6 +57,7 @@ def own_folder(images: str | None, size: str | None, network: str | None) -> tup
     path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
     refuse_outputs(path)
     count = count_images(path)
+    refuse_masks(path)
     classes, note = find_classes(path)
     notes = [f"{path}: {count:,} items; {note}"]
     texts = [as_text(values_of(path, count, side, network_of(side, network)))]
@@ -106,6 +107,15 @@ def count_images(path: Path) -> int:
     return count
 
 
+def refuse_masks(path: Path) -> None:
+    """Raises InputError if masks lie beside the pictures: they would be learned from as well."""
+    if path.is_dir() and (masks := named_as_told(path)):
+        seen = (
+            f"{len(masks):,} files such as {printable(masks[0])} are named as masks or labels of pictures beside them"
+        )
+        raise InputError(f"IMAGES: {path}: {seen}; move them into another folder")
+
+
 def find_classes(path: Path) -> tuple[Classes | None, str]:
     """The class folders, None if there are none that a classifier could be trained on; and in words what was found.
 
@@ -122,19 +132,26 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
             f"name the folder to learn from, such as IMAGES={error.best or path / 'train'}, or rename what is misread"
         )
         raise InputError(f"IMAGES: {error}; {settled}") from error
-    sizes = {split.name: len(split) for split in found.splits}
+    bare = splits_without_classes(found)
+    sizes = {split.name: len(split) for split in found.splits if split.name not in bare}
     train = next(split for split in found.splits if isinstance(split, FolderSplit) and split.name == "train")
     if train.labels is None:
         return None, without_classes(path)
     if len(train) < LEAST_OF_A_CLASS * len(found.classes):
         few = f"{len(found.classes):,} folders are no classes: fewer than {LEAST_OF_A_CLASS} files in each on average"
         return None, without_classes(path, f" ({few})")
-    note = f"{len(found.classes)} class folders, so features, SVM and confusion matrix as well; "
+    if (unlearned := rarest_class(train.labels, found.classes)) is not None and unlearned[1] == 0:
+        raise InputError(f"IMAGES: {path}: class folder {unlearned[0]}/ has no files for training, only for a test")
+    classes = f"{len(found.classes)} class folders, {listed(found.classes)}"
+    note = f"{classes}; so features, SVM and confusion matrix as well; "
+    folders = find_splits(path)
+    note += "".join(f"{folders[split]}/ has none and is of no use for these; " for split in bare)
+    named = {split: folders[split] for split in sizes} if bare else None
     if "test" in sizes:
-        validated = "validation" in sizes
-        return Classes(len(train), validated=validated), f"{note}{sizes['test']:,} are for the test"
+        return Classes(len(train), splits=named, validated="validation" in sizes), (
+            f"{note}{sizes['test']:,} are for the test"
+        )
     if "validation" in sizes:
-        folders = find_splits(path)
         named = {"train": folders["train"], "test": folders["validation"]}
         return Classes(len(train), splits=named), f"{note}{named['test']}/ is for the test"
     rarest = rarest_class(train.labels, found.classes)
@@ -144,7 +161,7 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
         settled = "add pictures, remove the folder, or bring folders train/ and test/"
         raise InputError(f"IMAGES: {path}: {few}: {reason}; {settled}")
     drawn = len(train) // 5
-    return Classes(len(train) - drawn, drawn), f"{note}{drawn:,} of {len(train):,} are for the test"
+    return Classes(len(train) - drawn, drawn, named), f"{note}{drawn:,} of {len(train):,} are for the test"
 
 
 def without_classes(path: Path, reason: str = "") -> str:
