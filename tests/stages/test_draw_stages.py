@@ -228,7 +228,7 @@ def test_figures_by_hand_first_name_what_is_missing_and_then_are_drawn(stage: st
 def test_what_is_measured_by_hand(by_hand: Path) -> None:
     options = {"generator": "generator", "annotator": "annotations.json"}
     run("draw_windows", "bedrooms", by_hand, by_hand, **options)
-    assert read_json(by_hand / "weights.json") == {"layer": -2, "weights": []}
+    assert read_json(by_hand / "weights.json") == {"layer": -3, "weights": []}
     annotate(by_hand)
     windows = run("draw_windows", "bedrooms", by_hand, by_hand, **options)
     assert (windows["samples"], windows["boxes"], windows["share_with_window"]) == (30, 9, 0.3)
