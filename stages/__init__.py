@@ -1,17 +1,8 @@
 """One script per node of the DAG; each is run as `python -m stages.verb_noun --params params.yaml ...`."""
 
-import gc
 import os
-import signal
-import sys
 
-# Until `run_stage`, and only where Python is still looking for the stage that it was told to run. What is made while
-# modules are imported is no garbage; looking for some takes a quarter of PyTorch's import. Ctrl-C meanwhile needs no
-# traceback.
-if sys.argv[0] == "-m":
-    gc.disable()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+import workflow as workflow  # prepares for the imports of a stage
 
 # Threads of one computation wait for each other after every layer. Waking a thread that sleeps can take as long as a
 # layer of a small network, on a virtual machine above all. A thread that spins is there at once, but takes a core from

@@ -18,7 +18,7 @@ from dcgan.core.files import InputError, replace_when_done, write_json
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, run_stage
 
-GRID_ROWS, GRID_PADDING = 8, 2  # of what train_dcgan draws: 64 samples, two pixels of white around each
+GRID_ROWS, GRID_PADDING = 8, 2  # of what train_dcgan draws: 64 samples, two transparent pixels around each
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def changes(frames: list[Image.Image]) -> list[float]:
     """Mean absolute difference of each grid from the one before it, as a share of the pixel range."""
-    pixels = [np.asarray(frame, np.float32) / 255 for frame in frames]
+    pixels = [np.asarray(frame.convert("RGB"), np.float32) / 255 for frame in frames]
     return [float(np.abs(after - before).mean()) for before, after in pairwise(pixels)]
 
 
@@ -49,7 +49,7 @@ def read_frames(folder: Path) -> list[Image.Image]:
     if not paths:
         raise InputError(f"{folder}: no frame-*.png in it; is train.<name>.frame_images null?")
     try:
-        return [Image.open(path).convert("RGB") for path in paths]
+        return [Image.open(path).convert("RGBA") for path in paths]
     except (OSError, UnidentifiedImageError) as error:
         raise InputError(f"{folder}: a grid cannot be read ({error})") from error
 

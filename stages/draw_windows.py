@@ -10,6 +10,8 @@ Outputs: a PNG, ten new samples over the same ten with the maps dropped; a JSON:
          boxes: then these are measured, and how many windows are left is not known. Outcomes, (draws, images):
          `left` and `left_random`, of the images with a window before, 1 if one is left; `change` and `change_random`,
          of all images, the change outside windows. By hand the first two are missing, and all before anything is boxed.
+         A JSON of the regression, which explore_networks ranks maps by: `layer`, `weights`, the mean over draws of each
+         map's; empty before anything is boxed.
 Published: 200 maps dropped; "the network mostly forgets to draw windows", replacing them with other objects.
 """
 
@@ -45,7 +47,8 @@ PUBLISHED_MAPS = 200
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = figure_parser(__doc__, "generator", "annotator", "figure", "outcomes", "metrics").parse_args(arguments)
+    options = ("generator", "annotator", "figure", "outcomes", "weights", "metrics")
+    args = figure_parser(__doc__, *options).parse_args(arguments)
     params = load_params(args.params)
     section = section_named(params.figures.windows, args.name, "figures.windows")
     seed = params.run.seed
@@ -69,6 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     of_windows = effect_of(before, without_windows, windows, classifier)
     of_any = effect_of(before, without_any, windows, classifier)
     write_outcomes(args.outcomes, effect_outcomes(of_windows, of_any, windows) if boxes else {})
+    weights = np.mean([fitted.weights for fitted in fits], axis=0)
+    write_json(args.weights, {"layer": section.layer, "weights": weights.tolist() if boxes else []})
     write_png(args.figure, removal_picture(before, without_windows[0], windows, section.shown, section.enlargement))
     counts: dict[str, float | str] = {
         "annotated_by": "classifier" if classifier else "hand",

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from dcgan.core.files import InputError, read_csv, write_csv, write_json
-from dcgan.core.pixels import Images, tile, write_png
+from dcgan.core.pixels import Images, ground, tile, write_png
 from dcgan.core.progress import Progress
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.inventory import COLUMNS, at_a_glance
@@ -120,8 +120,8 @@ def contact_sheet(duplicates: Duplicates, shards: Shards) -> Images:
     """Pairs side by side; one empty pair if there are none."""
     removed = duplicates.removed
     if len(removed) == 0:
-        height, width, channels = shards.image_shape
-        return tile(np.full((1, height, 2 * width, channels), 255, np.uint8), 1)
+        height, width, _ = shards.image_shape
+        return tile(ground(height, 2 * width)[None], 1)
     shown = removed[np.linspace(0, len(removed) - 1, min(SHEET_PAIRS, len(removed))).round().astype(np.int64)]
     pairs = np.concatenate([shards.gather(duplicates.kept[shown]), shards.gather(shown)], axis=2)
     return tile(pairs, SHEET_COLUMNS, padding=4)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dcgan.core.files import InputError
+from workflow import INTERRUPTED_STATUS
 from workflow.engines.check import check
 from workflow.engines.clock import renew_times
 from workflow.engines.dag import resolved_stages
@@ -36,7 +37,7 @@ from workflow.engines.progress import (
     stages_to_make,
     take_terminal,
 )
-from workflow.engines.stage import INPUT_ERROR_STATUS, INTERRUPTED_STATUS, STOPPED_STATUS, command_parser, run_stage
+from workflow.engines.stage import INPUT_ERROR_STATUS, STOPPED_STATUS, command_parser, run_stage
 from workflow.planning.plan import planned_seconds
 
 if TYPE_CHECKING:

@@ -16,16 +16,33 @@ Images = npt.NDArray[np.uint8]
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 
 
-def tile(images_uint8: Images, columns: int, padding: int = 2, background: int = 255) -> Images:
-    """Lays (N, H, W, C) uint8 images out in rows of `columns`; returns one (H', W', 3) uint8 picture."""
-    n, height, width, channels = images_uint8.shape
+def tile(images_uint8: Images, columns: int, padding: int = 2) -> Images:
+    """Lays (N, H, W, C) uint8 images out in rows of `columns`; returns one (H', W', 4) uint8 picture, RGBA."""
+    n, height, width, _ = images_uint8.shape
     rows = -(-n // columns)
     stride_y, stride_x = height + padding, width + padding
-    sheet = np.full((rows * stride_y + padding, columns * stride_x + padding, 3), background, np.uint8)
-    for index, image in enumerate(images_uint8):
+    sheet = ground(rows * stride_y + padding, columns * stride_x + padding)
+    for index, image in enumerate(with_alpha(images_uint8)):
         top, left = (index // columns) * stride_y + padding, (index % columns) * stride_x + padding
-        sheet[top : top + height, left : left + width] = image if channels == 3 else np.repeat(image, 3, axis=2)
+        sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def ground(height: int, width: int) -> Images:
+    """What lies around images: nothing, so that a page's own colour is seen, light or dark; (H, W, 4) uint8.
+
+    It is white for those who ignore transparency.
+    """
+    return np.broadcast_to(np.array([255, 255, 255, 0], np.uint8), (height, width, 4)).copy()
+
+
+def with_alpha(images_uint8: Images) -> Images:
+    """Grey, RGB or RGBA images, (..., C) uint8, as RGBA: (..., 4); what had no transparency is opaque."""
+    if images_uint8.shape[-1] == 4:
+        return images_uint8
+    opaque = np.full((*images_uint8.shape[:-1], 4), 255, np.uint8)
+    opaque[..., :3] = images_uint8
+    return opaque
 
 
 def resized(images_uint8: Images, size: int) -> Images:
@@ -42,15 +59,21 @@ def enlarge(image_uint8: Images, factor: int) -> Images:
 
 
 def png_bytes(image_uint8: Images) -> bytes:
-    """A (H, W, 3) uint8 RGB picture as PNG, the same bytes for the same pixels; ValueError for any other shape."""
-    ok, encoded = cv2.imencode(".png", cv2.cvtColor(image_uint8, cv2.COLOR_RGB2BGR), PNG_OPTIONS)
+    """A (H, W, 3) RGB or (H, W, 4) RGBA uint8 picture as PNG, the same bytes for the same pixels.
+
+    Raises ValueError for any other shape.
+    """
+    orders = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+    if image_uint8.ndim != 3 or image_uint8.shape[2] not in orders:
+        raise ValueError(f"a picture of shape {image_uint8.shape} cannot be encoded as PNG")
+    ok, encoded = cv2.imencode(".png", cv2.cvtColor(image_uint8, orders[image_uint8.shape[2]]), PNG_OPTIONS)
     if not ok:
         raise ValueError(f"a picture of shape {image_uint8.shape} cannot be encoded as PNG")
     return encoded.tobytes()
 
 
 def write_png(path: Path, image_uint8: Images) -> None:
-    """Writes a (H, W, 3) uint8 RGB picture as PNG."""
+    """Writes a (H, W, 3) RGB or (H, W, 4) RGBA uint8 picture as PNG."""
     content = png_bytes(image_uint8)
     with replace_when_done(path) as partial:
         partial.write_bytes(content)

@@ -43,6 +43,16 @@ def write_weights(path: Path, module: nn.Module, kind: str, description: Mapping
     write_tensors(path, module.state_dict(), {kind: json.dumps(description)})
 
 
+def read_description(path: Path | str, kind: str) -> dict[str, Any]:
+    """The description that `write_weights` left in a file, without its tensors; InputError if there is none."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            description: dict[str, Any] = json.loads((file.metadata() or {})[kind])
+            return description
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise _unreadable(path, kind, error) from error
+
+
 def read_weights(
     path: Path | str, kind: str, build: Callable[[dict[str, Any]], Module], device: torch.device | str = "cpu"
 ) -> Module:

@@ -2,7 +2,8 @@
 
 Source: the paper draws samples with the statistics of the sampled batch. A batch of nearly equal latents (the 3x3
 panels of Figure 7) has no statistics of its own, so figures that compare images of single latents use estimated ones.
-Inputs: networks, latents (N, Z). Outputs: images (N, H, W, C) uint8; pictures (H, W, 3) uint8.
+Inputs: networks, latents (N, Z). Outputs: images (N, H, W, C) uint8; pictures (H, W, 4) uint8, RGBA, which suit a
+light page and a dark one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +13,14 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from dcgan.core.pixels import Images
+from dcgan.core.pixels import Images, ground, with_alpha
 from dcgan.core.seeding import torch_generator
 from dcgan.models.batch_norm import estimate_statistics
 from dcgan.models.networks import BATCH, Discriminator, Generator
 from dcgan.models.pixel_range import to_input
 
-WHITE = 255
-INK = (60, 60, 60)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+INK = 122  # as far from the report's light ground as from its dark one: a contrast of 4.2 to 1
 
 
 def estimate_discriminator(discriminator: Discriminator, images_uint8: Images, n_batches: int) -> None:
@@ -55,35 +56,37 @@ def draw_candidates(generator: Generator, samples: int, statistics_batches: int,
 
 
 def beside(pictures: Sequence[Images], gap: int) -> Images:
-    """Pictures next to each other, (H, W, 3) uint8 each, tops aligned, white between and below."""
-    height = max(picture.shape[0] for picture in pictures)
-    parts = []
-    for picture in pictures:
-        below = height - picture.shape[0]
-        parts.append(np.pad(picture, ((0, below), (0, gap), (0, 0)), constant_values=WHITE))
-    return np.concatenate(parts, axis=1)[:, :-gap] if gap else np.concatenate(parts, axis=1)
+    """Pictures next to each other, (H, W, C) uint8 each, tops aligned: (H', W', 4), transparent between and below."""
+    heights, widths, _ = zip(*(picture.shape for picture in pictures), strict=True)
+    whole, left = ground(max(heights), sum(widths) + gap * (len(pictures) - 1)), 0
+    for picture, height, width in zip(pictures, heights, widths, strict=True):
+        whole[:height, left : left + width] = with_alpha(picture)
+        left += width + gap
+    return whole
 
 
 def above(pictures: Sequence[Images], gap: int) -> Images:
-    """Pictures under each other, left edges aligned, white between and to the right."""
+    """Pictures under each other, left edges aligned: (H, W, 4) uint8, transparent between and to the right."""
     turned = [picture.transpose(1, 0, 2) for picture in pictures]
     return np.ascontiguousarray(beside(turned, gap).transpose(1, 0, 2))
 
 
 def sign(text: str, height: int, width: int) -> Images:
-    """A short text in the middle of a white picture: the + and = between the parts of a figure, or a row's name."""
-    canvas = np.full((height, width, 3), WHITE, np.uint8)
+    """A short text in the middle of an empty picture: the + and = between the parts of a figure, or a row's name."""
     scale = 0.5 if len(text) > 1 else 0.9
-    (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    origin = ((width - text_width) // 2, (height + text_height) // 2)
-    cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, INK, 1, cv2.LINE_AA)
-    return canvas
+    (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, 1)
+    return written(text, height, width, ((width - text_width) // 2, (height + text_height) // 2), scale)
 
 
 def title(text: str, picture: Images) -> Images:
     """A picture with a line of text over it."""
     height = 24
-    (text_width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-    canvas = np.full((height, max(picture.shape[1], text_width + 8), 3), WHITE, np.uint8)
-    cv2.putText(canvas, text, (2, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
-    return above([canvas, picture], 0)
+    (text_width, _), _ = cv2.getTextSize(text, FONT, 0.5, 1)
+    return above([written(text, height, max(picture.shape[1], text_width + 8), (2, height - 8), 0.5), picture], 0)
+
+
+def written(text: str, height: int, width: int, origin: tuple[int, int], scale: float) -> Images:
+    """A text alone, (H, W, 4) uint8: all pixels have its colour, those of no letter are transparent."""
+    letters = np.zeros((height, width), np.uint8)
+    cv2.putText(letters, text, origin, FONT, scale, 255, 1, cv2.LINE_AA)
+    return np.dstack([np.full((height, width, 3), INK, np.uint8), letters])

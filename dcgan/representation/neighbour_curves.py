@@ -2,7 +2,7 @@
 
 Section 8.1 of the paper, Table 3 and Figure 9. Inputs: a conditional generator, whose samples stream by (10 million
 need no more memory than one batch), or a labelled store; test images with labels. Outputs: rows of source, n, error;
-which test images are right; a picture (H, W, 3) uint8. Several processes share the references; the result is the same.
+which test images are right; a picture (H, W, 4) uint8. Several processes share the references; the result is the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ import torch
 
 from dcgan.core.distributed import ALONE, Group
 from dcgan.core.files import InputError
-from dcgan.core.pixels import Images, enlarge, tile
+from dcgan.core.pixels import Images, enlarge, ground, tile, with_alpha
 from dcgan.core.progress import track
 from dcgan.core.seeding import torch_generator
 from dcgan.data.image_store import ImageStore, Labels
@@ -104,7 +104,7 @@ def digits_picture(train: ImageStore, generator: Generator, size: int, seed: int
     rows = []
     for label in range(classes):
         real = train.images[np.flatnonzero(train.labels == label)[:SHOWN]]
-        row = np.full((2 * SHOWN + 1, *samples.shape[1:]), 255, np.uint8)
-        row[: len(real)], row[SHOWN + 1 :] = real, samples[labels == label][:SHOWN]
+        row = np.stack([ground(*samples.shape[1:3])] * (2 * SHOWN + 1))
+        row[: len(real)], row[SHOWN + 1 :] = with_alpha(real), with_alpha(samples[labels == label][:SHOWN])
         rows.append(row)
     return enlarge(tile(np.concatenate(rows), 2 * SHOWN + 1, PADDING), 2)

@@ -21,7 +21,7 @@ from workflow.params.load import read_yaml
 FURTHER = read_yaml(Path(__file__).with_name("small.yaml"))
 STAGE = "train_dcgan@bedrooms"
 # Polled sooner than the profile says: a test's jobs take seconds.
-PROFILE = ("snakemake", "--cores", "8", "--profile", "slurm")
+PROFILE = ("python", "-m", "tests.cluster.sooner", "--cores", "8", "--profile", "slurm")
 SOONER = ("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2")
 SIDE = "side"  # the partition without GPUs
 ASIDE = ("--set-resources", f"{STAGE}:gpu=0", f"{STAGE}:slurm_partition={SIDE}")

@@ -78,7 +78,7 @@ def test_a_clone_pulls_a_run_and_rebuilds_the_report_without_training(
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(under_dvc), str(clone)], check=True)
     # Work by hand is in git; everything that stages made has to come from the remote.
-    assert sorted(path.name for path in (clone / "data").iterdir()) == ["annotations", "outcomes"]
+    assert sorted(path.name for path in (clone / "data").iterdir()) == ["annotations", "outcomes", "window_maps"]
     try:
         for folder, action in ((under_dvc, "push"), (clone, "pull")):
             for command in remote:

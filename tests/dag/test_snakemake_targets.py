@@ -5,7 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.dag.demo import demo_stages
 from tests.dag.reliability import fault
+from workflow.engines.check import misspelled
 
 Run = Callable[..., Any]
 
@@ -65,3 +69,15 @@ def test_lint_finds_what_the_snakefile_answers(checkout: Path, run: Run) -> None
     findings = set(re.findall(r"^    \* (.*)$", printed.stdout + printed.stderr, re.MULTILINE))
     assert findings == {"Specify a conda environment or container for each rule.:"}
     assert "requirements.lock" in (checkout / "Snakefile").read_text()
+
+
+@pytest.mark.parametrize("word", ["draw_wlak__bedrooms", "draw_walk@bedroms"])
+def test_a_misspelled_stage_is_answered_with_the_right_one(checkout: Path, run: Run, word: str) -> None:
+    failed = run(checkout, "snakemake", "--cores", "1", "--dry-run", "--rerun-triggers", "mtime", "--", word, status=2)
+    assert failed.stderr == f"error: {word}: there is no such stage (did you mean draw_walk@bedrooms?)\n"
+
+
+def test_words_that_are_far_from_any_stage_are_left_to_the_engine() -> None:
+    words = ["snakemake", "--cores", "8", "draw_walks.yaml", "results/draw_walk@bedrooms", "reason", "--omit-from"]
+    assert misspelled([*words, "draw_walk", "draw_walk@bedrooms"], demo_stages()) == []
+    assert misspelled(["draw_wlak"], demo_stages()) == ["draw_wlak: there is no such stage (did you mean draw_walk?)"]

@@ -35,6 +35,7 @@ def draw_figure(stage: str, name: str, project: Path) -> dict[str, Any]:
     arguments += ["--images", str(project / "images.h5")] if stage == "draw_arithmetic" else []
     arguments += ["--figure", str(out / "figure.png"), "--metrics", str(out / "metrics.json")]
     arguments += ["--outcomes", str(out / "outcomes.h5")]
+    arguments += ["--weights", str(out / "weights.json")] if stage == "draw_windows" else []
     importlib.import_module(f"stages.{stage}").main(arguments)
     assert cv2.imread(str(out / "figure.png")).std() > 5
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())

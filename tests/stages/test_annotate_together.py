@@ -40,7 +40,8 @@ def address(project: Path) -> Iterator[str]:
 def file(project: Path) -> str:
     """The address of the page that opens without a server."""
     out = project / "explore.html"
-    main(["--params", str(project / "params.yaml"), "--networks", str(project / "networks"), "--out", str(out)])
+    paths = {"params": "params.yaml", "networks": "networks", "weights": "window_maps"}
+    main([*(part for name, path in paths.items() for part in (f"--{name}", str(project / path))), "--out", str(out)])
     return out.as_uri()
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, read_json
 from dcgan.core.outcomes import read_outcomes
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import StoreWriter
@@ -114,6 +114,8 @@ def run(stage: str, name: str, inputs: Path, out: Path, **options: str) -> dict[
         arguments += [f"--{option}", str(inputs / file)]
     if stage in OUTCOMES:
         arguments += ["--outcomes", str(out / "outcomes.h5")]
+    if stage == "draw_windows":
+        arguments += ["--weights", str(out / "weights.json")]
     product = "--out" if stage.startswith("fit") else "--figure"
     importlib.import_module(f"stages.{stage}").main([*arguments, product, str(out / "product")])
     assert (out / "product").is_file()
@@ -175,7 +177,7 @@ def test_an_image_of_a_walk_depends_on_no_other_point(inputs: Path, tmp_path: Pa
 
 def test_random_filters_are_on_the_left_as_in_the_paper() -> None:
     page = draw_guided.figure(random=np.zeros((20, 200, 3), np.uint8), trained=np.full((20, 200, 3), 200, np.uint8))
-    assert page[-1, 50].tolist() == [0, 0, 0] and page[-1, -50].tolist() == [200, 200, 200]
+    assert page[-1, 50].tolist() == [0, 0, 0, 255] and page[-1, -50].tolist() == [200, 200, 200, 255]
 
 
 @pytest.fixture
@@ -224,10 +226,14 @@ def test_figures_by_hand_first_name_what_is_missing_and_then_are_drawn(stage: st
 
 
 def test_what_is_measured_by_hand(by_hand: Path) -> None:
-    annotate(by_hand)
     options = {"generator": "generator", "annotator": "annotations.json"}
+    run("draw_windows", "bedrooms", by_hand, by_hand, **options)
+    assert read_json(by_hand / "weights.json") == {"layer": -3, "weights": []}
+    annotate(by_hand)
     windows = run("draw_windows", "bedrooms", by_hand, by_hand, **options)
     assert (windows["samples"], windows["boxes"], windows["share_with_window"]) == (30, 9, 0.3)
+    weights = np.array(read_json(by_hand / "weights.json")["weights"])
+    assert weights.shape == (windows["maps"],) and 0 < (weights > 0).sum() < windows["maps"]
     assert windows["change_inside_boxes"] > 0 and "share_with_window_without_maps" not in windows
     outcomes = read_outcomes(by_hand / "outcomes.h5")
     assert {name: array.shape for name, array in outcomes.items()} == {"change": (2, 30), "change_random": (2, 30)}

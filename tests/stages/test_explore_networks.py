@@ -1,5 +1,6 @@
 """The page of generators in a real browser: it draws what Python draws, and its address keeps what a reader chooses."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, write_json
 from dcgan.core.seeding import torch_generator
 from dcgan.internals.latent_space import arithmetic, interpolate
 from dcgan.internals.window_removal import images_without
@@ -21,8 +22,9 @@ from dcgan.models.networks import Generator
 from dcgan.models.pixel_range import to_uint8
 from stages.explore_networks import main
 from tests.browser import SCREENS, faint_texts
-from tests.dag.demo import DEMO
+from tests.dag.demo import DEMO, demo_stages
 from workflow.params.load import load_params, read_yaml
+from workflow.presets.merge import names
 
 # Strides of 1, normal z, a conditional network, even kernels: as real ones, but narrower.
 NETWORKS = {
@@ -37,6 +39,7 @@ NETWORKS = {
     ),
 }
 BATCHES = 2
+WEIGHTS = [0.5, -1.0, 2.0, 0.0, 0.25, -0.5, 3.0, 1e-3]  # of the eight maps of the bedrooms' highest hidden layer
 DONE = "!working && drawn > 0 && location.hash === hashOf(state)"
 
 
@@ -50,7 +53,8 @@ def write_params(folder: Path, **changes: Any) -> Path:
 
 def make_page(folder: Path, generators: Path, **changes: Any) -> Path:
     out = folder / "explore.html"
-    main(["--params", str(write_params(folder, **changes)), "--networks", str(generators), "--out", str(out)])
+    paths = {"params": write_params(folder, **changes), "networks": generators, "weights": generators / "window_maps"}
+    main([part for name, path in {**paths, "out": out}.items() for part in (f"--{name}", str(path))])
     return out
 
 
@@ -63,8 +67,15 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with torch.no_grad():
             generator.convolutions[-1].weight.mul_(10)
         (folder / name).mkdir()
-        generator.save(folder / name / "generator.safetensors", {})
+        generator.save(folder / name / "generator.safetensors", metadata(name))
+    write_json(folder / "window_maps/bedrooms.json", {"layer": -2, "weights": WEIGHTS})
     return folder
+
+
+def metadata(name: str, **changes: Any) -> dict[str, Any]:
+    """What a training leaves in the file of a network of the preset `demo`, with other parameters of `train`."""
+    params = load_params(DEMO)
+    return {"train": {**params.train[name].model_dump(), **changes}, "run": params.run.model_dump()}
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +291,58 @@ def test_dropped_maps_are_dropped_as_the_library_drops_them(show: Callable[..., 
     values = maps.transpose(1, 0, 2, 3)
     scores = (values[:, inside].mean(1) - values[:, ~inside].mean(1)) / values.std(axis=(1, 2, 3))
     assert np.all(np.diff(scores[ranked]) < 1e-3)
+
+
+def test_maps_are_ranked_by_the_weights_of_the_regression_until_there_is_a_box(
+    show: Callable[..., Any], networks: Path
+) -> None:
+    """Of the layer that they are of; elsewhere only boxes rank them."""
+    page, generator = show("#network=bedrooms&drop=3"), trained(networks, "bedrooms")
+    assert page.evaluate("[layerNow(), rankedMaps(3), rankedMaps(2)]") == [3, [6, 2, 0, 4, 7, 3, 5, 1], []]
+    assert "which drops those above zero: 5 here" in page.locator("#ranked-by").inner_text()
+    assert page.locator("#drop").input_value() == "3" and not page.locator("#drop").is_disabled()
+    assert page.locator("#drop-hint").is_visible()
+    z, _ = points(page)
+    images = to_uint8(images_without(generator, z, -2, np.array([6, 2, 0]), "estimated"), "tanh")
+    side = images.shape[1]
+    for index in (0, 5):
+        shown = np.array(picture_of(page, f"#without canvas:nth-child({index + 1})")).reshape(side, side, 4)[..., :3]
+        assert np.abs(shown - images[index].astype(int)).max() <= 2
+    page.get_by_label("16 maps").first.check()
+    assert page.locator("#drop").is_disabled()
+    page.get_by_label("8 maps").check()
+    page.locator("#boxes .cell").first.press("Enter")
+    assert page.evaluate("rankedMaps(3)") != [6, 2, 0, 4, 7, 3, 5, 1]
+    assert page.locator("#ranked-by").inner_text() == "without the maps that are strongest in the boxes"
+
+
+def test_weights_of_another_layer_are_refused_and_without_any_only_boxes_rank(networks: Path, tmp_path: Path) -> None:
+    assert '"regression"' not in make_page(tmp_path, networks, networks=["faces"]).read_text()
+    shutil.copytree(networks, tmp_path / "networks")
+    kept = tmp_path / "networks/window_maps/bedrooms.json"
+    write_json(kept, {"layer": -2, "weights": []})
+    assert '"regression"' not in make_page(tmp_path, tmp_path / "networks", networks=["bedrooms"]).read_text()
+    write_json(kept, {"layer": 0, "weights": WEIGHTS})
+    with pytest.raises(InputError, match="bedrooms: 8 weights of feature maps, its layer has 16"):
+        make_page(tmp_path, tmp_path / "networks", networks=["bedrooms"])
+
+
+def test_the_page_says_of_which_run_it_is(show: Callable[..., Any], networks: Path, tmp_path: Path) -> None:
+    """As far as the networks' files say it: a run of another rate is of no preset."""
+    assert show().get_by_text("Trained with preset demo, seed 42.").is_visible()
+    for name, about, told in (
+        ("other", metadata("mnist", learning_rate=0.1), "Trained with parameters of no preset, seed 42."),
+        ("old", {}, None),
+    ):
+        generator = Generator.from_file(networks / "mnist/generator.safetensors")
+        generator.save(tmp_path / name / "mnist/generator.safetensors", about)
+        page = make_page(tmp_path, tmp_path / name, networks=["mnist"]).read_text()
+        assert (told in page) if told else "Trained with" not in page
+
+
+def test_every_preset_is_a_dependency_of_the_page() -> None:
+    page = demo_stages()["explore_networks@explore"]
+    assert {f"workflow/presets/{name}.yaml" for name in names()} <= set(page.dependencies)
 
 
 def test_boxes_by_pointer(show: Callable[..., Any]) -> None:

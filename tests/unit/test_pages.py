@@ -7,10 +7,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from PIL import Image
 
+from dcgan.core.pixels import tile, write_png
+from dcgan.internals.figure_layout import title
 from tests.browser import SCREENS, faint_texts
 from tests.unit.conftest import leave_sidecar
 from workflow.claims.seeds import by_seed, over_seeds
@@ -30,6 +33,8 @@ def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, 
     small, large = [1.1e-4, 1.4e-4, 1.75e-4], [1, 60_000, 120_000]
     curves = pd.DataFrame({"epoch": large, "d_loss": small, "g_loss": small, "spread": large})
     curves.to_csv(results / "results/curves/bedrooms.csv", index=False)
+    image = np.full((1, 100, 100, 3), 200, np.uint8)
+    write_png(results / "results/figures/walk_bedrooms.png", title("samples", tile(image, 1, padding=20)))
     drawing = Image.new("RGBA", (1440, 380), "white")  # as matplotlib writes them
     drawing.save(results / "results/figures/svm_cifar10.png")
     svm = stages["evaluate_svm@cifar10"]
@@ -194,15 +199,18 @@ def test_what_is_wider_than_the_phone_fades_where_there_is_more(shown: Callable[
     assert narrow and [one.evaluate(sides) for one in narrow] == [[0, 0]] * len(narrow)
 
 
-def test_drawings_are_dark_by_night_and_pictures_as_they_are(shown: Callable[..., Any]) -> None:
-    def brightness(scheme: str, place: str) -> float:
+def test_drawings_and_grounds_are_dark_by_night_and_images_as_they_are(shown: Callable[..., Any]) -> None:
+    def grey_levels(scheme: str, place: str) -> npt.NDArray[np.uint8]:
         page = shown("report", 1280, scheme)
         page.goto(f"{page.url.partition('#')[0]}#{place}")
         content = page.locator(f"article:has(#{place}) img").first.screenshot()
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert pixels is not None
-        return float(np.median(pixels))
+        return np.asarray(pixels, np.uint8)
 
-    found = [brightness(scheme, "evaluate-svm-cifar10") for scheme in ("light", "dark")]
-    assert found[0] > 250 and found[1] < 40
-    assert [brightness(scheme, "draw-walk-bedrooms") for scheme in ("light", "dark")] == [200, 200]
+    light, dark = (grey_levels(scheme, "evaluate-svm-cifar10") for scheme in ("light", "dark"))
+    assert np.median(light) > 250 and np.median(dark) < 40
+    light, dark = (grey_levels(scheme, "draw-walk-bedrooms") for scheme in ("light", "dark"))
+    assert light.shape == dark.shape
+    assert light[94, 70] == dark[94, 70] == 200 and light[34, 70] > 250 and dark[34, 70] < 40
+    assert light[:24].min() < 150 and dark[:24].max() > 100, "letters are seen on both"

@@ -21,7 +21,7 @@ from workflow.annotation.file import (
     empty_annotations,
     read_annotations,
 )
-from workflow.annotation.page import draw_sheet, explorer_page
+from workflow.annotation.page import draw_sheet, explorer_page, origin_of
 from workflow.annotation.server import AnnotationApp, Desk
 from workflow.engines.stage import command_parser, prepare, run_stage
 from workflow.params.load import load_params
@@ -78,7 +78,8 @@ def open_app(params_path: Path, networks: Path) -> AnnotationApp:
     sizes = {name: generator.architecture.image_size for name, generator in generators.items()}
     begun = [as_begun(task, files[task.network], sizes[task.network]) for task in tasks]
     sheets = [draw_sheet(task, files[task.network], generators[task.network]) for task in begun]
-    page = explorer_page(generators, sheets, params.explore, params.run.seed, served=True)
+    origin = origin_of({name: files[name] for name in generators})
+    page = explorer_page(generators, sheets, params.explore, params.run.seed, served=True, origin=origin)
     return AnnotationApp([Desk(sheet.task, sheet.empty, sheet.samples.images) for sheet in sheets], page)
 
 

@@ -6,15 +6,17 @@ so is z of the samples to annotate, so that they are drawn again, to within a gr
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dcgan.core.files import InputError
+from dcgan.core.files import InputError, read_json
 from dcgan.core.seeding import torch_generator
 from workflow.annotation.file import Annotations, AnnotationTask, empty_annotations
 from workflow.params.sections import Explore
+from workflow.presets.merge import preset_of
 from workflow.report.page import fill_template
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 TITLE = "DCGAN, to play with"
 MEGABYTE = 1_000_000
+Weights = Mapping[str, Any]  # `layer` and `weights`, one a feature map
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,19 @@ def draw_sheet(task: AnnotationTask, path: Path, generator: "Generator") -> Shee
 
 
 def explorer_page(
-    generators: Mapping[str, "Generator"], sheets: Sequence[Sheet], explore: Explore, seed: int, served: bool
+    generators: Mapping[str, "Generator"],
+    sheets: Sequence[Sheet],
+    explore: Explore,
+    seed: int,
+    served: bool,
+    origin: str = "",
+    weights: Mapping[str, Weights] = MappingProxyType({}),
 ) -> str:
     """The page of those generators that a browser can draw with; why the others are left out stands in it.
 
     served: `make annotate` saves what is annotated, and shows samples as PNG; there a generator that is annotated may
-    have any size. Raises InputError if there would be nothing on the page.
+    have any size. origin: of which run they are. weights: what maps are ranked by until somebody boxes something.
+    Raises InputError if there would be nothing on the page, or weights do not fit.
     """
     annotated = {sheet.task.network for sheet in sheets}
     networks, left_out = [], {}
@@ -71,6 +81,9 @@ def explorer_page(
             networks.append(portable_network(name, generator, limit, batches, seed))
         except InputError as error:
             left_out[name] = str(error)
+    for network in networks:
+        if weights.get(name := network["name"], {}).get("weights"):
+            network["about"]["regression"] = regression(network["about"], weights[name])
     shown = [one for one in sheets if served or one.task.network not in left_out]
     if not networks and not shown:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
@@ -78,12 +91,40 @@ def explorer_page(
     return fill_template(
         "explore.html.j2",
         title=TITLE,
+        origin=origin,
         networks=networks,
         left_out=left_out,
         count=explore.count,
         desks=[sheet.about() for sheet in shown],
         served=served,
     )
+
+
+def regression(about: Mapping[str, Any], learned: Weights) -> Weights:
+    """The same weights, with the layer as the page counts: its first is the projection, of which no map is drawn."""
+    layer = learned["layer"] % (len(about["layers"]) - 1) + 1
+    maps = about["layers"][layer]["shape"][-1]
+    if len(learned["weights"]) != maps:
+        raise InputError(f"{about['name']}: {len(learned['weights'])} weights of feature maps, its layer has {maps}")
+    return {"layer": layer, "weights": learned["weights"]}
+
+
+def learned_weights(folder: Path, names: Iterable[str]) -> dict[str, Weights]:
+    """What stages/draw_windows.py has written of networks, of those that there is something of."""
+    files = {name: folder / f"{name}.json" for name in names}
+    return {name: read_json(path) for name, path in files.items() if path.is_file()}
+
+
+def origin_of(files: Mapping[str, Path]) -> str:
+    """Preset and seed that generators were trained with, as their files say; empty if one does not."""
+    from dcgan.core.tensor_files import read_description
+
+    found = {name: read_description(path, "network") for name, path in files.items()}
+    if not all({"train", "run"} <= one.keys() for one in found.values()):
+        return ""
+    preset = preset_of({name: one["train"] for name, one in found.items()})
+    seeds = sorted({one["run"]["seed"] for one in found.values()})
+    return f"{f'preset {preset}' if preset else 'parameters of no preset'}, seed {' and '.join(map(str, seeds))}"
 
 
 def portable_network(

@@ -9,6 +9,7 @@ a value that the schema refuses hides only what rests on it.
 
 import math
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
-from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, whole_outputs
+from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, stages_by_kind, whole_outputs
 from workflow.engines.device import check_devices
 from workflow.engines.own_data import folder_of, look_into, open_file, other_files, own_kinds, own_sets, stores_to_open
 from workflow.engines.stage import command_parser, run_stage
@@ -30,7 +31,7 @@ from workflow.params.load import read_params, read_yaml, total
 from workflow.params.refused import apart
 from workflow.params.rows import PackedRows, asks_too_much
 from workflow.params.sections import Params
-from workflow.params.spelling import did_you_mean
+from workflow.params.spelling import did_you_mean, nearest
 from workflow.params.unknown import rests_on_unknown
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 FILLED_BY_HAND = " (put {} into it: `make annotate` fills it once its generator is trained)"
 RATES = Path(__file__).parents[1] / "planning/rates.yaml"  # has how large the demo's sources become
 DIGITS_AND_THINGS = 10  # classes of the demo's sets with labels
+NAME, NEARLY = re.compile(r"[a-z]+_[\w@]+"), 0.8  # of a stage, and how like one a word is that is meant for it
 SPREAD = 1.1  # of what depends on chance in the demo: at most so much above its mean
 
 
@@ -91,6 +93,7 @@ def check_content(
         lines = (f"{where}: {line}" for line in apart(broken(combinations(params)), refused))
         # What DVC says of parameters that the schema refuses is no news.
         raise InputError("\n".join([*problems, *lines, *([] if refused else [str(error)])])) from error
+    raise_all(misspelled(targets, stages))
     outputs = {path for stage in stages.values() for path in stage.outputs}
     whole, stages = len(stages), needed_for(targets, stages)
     inputs = {path: stage.name for stage in stages.values() for path in stage.inputs}
@@ -114,6 +117,16 @@ def check_content(
     sources = {one.path for one in data if one.source}
     parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {len(stages)} stages"
     return [*(f"{key}: {contents}" for key, contents in found.items()), f"{where} is fine: {parts}"]
+
+
+def misspelled(words: Iterable[str], stages: Mapping[str, Stage]) -> list[str]:
+    """A line for each word of a command line that is nearly the name of a stage, or of a kind of stages.
+
+    Paths, and what only options take, are left to the engine.
+    """
+    names = stages.keys() | stages_by_kind(stages).keys()
+    found = {word: nearest(word, sorted(names), NEARLY) for word in words if NAME.fullmatch(word) and word not in names}
+    return [f"{word}: there is no such stage (did you mean {near}?)" for word, near in found.items() if near]
 
 
 def lacking_devices(params: Params) -> Iterator[str]:

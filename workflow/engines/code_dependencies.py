@@ -28,7 +28,7 @@ READ_AS_CODE = {"workflow/description.py": "workflow/descriptions"}
 # training stale.
 WITHOUT_EFFECT = {
     *("dcgan/core/progress.py", "dcgan/core/signals.py", "dcgan/training/tensorboard.py"),
-    *("demo/parallel.py", "stages/__init__.py"),
+    *("demo/parallel.py", "stages/__init__.py", "workflow/__init__.py"),
     *(f"workflow/engines/{name}.py" for name in ("clock", "launch", "lock", "progress", "provenance")),
     *(f"workflow/params/{name}.py" for name in ("consistency", "figures", "load", "sections", "types")),
 }

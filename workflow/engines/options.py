@@ -28,6 +28,7 @@ OUTPUTS = {
     "figure": "PNG to write",
     "out": "network to write",
     "outcomes": "HDF5 to write: what came out for each unit in each draw",
+    "weights": "JSON to write: what the regression learned of each feature map",
     "metrics": "JSON to write",
 }
 

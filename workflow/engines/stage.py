@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dcgan.core.files import InputError, storage_problem
 from dcgan.core.signals import Stopped
+from workflow import INTERRUPTED_STATUS, interrupted
 from workflow.engines.device import device_for, report_full_memory
 from workflow.engines.lock import join
 from workflow.engines.progress import reported
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["Params", "command_parser", "fix_threads", "load_params", "prepare", "run_stage", "stage_parser"]
-INPUT_ERROR_STATUS, STOPPED_STATUS, INTERRUPTED_STATUS = 2, 75, 130
+INPUT_ERROR_STATUS, STOPPED_STATUS = 2, 75
 
 
 def command_parser(description: str | None) -> argparse.ArgumentParser:
@@ -82,8 +83,8 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     # A memory map whose file somebody cuts off kills the process; this prints the line that read.
     faulthandler.enable()
     gc.freeze()
-    gc.enable()  # this and the next as stages/__init__.py says
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+    gc.enable()  # this and the next as workflow/__init__.py says
+    if signal.getsignal(signal.SIGINT) is interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     leave(status_of(main))
 

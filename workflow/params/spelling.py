@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def nearest(value: object, allowed: Iterable[str]) -> str | None:
-    """What is allowed and looks most like a value; None if nothing is near."""
-    return next(iter(get_close_matches(str(value), list(allowed), n=1)), None)
+def nearest(value: object, allowed: Iterable[str], likeness: float = 0.6) -> str | None:
+    """What is allowed and looks most like a value; None if nothing is near. likeness: 1 for equal words, at least."""
+    return next(iter(get_close_matches(str(value), list(allowed), n=1, cutoff=likeness)), None)
 
 
 def did_you_mean(value: object, allowed: Iterable[str]) -> str:

@@ -79,7 +79,7 @@ def small(result: Result) -> Small:
     """The last picture of a result, made to fit."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(base64.b64decode(result.pictures[-1].uri.partition(",")[2]))) as image:
-        fitting = image.convert("RGB")
+        fitting = image.convert("RGBA")
         fitting.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
         fitting.save(buffer, "WEBP", quality=QUALITY, method=4)
     return Small(f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}", *fitting.size, result)

@@ -65,7 +65,8 @@ def picture(content: bytes, path: str, alt: str, quality: int = AS_IT_IS) -> Pic
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             (width, height), moves = image.size, getattr(image, "is_animated", False)
-            drawing = image.mode == "RGBA"  # as matplotlib writes; pictures have no transparency
+            # As matplotlib writes; what is around images, and between them, is transparent.
+            drawing = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
             if quality < AS_IT_IS:
                 options: dict[str, Any] = {"lossless": lossless, "quality": 60 if lossless else quality, "method": 4}
                 image.save(buffer, "WEBP", save_all=True, **options)

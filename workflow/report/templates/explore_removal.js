@@ -1,12 +1,14 @@
-// Forgetting, as Figure 6: boxes tell where windows are; maps of a hidden layer that are stronger inside boxes than outside
-// are dropped, and as many random maps beside them.
+// Forgetting, as Figure 6: maps of a hidden layer are dropped, and as many random maps beside them. They are ranked by the
+// weights that the run's regression has learned or, once there are boxes, by how much stronger they are inside these.
 "use strict";
 
 const BOXED = 8; // samples that can be boxed, the first in view
 
 const hiddenLayers = () => network().layers.flatMap((layer, number) =>
   layer.stride && number < network().layers.length - 1 ? [number] : []);
-const layerNow = () => (hiddenLayers().includes(state.layer) ? state.layer : hiddenLayers().at(-1));
+const layerNow = () => (hiddenLayers().includes(state.layer) ? state.layer : network().regression?.layer ?? hiddenLayers().at(-1));
+const weightsOf = (layer) => (network().regression?.layer === layer ? network().regression.weights : null);
+const anyBox = () => Object.keys(state.boxes).length > 0;
 const boxId = (index) => sampleId(index).split(".").slice(0, 2).join(".");
 
 // Activations of a layer for a sample: (side * side, maps).
@@ -18,15 +20,19 @@ function activationsOf(id, layer) {
   return found;
 }
 
+const highestFirst = (scores) =>
+  scores.map((score, map) => [score, map]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map(([, map]) => map);
+
 let ranking = { key: "", order: [] };
+// The maps of a layer in the order in which they are dropped; none if nothing ranks them.
 function rankedMaps(layer) {
   const key = `${state.network} ${layer} ${JSON.stringify(state.boxes)}`;
-  if (ranking.key !== key) ranking = { key, order: rankMaps(layer) };
+  if (ranking.key !== key) ranking = { key, order: highestFirst(anyBox() ? scoresInBoxes(layer) : weightsOf(layer) ?? []) };
   return ranking.order;
 }
 
-// The maps of a layer, those first that are stronger inside the boxes: the difference of means in standard deviations.
-function rankMaps(layer) {
+// By map, how much stronger it is inside the boxes than outside: the difference of means in standard deviations.
+function scoresInBoxes(layer) {
   const maps = network().layers[layer].outputs, sums = [0, 1].map(() => new Float64Array(maps));
   const squares = new Float64Array(maps), counts = [0, 0];
   for (const [id, [left, top, width, height]] of Object.entries(state.boxes)) {
@@ -43,11 +49,18 @@ function rankMaps(layer) {
     }
   }
   const all = counts[0] + counts[1];
-  const scores = Array.from({ length: maps }, (_, map) => {
+  return Array.from({ length: maps }, (_, map) => {
     const mean = (sums[0][map] + sums[1][map]) / all, deviation = Math.sqrt(Math.max(squares[map] / all - mean ** 2, 0));
     return (sums[1][map] / Math.max(counts[1], 1) - sums[0][map] / Math.max(counts[0], 1)) / (deviation + 1e-9);
   });
-  return scores.map((score, map) => [score, map]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map(([, map]) => map);
+}
+
+// What the pictures without maps are.
+function rankedBy(layer) {
+  const weights = anyBox() ? null : weightsOf(layer);
+  if (!weights) return "without the maps that are strongest in the boxes";
+  const positive = weights.filter((weight) => weight > 0).length;
+  return `without the maps of the highest weights in Figure 6's regression, which drops those above zero: ${positive} here`;
 }
 
 function randomMaps(maps, seed) {
@@ -81,12 +94,12 @@ function renderRemoval() {
   if (layers.length === 0) return;
   const layer = layerNow(), { outputs } = network().layers[layer], boxes = JSON.stringify(state.boxes);
   fillLayers(layers, layer);
-  const any = Object.keys(state.boxes).length > 0;
-  find("drop").max = outputs;
-  find("drop").disabled = !any;
-  find("drop-hint").hidden = any;
+  const ranked = rankedMaps(layer), any = ranked.length > 0;
+  find("ranked-by").textContent = rankedBy(layer);
+  Object.assign(find("drop"), { max: outputs, value: state.drop, disabled: !any }); // a value above `max` is cut to it
+  find("drop-hint").hidden = anyBox();
   const count = any ? Math.min(state.drop, outputs) : 0, ids = Array.from({ length: Math.min(BOXED, COUNT) }, (_, n) => sampleId(n));
-  const ranked = any ? rankedMaps(layer) : [], random = randomMaps(outputs, state.other);
+  const random = randomMaps(outputs, state.other);
   const row = (name, order, key) => ids.map((id) => canvas(`${sampleName(id)}, ${count} ${name}`, `${key} ${layer} ${count} ${id}`,
     () => drawPoint(samplePoint(id), without(layer, order, count))));
   find("without").replaceChildren(...row("maps dropped", ranked, `without ${boxes}`));
