@@ -179,10 +179,7 @@ def test_the_comparison_that_decides_comes_first(table: Callable[[World], pd.Dat
     assert line.verdict == "undecided" and line.comparisons[0].startswith("Table 2: ")
 
 
-def test_a_table_or_a_registry_of_another_form_is_refused(tmp_path: Path) -> None:
+def test_a_table_of_another_form_is_refused(tmp_path: Path) -> None:
     (tmp_path / "claims.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"claims\.csv: not a readable table of claims"):
         read_claims(tmp_path / "claims.csv")
-    (tmp_path / "registry.yaml").write_text("a: {paper: b, claim: c, comparisons: [{what: d}]}\n")
-    with pytest.raises(InputError, match=r"registry\.yaml: comparisons\.0\.ours: Field required"):
-        read_registry(tmp_path / "registry.yaml")

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from dcgan.core.files import InputError
 from dcgan.core.intervals import LEVEL, difference
@@ -55,12 +55,8 @@ class Claim(Entry):
 
 
 def read_registry(path: Path = REGISTRY) -> list[Claim]:
-    """All claims, in the paper's order; raises InputError if the file has another form."""
-    try:
-        return [Claim(id=name, **content) for name, content in read_yaml(path).items()]
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+    """All claims, in the paper's order; raises pydantic's ValidationError if the file has another form."""
+    return [Claim(id=name, **content) for name, content in read_yaml(path).items()]
 
 
 def judge_all(claims: Sequence[Claim], files: Files, seed: int) -> list[Row]:

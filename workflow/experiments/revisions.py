@@ -53,21 +53,14 @@ class Revision:
         return []
 
     def mapping(self, path: str) -> dict[str, Any]:
-        """A YAML or JSON file by dotted keys, lists whole; empty if there is none. Raises InputError for another."""
+        """A YAML or JSON file by dotted keys, lists whole; empty if there is none."""
         content = self.read(path)
-        if content is None:
-            return {}
-        try:
-            tree = parse_yaml(content.decode(), f"{self.name}: {path}")  # JSON is YAML
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.name}: {path} cannot be read ({error})") from error
+        tree = {} if content is None else parse_yaml(content.decode(), f"{self.name}: {path}")  # JSON is YAML
         return dict(flatten(tree, reducer="dot", keep_empty_types=(dict,)))
 
     def params(self) -> dict[str, Any]:
-        """params.yaml by dotted keys; raises InputError if there is none."""
-        if found := self.mapping("params.yaml"):
-            return found
-        raise InputError(f"{self.name}: no params.yaml with parameters in it")
+        """params.yaml by dotted keys."""
+        return self.mapping("params.yaml")
 
     def metrics(self) -> dict[str, dict[str, Any]]:
         """The content of every metrics file that is at hand, by its name."""
@@ -77,10 +70,7 @@ class Revision:
     def table(self, path: str) -> pd.DataFrame:
         """A CSV; empty if this state has none."""
         content = self.read(path)
-        try:
-            return pd.DataFrame() if content is None else pd.read_csv(io.BytesIO(content))
-        except ValueError as error:
-            raise InputError(f"{self.name}: {path}: not a readable CSV ({error})") from error
+        return pd.DataFrame() if content is None else pd.read_csv(io.BytesIO(content))
 
     def claims(self) -> pd.DataFrame:
         """What judge_claims wrote; empty if this state judged none."""
