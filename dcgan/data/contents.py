@@ -26,7 +26,7 @@ COUNTED = 250_000  # names that are listed within seconds on a disk; CelebA has 
 class Others(NamedTuple):
     """Files that do not even begin like an image: how many of those that were looked at, of all; the first one."""
 
-    count: int
+    unreadable: int
     looked_at: int
     files: int
     first: str

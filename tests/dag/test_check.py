@@ -92,13 +92,24 @@ def test_a_value_that_is_refused_breaks_no_other_rule(root: Path, tmp_path: Path
         assert str(told.value) == str(refused.value)
 
 
-def test_what_dvc_says_of_a_section_that_is_refused_is_not_told(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("export", REMOVED, "missing (to switch it off, write export: {sets: [], shards: []})"),
+        ("guidelines.variants", None, "null is not allowed"),
+        ("autoencoder.sets.bedrooms", 3, "3 is not allowed"),
+    ],
+)
+def test_what_dvc_says_of_a_section_that_is_refused_is_not_told(
+    root: Path, tmp_path: Path, key: str, value: object, expected: str
+) -> None:
+    """Its parser fails over each of these in another way."""
     folder = project(root, tmp_path, {"train.faces.network": "demo23"})
-    write(folder / "params.yaml", change(read_yaml(folder / "params.yaml"), "export", REMOVED))
+    write(folder / "params.yaml", change(read_yaml(folder / "params.yaml"), key, value))
     with pytest.raises(InputError) as error:
         check(folder)
-    missing, network = str(error.value).split("\n")
-    assert missing.startswith("params.yaml: export: missing (to switch it off, write export: {sets: [], shards: []})")
+    refused, network = str(error.value).split("\n")
+    assert refused.startswith(f"params.yaml: {key}: {expected}")
     assert network.startswith("params.yaml: train.faces.network: 'demo23' is not allowed (one of ")
 
 

@@ -89,9 +89,11 @@ def check_content(
         problems += lacking_devices(params)
     try:
         stages = stages_of()
-    except InputError as error:
+    except Exception as error:
+        # DVC's parser may fail in any way over what the schema refuses, and what it says is no news.
+        if not (refused or isinstance(error, InputError)):
+            raise
         lines = (f"{where}: {line}" for line in apart(broken(combinations(params)), refused))
-        # What DVC says of parameters that the schema refuses is no news.
         raise InputError("\n".join([*problems, *lines, *([] if refused else [str(error)])])) from error
     raise_all(misspelled(targets, stages))
     outputs = {path for stage in stages.values() for path in stage.outputs}

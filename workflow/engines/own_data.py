@@ -54,8 +54,8 @@ def other_files(params: Params, found: "Mapping[str, Contents]") -> Iterator[Rul
         if (others := contents.others) is not None:
             section = key.partition(".")[0]
             share = getattr(params, section).max_rejects
-            too_many = others.count > share * others.looked_at * (1 if others.looked_at == others.files else 2)
-            are = f"{others.count:,} of {others.looked_at:,} files of {key} are no {', '.join(PILLOW_FORMATS)}"
+            too_many = others.unreadable > share * others.looked_at * (1 if others.looked_at == others.files else 2)
+            are = f"{others.unreadable:,} of {others.looked_at:,} files of {key} are no {', '.join(PILLOW_FORMATS)}"
             yield too_many, f"{section}.max_rejects", share, f"{are}, {others.first} first"
 
 
