@@ -17,9 +17,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from dcgan.core.drawn_splits import drawn_rows
 from dcgan.core.files import InputError, remove_others, write_csv, write_json
 from dcgan.core.progress import Progress
-from dcgan.core.splits import drawn_rows
 from dcgan.data.archives import printable
 from dcgan.data.formats import open_labelled
 from dcgan.data.image_store import StoreWriter

@@ -17,17 +17,6 @@ def hold_out(n: int, count: int, random: np.random.Generator) -> tuple[Rows, Row
     return np.sort(order[count:]), np.sort(order[:count])
 
 
-def drawn_rows(n: int, count: int, seed: int, name: str, split: str) -> tuple[Rows, Rows]:
-    """The items of a set's training split that stay in it, and those that become another split, which it lacks."""
-    further = () if split == "validation" else (split,)
-    return hold_out(n, count, numpy_generator(seed, "pack", name, *further))
-
-
-def validation_rows(n: int, count: int, seed: int) -> tuple[Rows, Rows]:
-    """The rows that a classifier learns from, and those that it is chosen by, of a set without a split for these."""
-    return hold_out(n, count, numpy_generator(seed, "validation"))
-
-
 def training_rows(n: int, held_out: int, seed: int) -> tuple[Rows, Rows]:
     """The rows of a store that a network trains on, and the `held_out` rows that it never sees.
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from dcgan.core.drawn_splits import validation_rows
 from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator
-from dcgan.core.splits import validation_rows
 from dcgan.representation.feature_tables import Rows
 from dcgan.representation.linear_classifier import (
     Answers,

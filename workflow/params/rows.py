@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dcgan.core.splits import Rows, drawn_rows, validation_rows
+from dcgan.core.drawn_splits import drawn_rows, validation_rows
+from dcgan.core.splits import Rows
 from dcgan.data.labelled import rarest_class
 from workflow.params.consistency import Rule, images_by_features, where_only_stages_write
 from workflow.params.figure_rules import counts
