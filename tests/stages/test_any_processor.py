@@ -1,12 +1,12 @@
 """The demo world is the same bytes whatever the processor can do: rendered in processes that are told to do without."""
 
-import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from stages.render_demo import SETS
+from tests.conftest import digests_below
 from tests.dag.demo import ROOT
 from tests.stages.sources import Configure
 
@@ -30,8 +30,7 @@ def rendered(params: Path, out: Path, environment: dict[str, str]) -> dict[str, 
     """The digests of the files of all sets, rendered in a process of its own."""
     command = [sys.executable, "-c", RENDER, str(params), str(out)]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True, capture_output=True)
-    files = (path for path in sorted(out.rglob("*")) if path.is_file())
-    return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return digests_below(out)
 
 
 def test_all_sets_are_the_same_bytes_on_another_processor(configure: Configure, tmp_path: Path) -> None:
