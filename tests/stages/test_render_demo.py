@@ -3,19 +3,17 @@
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from stages.render_demo import SETS, main
-from tests.dag.demo import DEMO
+from tests.dag.demo import preset_values
+from tests.dag.test_params import write
 
 
 @pytest.fixture
 def few_images(tmp_path: Path) -> Path:
-    yaml = YAML()
-    params = yaml.load(DEMO.read_text(encoding="utf-8"))
+    params = preset_values()
     params["demo"].update(bedrooms=6, duplicates=2, photos=6, digits=40, objects=40, pictures=40)
-    yaml.dump(params, tmp_path / "params.yaml")
-    return tmp_path / "params.yaml"
+    return write(tmp_path / "params.yaml", params)
 
 
 @pytest.mark.parametrize("name", SETS)
