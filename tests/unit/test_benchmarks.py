@@ -24,7 +24,7 @@ SMALLEST = {
     "codes": ("--count 20000", "equal"),
     "nearest_neighbour": ("--queries 20 --references 400 --rounds 1", "times scikit-learn"),
     "features": ("--images 32 --rounds 1", "forward pass"),
-    "waiting": ("--steps 2 --rounds 1", "at once"),
+    "waiting": ("--steps 2 --rounds 1 --architecture demo_mnist28_dense", "at once"),
     "overhead": ("--rounds 1 --engines --scripts stages.select_supervised_cnn", "start and end"),
     "training": ("--steps 2 --rounds 1 --images 200 --batch-size 16", "peer"),
     "memorization": ("--images images.h5 --held-out 40 --samples 30", "brightened,1.0,"),
