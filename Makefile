@@ -60,7 +60,7 @@ replicate: $(READY) ## the last commit with several seeds, as experiments: SEEDS
 	@python -m workflow.experiments.replicate --jobs $(JOBS) $(SEEDS)
 
 test: $(READY) ## runs the tests
-	@python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 python -m pytest tests --ignore tests/cluster -n 2 --dist loadfile --no-loadscope-reorder
 
 slurm-test: $(READY) ## runs the DAG, and what goes wrong there, on a real Slurm cluster of this one machine (as root)
 	@python -m pytest tests/cluster

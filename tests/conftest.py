@@ -1,5 +1,6 @@
 """What tests of several folders share: a browser, and images that are wrong in every way that the web has."""
 
+import hashlib
 import io
 import os
 import struct
@@ -53,6 +54,12 @@ def browser() -> Iterator[Any]:
         pytest.skip(str(error))
 
 
+def digests_below(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file by its path below a folder, without the file by which Snakemake tells a folder's time."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".snakemake_timestamp")
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
@@ -66,15 +73,15 @@ def photo(width: int = 80, height: int = 64) -> Image.Image:
     return Image.fromarray(np.stack(planes, axis=2).astype(np.uint8))
 
 
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds next to nothing: a decompression bomb to whoever believes it."""
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    pixels = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    head, pixels = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), zlib.compress(bytes(1000))
+    chunks = png_chunk(b"IHDR", head), png_chunk(b"IDAT", pixels), png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def jpeg_claiming(width: int, height: int) -> bytes:

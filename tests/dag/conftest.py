@@ -32,6 +32,8 @@ FEWER = {
     "train": {"imagenet": "left out"},
     "features": {"cifar10": "left out"},
     "svm": {"cifar10": "left out"},
+    "guidelines": {"variants": {"global_pooling": "left out"}},
+    "supervised": {"shards": [0]},  # the export has two
 }
 ONE_TEMPLATE = Lock()
 SECRET = "-".join(["hunter2", "tell", "nobody"])  # in pieces: this file is in the checkouts that are searched for it

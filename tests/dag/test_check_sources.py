@@ -139,12 +139,7 @@ def test_two_keys_that_name_one_source_are_both_looked_at(root: Path, tmp_path: 
         check(folder)
 
 
-def test_a_source_above_what_the_dag_makes(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"crop_faces\.source: 'data' holds what the DAG makes"):
-        check(project(root, tmp_path, {"crop_faces.source": "data"}))
-
-
-@pytest.mark.parametrize("name", ["{root}/data", "{root}", "./data", "linked"])
+@pytest.mark.parametrize("name", ["data", "{root}/data", "{root}", "./data", "linked"])
 def test_a_source_above_what_the_dag_makes_is_known_however_it_is_written(
     root: Path, tmp_path: Path, name: str
 ) -> None:

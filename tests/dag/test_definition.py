@@ -53,11 +53,6 @@ def test_jobs_of_snakemake_spin_where_there_are_cores_for_all(run: Callable[...,
         assert f"spins={expected}\n" in printed.stdout
 
 
-def test_snakemake_has_a_rule_for_every_stage(run: Callable[..., Any], checkout: Path) -> None:
-    listed = run(checkout, "snakemake", "--list-rules", "--quiet", "all").stdout.split()
-    assert sorted(listed) == sorted({"all", *demo_stages(), *dag.stages_by_kind(demo_stages())})
-
-
 def test_stages_depend_on_the_code_that_they_run() -> None:
     for stage in demo_stages().values():
         script = re.match(r"python -m stages\.(\w+) ", stage.command)[1]

@@ -5,7 +5,6 @@ no HOME, a locale without UTF-8 and a secret in its environment. docs/experiment
 """
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from dcgan.core.files import read_json
+from tests.conftest import digests_below
 from tests.dag.conftest import SECRET, commit_everything, files_with
 from tests.dag.disks import can_mount
 from tests.dag.reliability import fault
@@ -51,11 +51,6 @@ def trained(odd_place: Path, barren: dict[str, str]) -> Path:
     return odd_place
 
 
-def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".snakemake_timestamp")
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def snakemake(folder: Path, environment: dict[str, str], *options: str) -> None:
     command = ["snakemake", "--cores", "1", *options]
     finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -69,10 +64,10 @@ def snakemake(folder: Path, environment: dict[str, str], *options: str) -> None:
     "blanks, `&`, letters outside ASCII in the path; another drive; no `HOME`; `LC_ALL=C`",
 )
 def test_awkward_places_and_environments_work(trained: Path, barren: dict[str, str]) -> None:
-    made = digests(trained / "data/packed/svhn")
+    made = digests_below(trained / "data/packed/svhn")
     assert made and (trained / "data/networks/svhn/generator.safetensors").exists()
     snakemake(trained, barren, "--force", "pack_images@svhn")
-    assert digests(trained / "data/packed/svhn") == made
+    assert digests_below(trained / "data/packed/svhn") == made
 
 
 @fault("Python without UTF-8, such names in the data", "the same bytes", "0", "`export_lsun`")
@@ -90,7 +85,7 @@ def test_a_stage_needs_no_utf_8(
         command = [sys.executable, "-m", "stages.export_lsun", "--source", str(photos), "--shard", "0"]
         command += ["--out", str(tmp_path / f"é {name}")]
         subprocess.run(command, cwd=root, env=environment | changes, check=True)
-        made[name] = digests(tmp_path / f"é {name}")
+        made[name] = digests_below(tmp_path / f"é {name}")
     assert made["ascii"] == made["utf-8"] and len(made["utf-8"]) == 4
 
 
@@ -120,7 +115,7 @@ def test_a_secret_of_the_environment_is_in_no_file(trained: Path, barren: dict[s
 )
 def test_a_clock_that_was_set_back(trained: Path, run: Run) -> None:
     """Inputs seem to come from tomorrow; Snakemake by itself would make the stage and then throw its outputs away."""
-    made, source = digests(trained / "data/packed/svhn"), trained / "data/demo/digits"
+    made, source = digests_below(trained / "data/packed/svhn"), trained / "data/demo/digits"
     tomorrow = time.time() + 86_400
     for path in [source, *source.rglob("*")]:
         os.utime(path, (tomorrow, tomorrow))
@@ -128,7 +123,7 @@ def test_a_clock_that_was_set_back(trained: Path, run: Run) -> None:
     finished = run(trained, "snakemake", "--cores", "1", "data/packed/svhn", status=2)
     (line,) = [line for line in finished.stderr.splitlines() if line.startswith("error: ")]
     assert "data/demo/digits was changed in the future" in line
-    assert digests(trained / "data/packed/svhn") == made
+    assert digests_below(trained / "data/packed/svhn") == made
     for path in [source, *source.rglob("*")]:
         path.touch()
     check_clock(trained, resolved_stages(trained))
@@ -142,7 +137,7 @@ def test_a_clock_that_was_set_back(trained: Path, run: Run) -> None:
 )
 @pytest.mark.skipif(not can_mount(), reason="a read-only disk is mounted by root, on Linux")
 def test_a_cache_that_cannot_be_written(trained: Path, run: Run) -> None:
-    made, cache = digests(trained / "data/packed/svhn"), trained / ".dvc" / "cache"
+    made, cache = digests_below(trained / "data/packed/svhn"), trained / ".dvc" / "cache"
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", cache], check=True)
     try:
         finished = run(trained, "dvc", "repro", "--single-item", "--force", "pack_images@svhn", status=255)
@@ -150,7 +145,7 @@ def test_a_cache_that_cannot_be_written(trained: Path, run: Run) -> None:
         subprocess.run(["umount", cache], check=True)
     (line,) = [line for line in finished.stderr.splitlines() if line.startswith("ERROR: ")]
     assert "Read-only file system" in line
-    assert digests(trained / "data/packed/svhn") == made
+    assert digests_below(trained / "data/packed/svhn") == made
     run(trained, "dvc", "repro", "pack_images@svhn")
 
 
@@ -238,7 +233,7 @@ def test_experiments_build_on_each_other_until_one_goes_back(plain: Path, run: R
     """README's "By hand": the next one inherits what changed; the way back costs no training."""
     run(plain, "git", "checkout", ".")
     run(plain, "dvc", "checkout", "--with-deps", TARGET)
-    committed = digests(plain / "data/networks/svhn")
+    committed = digests_below(plain / "data/networks/svhn")
     run(plain, "dvc", "exp", "run", "-n", "first", "-S", f"{KEY}=0.0006", TARGET)
     run(plain, "dvc", "exp", "run", "-n", "second", "-S", "++train.svhn.beta1=0.6", TARGET)
     second = experiments(plain, run)["second"]
@@ -247,4 +242,4 @@ def test_experiments_build_on_each_other_until_one_goes_back(plain: Path, run: R
     run(plain, "git", "checkout", ".")
     run(plain, "dvc", "checkout", "--with-deps", TARGET)  # the rest of the DAG was never made here
     assert "Running stage" not in run(plain, "dvc", "repro", TARGET).stdout
-    assert digests(plain / "data/networks/svhn") == committed
+    assert digests_below(plain / "data/networks/svhn") == committed

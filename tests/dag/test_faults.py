@@ -5,7 +5,6 @@ its outputs on a disk that has half of the room they need, or with an input cut 
 """
 
 import contextlib
-import hashlib
 import importlib
 import math
 import os
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from tests.conftest import digests_below
 from tests.dag.demo import demo_stages
 from tests.dag.disks import can_mount
 from tests.dag.reliability import fault
@@ -86,12 +86,6 @@ def error_line(status: int, printed: str) -> str:
     return line
 
 
-def files_below(folder: Path) -> dict[str, str]:
-    """Every file by its name, with its digest."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
-
-
 def weights(path: Path) -> dict[str, bytes]:
     """What a network file holds, without its header."""
     return {name: tensor.numpy().tobytes() for name, tensor in load_file(path).items()}
@@ -129,10 +123,10 @@ def test_a_full_disk_is_reported_and_leaves_nothing_half_written(world: Path, tm
     stage = first_stage(world, script)
     with small_disk(tmp_path / "disk", size_in_pages(stage) // 2) as disk:
         line = error_line(*attempt(stage, disk))
-        left = files_below(disk)
+        left = digests_below(disk)
     assert re.search(r"cannot be written \((No space left on device|Input/output error: is the disk full\?)\)", line)
     del left["filler"]
-    whole = files_below(world)
+    whole = digests_below(world)
     assert {name: digest for name, digest in left.items() if whole.get(name) != digest} == {}
 
 
@@ -155,8 +149,8 @@ def test_a_full_disk_for_checkpoints_is_reported(world: Path, tmp_path: Path, sc
         line = error_line(*attempt(stage, tmp_path / "out", DCGAN_STATE=str(disk)))
         assert "cannot be written (No space left on device)" in line
     assert attempt(stage, tmp_path / "out", DCGAN_STATE=str(tmp_path / "state"))[0] == 0
-    whole = files_below(world)
-    differing = [name for name, digest in files_below(tmp_path / "out").items() if whole.get(name) != digest]
+    whole = digests_below(world)
+    differing = [name for name, digest in digests_below(tmp_path / "out").items() if whole.get(name) != digest]
     # A network says in its file how often it was to be checkpointed: its weights are compared.
     networks = [name for name in differing if name.endswith(".safetensors")]
     assert differing == networks

@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +19,7 @@ from dcgan.data.image_store import ImageStore
 from tests.dag.conftest import make_checkout
 from tests.dag.demo import ROOT, demo_project, demo_stages
 from tests.dag.pictures import KINDS, write_pictures
+from tests.dag.test_params import one_line
 from tests.dag.tiny import digests
 from tests.stages.sources import write_lmdb
 from workflow.engines import dag
@@ -261,17 +260,16 @@ def test_annotations_bring_the_figures_that_rest_on_them(
         (["small", "--size", "32"], "IMAGES, SIZE and NETWORK are for PRESET=folder, not for PRESET=small"),
     ],
 )
-def test_what_cannot_be_ends_with_status_2_and_leaves_the_parameters(
-    albums: Path, tmp_path: Path, arguments: list[str], message: str
+def test_what_cannot_be_is_told_in_one_line_and_leaves_the_parameters(
+    albums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
+    """The status, 2, is tested with a preset that nobody knows: tests/dag/test_presets.py."""
+    monkeypatch.chdir(tmp_path)
     write_pictures(tmp_path / "few", 2, classes=False)
     (tmp_path / "text.zip").write_bytes(b"PK\x03\x04")
-    words = [str(albums) if word == "ALBUMS" else word for word in arguments]
-    command = [sys.executable, "-m", "workflow.presets.merge", *words]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert finished.returncode == 2 and finished.stderr.startswith("error: ") and finished.stderr.count("\n") == 1
-    assert message in finished.stderr and not (tmp_path / "params.yaml").exists()
+    with pytest.raises(InputError) as error:
+        main([str(albums) if word == "ALBUMS" else word for word in arguments])
+    assert message in one_line(error) and not (tmp_path / "params.yaml").exists()
 
 
 def test_the_path_is_absolute_and_home_is_known(

@@ -28,7 +28,7 @@ from workflow.planning.plan import planned_seconds
 STAGE = '''"""Reads, counts as training does, writes."""
 
 import argparse
-import sys
+import os
 import time
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def main() -> None:
     print("said by", options.out)
     with Progress(12, "count", "numbers") as counted:
         for _ in range(12):
-            time.sleep(0.1)
+            time.sleep(float(os.environ.get("COUNT_SECONDS", "0")))
             counted.update()
             if Path("wrong").exists() and options.out.name == "second":
                 raise InputError("the second is wrong")
@@ -70,6 +70,7 @@ DAG = """stages:
     meta: {threads: 1, gpu: 0, mem_mb: 100, runtime: 1}
 """
 LINES = ["[1/2] first", "[2/2] second"]
+SLOWLY = {"COUNT_SECONDS": "0.1"}  # so that a stage takes longer than the line is old when it is renewed
 RUN_DVC = ("python", "-c", "from workflow.repro import run_dvc; print(run_dvc(), 'ran')")
 
 
@@ -83,7 +84,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def counting(checkout: Path) -> Path:
-    """A copy of the project with two stages that count for a second."""
+    """A copy of the project with two stages that count, for COUNT_SECONDS a number."""
     (checkout / "stages/counts.py").write_text(STAGE)
     (checkout / "dvc.yaml").write_text(DAG)
     (checkout / SIDECARS).mkdir(parents=True)
@@ -166,24 +167,19 @@ def test_targets_bring_what_they_wait_for() -> None:
     assert kind == needed_for(["export_lsun@0", "export_lsun@1"], stages) and "render_demo@bedrooms" in kind
 
 
-def test_an_experiment_knows_from_its_checkout_what_is_current(
+def test_dvc_alone_gets_a_line_a_stage_and_what_is_current_is_not_expected(
     counting: Path, tmp_path: Path, run: Any, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It runs in a folder of its own, in which no stage has run."""
-    run(counting, "dvc", "repro")
-    apart = Path(shutil.copytree(counting, tmp_path / "apart"))
-    shutil.rmtree(apart / SIDECARS)
-    monkeypatch.setitem(environment, BEFORE, str(counting))
-    printed = run(apart, "dvc", "repro", "--force", "--single-item", "second").stderr
-    assert re.findall(r"^(\[./2\] \w+)", printed, re.MULTILINE) == LINES[1:]
-
-
-def test_dvc_alone_gets_a_line_a_stage_and_what_is_current_is_not_expected(counting: Path, run: Any) -> None:
+    """An experiment, in whose own folder no stage has run, knows it from its checkout."""
     assert stages_to_make(counting, resolve(counting)) == {"first", "second"}
     printed = run(counting, "dvc", "repro").stderr
     assert re.findall(r"^(\[./2\] \w+) · \d+ % · about [12]0 s left$", printed, re.MULTILINE) == LINES
     assert stages_to_make(counting, resolve(counting)) == set()
-    assert "said by" in run(counting, "dvc", "repro", "--force", "--single-item", "second").stdout
+    apart = Path(shutil.copytree(counting, tmp_path / "apart"))
+    shutil.rmtree(apart / SIDECARS)
+    monkeypatch.setitem(environment, BEFORE, str(counting))
+    again = run(apart, "dvc", "repro", "--force", "--single-item", "second")
+    assert "said by" in again.stdout and re.findall(r"^(\[./2\] \w+)", again.stderr, re.MULTILINE) == LINES[1:]
     (counting / "data/demo/done.txt").unlink()
     (counting / "data/demo").rmdir()
     assert stages_to_make(counting, resolve(counting)) == {"first", "second"}
@@ -232,7 +228,7 @@ def test_make_snakemake_tells_the_same(counting: Path, run: Any) -> None:
 
 def test_on_a_terminal_one_line_is_renewed(counting: Path, environment: dict[str, str]) -> None:
     """Within a stage, too; what stages and DVC print stays off the terminal, and at the end the line is gone."""
-    printed, status = on_terminal(counting, environment, *RUN_DVC)
+    printed, status = on_terminal(counting, environment | SLOWLY, *RUN_DVC)
     assert status == 0
     shown = printed.split("\r\x1b[K")
     assert shown[0] == "" and shown[-1].startswith("2 ran\r\n")
@@ -256,7 +252,7 @@ def test_ctrl_c_ends_in_one_calm_line(checkout: Path, environment: dict[str, str
 
 def test_what_a_killed_run_had_made_is_not_made_again(counting: Path, environment: dict[str, str], run: Any) -> None:
     """It had not written dvc.lock; DVC's run cache knows the stage."""
-    killed = subprocess.Popen(RUN_DVC, cwd=counting, env=environment, stderr=subprocess.DEVNULL)
+    killed = subprocess.Popen(RUN_DVC, cwd=counting, env=environment | SLOWLY, stderr=subprocess.DEVNULL)
     while not (counting / "logs/second.log").exists():
         assert killed.poll() is None
         time.sleep(0.05)

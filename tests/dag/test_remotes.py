@@ -59,34 +59,26 @@ def web_address(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(params=["folder", "http"])
-def remote(request: pytest.FixtureRequest, tmp_path: Path) -> list[tuple[str, ...]]:
-    """DVC's commands that name a remote, as docs/clusters.md has them."""
-    if request.param == "folder":
-        return [("remote", "add", "--local", "--default", "store", str(tmp_path / "store"))]
-    return [
-        ("remote", "add", "--local", "--default", "store", request.getfixturevalue("web_address")),
-        ("remote", "modify", "--local", "store", "method", "PUT"),
-    ]
-
-
-def test_a_clone_pulls_a_run_and_rebuilds_the_report_without_training(
-    under_dvc: Path, tmp_path: Path, run: Run, remote: list[tuple[str, ...]]
+def test_clones_pull_a_run_from_a_folder_or_the_web_and_rebuild_the_report_without_training(
+    under_dvc: Path, tmp_path: Path, run: Run, web_address: str
 ) -> None:
+    """By DVC's commands as docs/clusters.md has them."""
     commit_everything(under_dvc)
     expected = digests(under_dvc)
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(under_dvc), str(clone)], check=True)
-    # Work by hand is in git; everything that stages made has to come from the remote.
-    assert sorted(path.name for path in (clone / "data").iterdir()) == ["annotations", "outcomes", "window_maps"]
-    try:
-        for folder, action in ((under_dvc, "push"), (clone, "pull")):
-            for command in remote:
-                run(folder, "dvc", *command)
-            run(folder, "dvc", action, "--quiet")
-    finally:
-        (under_dvc / ".dvc/config.local").unlink()
-    assert digests(clone) == expected
+    method = ("remote", "modify", "--local", "store", "method", "PUT")
+    for name, address, further in (("folder", str(tmp_path / "store"), []), ("http", web_address, [method])):
+        clone = tmp_path / name
+        subprocess.run(["git", "clone", "-q", str(under_dvc), str(clone)], check=True)
+        # Work by hand is in git; everything that stages made has to come from the remote.
+        assert sorted(path.name for path in (clone / "data").iterdir()) == ["annotations", "outcomes", "window_maps"]
+        try:
+            for folder, action in ((under_dvc, "push"), (clone, "pull")):
+                for command in (("remote", "add", "--local", "--default", "store", address), *further):
+                    run(folder, "dvc", *command)
+                run(folder, "dvc", action, "--quiet")
+        finally:
+            (under_dvc / ".dvc/config.local").unlink()
+        assert digests(clone) == expected
 
     (clone / REPORT).unlink()
     said = run(clone, "dvc", "repro", "--force", "--no-run-cache", "--single-item", "build_report").stdout

@@ -51,19 +51,24 @@ def test_command_fits_the_script(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert set(stage.outputs) <= set(arguments)
 
 
-def test_number_of_threads_is_the_parameters_not_the_environments() -> None:
-    """Snakemake tells its jobs how many threads to use, DVC does not: bytes must not depend on that."""
+def test_threads_and_products_are_the_parameters_not_the_environments() -> None:
+    """Snakemake tells its jobs how many threads to use, DVC does not: bytes must not depend on that. In NVIDIA's
+    containers a variable makes PyTorch round the factors of matrix products to TF32.
+    """
     program = """
 import numpy, scipy.linalg, sklearn.cluster, torch, cv2
 from threadpoolctl import threadpool_info
 from workflow.params.sections import Run
 from workflow.engines.stage import prepare
+assert torch.get_float32_matmul_precision() == "high"
 prepare(Run(seed=0, threads=3, device="cpu", deterministic=True, capture=False, compile=False, tensorboard=None))
 numbers = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), cv2.getNumThreads()}
 assert numbers == {3}, numbers
 assert torch.are_deterministic_algorithms_enabled() and not torch.utils.deterministic.fill_uninitialized_memory
+assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.cuda.matmul.allow_tf32
 """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment["TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"] = "1"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
 
 

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from dcgan.core.files import InputError
-from tests.dag.demo import demo_project, demo_stages
+from tests.dag.demo import demo_project, demo_stages, preset_values
 from tests.dag.test_params import REMOVED, change, one_line, write
 from workflow.description import kind_of
 from workflow.engines import dag
 from workflow.params.load import LEFT_OUT, OFF, check_params, load_params, read_yaml
 from workflow.params.sections import Params
-from workflow.presets.merge import preset
 
 WITH_LISTS = {name: off for name, off in OFF.items() if name not in LEFT_OUT}
 ALWAYS = {"digest_code", "judge_claims", "build_report"}
@@ -36,7 +35,7 @@ KINDS = {
 @pytest.fixture
 def nothing() -> dict[str, Any]:
     """Parameters with every section, each of them off."""
-    params = preset("demo")
+    params = preset_values()
     return {"run": params["run"], "shared": params["shared"], "report": params["report"], **OFF}
 
 
@@ -59,7 +58,7 @@ def test_a_section_that_is_left_out_makes_no_stage(tmp_path: Path, nothing: dict
 
 
 def test_parts_of_a_section_can_be_left_out(tmp_path: Path) -> None:
-    params = preset("demo")
+    params = preset_values()
     for figure in ("walk", "guided"):
         del params["figures"][figure]
     left = {name for name in demo_stages() if kind_of(name) not in ("draw_walk", "draw_guided")}
@@ -68,7 +67,7 @@ def test_parts_of_a_section_can_be_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_rest_stays(tmp_path: Path, name: str) -> None:
-    params = preset("demo")
+    params = preset_values()
     params[name] = OFF[name]
     if name in LEFT_OUT and name != "figures":  # some of which the page of generators reads
         del params[name]
@@ -78,7 +77,7 @@ def test_the_rest_stays(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["windows", "arithmetic", "turn"])
 def test_figures_that_the_page_of_generators_offers_to_annotate_are_empty_not_left_out(name: str) -> None:
-    params = change(preset("demo"), f"figures.{name}", REMOVED)
+    params = change(preset_values(), f"figures.{name}", REMOVED)
     with pytest.raises(InputError) as error:
         check_params(params, "params.yaml")
     told = f"figures.{name}: missing (explore reads it; to switch it off, write figures: {{{name}: {{}}}})"
@@ -99,7 +98,7 @@ def test_a_section_with_lists_is_told_how_to_be_off(nothing: dict[str, Any], nam
 
 @pytest.mark.parametrize("place", [*OFF, "figures.turn", "quality.sets", "svm.cifar10"])
 def test_enabled_is_refused_with_what_to_do_instead(place: str) -> None:
-    params = change(preset("demo"), f"{place}.enabled", False)
+    params = change(preset_values(), f"{place}.enabled", False)
     with pytest.raises(InputError) as error:
         check_params(params, "params.yaml")
     told = f"write {place}: {{" if place in WITH_LISTS else f"leave {place} out"
@@ -112,7 +111,7 @@ def test_a_section_without_anything_below_it_is_told_to_go(nothing: dict[str, An
 
 
 def test_what_is_exported_needs_numbers_for_duplicates() -> None:
-    params = change(preset("demo"), "deduplicate", {"truth": []})
+    params = change(preset_values(), "deduplicate", {"truth": []})
     with pytest.raises(InputError, match=r"deduplicate\.drop: missing"):
         check_params(params, "params.yaml")
 
@@ -120,7 +119,7 @@ def test_what_is_exported_needs_numbers_for_duplicates() -> None:
 def test_a_section_that_is_on_needs_all_of_its_numbers() -> None:
     for key in ("quality.draws", "pack.antialias", "demo.photos", "export.image_size"):
         with pytest.raises(InputError) as error:
-            check_params(change(preset("demo"), key, REMOVED), "params.yaml")
+            check_params(change(preset_values(), key, REMOVED), "params.yaml")
         assert one_line(error) == f"params.yaml: {key}: missing"
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.dag.demo import DEMO
+from tests.dag.demo import preset_values
+from tests.dag.test_params import write as write_params
 from tests.stages.sources import Configure
 
 
@@ -16,17 +16,14 @@ def configure(tmp_path: Path) -> Configure:
     """Writes the preset `demo` with some changes, section by section; returns the file."""
 
     def write(**sections: Mapping[str, Any]) -> Path:
-        yaml = YAML()
-        params = yaml.load(DEMO.read_text(encoding="utf-8"))
+        params = preset_values()
         params["run"].update(threads=1, device="cpu")
         for name, changes in sections.items():
             sets = params[name].get("sets")
             params[name].update(changes)
             if isinstance(sets, dict):  # the preset's sets stay: other sections name them
                 params[name]["sets"] = {**sets, **params[name]["sets"]}
-        path = tmp_path / "params.yaml"
-        yaml.dump(params, path)
-        return path
+        return write_params(tmp_path / "params.yaml", params)
 
     return write
 

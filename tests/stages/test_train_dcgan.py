@@ -1,6 +1,5 @@
 """The training stage as a process: it stops when it is told to, goes on, and ends with the bytes of a whole run."""
 
-import hashlib
 import signal
 import sys
 import time
@@ -25,6 +24,7 @@ from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import BatchNorm, Statistics
 from dcgan.models.networks import Discriminator, Generator
 from stages.train_dcgan import check_fit, main
+from tests.conftest import digests_below
 from tests.dag.demo import DEMO
 from tests.simulated_gpu.simulation import any_gpu
 from tests.stages.forked import Forked
@@ -92,11 +92,6 @@ def run(folder: Path, out: str) -> str:
     return errors
 
 
-def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def run_until_warned(folder: Path, out: str, warning: signal.Signals) -> str:
     """Runs the stage until it gets a signal, which is when some hundred images were trained on; what it printed."""
     start(folder, out)
@@ -126,8 +121,8 @@ def test_killed_at_ten_random_moments_a_run_ends_with_the_bytes_of_a_whole_one(f
         assert status in (0, -signal.SIGKILL)
         kills += status == -signal.SIGKILL
     run(folder, "parts")
-    assert digests(folder / "whole") == digests(folder / "parts")
-    assert set(digests(folder / "whole")) == {
+    assert digests_below(folder / "whole") == digests_below(folder / "parts")
+    assert set(digests_below(folder / "whole")) == {
         "generator.safetensors",
         "discriminator.safetensors",
         "kept.csv",
@@ -192,7 +187,7 @@ def test_two_processes_that_share_batches_end_where_one_does(folder: Path) -> No
     change_parameters(folder, processes=2)
     run(folder, "two")
     assert_same_training(folder, "one", "two")
-    assert digests(folder / "one") != digests(folder / "two"), "two processes add in another order"
+    assert digests_below(folder / "one") != digests_below(folder / "two"), "two processes add in another order"
 
 
 def test_two_processes_that_are_warned_go_on_to_the_same_bytes(folder: Path) -> None:
@@ -202,7 +197,7 @@ def test_two_processes_that_are_warned_go_on_to_the_same_bytes(folder: Path) -> 
     errors = run_until_warned(folder, "parts", signal.SIGTERM)
     assert "goes on from there" in errors and "Traceback" not in errors, errors
     assert "goes on after" in run(folder, "parts")
-    assert digests(folder / "parts") == digests(folder / "whole")
+    assert digests_below(folder / "parts") == digests_below(folder / "whole")
 
 
 def test_a_gpu_ends_where_a_cpu_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +209,7 @@ def test_a_gpu_ends_where_a_cpu_does(folder: Path, monkeypatch: pytest.MonkeyPat
     with any_gpu():
         main(options(folder, "gpu"))
     assert_same_training(folder, "cpu", "gpu")
-    assert digests(folder / "cpu") != digests(folder / "gpu"), "the rate of a graph is a float32"
+    assert digests_below(folder / "cpu") != digests_below(folder / "gpu"), "the rate of a graph is a float32"
 
 
 def test_a_run_leaves_nothing_of_an_earlier_one_in_its_folders(folder: Path) -> None:

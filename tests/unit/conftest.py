@@ -42,24 +42,32 @@ def leave_sidecar(root: Path, stage: Stage, /, **further: Any) -> None:
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
+    return make_results(tmp_path)
+
+
+def make_results(root: Path) -> Path:
     """A folder as a run leaves it, with a stale picture in it."""
-    (tmp_path / "params.yaml").write_text(PARAMS)
+    (root / "params.yaml").write_text(PARAMS)
     for folder in ("metrics", "figures/training/bedrooms", "curves"):
-        (tmp_path / "results" / folder).mkdir(parents=True)
-    (tmp_path / "results/metrics/svm_cifar10.json").write_text(json.dumps(SVM))
+        (root / "results" / folder).mkdir(parents=True)
+    (root / "results/metrics/svm_cifar10.json").write_text(json.dumps(SVM))
     picture = np.full((40, 900, 3), 200, np.uint8)
     for name in ("walk_bedrooms", "stale", "training/bedrooms/epoch-0001", "training/bedrooms/epoch-0005"):
-        write_png(tmp_path / f"results/figures/{name}.png", picture)
+        write_png(root / f"results/figures/{name}.png", picture)
     curve = pd.DataFrame({"epoch": [1, 2, 3], "d_loss": [1.2, 1.0, None], "g_loss": [0.7, 0.9, 1.1]})
     right = np.asarray(np.arange(400) < 380, np.float32)[None]
     faces = {"turn_faces": {"turned": right, "random_direction": 1 - right}}
-    pd.DataFrame(judge_all(read_registry(), faces, 1)).to_csv(tmp_path / CLAIMS, index=False)
-    curve.to_csv(tmp_path / "results/curves/bedrooms.csv", index=False)
-    return tmp_path
+    pd.DataFrame(judge_all(read_registry(), faces, 1)).to_csv(root / CLAIMS, index=False)
+    curve.to_csv(root / "results/curves/bedrooms.csv", index=False)
+    return root
 
 
 @pytest.fixture
 def stages() -> dict[str, Stage]:
+    return make_stages()
+
+
+def make_stages() -> dict[str, Stage]:
     found = [
         stage("train_dcgan@bedrooms", ["results/figures/training/bedrooms", "results/curves/bedrooms.csv"]),
         stage("evaluate_svm@cifar10", ["results/metrics/svm_cifar10.json"]),

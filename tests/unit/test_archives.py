@@ -15,6 +15,7 @@ from dcgan.data import lsun
 from dcgan.data.archives import FolderSource, TarSource, open_source
 from dcgan.data.lsun import LsunSource, split_keys
 from dcgan.data.source import Encoded
+from tests.stages.sources import write_lmdb
 
 CONTENTS = {f"{name}.jpg": name.encode() * 3 for name in ("b", "a", "B", "é", "a/2", "a/10", "z z")}
 
@@ -35,21 +36,11 @@ def write_tar(path: Path, contents: list[tuple[str, bytes]]) -> Path:
     return path
 
 
-def write_lmdb(path: Path, contents: Mapping[bytes, bytes]) -> Path:
-    with (
-        lmdb.open(str(path), map_size=1 << 28, lock=False) as environment,
-        environment.begin(write=True) as transaction,
-    ):
-        for key, value in contents.items():
-            transaction.put(key, value)
-    return path
-
-
 def sources(tmp_path: Path) -> list[encoded.Source]:
     return [
         FolderSource(write_folder(tmp_path / "folder", CONTENTS)),
         TarSource(write_tar(tmp_path / "a.tar", list(CONTENTS.items()))),
-        LsunSource(write_lmdb(tmp_path / "lmdb", {name.encode(): content for name, content in CONTENTS.items()})),
+        LsunSource(write_lmdb(tmp_path / "lmdb", CONTENTS)),
     ]
 
 
@@ -177,7 +168,7 @@ def test_an_empty_folder_and_a_missing_path_are_no_source(tmp_path: Path) -> Non
 
 
 def test_an_lmdb_cut_in_half_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    path = write_lmdb(tmp_path / "lmdb", {f"{n:040x}".encode(): bytes(5000) for n in range(200)})
+    path = write_lmdb(tmp_path / "lmdb", {f"{n:040x}": bytes(5000) for n in range(200)})
     data = path / "data.mdb"
     data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
     with pytest.raises(InputError, match="cut off: .* bytes are there"):
@@ -197,7 +188,7 @@ def test_an_empty_lmdb_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_lmdb_is_left_as_it_was(tmp_path: Path) -> None:
-    path = write_lmdb(tmp_path / "lmdb", {b"a": b"1", b"b": b"2"})
+    path = write_lmdb(tmp_path / "lmdb", {"a": b"1", "b": b"2"})
     before = {file.name: file.stat().st_mtime_ns for file in path.iterdir()}
     os.chmod(path / "data.mdb", 0o444)
     assert len(list(LsunSource(path).items(0, 1))) == 2
@@ -220,7 +211,7 @@ def test_several_values_of_a_key_are_named(tmp_path: Path) -> None:
 
 
 def test_the_archive_is_opened_anew_without_losing_an_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_lmdb(tmp_path / "lmdb", {f"{n:03}".encode(): bytes(100) for n in range(200)})
+    path = write_lmdb(tmp_path / "lmdb", {f"{n:03}": bytes(100) for n in range(200)})
     monkeypatch.setattr(lsun, "REOPEN_AFTER_BYTES", 700)
     for shards in (1, 3):
         keys = [item.key for shard in range(shards) for item in LsunSource(path).items(shard, shards)]
@@ -230,7 +221,7 @@ def test_the_archive_is_opened_anew_without_losing_an_item(tmp_path: Path, monke
 @pytest.mark.parametrize("form", ["{:040x}", "{:08d}", "image-{:08d}.jpg"])
 def test_shards_of_usual_keys_are_about_equal(tmp_path: Path, form: str) -> None:
     spread = (1 << 160) // 1001 if "x" in form else 1
-    keys = [form.format(number * spread).encode() for number in range(1000)]
+    keys = [form.format(number * spread) for number in range(1000)]
     source = LsunSource(write_lmdb(tmp_path / "lmdb", dict.fromkeys(keys, b"value")))
     counts = [len(list(source.items(shard, 4))) for shard in range(4)]
     assert sum(counts) == 1000 and max(counts) < 300

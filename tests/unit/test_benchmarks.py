@@ -1,7 +1,6 @@
 """Every benchmark that needs no real images still runs, at its smallest, and prints what it compares."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +12,19 @@ from dcgan.data.image_store import StoreWriter
 from tests.feature_tables import table_of
 
 ROOT = Path(__file__).parents[2]
+END = "-- the next one\n"
+RUN = f"""
+import runpy, shlex, sys
+for line in sys.stdin:
+    sys.argv = shlex.split(line)
+    runpy.run_module(sys.argv[0], run_name="__main__")
+    print(end={END!r})
+"""
 SMALLEST = {
     "codes": ("--count 20000", "equal"),
     "nearest_neighbour": ("--queries 20 --references 400 --rounds 1", "times scikit-learn"),
     "features": ("--images 32 --rounds 1", "forward pass"),
-    "waiting": ("--steps 2 --rounds 1", "at once"),
+    "waiting": ("--steps 2 --rounds 1 --architecture demo_mnist28_dense", "at once"),
     "overhead": ("--rounds 1 --engines --scripts stages.select_supervised_cnn", "start and end"),
     "training": ("--steps 2 --rounds 1 --images 200 --batch-size 16", "peer"),
     "memorization": ("--images images.h5 --held-out 40 --samples 30", "brightened,1.0,"),
@@ -28,16 +35,22 @@ SMALLEST = {
 }
 
 
-@pytest.mark.parametrize("name", SMALLEST)
-def test_it_runs(name: str, tmp_path: Path) -> None:
-    """As a command: some of them bind their process to one core."""
-    options, expected = SMALLEST[name]
-    random = np.random.default_rng(0)
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each prints: all in one process, because some bind it to one core, and PyTorch takes seconds to import."""
+    folder, random = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
     for split in ("train", "test"):
-        table_of(tmp_path / f"{split}.h5", random.random((90, 20), np.float32), np.arange(90) % 3)
-    with StoreWriter(tmp_path / "images.h5", (16, 16, 3), {}) as store:
+        table_of(folder / f"{split}.h5", random.random((90, 20), np.float32), np.arange(90) % 3)
+    with StoreWriter(folder / "images.h5", (16, 16, 3), {}) as store:
         store.append(random.integers(0, 256, (150, 16, 16, 3), np.uint8), [str(number) for number in range(150)])
-    options = re.sub(r"\w+\.h5", lambda found: str(tmp_path / found[0]), options)
-    command = [sys.executable, "-m", f"benchmarks.{name}", *shlex.split(options)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and expected in done.stdout, done.stdout + done.stderr
+    commands = "\n".join(f"benchmarks.{name} {options}" for name, (options, _) in SMALLEST.items())
+    commands = re.sub(r"\w+\.h5", lambda found: str(folder / found[0]), commands)
+    command = [sys.executable, "-c", RUN]
+    done = subprocess.run(command, cwd=ROOT, input=commands, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(zip(SMALLEST, done.stdout.split(END)[:-1], strict=True))
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_it_runs(name: str, printed: dict[str, str]) -> None:
+    assert SMALLEST[name][1] in printed[name]

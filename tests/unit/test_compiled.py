@@ -21,6 +21,7 @@ from stages.train_dcgan import settings_of, state_of_run
 from tests.dag.tiny import tiny_params
 from tests.shared_training import difference
 from tests.unit.test_adversarial import CPU, SETTINGS, SMALLEST, images
+from tests.unit.test_guidelines import SMALL
 from workflow.params.load import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +29,9 @@ HERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def trained(device: torch.device, minibatches: int, **changes: object) -> dict[str, torch.Tensor]:
-    training = AdversarialTraining(SMALLEST, replace(SETTINGS, **changes), device)
-    batches = Batches(images(), None, np.arange(41), 8, 7, device)
+    """A network with few layers: the compiler takes seconds for each kernel."""
+    training = AdversarialTraining(SMALL, replace(SETTINGS, **changes), device)
+    batches = Batches(images()[:, ::2, ::2], None, np.arange(41), 8, 7, device)
     for number in range(minibatches):
         training.step(*batches.batch(number))
     return {name: tensor.cpu() for name, tensor in training.state().items()}
@@ -51,10 +53,10 @@ def test_compiled_networks_end_where_others_do() -> None:
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler on this machine")
 def test_norms_activations_and_casts_are_fused() -> None:
     """Of the operations in `benchmarks/operations.py`, those that the compiler can put together."""
-    counted = {name: operations.counts for name, (operations, _) in count_updates(SMALLEST, 2, "float32").items()}
+    counted = {name: operations.counts for name, (operations, _) in count_updates(SMALL, 2, "float32").items()}
     kinds = "norm", "relu", "tanh", "threshold"
     apart = {name: sum(n for kind, n in of.items() if any(k in kind for k in kinds)) for name, of in counted.items()}
-    fused = count_fused(SMALLEST, SETTINGS.batch_size, "float32")
+    fused = count_fused(SMALL, SETTINGS.batch_size, "float32")
     assert all(0 < fused[name] < 0.75 * apart[name] for name in ("generator", "discriminator")), (apart, fused)
 
 

@@ -26,15 +26,11 @@ from dcgan.data.decoding import (
 )
 from dcgan.data.preprocessing import Rule
 from dcgan.data.resizing import FINE
+from tests.conftest import encoded as as_bytes
+from tests.conftest import png_chunk
 from tests.real_data import real_data
 
 RULE = Rule(size=32, resampling=FINE, min_side=32)
-
-
-def as_bytes(image: Image.Image, form: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
 
 
 def test_unusual_forms_of_one_picture_give_the_same_pixels(odd_images: Mapping[str, bytes], good_image: bytes) -> None:
@@ -106,15 +102,13 @@ def test_transparent_pixels_are_white() -> None:
 
 def png(depth: int, colours: int, values: list[tuple[int, ...]], transparent: tuple[int, ...]) -> bytes:
     """A PNG of 32 x 32, each eight columns of one value, with one transparent value."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     bits = "".join(format(part, f"0{depth}b") for column in range(32) for part in values[column // 8])
     row = b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
     head = struct.pack(">IIBBBBB", 32, 32, depth, colours, 0, 0, 0)
-    parts = [chunk(b"IHDR", head), chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))]
-    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", zlib.compress(row * 32)), chunk(b"IEND", b"")])
+    parts = [png_chunk(b"IHDR", head), png_chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [*parts, png_chunk(b"IDAT", zlib.compress(row * 32)), png_chunk(b"IEND", b"")]
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from demo.digits import load_glyphs, split_sources, write_digits
 from demo.patches import photographs
+from tests.conftest import digests_below
 
 SEED, DIGITS = 3, 400
 
@@ -37,10 +38,8 @@ def read_mnist(folder: Path, split: str) -> tuple[Any, Any]:
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
     write_digits(tmp_path, SEED, DIGITS, processes=1)
-    names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
-    assert len(names) == 6
-    for name in names:
-        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    found = digests_below(folder)
+    assert digests_below(tmp_path) == found and len(found) == 6
 
 
 def test_mnist_layout(folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sklearn.linear_model import RidgeClassifier
 
 from demo.objects import CIFAR_CLASSES, CLASSES, write_objects
+from tests.conftest import digests_below
 
 SEED, OBJECTS, PICTURES = 4, 500, 460
 
@@ -38,10 +39,8 @@ def shape_features(images: Any) -> Any:
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path) -> None:
     write_objects(tmp_path, SEED, OBJECTS, PICTURES, processes=1)
-    names = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
-    assert len(names) == 7 + PICTURES
-    for name in names:
-        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    found = digests_below(folder)
+    assert digests_below(tmp_path) == found and len(found) == 7 + PICTURES
 
 
 def test_cifar_layout(folder: Path) -> None:

@@ -1,10 +1,6 @@
 """Which device a stage computes on, and what is said of a GPU that cannot be used."""
 
-import os
-import subprocess
-import sys
 from contextlib import nullcontext
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +12,12 @@ from dcgan.core.distributed import ALONE, join_group
 from dcgan.core.files import InputError
 from dcgan.data.minibatches import Batches
 from dcgan.training.adversarial import AdversarialTraining
+from tests.dag.demo import preset_values
 from tests.simulated_gpu.simulation import simulated_gpu
 from tests.unit.test_adversarial import SETTINGS, SMALLEST, images
 from workflow.engines import device, stage
 from workflow.engines.device import GRANTS, check_devices, device_for, report_full_memory
 from workflow.params.load import check_params
-from workflow.presets.merge import preset
 
 ROOT = Path(__file__).parents[2]
 VERSION = """NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023
@@ -80,22 +76,8 @@ def test_a_gpu_that_is_asked_for_has_to_be_there() -> None:
         device_for("cuda")
 
 
-def test_products_are_float32_in_containers_too() -> None:
-    """NVIDIA's set a variable by which PyTorch rounds the factors of matrix products to TF32."""
-    program = """
-import torch
-from workflow.params.sections import Run
-from workflow.engines.stage import prepare
-assert torch.get_float32_matmul_precision() == "high"
-prepare(Run(seed=0, threads=1, device="cpu", deterministic=True, capture=False, compile=False, tensorboard=None))
-assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.cuda.matmul.allow_tf32
-"""
-    environment = os.environ | {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
-
-
 def test_the_gpus_of_a_run_are_looked_for_before_it_starts() -> None:
-    params = deepcopy(preset("demo"))
+    params = preset_values()
     check_devices(check_params(params, "params"))
     params["train"]["bedrooms"]["processes"] = 2
     check_devices(check_params(params, "params"))  # that share the CPU

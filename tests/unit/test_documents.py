@@ -19,7 +19,7 @@ def document(request: pytest.FixtureRequest) -> Path:
 def test_relative_links_lead_to_files(document: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (document.parent / link).exists()]
-    assert missing == []
+    assert missing == [] and (len(links) > 40 or document.name != "README.md")
 
 
 def test_paths_of_the_repository_exist(document: Path) -> None:

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import estimate_statistics
 from dcgan.models.networks import Discriminator
 from dcgan.models.pixel_range import to_input
+from dcgan.representation import extraction
 from dcgan.representation.extraction import extract_features
 from dcgan.representation.feature_tables import FeatureTable
 from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images, pooled_features
@@ -136,46 +139,41 @@ def test_a_cut_off_table_is_refused(tmp_path: Path) -> None:
         FeatureTable(tmp_path / "table.h5")
 
 
-SLOW_EXTRACTION = """
-import sys, time
-from pathlib import Path
-import torch
-import dcgan.representation.extraction as extraction
-from dcgan.data.image_store import ImageStore
+class Pixels:
+    """The first pixels of an image, taken slowly."""
 
-torch.set_num_threads(1)
-extraction.ROWS_BETWEEN_FLUSHES = 32
-class Maker:
     layers, columns_per_map = [64], 16
-    def __call__(self, images):
-        time.sleep(float(sys.argv[2]))
+
+    def __init__(self, seconds_a_batch: float) -> None:
+        self.seconds_a_batch, self.batches = seconds_a_batch, 0
+
+    def __call__(self, images: np.ndarray) -> torch.Tensor:
+        time.sleep(self.seconds_a_batch)
+        self.batches += 1
         print("batch", flush=True)
         return torch.from_numpy(images.reshape(len(images), -1)[:, :64].astype("float32"))
-folder = Path(sys.argv[1])
-store = ImageStore(folder / "images.h5")
-extraction.extract_features(Maker(), store, folder / "table.h5", folder / "work", 16, "float32")
-"""
 
 
-def run_slowly(folder: Path, seconds_a_batch: float) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", SLOW_EXTRACTION, str(folder), str(seconds_a_batch)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+def extract(folder: Path, seconds_a_batch: float = 0.0) -> int:
+    """Extracts features of the images in a folder, a disk write every 32 rows; how many batches were computed."""
+    pixels, store = Pixels(seconds_a_batch), ImageStore(folder / "images.h5")
+    with mock.patch.object(extraction, "ROWS_BETWEEN_FLUSHES", 32):
+        extract_features(pixels, store, folder / "table.h5", folder / "work", 16, "float32")  # type: ignore[arg-type]
+    return pixels.batches
 
 
 def test_a_killed_extraction_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
     store_of(tmp_path / "images.h5", 400)
-    process = run_slowly(tmp_path, 0.05)
-    assert process.stdout is not None
-    for _ in range(9):  # 9 batches of 16 rows are computed, 7 or 8 written, 6 safe on the disk
-        process.stdout.readline()
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "table.h5").exists()
-    second = run_slowly(tmp_path, 0.0)
-    assert second.stdout is not None
-    batches = len(second.stdout.read().splitlines())
-    assert second.wait() == 0 and 400 // 16 - 9 <= batches <= 400 // 16 - 6
+    program = "import sys; from pathlib import Path; from tests.unit.test_features import extract"
+    command = [sys.executable, "-c", f"{program}; extract(Path(sys.argv[1]), 0.05)", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
+        assert process.stdout is not None
+        for _ in range(9):  # 9 batches of 16 rows are computed, 7 or 8 written, 6 safe on the disk
+            process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL and not (tmp_path / "table.h5").exists()
+    assert 400 // 16 - 9 <= extract(tmp_path) <= 400 // 16 - 6
     resumed = (tmp_path / "table.h5").read_bytes()
     (tmp_path / "table.h5").unlink()
-    assert run_slowly(tmp_path, 0.0).wait(60) == 0
+    assert extract(tmp_path) == 400 // 16
     assert resumed == (tmp_path / "table.h5").read_bytes()

@@ -19,53 +19,9 @@ from dcgan.data.rejects import Rejects
 from dcgan.data.source import as_text
 from dcgan.representation.feature_tables import FeatureTable, create_table
 
-ODD = [
-    b"Icon\r",
-    b"a\0b",
-    b"a\\x00b",
-    b"NA",
-    b"nan",
-    b"1e5",
-    b"007",
-    b"True",
-    b'"',
-    b"a,b",
-    b"\n",
-    b"\x85",
-    b"\xc2\x85",
-]
-ODD += [
-    b" a ",
-    b"\\",
-    b"\\\\",
-    b"\xff",
-    b"\\xff",
-    b"\xe2\x80\xa8",
-    b"\xef\xbb\xbf",
-    b"#",
-    b";",
-    b"\t",
-    b"'",
-    b"\x7f",
-    b"\r\n",
-]
-ALPHABET = [
-    b"a",
-    b"1",
-    b"\\",
-    b"x",
-    b"0",
-    b'"',
-    b",",
-    b"\r",
-    b"\n",
-    b"\0",
-    b"\xff",
-    b"\xc2\x85",
-    "\u00e9".encode(),
-    b" ",
-    b"-",
-]
+ODD = b'Icon\r|a\0b|a\\x00b|NA|nan|1e5|007|True|"|a,b|\n|\x85|\xc2\x85| a |\\|\\\\|\xff|\\xff'.split(b"|")
+ODD += b"\xe2\x80\xa8|\xef\xbb\xbf|#|;|\t|'|\x7f|\r\n".split(b"|")
+ALPHABET = b'a|1|\\|x|0|"|,|\r|\n|\0|\xff|\xc2\x85|\xc3\xa9| |-'.split(b"|")
 
 
 def names(seed: int, count: int = 300) -> list[bytes]:

@@ -15,10 +15,9 @@ from PIL import Image
 from dcgan.core.pixels import tile, write_png
 from dcgan.internals.figure_layout import title
 from tests.browser import SCREENS, faint_texts
-from tests.unit.conftest import leave_sidecar
+from tests.unit.conftest import leave_sidecar, make_results, make_stages
 from workflow.claims.seeds import by_seed, over_seeds
 from workflow.claims.words import CLAIMS, lines, read_claims
-from workflow.engines.dag import Stage
 from workflow.experiments.compare import rows_of
 from workflow.experiments.revisions import Revision
 from workflow.report.collect import render
@@ -27,9 +26,10 @@ from workflow.report.results import charts_of
 from workflow.report.run_history import account_of
 
 
-@pytest.fixture
-def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A report with an account of its run, and a comparison with a long name, a missing picture and many columns."""
+    results, stages = make_results(tmp_path_factory.mktemp("results")), make_stages()
     small, large = [1.1e-4, 1.4e-4, 1.75e-4], [1, 60_000, 120_000]
     curves = pd.DataFrame({"epoch": large, "d_loss": small, "g_loss": small, "spread": large})
     curves.to_csv(results / "results/curves/bedrooms.csv", index=False)
@@ -70,8 +70,8 @@ def pages(results: Path, stages: dict[str, Stage], tmp_path: Path) -> dict[str, 
         "compare": comparison,
     }
     for name, text in found.items():
-        (tmp_path / f"{name}.html").write_text(text)
-    return {name: tmp_path / f"{name}.html" for name in found}
+        (results / f"{name}.html").write_text(text)
+    return {name: results / f"{name}.html" for name in found}
 
 
 @pytest.fixture

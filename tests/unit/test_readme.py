@@ -53,13 +53,6 @@ def test_readme_in_git_is_what_the_project_would_write(committed: Path, metrics:
     assert renewed(readme, committed, metrics) == readme, "`make overview` renews README; then commit it"
 
 
-def test_files_that_readme_links_to_exist() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
-    assert len(links) > 40
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
 def test_the_index_has_everything_of_the_paper_that_is_made() -> None:
     rows = [line.split(" | ") for line in index(KINDS)[2:]]
     sections = ["Section 3", "Section 4.1", "Section 4.1.1", "Section 4.2"]

@@ -18,8 +18,8 @@ def test_a_purpose_has_the_same_numbers_every_time_and_no_other_has_them() -> No
 def test_no_two_minibatches_of_a_long_run_and_no_two_networks_share_a_stream() -> None:
     """What draws z: the network's seed, the role that the minibatch updates, and its number."""
     keys = {
-        derived_seed(derived_seed(42, "train", network), "z", role, number)
-        for network in ("bedrooms", "faces")
+        derived_seed(seed, "z", role, number)
+        for seed in [derived_seed(42, "train", network) for network in ("bedrooms", "faces")]
         for role in ("g", "d")
         for number in range(MINIBATCHES // 2)
     }
