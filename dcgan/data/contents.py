@@ -114,12 +114,12 @@ def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents
         folder = named_splits(path, named)[empty] if named else empty
         raise InputError(f"{path / folder}: the {empty} split holds no files")
     form = "class folders" if opened.classes else "images without classes"
-    train = next(
-        (one for one in opened.splits if isinstance(one, image_folders.FolderSplit) and one.name == "train"), None
-    )
+    found = [one for one in opened.splits if isinstance(one, image_folders.FolderSplit)]
+    train = next((one for one in found if one.name == "train"), None)
     labels = () if train is None or train.labels is None else tuple(train.labels.tolist())
     bare = image_folders.splits_without_classes(opened)
-    return Contents(form, splits, len(opened.classes), labels, opened.classes, bare, others_among(path, names))
+    used = [name for one in found for name, _ in one.entries]  # what lies beside the splits is left out
+    return Contents(form, splits, len(opened.classes), labels, opened.classes, bare, others_among(path, used))
 
 
 def walk_names(path: Path) -> list[str]:

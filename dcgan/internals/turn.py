@@ -3,7 +3,7 @@
 Paper: section 6.3.2, Figure 8: "we were able to reliably transform their pose". Inputs: samples of a generator, and
 what reads a pose: an attribute classifier, in degrees, or exemplars chosen by hand. By hand a pose is how far an image
 has come from the mean picture of the left exemplars to that of the right ones, 0 to 1: the choice is the measure.
-Outputs: pictures (H, W, 3) uint8, figures by name. Published: pictures.
+Outputs: pictures (H, W, 4) uint8, figures by name. Published: pictures.
 Differs: batch-norm statistics are estimated: the steps of one face have none of their own.
 """
 

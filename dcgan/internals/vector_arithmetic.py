@@ -3,7 +3,7 @@
 Paper: section 6.3.2, Figure 7: "experiments working on only single samples per concept were unstable", so z is averaged
 over three exemplars, and sums of pixels give "noisy overlap". Inputs: samples of a generator; an attribute classifier
 that reads which of them show a concept, or exemplars chosen by hand; a detector of overlays, which tells how near a
-result is to real images. Outputs: pictures (H, W, 3) uint8, figures by name, outcomes. Published: pictures.
+result is to real images. Outputs: pictures (H, W, 4) uint8, figures by name, outcomes. Published: pictures.
 Differs: batch-norm statistics are estimated: a batch of nine neighbours has none of its own.
 """
 

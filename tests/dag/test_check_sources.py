@@ -25,7 +25,7 @@ def project(root: Path, folder: Path, changes: dict[str, Any]) -> Path:
         change(params, key, value)
     write(folder / "params.yaml", params)
     shutil.copy(root / "dvc.yaml", folder)
-    for name in ("stages", "dcgan", "demo", "workflow", "docs"):
+    for name in ("stages", "dcgan", "demo", "workflow"):
         (folder / name).symlink_to(root / name)
     return folder
 

@@ -112,7 +112,7 @@ def test_pictures_are_paired_by_images(states: list[dict[str, float]], shown: li
     assert paired(states) == shown
 
 
-def test_the_table_of_experiments_says_what_changed(
+def test_of_each_experiment_it_is_told_what_changed(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(repository)

@@ -81,7 +81,6 @@ def checkout(made: Path, tmp_path: Path, environment: dict[str, str], monkeypatc
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project with the preset `demo`, committed."""
     folder = demo_project(tmp_path_factory.mktemp("project"))
-    (folder / "docs").symlink_to(ROOT / "docs")
     commit_everything(folder)
     return folder
 

@@ -299,7 +299,6 @@ def project(folder: Path, source: Path, further: str, *off: str) -> Path:
     """The DAG and code of the project, with the preset for a source and what differs."""
     folder.mkdir()
     demo_project(folder)
-    (folder / "docs").symlink_to(ROOT / "docs")
     for read in ("outcomes", "window_maps"):
         (folder / "data" / read).mkdir(parents=True)
     return configure(folder, source, further, *off)

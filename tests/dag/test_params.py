@@ -182,6 +182,15 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("key", "told"), [(True, "1"), (None, "None"), (7, "7"), (1.5, "1.5")])
+def test_a_key_that_is_no_text_is_refused(key: Any, told: str) -> None:
+    params = preset_values()
+    params["run"][key] = 1
+    with pytest.raises(InputError) as error:
+        check_params(params, "params.yaml")
+    assert one_line(error).startswith(f"params.yaml: run.{told}: ") and "(Keys should be strings)" in str(error.value)
+
+
 def test_a_section_with_enabled_does_not_hide_the_rest() -> None:
     params = preset_values()
     params["onnx"] = {"enabled": True}

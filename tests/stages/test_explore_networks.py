@@ -328,10 +328,10 @@ def test_weights_of_another_layer_are_refused_and_without_any_only_boxes_rank(ne
 
 
 def test_the_page_says_of_which_run_it_is(show: Callable[..., Any], networks: Path, tmp_path: Path) -> None:
-    """As far as the networks' files say it: a run of another rate is of no preset."""
+    """As far as the networks' files say it; of a run of another rate, or of one's own pictures, the seed alone."""
     assert show().get_by_text("Trained with preset demo, seed 42.").is_visible()
     for name, about, told in (
-        ("other", metadata("mnist", learning_rate=0.1), "Trained with parameters of no preset, seed 42."),
+        ("other", metadata("mnist", learning_rate=0.1), "Trained with seed 42."),
         ("old", {}, None),
     ):
         generator = Generator.from_file(networks / "mnist/generator.safetensors")

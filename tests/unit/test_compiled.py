@@ -17,7 +17,7 @@ from dcgan.data.minibatches import Batches
 from dcgan.models.networks import Generator
 from dcgan.training.adversarial import AdversarialTraining
 from dcgan.training.compiled import can_compile
-from stages.train_dcgan import settings_of, state_of_run
+from stages.train_dcgan import state_of_run
 from tests.dag.tiny import tiny_params
 from tests.shared_training import difference
 from tests.unit.test_adversarial import CPU, SETTINGS, SMALLEST, images
@@ -94,7 +94,6 @@ def test_a_compiled_run_has_a_state_of_its_own(tmp_path: Path, monkeypatch: pyte
     params = load_params(tmp_path / "params.yaml")
     given = "bedrooms", params, SMALLEST, tmp_path / "images.h5", CPU
     assert state_of_run(*given, is_compiled=True) != state_of_run(*given, is_compiled=False) == state_of_run(*given)
-    assert settings_of(params.train["bedrooms"], 1, capture=False, is_compiled=True).compile
 
 
 def test_samples_are_drawn_by_the_network_itself() -> None:

@@ -75,6 +75,15 @@ def test_class_folders_split_by_split(tmp_path: Path) -> None:
         contents_of(tmp_path / "other", "folder", named)
 
 
+def test_files_in_other_formats_count_within_the_splits_alone(tmp_path: Path, good_image: bytes) -> None:
+    """Annotations beside the pictures, as Pascal VOC has them, are left out."""
+    tree(tree(tmp_path, {"JPEGImages/cat": 2, "JPEGImages/dog": 2}, good_image), {"Annotations": 9})
+    splits = {"train": "JPEGImages"}
+    assert contents_of(tmp_path, "folder", splits).others is None
+    tree(tmp_path, {"JPEGImages/dog": 1})
+    assert contents_of(tmp_path, "folder", splits).others == contents.Others(1, 4, 4, "JPEGImages/dog/0.jpg")
+
+
 def test_too_many_names_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, {"cat": 3, "dog": 3})
     for counted, splits, text in (

@@ -55,8 +55,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ],
         claims=rows_of([{"heads_turn": verdict} for verdict in ("holds", "fails", "undecided")]),
         parameters=rows_of(values),
-        absent={names[1]: ["quality", "train_bedrooms"]},
-        not_at_hand="Not at hand.",
         groups={"quality": rows_of(values), "same": rows_of([{"a": 1}] * 3)},
         charts=list(charts_of(results, stages["train_dcgan@bedrooms"])),
         grids=[{"same": False, "title": "Samples", "latents": "Cell by cell the same z.", "shown": [absent] * 3}],

@@ -131,7 +131,7 @@ def test_same_results_give_the_same_bytes_anywhere(
     assert str(results) not in text
 
 
-def test_table_has_our_value_beside_the_quoted_one_with_the_difference() -> None:
+def test_table_has_our_value_beside_the_quoted_one() -> None:
     lines = lines_of(TABLES[0], {"svm_cifar10": SVM})
     line = next(line for line in lines if line.model == "DCGAN + L2-SVM")
     first, second = line.cells

@@ -116,7 +116,10 @@ def learned_weights(folder: Path, names: Iterable[str]) -> dict[str, Weights]:
 
 
 def origin_of(files: Mapping[str, Path]) -> str:
-    """Preset and seed that generators were trained with, as their files say; empty if one does not."""
+    """Preset, if it is one's as it stands, and seed of generators, as their files say; empty if one does not.
+
+    What `make preset PRESET=folder` writes depends on the pictures, so it is no preset's as it stands.
+    """
     from dcgan.core.tensor_files import read_description
 
     found = {name: read_description(path, "network") for name, path in files.items()}
@@ -124,7 +127,7 @@ def origin_of(files: Mapping[str, Path]) -> str:
         return ""
     preset = preset_of({name: one["train"] for name, one in found.items()})
     seeds = sorted({one["run"]["seed"] for one in found.values()})
-    return f"{f'preset {preset}' if preset else 'parameters of no preset'}, seed {' and '.join(map(str, seeds))}"
+    return f"{f'preset {preset}, ' if preset else ''}seed {' and '.join(map(str, seeds))}"
 
 
 def portable_network(

@@ -3,8 +3,8 @@
 Input: names of experiments, revisions, branches or tags, or `workspace`; the others are compared with the first. A
 single name is compared with HEAD; without a name the workspace is. Output: one HTML file that opens offline: differing
 parameters and code, all metrics with differences, curves over each other, grids of samples of the same z after the
-same number of images. Nothing is checked out. What is not at hand (never recorded, or not in DVC's cache) is named in
-its place.
+same number of images. Nothing is checked out. Of what is not at hand (never recorded, or not in DVC's cache) metrics
+are absent, and a note stands in place of grids.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

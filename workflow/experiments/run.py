@@ -20,12 +20,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the experiment; raises InputError if it fails, when DVC has printed why."""
     parser = command_parser(__doc__)
     parser.add_argument("name", help="what the experiment is called")
-    parser.add_argument(
-        "--set", type=shlex.split, default=[], help="changed parameters, KEY=VALUE with blanks between them"
-    )
+    parser.add_argument("--set", default="", help="changed parameters, KEY=VALUE with blanks between them")
     parser.add_argument("--target", default="", help="the last stage to run (default: all)")
     args = parser.parse_args(arguments)
-    root, changes = Path.cwd(), args.set
+    root = Path.cwd()
+    try:
+        changes = shlex.split(args.set)
+    except ValueError as error:
+        raise InputError(f"{args.set}: cannot be read ({error})") from error
     if not args.name or not changes:
         raise InputError(
             'name it and say what changes: make experiment NAME=a SET="train.bedrooms.learning_rate=0.0004"'

@@ -36,7 +36,7 @@ def with_unknown(tree: Mapping[str, Any], problems: Sequence[Any]) -> dict[str, 
         is_key = problem["type"] in KEY_ERRORS
         (*above, last), is_whole = (problem["loc"], False) if is_key else place_of_value(problem["loc"])
         section: Any = reduce(getitem, above, mended)
-        for key in [key for key in section if is_key and str(key) == str(last)]:
+        for key in [key for key in section if is_key and last in (key, str(key))]:  # pydantic's place of true is 1
             del section[key]
         if not is_key and section is not UNKNOWN:
             section[last] = {} if is_whole else UNKNOWN

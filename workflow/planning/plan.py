@@ -192,7 +192,7 @@ def table(jobs: list[Job]) -> str:
 
 
 def totals(jobs: list[Job], cores: int, gpus: int) -> list[str]:
-    """The sums, the time on a cluster of this size, and the least time that a run takes on however many machines."""
+    """The sums, and the least time that a run takes on a cluster of this size, and on however many machines."""
     (seconds, names), sums = longest_chain(jobs), by_kind(jobs).sum()
     size = f"{cores} cores" + (f" and {gpus} GPU{'s' * (gpus > 1)}" if any(job.gpus for job in jobs) else "")
     return [

@@ -1,6 +1,6 @@
 """Our numbers beside the published ones: the paper's tables with ours in them, and the two side by side in any metrics.
 
-Input: `workflow/report/paper_tables.yaml` and the content of results/metrics. Output: text for the report and summary.
+Input: `workflow/report/paper_tables.yaml` and the content of results/metrics. Output: text for the report.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
