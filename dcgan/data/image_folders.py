@@ -118,7 +118,7 @@ def identity_of(path: Path) -> object:
         status = os.stat(path)
     except OSError:
         return path
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if status.st_ino else path  # some network disks number no files
 
 
 def is_below(name: str, folder: str) -> bool:

@@ -16,7 +16,6 @@ from dcgan.core.files import InputError, read_json
 from dcgan.core.seeding import torch_generator
 from workflow.annotation.file import Annotations, AnnotationTask, empty_annotations
 from workflow.params.sections import Explore
-from workflow.presets.merge import preset_of
 from workflow.report.page import fill_template
 
 if TYPE_CHECKING:
@@ -116,18 +115,13 @@ def learned_weights(folder: Path, names: Iterable[str]) -> dict[str, Weights]:
 
 
 def origin_of(files: Mapping[str, Path]) -> str:
-    """Preset, if it is one's as it stands, and seed of generators, as their files say; empty if one does not.
-
-    What `make preset PRESET=folder` writes depends on the pictures, so it is no preset's as it stands.
-    """
+    """The seed of generators, as their files say it; empty if one does not."""
     from dcgan.core.tensor_files import read_description
 
-    found = {name: read_description(path, "network") for name, path in files.items()}
-    if not all({"train", "run"} <= one.keys() for one in found.values()):
+    found = [read_description(path, "network") for path in files.values()]
+    if not all("run" in one for one in found):
         return ""
-    preset = preset_of({name: one["train"] for name, one in found.items()})
-    seeds = sorted({one["run"]["seed"] for one in found.values()})
-    return f"{f'preset {preset}, ' if preset else ''}seed {' and '.join(map(str, seeds))}"
+    return f"seed {' and '.join(map(str, sorted({one['run']['seed'] for one in found})))}"
 
 
 def portable_network(

@@ -6,7 +6,6 @@ and NETWORK=lsun64 for another than the usual network of that size. Output: para
 old one was edited, it is kept beside it.
 """
 
-from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,15 +71,6 @@ def preset(name: str) -> dict[str, Any]:
 def preset_params(name: str) -> Params:
     """The same, checked."""
     return check_params(preset(name), f"preset {name}")
-
-
-def preset_of(trained: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The preset, if any, whose sections of `train` are these, of a name each, as JSON has them."""
-    for name in names():
-        train = preset_params(name).train
-        if all(one in train and train[one].model_dump(mode="json") == section for one, section in trained.items()):
-            return name
-    return None
 
 
 def preset_text(name: str, *further: str) -> str:
