@@ -66,7 +66,8 @@ def stores_by_path(params: Params, sets: Mapping[str, ImageKind]) -> dict[str, I
 def filtered_side(params: Params) -> int:
     """The side of the images that are left of a set without its duplicates."""
     sides = {"images": params.export.image_size, "crops32": CROP32}
-    side: int = sides.get(params.deduplicate.filtered, UNKNOWN)
+    # De-duplication that is off says nothing of it; it may be asked for all the same where `export` is refused.
+    side: int = sides.get(getattr(params.deduplicate, "filtered", UNKNOWN), UNKNOWN)
     return side
 
 
