@@ -155,6 +155,8 @@ def test_expected_is_what_a_stage_took_with_these_parameters_else_the_plan(tmp_p
     assert seconds.keys() == stages.keys()
     assert seconds["train_dcgan@faces"] == 1236.0
     assert 20 < seconds["train_dcgan@bedrooms"] < 600, "the plan's"
+    without_plan = expected_seconds(tmp_path, stages, {"train_dcgan@bedrooms", "judge_claims"})
+    assert without_plan["train_dcgan@bedrooms"] == 1236.0, "with another seed it took no other time"
 
 
 def test_targets_bring_what_they_wait_for() -> None:

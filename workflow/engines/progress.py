@@ -3,7 +3,7 @@
 `.state/run.json` holds what is known of the run: which stages it makes, how long each is expected to take, when each
 began and ended. Under DVC the stages write it, one after the other, under Snakemake its main process (`Follower`).
 Expected is what the stage took the last time, by its sidecar, if its parameters are the same, else what `make plan`
-says, or, where a person started DVC, as long as other stages took. How fast this run really is, with its pauses and its
+says, or, where a person started DVC, what it took with others. How fast this run really is, with its pauses and its
 parallel stages, is measured as it goes.
 
 Nothing here decides what runs, and nothing here stops it.
@@ -115,14 +115,18 @@ def expected_run(root: Path, stages: Mapping[str, Stage], made: Iterable[str], p
 def expected_seconds(
     root: Path, stages: Mapping[str, Stage], made: set[str], plan: Planner | None = None
 ) -> dict[str, float]:
-    """What stages took the last time, or are planned to take; 0 where nobody knows of any stage."""
-    found = {}
+    """What stages took the last time, or are planned to take; 0 where nobody knows of any stage.
+
+    What one took with other parameters, as an experiment has them, is better than what other stages took.
+    """
+    found, same = dict[str, float](), set[str]()
     for stage in (stage for stage in stages.values() if stage.name in made):
         sidecar = last_sidecar(root, stage.name)
-        if (sidecar.get("command"), sidecar.get("parameters")) == (stage.command, stage.parameters):
+        if sidecar.get("command") == stage.command:
             found[stage.name] = float(sidecar["seconds"]) + START_SECONDS
-    if plan is not None and found.keys() != made:
-        found = plan(root, stages, made) | found
+            same |= {stage.name} if sidecar.get("parameters") == stage.parameters else set()
+    if plan is not None and same != made:
+        found |= plan(root, stages, made - same)
     return {name: found.get(name, typical(found.values())) for name in stages if name in made}
 
 
