@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pandas as pd
 import pytest
 
 from dcgan.core.files import InputError
@@ -18,6 +20,7 @@ from tests.dag.demo import DEMO, ROOT, demo_project
 from workflow.experiments import run as experiment
 from workflow.experiments import table
 from workflow.experiments.changes import check_changes
+from workflow.experiments.revisions import Revision
 from workflow.experiments.run import main
 
 DAG = """
@@ -117,6 +120,15 @@ def test_experiments_stay_apart(checkout: Path, capfd: pytest.CaptureFixture[str
         "  changed  decay absent → 2",
         "  moved    train.g_loss 1 → 3",
     ]
+
+
+def test_claims_of_the_commit_before_are_not_told_as_those_of_an_experiment() -> None:
+    """One with a TARGET leaves the verdicts as they lie in the commit."""
+    base, one, bare = (
+        cast(Revision, SimpleNamespace(claims=lambda rows=rows: pd.DataFrame(rows)))
+        for rows in ([{"id": "a", "ours": 0.5}], [{"id": "a", "ours": 0.5}], [])
+    )
+    assert table.verdicts(one, base) == table.verdicts(bare, base) == "no claims were judged"
 
 
 def test_after_a_stop_the_same_command_goes_on(checkout: Path) -> None:

@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     for one in sorted(found, key=lambda one: git(root, "show", "--no-patch", "--format=%ct", one.commit)):
         start = git(root, "rev-parse", f"{one.commit}^")
         base = head if start == head.commit else open_revision(root, start)
-        print(f"{one.name}{'' if base is head else f' (from {start[:8]})'}: {verdicts(one)}")
+        print(f"{one.name}{'' if base is head else f' (from {start[:8]})'}: {verdicts(one, base)}")
         for row in rows_of([base.params(), one.params()]):
             if row.changed:
                 print(f"  changed  {in_words(row)}")
@@ -41,10 +41,15 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"  moved    {in_words(row)}")
 
 
-def verdicts(revision: Revision) -> str:
-    """How many claims hold, fail and are undecided."""
+def verdicts(revision: Revision, base: Revision | None = None) -> str:
+    """How many claims hold, fail and are undecided, unless an experiment has them from the commit that it started from.
+
+    One with a TARGET ends before they are judged: to the last digit, only what was not judged again is equal.
+    """
     table = revision.claims()
-    return "no claims were judged" if table.empty else count(lines(table))
+    if table.empty or (base is not None and table.equals(base.claims())):
+        return "no claims were judged"
+    return count(lines(table))
 
 
 def moved(base: Revision, one: Revision) -> list[Row]:
