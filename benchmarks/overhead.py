@@ -47,6 +47,8 @@ def main() -> None:
         print(f"{name}: {in_words(spent)} s a stage", flush=True)
     first = {script_of(stage): stage for stage in reversed(stages.values()) if stage.name != "digest_code"}
     scripts = {script: stage for script, stage in first.items() if args.scripts is None or script in args.scripts}
+    if not scripts:
+        return
     counts = {script: sum(script_of(stage) == script for stage in stages.values()) for script in scripts}
     checkouts = [ROOT, *([args.against] if args.against else [])]
     means: list[list[float]] = [[] for _ in checkouts]
