@@ -70,9 +70,13 @@ def test_it_is_renewed_from_the_results_in_the_checkout(ran: Path) -> None:
 
 def test_seconds_of_a_busy_machine_can_be_left_out(ran: Path) -> None:
     main([])
-    leave_sidecar(ran, STAGE, **RECORD | {"seconds": 99.0, "peak_memory_mb": 5})
+    leave_sidecar(
+        ran, STAGE, **RECORD | {"seconds": 99.0, "peak_memory_mb": 5, "machine": {"processor": "Q", "cores": 8}}
+    )
     main(["--keep-seconds"])
-    assert pd.read_csv(STAGES)[["seconds", "peak_memory_mb"]].to_numpy().tolist() == [[2.5, 5]]
+    (row,) = pd.read_csv(STAGES).to_dict("records")
+    assert (row["seconds"], row["machine"]) == (2.5, "P, 2 cores, no accelerator"), "the machine that took so long"
+    assert row["peak_memory_mb"] == 5
 
 
 @pytest.mark.parametrize("missing", ["results/provenance/s@x.json", "results/metrics/m.json"])

@@ -32,7 +32,9 @@ METRICS, STAGES, SEEDS = (REFERENCE / name for name in ("metrics.json", "stages.
 def main(arguments: list[str] | None = None) -> None:
     """Renews the files of the checkout in the working directory."""
     parser = command_parser(__doc__)
-    parser.add_argument("--keep-seconds", action="store_true", help="of the old table: this machine was not quiet")
+    parser.add_argument(
+        "--keep-seconds", action="store_true", help="and machine of the old table: this one was not quiet"
+    )
     keep_seconds = parser.parse_args(arguments).keep_seconds
     root = Path.cwd()
     if read_yaml(root / "params.yaml") != preset(BASE):
@@ -41,7 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
     records = account_of(root, stages).records
     table = pd.DataFrame([row_of(root, stage, records.get(stage.name)) for stage in stages.values()])
     if keep_seconds:
-        table["seconds"] = table.stage.map(read_csv(root / STAGES, {"seconds": float}).set_index("stage").seconds)
+        kept = read_csv(root / STAGES, {"seconds": float, "machine": str}).set_index("stage")
+        table = table.assign(**{column: table.stage.map(kept[column]) for column in ("seconds", "machine")})
     write_csv(root / STAGES, table)
     write_json(root / METRICS, metrics_by_name(root, stages))
     if (root / REPLICATES).exists():
