@@ -7,8 +7,8 @@ Peer: `torchvision.datasets.LSUN` with Resize(64) and CenterCrop(64), read from 
 of keys is made beforehand and not counted. Ours: the export as the stage runs it, from the LMDB to both stores on the
 disk. Decoding alone: the same values, decoded as the export decodes them, kept nowhere.
 
-Rates are images a second of processor time. Rounds alternate between all of them; a ratio is the median of the rounds'
-ratios, with the lowest and the highest. Promises: at least 3 times the peer on JPEG, 1.1 times on WebP; at least 0.85
+Rates are images per second of processor time. Rounds alternate between all of them; a ratio is the median of the
+rounds' ratios, with the lowest and the highest. Promises: at least 3 times the peer on JPEG, 1.1 times on WebP; at least 0.85
 of decoding alone; below 500 MB and no more with four times the images.
 """
 

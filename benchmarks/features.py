@@ -3,7 +3,7 @@
     python -m benchmarks.features [--architecture svhn32] [--images 4000] [--rounds 5]
 
 Alone: the discriminator's activations of the same batches, kept nowhere. Ours: the whole extraction, from the image
-store to the table on the disk. Images are noise: neither depends on what they show. Rates are images a second of
+store to the table on the disk. Images are noise: neither depends on what they show. Rates are images per second of
 processor time; rounds alternate; the ratio is the median of the rounds' ratios. Memory: peaks of processes that extract
 n and 4 n images. Promises: at least 85 % of the forward pass; memory that does not grow with n.
 """

@@ -2,7 +2,7 @@
 
     python -m benchmarks.gpu [--minutes 9] [--only tests training features neighbours kmeans] [--out results]
 
-First the tests of the CUDA paths. Then images a second of `lsun64` and `tutorial64` beside the loop of the PyTorch
+First the tests of the CUDA paths. Then images per second of `lsun64` and `tutorial64` beside the loop of the PyTorch
 examples (benchmarks/gpu_training.py), each as a share of the GPU's rate of bfloat16 matrix products, and as hours for
 one and five epochs of LSUN; then features, SVM, nearest neighbours and K-means (benchmarks/gpu_features.py).
 

@@ -44,7 +44,7 @@ def markdown(rows: Iterable[Row], machine: str) -> str:
 
 
 def write_csv(path: Path, rows: Iterable[Row], machine: str) -> None:
-    """One line a row, unrounded."""
+    """One line per row, unrounded."""
     with replace_when_done(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*COLUMNS, "machine"])

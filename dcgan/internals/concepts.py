@@ -1,6 +1,6 @@
 """Exemplars of a concept among samples, and whether an image shows it: for arithmetic and for the turn vector.
 
-Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples a concept, chosen by eye. Here a classifier chooses;
+Paper: section 6.3.2: three (Figure 7) or four (Figure 8) samples per concept, chosen by eye. Here a classifier chooses;
 without one a person does, and a concept is a name, such as "man with glasses". Inputs: a classifier's answers
 (N, attributes + 1): probabilities, then the pose in degrees. A concept is a mapping from attribute to 0 or 1, such as
 {"glasses": 1, "long_hair": 0}; attributes that it does not name are left open. Outputs: numbers of samples; shares.

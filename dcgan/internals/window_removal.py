@@ -34,7 +34,7 @@ Maps = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class MapWeights:
-    """What the logistic regression learned: one weight a feature map.
+    """What the logistic regression learned: one weight per feature map.
 
     `accuracy` is that on images it did not see; None if boxes lie on fewer than two images.
     """

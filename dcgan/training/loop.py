@@ -1,6 +1,6 @@
 """One training run from the first minibatch to the last: curves, samples of fixed z, checkpoints, and safe stops.
 
-Output of a run: the two networks; curves (one row an interval: images seen, losses, D(x), D(G(z)), interval means, and
+Output of a run: the two networks; curves (one row per interval: images seen, losses, D(x), D(G(z)), interval means, and
 how much samples differ); grids of samples of the same z, with batch statistics, after chosen epochs (Figures 2 and 3
 are those after 1 and 5) and every so many images; weights every so many images, and which of them were the best.
 """

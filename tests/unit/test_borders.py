@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+import statistics
 import subprocess
 import sys
 import tokenize
@@ -20,7 +21,8 @@ from workflow.params.sections import Params
 
 ROOT = Path(__file__).parents[2]
 OURS = ("dcgan", "demo", "stages", "workflow")
-MOST_LINES = 300
+ALL = (*OURS, "benchmarks", "tests")
+MOST_LINES, MOST_LINES_OF_TESTS, MOST_LINES_OF_A_FUNCTION, USUAL_LINES_OF_A_FUNCTION = 300, 400, 60, 10
 # Which packages of dcgan each may import: no arrow points upwards.
 ALLOWED = {
     "core": set[str](),
@@ -219,10 +221,21 @@ def test_the_library_reads_no_environment() -> None:
             assert named not in {"environ", "environb", "getenv", "putenv"}, path
 
 
-@pytest.mark.parametrize("package", OURS)
+@pytest.mark.parametrize("package", ALL)
 def test_no_module_is_long(package: str) -> None:
+    most = MOST_LINES_OF_TESTS if package == "tests" else MOST_LINES
     lines = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in modules(package)}
-    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+    assert {name: count for name, count in lines.items() if count > most} == {}
+
+
+@pytest.mark.parametrize("package", ALL)
+def test_functions_are_short(package: str) -> None:
+    """None has more lines than fit on a screen, half have as many as are understood at a glance."""
+    trees = [ast.parse(path.read_text()) for path in modules(package)]
+    found = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    lines = {f"{node.name} ({number})": (node.end_lineno or 0) - node.lineno + 1 for number, node in enumerate(found)}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES_OF_A_FUNCTION} == {}
+    assert statistics.median(lines.values()) <= USUAL_LINES_OF_A_FUNCTION
 
 
 def test_packages_are_a_docstring() -> None:

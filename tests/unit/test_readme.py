@@ -12,6 +12,7 @@ from dcgan.core.files import InputError
 from tests.dag.demo import DEMO, demo_stages
 from tests.dag_drawing import arrows_of, drawing, every_kind, without_implied
 from tests.readme import index, renewed, table
+from workflow.claims.judge import read_registry
 from workflow.description import describe
 from workflow.params.load import load_params, read_yaml
 from workflow.report.reference import METRICS, REFERENCE, SEEDS
@@ -82,6 +83,18 @@ def test_the_drawing_has_every_kind_and_the_arrows_of_the_data(committed: Path) 
     assert len([line for line in lines if line.startswith("    ")]) <= 27
     assert {"  encode_images --> drop_duplicates", "  train_guideline --> compare_guidelines"} <= set(lines)
     assert "  fit_autoencoder --> drop_duplicates" not in lines  # by way of encode_images
+
+
+def test_the_glossary_has_every_measure_that_claims_rest_on() -> None:
+    """But shares of right answers, and what the tables measure."""
+    glossary = in_git("show", "HEAD:README.md").partition("## Glossary")[2].partition("\n## ")[0]
+    heads = [line.partition(":")[0].replace("*", "") for line in glossary.splitlines() if line.startswith("- ")]
+    names = [re.split(r", or |, ", re.sub(r"^- | \(\w.*", "", head)) for head in heads]
+    terms = {re.sub(r" (of|from) .*", "", name) for several in names for name in several}
+    assert len(terms) > 25 and {"restlessness", "z", "roughness", "distance"} <= terms
+    claims = {one.what for claim in read_registry() for one in claim.comparisons}
+    measures = [what for what in claims if not what.startswith(("Table", "all labels", "few labels", "accuracy"))]
+    assert [what for what in measures if not any(re.search(rf"\b{re.escape(term)}\b", what) for term in terms)] == []
 
 
 def test_a_longer_way_replaces_an_arrow() -> None:

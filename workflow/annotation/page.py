@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TITLE = "DCGAN, to play with"
 MEGABYTE = 1_000_000
-Weights = Mapping[str, Any]  # `layer` and `weights`, one a feature map
+Weights = Mapping[str, Any]  # `layer` and `weights`, one per feature map
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def outputs_of(revisions: Sequence[Revision], suffix: str) -> Iterator[tuple[str
 
 
 def charts_of(revisions: Sequence[Revision]) -> Iterator[Chart]:
-    """A chart for each curve that is not the same in all states, a line a state."""
+    """A chart for each curve that is not the same in all states, a line per state."""
     for path, item, about in outputs_of(revisions, ".csv"):
         for plan in (*about.charts, *about.compared_charts):
             found = {revision.name: series_of(revision.table(path), plan) for revision in revisions}

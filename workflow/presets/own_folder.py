@@ -211,7 +211,7 @@ def as_text(values: Mapping[str, Any]) -> str:
 
 
 def lines_of(values: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """A line a key, or an item of a list; sections of names that nobody chose here are written in one line."""
+    """A line per key, or per item of a list; sections of names that nobody chose here are written in one line."""
     for key, value in values.items():
         if isinstance(value, Mapping) and key != "splits":
             yield f"{indent}{key}:"

@@ -1,7 +1,7 @@
 """A run's numbers beside the paper's, in a few lines: `python -m workflow.report.summary`, the end of `make repro`.
 
-Input: the metrics of the current DAG, as far as they are of its parameters. Output: a line a result, ours beside
-published; a line a claim with its verdict; where the report is. On data of one's own only what was measured.
+Input: the metrics of the current DAG, as far as they are of its parameters. Output: a line per result, ours beside
+published; a line per claim with its verdict; where the report is. On data of one's own only what was measured.
 """
 
 from collections.abc import Iterator, Mapping
