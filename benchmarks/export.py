@@ -8,8 +8,8 @@ of keys is made beforehand and not counted. Ours: the export as the stage runs i
 disk. Decoding alone: the same values, decoded as the export decodes them, kept nowhere.
 
 Rates are images per second of processor time. Rounds alternate between all of them; a ratio is the median of the
-rounds' ratios, with the lowest and the highest. Promises: at least 3 times the peer on JPEG, 1.1 times on WebP; at least 0.85
-of decoding alone; below 500 MB and no more with four times the images.
+rounds' ratios, with the lowest and the highest. Promises: at least 3 times the peer on JPEG, 1.1 times on WebP; at
+least 0.85 of decoding alone; below 500 MB and no more with four times the images.
 """
 
 import argparse
