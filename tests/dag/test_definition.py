@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from dcgan.core.files import InputError
 from stages import digest_code
 from tests.dag.demo import demo_stages
+from tests.dag_drawing import every_kind
 from workflow.claims.seeds import REPLICATES
 from workflow.engines import dag
 from workflow.engines.code_dependencies import code_digests, list_text
 from workflow.engines.provenance import SIDECARS
 from workflow.experiments import compare, replicate
+from workflow.params.consistency import OF_STAGES
 from workflow.params.load import read_yaml
 from workflow.report.reference import REFERENCE
 from workflow.report.write import REPORT
@@ -65,6 +68,18 @@ def test_stages_depend_on_the_code_that_they_run() -> None:
 def test_every_stage_script_is_in_the_dag(root: Path) -> None:
     scripts = {path.stem for path in (root / "stages").glob("[a-z]*.py")}
     assert scripts == set(re.findall(r"-m stages\.(\w+) ", (root / "dvc.yaml").read_text()))
+
+
+def test_paths_that_checks_know_are_those_of_the_dag(root: Path) -> None:
+    """Before a run, what stages will make is known by names alone; a path that dvc.yaml changes has to change there."""
+    made = [path.split("/") for one in every_kind(root).values() for path, _ in dag.declared_outputs(one)]
+    named = re.compile(r"""f["'](data/(?:[\w/.]|\{\w+\})+)["']""")  # with names of sections in braces
+    texts = {text for module in (root / "workflow").rglob("*.py") for text in named.findall(module.read_text())}
+    texts |= {"/".join(folder) for folder in OF_STAGES}
+    assert len(texts) > 15
+    patterns = {text: [re.sub(r"\{\w+\}", "*", part) for part in text.split("/")] for text in texts}
+    unmade = {text for text, parts in patterns.items() if not any(all(map(fnmatch, path, parts)) for path in made)}
+    assert unmade == set()
 
 
 def test_both_losses_of_every_network_are_plotted(root: Path) -> None:
