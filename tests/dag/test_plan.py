@@ -11,7 +11,7 @@ from tests.dag.demo import cached_preset, preset_values
 from workflow.description import describe
 from workflow.engines.dag import Stage
 from workflow.params.load import OFF, check_params, read_yaml
-from workflow.planning.plan import RATES, Job, least_seconds, longest_chain, main, plan, threads_of
+from workflow.planning.plan import RATES, Job, by_kind, least_seconds, longest_chain, main, plan, threads_of
 from workflow.presets.merge import preset_params
 from workflow.report.reference import STAGES
 from workflow.workload import Work
@@ -173,6 +173,24 @@ def test_the_longest_chain_the_cores_or_the_gpus_decide() -> None:
     assert [least_seconds(jobs, cores, gpus) for cores, gpus in ((64, 8), (2, 8), (64, 1))] == [11, 20.5, 20]
     with pytest.raises(InputError, match="asks for 1 GPUs, and there are 0"):
         least_seconds(jobs, 64, 0)
+
+
+def test_a_job_s_share_of_its_memory_is_that_of_all_its_processes() -> None:
+    """As is what it asks for: each of three takes 300 of 1,000 MB. Its minutes are half of those that it asks for."""
+    stage = Stage("a", "", "true", [], [], {}, [], {}, 3, 3, 1000, 2, False, processes=3)
+    row = by_kind([Job(stage, Work(), 60.0, 3, 3, process_mb=300.0)]).loc["a"]
+    assert (row["of memory"], row["of time"], row["MB"]) == (0.9, 0.5, 300)
+
+
+def test_sets_are_as_large_as_their_sources_say(root: Path) -> None:
+    """MNIST of the demo has a quarter as many digits for the test as for training; SVHN's 1,000 for validation are of
+    the latter.
+    """
+    params = cached_preset("demo")
+    work = {job.stage.name: job.work for job in preset_plan(root, "demo")}
+    digits = params["demo"]["digits"]
+    assert work["pack_images@mnist"].images == work["pack_images@svhn"].images == 1.25 * digits
+    assert work["pack_images@mnist"].written_bytes == 1.25 * digits * 28 * 28
 
 
 def test_a_gpu_or_source_that_nobody_knows_is_an_error(root: Path) -> None:

@@ -108,12 +108,12 @@ def test_boxes_surround_connected_positions() -> None:
 
 def test_windows_follow_the_central_crop() -> None:
     table = pd.DataFrame(
-        [("b", 100, 64, 64, 64, 342, 256), ("gone", 0, 0, 9, 9, 256, 256), ("a", 32, 107, 32, 64, 256, 342)],
+        [("b", 100, 64, 64, 64, 343, 256), ("gone", 0, 0, 9, 9, 256, 256), ("a", 32, 107, 32, 64, 256, 342)],
         columns=["key", "x", "y", "width", "height", "image_width", "image_height"],
     )
     boxes = windows_on_crops(table, ["a", "b"], 32)
-    # The crop of "b" begins at x 43, that of "a" at y 43; 256 pixels become 32.
-    assert boxes == [Box(1, (100 - 43) / 8, 8, 8, 8), Box(0, 4, 8, 4, 8)]
+    # The crop of "b" begins at x 43.5, that of "a" at y 43; 256 pixels become 32.
+    assert boxes == [Box(1, (100 - 43.5) / 8, 8, 8, 8), Box(0, 4, 8, 4, 8)]
     targets = window_targets(boxes, 2, 32, 8)
     assert targets[0].sum() == 1 * 2 and targets[0, 2:4, 1].all()
     with pytest.raises(InputError, match="no column image_width"):

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from dcgan.core.pixels import png_bytes, tile, write_png
-from dcgan.internals.figure_layout import above, beside, sign, title
+from dcgan.core.seeding import numpy_generator, torch_generator
+from dcgan.internals.figure_layout import above, beside, estimate_discriminator, sign, title
+from dcgan.models.networks import Discriminator
+from tests.unit.test_adversarial import SMALLEST
 from workflow.report.first_screen import small
 from workflow.report.page import picture
 from workflow.report.results import Result
 
+SHAPE = (SMALLEST.image_size, SMALLEST.image_size, SMALLEST.channels)
 LIGHT, DARK = (253, 253, 251), (22, 23, 25)  # --paper of workflow/report/templates/base.html.j2
 
 
@@ -50,6 +55,28 @@ def test_letters_stand_out_from_a_light_page_and_from_a_dark_one(page: tuple[int
         (ink,) = {tuple(map(int, letter[:3])) for letter in letters}
         a, b = sorted((luminance(ink), luminance(page)))
         assert (b + 0.05) / (a + 0.05) > 4.1
+
+
+def test_a_title_is_whole_over_a_narrow_picture() -> None:
+    narrow, wide = (title("a long title", np.zeros((4, width, 3), np.uint8)) for width in (1, 400))
+    assert (narrow[:24, :, 3] > 0).sum() == (wide[:24, :, 3] > 0).sum() > 50
+
+
+def test_statistics_are_those_of_whole_batches() -> None:
+    """A last batch of a few images would count as much as one of 128; but few images are better than none."""
+    images = numpy_generator(1, "images").integers(0, 256, (300, *SHAPE), dtype=np.uint8)
+
+    def estimated(count: int, n_batches: int) -> dict[str, torch.Tensor]:
+        discriminator = Discriminator(SMALLEST)
+        discriminator.initialize(torch_generator(1, "weights"))
+        estimate_discriminator(discriminator, images[:count], n_batches)
+        return discriminator.state_dict()
+
+    def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+        return all(torch.equal(one[name], other[name]) for name in one)
+
+    assert equal(estimated(300, 9), estimated(256, 9)) and equal(estimated(300, 1), estimated(128, 9))
+    assert not equal(estimated(256, 9), estimated(128, 9)) and not equal(estimated(60, 1), estimated(50, 1))
 
 
 def test_a_small_picture_keeps_its_transparency() -> None:

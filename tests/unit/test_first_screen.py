@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dcgan.core.pixels import write_png
 from tests.unit.conftest import leave_sidecar, stage
@@ -73,10 +74,19 @@ def test_the_rest_comes_in_the_order_of_the_paper(results: Path) -> None:
     ]
 
 
+def unfit_to_be_small(results: Path) -> dict[str, Stage]:
+    """Stages whose pictures move, or are drawings in black on white."""
+    frames = [Image.new("RGB", (90, 60), (shade, 0, 0)) for shade in (0, 99)]
+    frames[0].save(results / "results/figures/moving.png", save_all=True, append_images=frames[1:], duration=100)
+    Image.new("RGBA", (90, 60), "white").save(results / "results/figures/drawing.png")
+    names = {"animate_training@bedrooms": "moving", "evaluate_svm@cifar10": "drawing"}
+    return {name: stage(name, [f"results/figures/{file}.png"]) for name, file in names.items()}
+
+
 def test_four_pictures_of_these_parameters_are_shown_in_small(results: Path) -> None:
     names = ["draw_walk@bedrooms", "draw_samples@bedrooms", "draw_samples@faces", "draw_windows@bedrooms"]
     names += ["draw_turn@faces"]
-    stages = pictures_of(results, names)
+    stages = pictures_of(results, names) | unfit_to_be_small(results)
     small = in_small(chapters(results, stages, {"draw_turn@faces": "a reason"}, [], 101))
     assert [one.result.stage for one in small] == names[1:4] + names[:1]  # as README has them, then what else there is
     assert PICTURES == 4 and {(one.width, one.height) for one in small} == {(480, 320)}

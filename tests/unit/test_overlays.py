@@ -83,6 +83,17 @@ def test_disguises_differ_and_leave_the_images_alone(faces: Images) -> None:
     assert (same == faces[0]).all()
 
 
+def test_blur_grows_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its unit is a pixel of an image of 32 x 32."""
+    widths, blur = list[float](), cv2.GaussianBlur
+    monkeypatch.setattr(
+        cv2, "GaussianBlur", lambda image, kernel, width: widths.append(width) or blur(image, kernel, width)
+    )
+    for side in (32, 64):
+        disguised(np.zeros((1, side, side, 3), np.uint8), numpy_generator(1, "disguises"))
+    assert widths[1] == 2 * widths[0]
+
+
 def test_what_is_measured_was_not_learned_from(faces: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Images] = []
     original = OverlayDetector.nearness

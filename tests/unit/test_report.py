@@ -191,6 +191,10 @@ def test_curves_end_where_their_values_do(results: Path) -> None:
     assert heights == sorted(heights, reverse=True)
     assert drawing.curves[1].last == "1.1"
     assert chart(PLAN, {}) is None
+    single = chart(PLAN, series_of(table[:1], PLAN))
+    assert single is not None
+    first, again = single.curves[0].points.split()
+    assert first == again, "a line to itself is drawn as a dot, a single point is not"
     assert series_of(table, replace(PLAN, columns=("absent",))) == {}
 
 

@@ -1,5 +1,7 @@
 """Random directions beside the turn vector: each face goes equally far along both, or they are no comparison."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,17 @@ def test_random_directions_are_as_long_as_the_turn_vector() -> None:
         # Span 2 goes over a vector of length 5 twice, in four steps.
         assert (latents[:, -1] - latents[:, 0]).norm(dim=1).tolist() == pytest.approx([10.0] * 6, rel=1e-5)
         assert latents.diff(dim=1).norm(dim=2).flatten().tolist() == pytest.approx([2.5] * 24, rel=1e-5)
+
+
+def test_poses_are_read_of_the_faces_that_are_measured() -> None:
+    """The picture may show more."""
+    turn = TurnOfLatents()
+    turn.settings = replace(SETTINGS, measured=2, shown=4)
+    turned, tracks = turn.turn_faces()
+    assert len(turned) == 4 * 5 and {name: poses.shape for name, poses in tracks.items()} == {
+        "turned": (2, 5),
+        "random_direction": (2, 5),
+    }
 
 
 def test_each_face_has_a_random_direction_of_its_own() -> None:
