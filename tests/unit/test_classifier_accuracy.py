@@ -7,20 +7,20 @@ from dcgan.internals.classifier_accuracy import face_accuracy, window_accuracy
 
 
 def test_windows_by_hand() -> None:
-    """Four images of 2 x 2 positions: a window found, one missed, one where there is none, and nothing."""
-    targets, answers = np.zeros((4, 2, 2), np.float32), np.full((4, 2, 2), 0.1, np.float32)
+    """Five images of 2 x 2 positions: a window found, one missed, one where there is none, and twice nothing."""
+    targets, answers = np.zeros((5, 2, 2), np.float32), np.full((5, 2, 2), 0.1, np.float32)
     targets[0, 0], answers[0, 0] = 1, 0.9
     targets[1, 1, 1] = 1
     answers[2, 0, 0] = 0.6
     assert window_accuracy(answers, targets) == pytest.approx(
         {
-            "images": 4,
-            "position_accuracy": 14 / 16,
-            "position_share_without": 13 / 16,
-            "image_accuracy": 2 / 4,
-            "image_share_with": 2 / 4,
+            "images": 5,
+            "position_accuracy": 18 / 20,
+            "position_share_without": 17 / 20,
+            "image_accuracy": 3 / 5,
+            "image_share_with": 2 / 5,
             "found_share": 1 / 2,
-            "false_share": 1 / 2,
+            "false_share": 1 / 3,
         }
     )
     assert window_accuracy(answers[2:3], targets[2:3])["false_share"] == 1
