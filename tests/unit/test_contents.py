@@ -50,6 +50,14 @@ def test_images_of_an_lmdb_a_folder_and_a_tar(tmp_path: Path) -> None:
     assert found == ["LMDB: 7", "folder: 5", "tar: 5"]
 
 
+def test_files_that_are_looked_at_lie_all_over_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only those whose names come first: others may begin with other letters."""
+    monkeypatch.setattr(contents, "LOOKED_AT", 4)
+    tree(tmp_path, {"a": 6}, b"\xff\xd8\xff")
+    tree(tmp_path, {"z": 6})
+    assert contents_of(tmp_path, "lsun").others == contents.Others(2, 4, 12, "z/0.jpg")
+
+
 def test_the_rarest_digit_of_the_training_images_is_known(tmp_path: Path) -> None:
     """SVHN's 10 is the digit 0; other labels are no digits."""
     labels = np.repeat(np.arange(1, 11, dtype=np.uint8), [9, 9, 9, 2, 9, 9, 9, 9, 9, 3])[:, None]

@@ -85,3 +85,7 @@ def test_listeners_hear_once_a_second_how_long_it_takes(clock: Clock, monkeypatc
             shown.update(5)
             of_another_process.update(5)
     assert heard == [9.0, 8.0, 7.0, 6.0]
+    with Progress(10, "a total that was too low", "images") as shown:
+        clock.now += 2
+        shown.update(11)
+    assert heard == [9.0, 8.0, 7.0, 6.0]
