@@ -70,9 +70,9 @@ def test_every_stage_script_is_in_the_dag(root: Path) -> None:
     assert scripts == set(re.findall(r"-m stages\.(\w+) ", (root / "dvc.yaml").read_text()))
 
 
-def test_paths_that_checks_know_are_those_of_the_dag(root: Path) -> None:
+def test_paths_that_checks_know_are_those_of_the_dag(root: Path, demo: Path) -> None:
     """Before a run, what stages will make is known by names alone; a path that dvc.yaml changes has to change there."""
-    made = [path.split("/") for one in every_kind(root).values() for path, _ in dag.declared_outputs(one)]
+    made = [path.split("/") for one in every_kind(demo).values() for path, _ in dag.declared_outputs(one)]
     named = re.compile(r"""f["'](data/(?:[\w/.]|\{\w+\})+)["']""")  # with names of sections in braces
     texts = {text for module in (root / "workflow").rglob("*.py") for text in named.findall(module.read_text())}
     texts |= {"/".join(folder) for folder in OF_STAGES}
