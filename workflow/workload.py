@@ -195,7 +195,7 @@ class Scale:
     ) -> Work:
         """So many images through both networks, a process its part of each batch; weights are kept so many times."""
         a = ARCHITECTURES[network]
-        kind = "large_gflop" if max([a.projection[0], *a.generator_hidden]) >= LARGE_MAPS else "training_gflop"
+        kind = "large_gflop" if flops.width(a) >= LARGE_MAPS else "training_gflop"
         sizes = self.generator(network), self.discriminator(network)
         weights = sum(size.weights for size in sizes)
         activations = KEPT_ACTIVATIONS * part * sum(size.units for size in sizes)

@@ -68,6 +68,11 @@ def discriminator_size(a: Architecture) -> Size:
     return size._replace(units=size.units + a.channels * a.image_size**2)
 
 
+def width(a: Architecture) -> int:
+    """Feature maps of the generator's projected latent, or units of a wider layer before it."""
+    return max([a.projection[0], *a.generator_hidden])
+
+
 def size_of(layers: Sequence[Layer]) -> Size:
     """The sums over layers."""
     return Size(

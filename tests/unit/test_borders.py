@@ -103,7 +103,7 @@ def test_the_table_of_arrows_has_no_circle() -> None:
 
 
 def test_no_circle_of_modules() -> None:
-    graph = {name_of(path): imports_of(path) for package in ("dcgan", "demo") for path in modules(package)}
+    graph = {name_of(path): imports_of(path) for package in OURS for path in modules(package)}
     ours = {name: {other for other in used if other in graph} for name, used in graph.items()}
     order = list(TopologicalSorter(ours).static_order())  # raises CycleError for a circle
     assert len(order) == len(graph)
@@ -147,6 +147,17 @@ def test_workflow_imports_no_torch_at_module_level() -> None:
         assert "torch" not in {name.split(".")[0] for name in names}, path
     program = f"import sys, {', '.join(map(name_of, paths))}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0, "by way of another module"
+
+
+def test_workflow_knows_networks_by_their_table_alone() -> None:
+    """And how many layers a row has; but the page on which samples are annotated draws these."""
+    of_a_network = {"convolutions", "dense", "norms", "projection", "generator_hidden", "discriminator_hidden"}
+    table = {f"dcgan.models{module}" for module in ("", ".architectures", ".flops")}
+    for path in modules("workflow"):
+        if package_of(name_of(path)) != "workflow.annotation":
+            nodes = ast.walk(ast.parse(path.read_text()))
+            assert {name for name in imports_of(path) if name.startswith(("dcgan.models", "dcgan.training"))} <= table
+            assert not {node.attr for node in nodes if isinstance(node, ast.Attribute)} & of_a_network, path
 
 
 def keys(section: type[BaseModel], above: str = "") -> Iterator[str]:
