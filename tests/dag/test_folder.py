@@ -28,7 +28,7 @@ from workflow.params.load import LEFT_OUT, check_params, merged, parse_yaml, rea
 from workflow.params.sections import Params
 from workflow.planning.plan import RATES, plan
 from workflow.presets.merge import main, preset_text
-from workflow.presets.own_folder import own_folder
+from workflow.presets.own_folder import own_folder, values_of
 
 # One epoch of a small network, and a few of everything that is drawn.
 CUT = """
@@ -232,6 +232,11 @@ def test_a_class_of_the_test_alone_is_refused(tmp_path: Path) -> None:
 def test_epochs_show_half_a_million_images_and_networks_fit_the_size(albums: Path) -> None:
     assert chosen(albums, "64", "lsun64")[0].train["mine"].latent == "uniform"
     assert chosen(albums)[0].train["mine"].epochs == 300, "at most"
+    of_5000, of_250000 = (values_of(albums, count, 32, "svhn32") for count in (5000, 250_000))
+    kept = {"keep_images": 125_000, "sample_epochs": [1, 33, 100]}
+    assert of_5000["train"]["mine"] == kept | {"network": "svhn32", "latent": "normal", "epochs": 100, "held_out": 500}
+    assert of_5000["shared"] == {"train": {"frame_images": 20_000}} and of_5000["export"]["shards"] == [0]
+    assert of_250000["train"]["mine"]["epochs"] == 10 and of_250000["export"]["shards"] == [0, 1, 2]
     with pytest.raises(InputError, match="NETWORK=lsun64: for SIZE=32 one of imagenet32, svhn32"):
         chosen(albums, "32", "lsun64")
 
