@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from tests.unit.conftest import SVM, leave_sidecar, stage
 from workflow.claims.words import CLAIMS
-from workflow.engines.dag import Stage
+from workflow.engines.dag import TIMESTAMP, Stage
 from workflow.engines.digests import digest_of_input, digest_of_output
 from workflow.report.belonging import belonging
 from workflow.report.collect import EXPLORE, leftovers, marked, render
@@ -210,6 +210,7 @@ def test_the_summary_names_results_of_other_parameters_and_leaves_them_out(
 
 def test_files_of_other_presets_are_named_and_not_shown(results: Path, run: dict[str, Stage]) -> None:
     (results / "results/metrics/svm_other.json").write_text(json.dumps({"error": 0.123456}))
+    (results / "results/figures" / TIMESTAMP).touch()
     assert leftovers(results, run) == ["results/metrics/svm_other.json", "results/figures/stale.png"]
     text = page_of(results, run)
     assert "<code>results/metrics/svm_other.json</code>" in text and "0.1235" not in text

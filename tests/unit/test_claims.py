@@ -179,6 +179,19 @@ def test_the_comparison_that_decides_comes_first(table: Callable[[World], pd.Dat
     assert line.verdict == "undecided" and line.comparisons[0].startswith("Table 2: ")
 
 
+def test_of_several_that_decide_the_nearest_to_its_margin_comes_first(table: Callable[[World], pd.DataFrame]) -> None:
+    """Measured in widths of intervals: 4, 1 and 2 of these."""
+    claim = next(claim for claim in REGISTRY if claim.id == "features_beat_random")
+    rows = table(world(claim, "holds"))
+    rows = rows[rows.id == claim.id].assign(difference=[0.4, 0.2, 0.2], low=[0.35, 0.1, 0.15], high=[0.45, 0.3, 0.25])
+    (found,) = lines(rows)
+    assert [text.partition(":")[0] for text in found.comparisons] == [
+        "Table 1, few labels",
+        "Table 2",
+        "Table 1, all labels",
+    ]
+
+
 def test_a_table_of_another_form_is_refused(tmp_path: Path) -> None:
     (tmp_path / "claims.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"claims\.csv: not a readable table of claims"):

@@ -280,6 +280,10 @@ def test_a_progressive_jpeg_with_fewer_scans_is_refused(mode: str) -> None:
         tables = encoded.find(b"\xff\xc4", before, begin)  # of the scan behind them
         with pytest.raises(Undecodable, match="truncated"):
             decode(encoded[: tables if tables > 0 else begin] + b"\xff\xd9")
+    filled = encoded[:2] + b"\xff" + encoded[2:]  # before a marker any number of such bytes may stand
+    assert np.array_equal(decode(filled), decode(encoded))
+    with pytest.raises(Undecodable, match="truncated"):
+        decode(filled[: scans[1] + 1] + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])

@@ -143,6 +143,8 @@ def test_table_has_our_value_beside_the_quoted_one() -> None:
     assert kmeans.sizes == [Size("centroids", "4,800", ""), Size(columns, "19,200", "")]
     assert [other.model for other in lines if other.has_ours] == ["DCGAN + L2-SVM"]
     assert not any(line.has_ours for line in lines_of(TABLES[0], {}))
+    few = lines_of(TABLES[0], {"svm_cifar10_few": {"accuracy": 0.54321, "interval": 0.0123}})[-1].cells[1]
+    assert (few.quoted, few.quoted_interval, few.ours, few.interval) == ("73.8", "0.4", "54.3", "1.2")
 
 
 def test_sizes_stand_in_the_unit_of_the_paper(results: Path, stages: dict[str, Stage]) -> None:

@@ -12,7 +12,7 @@ from torch.nn.utils import parameters_to_vector
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import derived_seed, torch_generator
 from dcgan.models.networks import Generator
-from dcgan.training.snapshots import PROJECTIONS, distance_to_real
+from dcgan.training.snapshots import PROJECTIONS, Snapshots, distance_to_real
 from stages.train_dcgan import delivered_generator
 from tests.unit.test_adversarial import PLAN, SMALLEST, WATCH, images
 from tests.unit.test_training_run import make_run
@@ -54,6 +54,19 @@ def test_the_distance_of_samples_is_that_of_their_projections() -> None:
     projected = zip((real.reshape(len(real), -1) / 255 @ directions).T, (fake @ directions).T, strict=True)
     expected = np.mean([wasserstein_distance(*pair) for pair in projected])
     assert distance_to_real(generator, real, SEED) == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_is_delivered_takes_the_place_of_an_earlier_run_s(tmp_path: Path) -> None:
+    """But of no other kind of file, nor of what the folder does not have from a training."""
+    snapshots, out = Snapshots(tmp_path / "state", {}), tmp_path / "out"
+    out.mkdir()
+    for name in ("frame-0000000099.png", "epoch-0001.png", "kept.csv"):
+        (out / name).touch()
+    snapshots.frame(40, images()[:8])
+    snapshots.deliver("frames", out)
+    assert {path.name for path in out.iterdir()} == {"frame-0000000040.png", "epoch-0001.png", "kept.csv"}
+    snapshots.deliver("samples", out)  # this run has left none
+    assert {path.name for path in out.iterdir()} == {"frame-0000000040.png", "kept.csv"}
 
 
 @pytest.mark.parametrize("nearest", [1, 2, 3])
