@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -23,6 +24,7 @@ from dcgan.data.image_store import StoreWriter
 from dcgan.data.minibatches import Batches
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.models.networks import Generator
+from dcgan.training.guidelines import SampleArrays, figures_of_run, measured_epochs
 from dcgan.training.loop import TrainingRun
 from dcgan.training.stability import oscillation, restlessness
 from stages import compare_guidelines, train_guideline
@@ -216,3 +218,19 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_line(tmp_path: Path, changes: 
     with pytest.raises(InputError, match=message) as error:
         load_params(path)
     assert all(line.startswith(str(tmp_path)) for line in str(error.value).splitlines())
+
+
+def test_figures_of_a_run_by_hand(tmp_path: Path) -> None:
+    """Epochs 1 (a quarter) to 4 of one grey each; early samples are fewer than real images."""
+    samples = SampleArrays(tmp_path, {})
+    for epoch, grey in ((1, 200), (2, 40), (3, 50), (4, 70)):
+        samples.samples(epoch, np.full((4, 8, 8, 3), grey, np.uint8))
+    real = np.full((9, 8, 8, 3), 200, np.uint8)
+    real[4:] = 0  # with which the early samples are not compared
+    curves = [{"d_loss": float(n), "g_loss": 2.0 * n} for n in range(8)]
+    plan = SimpleNamespace(epochs=4, sample_epochs=measured_epochs(4))
+    found = figures_of_run(SimpleNamespace(plan=plan, curves=curves), samples, real, 1)  # type: ignore[arg-type]
+    assert plan.sample_epochs == [1, 2, 3, 4]
+    assert found.pop("early_wasserstein") == 0
+    swings = {"d_loss_oscillation": 0, "g_loss_oscillation": 0}
+    assert found == pytest.approx({"d_loss": 5.5, "g_loss": 11, "restlessness": 15} | swings, abs=1e-9)
