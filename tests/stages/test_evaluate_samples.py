@@ -85,3 +85,14 @@ def test_without_kept_weights_there_is_no_first_generator(folder: Path) -> None:
     assert "first_images" not in metrics and set(distances) == {"last"}
     keep(folder, 40000, scale=1.0)
     assert set(evaluated(folder)[1]) == {"last"}, "what was kept last is not early"
+
+
+def test_beside_samples_stand_other_real_images(folder: Path) -> None:
+    """The delivered generator makes an even grey; real images are not."""
+    generator = Generator.from_file(folder / "networks/generator.safetensors")
+    with torch.no_grad():
+        generator.convolutions[-1].weight *= 0
+    generator.save(folder / "networks/generator.safetensors", {})
+    metrics = evaluated(folder)[0]
+    assert metrics["sliced_wasserstein"] > 1.2 * metrics["sliced_wasserstein_real"]
+    assert metrics["recall"] == 0 < 0.5 < metrics["recall_real"]

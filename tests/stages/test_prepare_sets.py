@@ -13,7 +13,7 @@ import scipy.io
 from dcgan.core.files import InputError, read_json, write_csv
 from dcgan.data.image_store import ImageStore, StoreWriter
 from demo.faces import write_faces
-from stages import crop_faces, join_faces, pack_images
+from stages import crop_faces, evaluate_duplicates, join_faces, pack_images
 from tests.stages.sources import Configure, encode, write_corpus
 
 
@@ -261,3 +261,23 @@ def test_celeba_is_packed_with_its_splits_and_attributes(tmp_path: Path, configu
     assert rejects == [[names[9], "not in list_eval_partition"]]
     table = pd.read_csv(tmp_path / "out" / "attributes.csv")
     assert table.to_dict("list") == {"key": names, "Smiling": [1, -1] * 5}
+
+
+def test_photos_and_faces_are_counted_by_hand() -> None:
+    """Two faces in one photo, one in another, and a third without."""
+    detections = pd.DataFrame({"key": ["a", "a", "b", "c"], "x": [1, 5, 3, None], "kept": [True, True, True, False]})
+    assert join_faces.count(detections, 350_000) == {
+        **{"n_photos": 3, "n_detections": 3, "n_kept": 3},
+        **{"share_photos_with_one_face": 1 / 3, "published_boxes": 350_000},
+    }
+
+
+def test_a_planted_duplicate_is_found_in_place_of_its_original_too() -> None:
+    """Of a and its copies the first copy is kept, and the copy of b goes for it: wrongly, and so it is not found."""
+    planted = pd.DataFrame(
+        {"key": ["a1", "a2", "b1"], "duplicate_of": ["a", "a", "b"], "kind": ["cut", "noisy", "cut"]}
+    )
+    found = pd.DataFrame({"key": ["a", "a2", "b1"], "kept": "a1"})
+    is_found, is_right = evaluate_duplicates.compare(found, planted)
+    assert list(is_found.items()) == [("cut", True), ("noisy", True), ("cut", False)]
+    assert is_right.tolist() == [True, True, False]
