@@ -110,34 +110,35 @@ def leave_group(group: Group) -> None:
         dist.destroy_process_group()
 
 
-class SumOfProcesses(torch.autograd.Function):
-    """The sum of a tensor over all processes; every process's loss depends on it, so gradients are summed likewise."""
+class OfAllProcesses(torch.autograd.Function):
+    """A tensor of every process, stacked; every process's loss depends on each, so its gradient is the sum of all."""
 
     @staticmethod
     def forward(_: Any, tensor: Tensor) -> Tensor:
-        """tensor: any shape, the same in every process."""
-        total = tensor.clone()
-        dist.all_reduce(total)
-        return total
+        """tensor: any shape, the same in every process -> (processes, ...)."""
+        return Group(dist.get_rank(), dist.get_world_size()).gather(tensor)
 
     @staticmethod
     def backward(_: Any, gradient: Tensor) -> Tensor:
-        """The sum of all processes' gradients."""
-        total = gradient.clone()
+        """The sum of all processes' gradients, for this one's tensor."""
+        total = gradient.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
-        return total
+        return total[dist.get_rank()]
 
 
 def synchronised_norm(x: Tensor, gain: Tensor | None, bias: Tensor | None, epsilon: float) -> Tensor:
     """Batch norm by the statistics of all processes' batches: (N, C) or (N, C, H, W) -> the same shape.
 
-    Statistics are float32 and in two passes, as the variance of one pass loses digits. The parts are equally large.
+    Statistics are float32 and in two passes, as the variance of one pass loses digits. The parts are equally large: the
+    variance of the whole is the mean of theirs and the variance of their means. One message forwards and one backwards.
     """
-    size, wide = dist.get_world_size(), x.float()
+    wide = x.float()
     axes, shape = [axis for axis in range(x.dim()) if axis != 1], (1, -1, *(1,) * (x.dim() - 2))
-    mean: Tensor = SumOfProcesses.apply(wide.mean(axes)) / size
-    centred = wide - mean.view(shape)
-    variance: Tensor = SumOfProcesses.apply(centred.square().mean(axes)) / size
+    variance, mean = torch.var_mean(wide, axes, correction=0)
+    gathered: Tensor = OfAllProcesses.apply(torch.stack([mean, variance]))
+    means, variances = gathered.unbind(1)
+    mean = means.mean(0)
+    variance = variances.mean(0) + (means - mean).square().mean(0)
     scale = torch.rsqrt(variance + epsilon) if gain is None else gain * torch.rsqrt(variance + epsilon)
-    normal = centred * scale.view(shape)
+    normal = (wide - mean.view(shape)) * scale.view(shape)
     return (normal if bias is None else normal + bias.view(shape)).to(x.dtype)
