@@ -34,6 +34,7 @@ from dcgan.representation.protocol import (
     hold_out_validation,
     interval,
 )
+from dcgan.representation.svm.formulations import memory_on
 from workflow.engines.options import section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 from workflow.params.sections import SvmSection
@@ -51,8 +52,9 @@ def main(arguments: list[str] | None = None) -> None:
     params = load_params(args.params)
     section = section_named(params.svm, args.name, "svm")
 
-    memory = int(section.memory_gb * 2**30)
-    solver = Solver(tolerance=section.tolerance, memory_bytes=memory, device=prepare(params.run))
+    device = prepare(params.run)
+    memory = memory_on(device, int(section.memory_gb * 2**30))
+    solver = Solver(tolerance=section.tolerance, memory_bytes=memory, device=device)
     protocol = settings_from(section, Protocol, seed=params.run.seed)
     splits = {kind: open_splits(args.features / kind, section, params.run.seed) for kind in ("trained", "random")}
     found = {kind: evaluate(splits[kind], protocol, solver) for kind in splits}

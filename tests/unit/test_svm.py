@@ -18,6 +18,7 @@ from dcgan.representation.linear_classifier import Solver, columns_of, fit_draws
 from dcgan.representation.protocol import draw_rows
 from dcgan.representation.svm import direct
 from dcgan.representation.svm.formulations import (
+    MAX_BLOCK_ROWS,
     Blocks,
     KernelFormulation,
     PrimalFormulation,
@@ -141,7 +142,7 @@ def test_gram_matrix_of_rows_that_come_from_the_file_reads_it_once_a_strip(
 ) -> None:
     x, y = digits_products()
     table, read = table_of(tmp_path / "t.h5", x, y), []
-    monkeypatch.setattr("dcgan.representation.svm.formulations.MAX_BLOCK_ROWS", 50)
+    monkeypatch.setitem(MAX_BLOCK_ROWS, "cpu", 50)
     monkeypatch.setattr("dcgan.representation.svm.formulations.STRIP_BYTES", 200 * 4 * x.shape[1])
     original = table.read
     monkeypatch.setattr(table, "read", lambda rows, columns: read.append(len(rows)) or original(rows, columns))
@@ -341,7 +342,7 @@ def test_tolerance_below_the_rounding_of_float64_is_refused(tmp_path: Path) -> N
 
 def test_rounding_that_only_the_last_rows_show_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows far from the origin, where float32 keeps nothing of what tells them apart."""
-    monkeypatch.setattr("dcgan.representation.svm.formulations.MAX_BLOCK_ROWS", 50)
+    monkeypatch.setitem(MAX_BLOCK_ROWS, "cpu", 50)
     x, y = clusters(120, 200, 2, 10)
     x[100:] += 1000
     fit = fit_rows(whole(table_of(tmp_path / "t.h5", x, y)), [0.1], SOLVER)

@@ -31,8 +31,10 @@ PRODUCTS_EXPECTED = 100
 LEAST_PRODUCTS, ROWS_PER_PRODUCT = 10, 100
 # Reading and widening the rows takes as long as products for so many columns.
 COLUMNS_OF_READING = 10
-# A block of float32 rows stays near the processor while it is multiplied twice, and holds enough rows to be worth it.
-BLOCK_BYTES, MAX_BLOCK_ROWS = 1 << 23, 1024
+# A block of float32 rows stays near a CPU while it is multiplied twice, and holds enough rows to be worth it. A GPU is
+# idle in small products.
+BLOCK_BYTES = {"cpu": 1 << 23, "cuda": 1 << 28}
+MAX_BLOCK_ROWS = {"cpu": 1024, "cuda": 4096}
 # Rows that are held while all rows before them are read once more: larger strips read a file fewer times.
 STRIP_BYTES = 1 << 28
 Blocks = Callable[[], Iterator[tuple[slice, Tensor]]]
@@ -181,7 +183,7 @@ def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: 
         return tensor_blocks(torch.from_numpy(table.read(rows, columns)).to(device))
 
     def read() -> Iterator[tuple[slice, Tensor]]:
-        for part in block_slices(len(rows), block_rows(width)):
+        for part in block_slices(len(rows), block_rows(width, device)):
             yield part, torch.from_numpy(table.read(rows[part], columns)).to(device)
 
     return read
@@ -189,12 +191,17 @@ def table_blocks(table: FeatureTable, rows: Rows, columns: slice, memory_bytes: 
 
 def tensor_blocks(x: Tensor) -> Blocks:
     """Rows in memory, (n, d), in blocks."""
-    return lambda: ((part, x[part]) for part in block_slices(len(x), block_rows(x.shape[1])))
+    return lambda: ((part, x[part]) for part in block_slices(len(x), block_rows(x.shape[1], x.device)))
 
 
-def block_rows(width: int) -> int:
+def block_rows(width: int, device: torch.device) -> int:
     """Rows per block; few enough that the Gram matrix computes little of itself twice."""
-    return min(MAX_BLOCK_ROWS, max(1, BLOCK_BYTES // (4 * width)))
+    return min(MAX_BLOCK_ROWS[device.type], max(1, BLOCK_BYTES[device.type] // (4 * width)))
+
+
+def memory_on(device: torch.device, allowed: int) -> int:
+    """Bytes of rows or Gram matrices to hold at a time: no more than half of a GPU, as work on them takes the rest."""
+    return min(allowed, torch.cuda.mem_get_info(device)[1] // 2) if device.type == "cuda" else allowed
 
 
 def block_slices(n: int, size: int) -> Iterator[slice]:
