@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
     section = section_named(params.figures.arithmetic, args.name, "figures.arithmetic")
 
     generator = Generator.from_file(args.generator, prepare(params.run))
-    detector, scale = fit_detector(real_images(args.images, generator), section.learned, params.run.seed)
+    real = real_images(args.images, generator)
+    detector, scale = fit_detector(real, section.learned, params.run.seed, generator.device)
     sums = [Sum(plus=one.plus, minus=one.minus, other=one.other) for one in section.sums]
     study = open_study(generator, args.generator, args.annotator, detector, section, params.run.seed)
     results = [study.work_out(terms, number) for number, terms in enumerate(sums)]
@@ -79,7 +80,8 @@ def open_study(
     settings = settings_from(section, Settings, seed=seed)
     candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is None:
-        return ClassifiedStudy(generator, candidates, settings, detector, FaceClassifier.from_file(annotator))
+        classifier = FaceClassifier.from_file(annotator, generator.device)
+        return ClassifiedStudy(generator, candidates, settings, detector, classifier)
     missing = "; ".join(missing_exemplars(concepts_of(section), annotations))
     return AnnotatedStudy(generator, candidates, settings, detector, annotations.concepts, missing)
 

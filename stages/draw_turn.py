@@ -50,7 +50,8 @@ def open_turn(generator: Generator, path: Path, annotator: Path, section: TurnFi
     settings = settings_from(section, Settings, seed=seed)
     candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is None:
-        return ClassifiedTurn(generator, candidates, settings, FaceClassifier.from_file(annotator)), ""
+        classifier = FaceClassifier.from_file(annotator, generator.device)
+        return ClassifiedTurn(generator, candidates, settings, classifier), ""
     missing = "; ".join(missing_exemplars(concepts_of(section), annotations))
     return AnnotatedTurn(generator, candidates, settings, annotations.concepts), missing
 

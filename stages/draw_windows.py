@@ -105,7 +105,7 @@ def boxed_samples(
     candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is not None:
         return None, candidates, [Box(**box.model_dump()) for box in annotations.boxes]
-    classifier = WindowClassifier.from_file(annotator)
+    classifier = WindowClassifier.from_file(annotator, generator.device)
     if section.statistics == "batch":
         candidates = Candidates(candidates.z, generator.draw(candidates.z, statistics="batch"))
     return classifier, candidates, boxes_of(classifier.predict(candidates.images), size)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dcgan.core.distributed import ALONE, Group
 from dcgan.core.seeding import numpy_generator
+from dcgan.core.transfer import pinned, to_device
 from dcgan.data.prefetch import Prefetcher
 
 Rows = npt.NDArray[np.int64]
@@ -95,13 +96,3 @@ class Batches:
         if self._order is None or self._order[0] != epoch:
             self._order = (epoch, numpy_generator(self.seed, "order", epoch).permutation(self.rows))
         return self._order[1][index * self.batch_size : (index + 1) * self.batch_size][self.part]
-
-
-def pinned(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor in memory from which a CUDA device can copy by itself; unchanged for a CPU."""
-    return tensor.pin_memory() if device.type == "cuda" else tensor
-
-
-def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on the device, without waiting for the copy or for earlier work of the device."""
-    return pinned(tensor, device).to(device, non_blocking=True)

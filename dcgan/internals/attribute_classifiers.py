@@ -23,11 +23,13 @@ from dcgan.core.files import InputError
 from dcgan.core.pixels import Images
 from dcgan.core.progress import Progress
 from dcgan.core.tensor_files import read_weights, write_weights
+from dcgan.core.transfer import to_device
 from dcgan.internals.boxes import Box
 from dcgan.internals.concepts import THRESHOLD, Floats
 from dcgan.models.pixel_range import to_input
 
 PREDICTION_BATCH = 512
+STEPS_A_LOOK = 20  # at the loss of training, for which a GPU has to be waited for
 TOP_SIDE = 4
 
 
@@ -82,9 +84,9 @@ class AttributeClassifier(nn.Module, ABC):
         write_weights(path, self, "classifier", {"kind": self.kind, "settings": self.settings()})
 
     @classmethod
-    def from_file(cls, path: Path) -> Self:
-        """Opens a classifier's file; raises InputError if it is not one, or is another classifier's."""
-        return read_weights(path, "classifier", cls._from_description)
+    def from_file(cls, path: Path, device: torch.device | str = "cpu") -> Self:
+        """Opens a classifier's file on a device; raises InputError if it is not one, or is another classifier's."""
+        return read_weights(path, "classifier", cls._from_description, device)
 
     @classmethod
     def _from_description(cls, about: dict[str, Any]) -> Self:
@@ -188,12 +190,15 @@ def train_classifier(
             order = torch.randperm(len(x), generator=generator)
             for rows in order[: len(x) // batch_size * batch_size].split(batch_size):
                 batch = x[rows] + settings.noise * torch.randn(len(rows), *x.shape[1:], generator=generator)
-                loss = classifier.loss(batch.to(device), y[rows].to(device))
+                loss = classifier.loss(to_device(batch, device), to_device(y[rows], device))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-                progress.update(loss=float(loss.detach()))
+                if (progress.count + 1) % STEPS_A_LOOK:
+                    progress.update()
+                else:
+                    progress.update(loss=float(loss.detach()))
 
 
 def boxes_of(probabilities: Floats, image_size: int) -> list[Box]:

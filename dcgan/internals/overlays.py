@@ -24,6 +24,7 @@ from typing import Self
 
 import cv2
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -59,13 +60,13 @@ class OverlayDetector(AttributeClassifier):
         return F.binary_cross_entropy_with_logits(self(x), targets)
 
     @classmethod
-    def fitted(cls, images_uint8: Images, learned: int, seed: int) -> Self:
+    def fitted(cls, images_uint8: Images, learned: int, seed: int, device: torch.device | str = "cpu") -> Self:
         """A detector that learned from so many pictures made of images_uint8: one half single, the other overlaid."""
         random = numpy_generator(seed, "overlays")
         single = images_uint8[random.integers(0, len(images_uint8), learned // 2)]
         both = disguised(np.concatenate([single, overlaid(images_uint8, len(single), random)]), random)
         targets = np.repeat(np.array([1, 0], np.float32), len(single))[:, None]
-        detector = cls(images_uint8.shape[1], WIDTH).initialize(torch_generator(seed, "overlays", "weights"))
+        detector = cls(images_uint8.shape[1], WIDTH).initialize(torch_generator(seed, "overlays", "weights")).to(device)
         train_classifier(detector, both, targets, TRAINING, torch_generator(seed, "overlays", "order"))
         return detector
 
@@ -74,7 +75,9 @@ class OverlayDetector(AttributeClassifier):
         return self.predict(images_uint8)[:, 0]
 
 
-def fit_detector(images_uint8: Images, learned: int, seed: int) -> tuple[OverlayDetector, dict[str, float]]:
+def fit_detector(
+    images_uint8: Images, learned: int, seed: int, device: torch.device | str = "cpu"
+) -> tuple[OverlayDetector, dict[str, float]]:
     """A detector of overlays of real images, and how well it does on images that it did not learn from.
 
     images_uint8: an array or a memory map of 2 images or more, of which at most 10,000 are read. The figures: mean
@@ -83,7 +86,7 @@ def fit_detector(images_uint8: Images, learned: int, seed: int) -> tuple[Overlay
     random = numpy_generator(seed, "overlays", "images")
     chosen = np.sort(random.permutation(len(images_uint8))[:MOST_IMAGES])
     own, others = hold_out(len(chosen), max(1, round(HELD_OUT_SHARE * len(chosen))), random)
-    detector = OverlayDetector.fitted(images_uint8[chosen[own]], learned, seed)
+    detector = OverlayDetector.fitted(images_uint8[chosen[own]], learned, seed, device)
     real = images_uint8[chosen[others]]
     near, near_overlaid = detector.nearness(real), detector.nearness(overlaid(real, len(real), random))
     figures = {

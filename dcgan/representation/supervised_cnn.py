@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dcgan.core.pixels import Images
+from dcgan.core.transfer import to_device
 from dcgan.data.image_store import Labels
-from dcgan.data.minibatches import to_device
 from dcgan.models.architectures import Architecture
 from dcgan.models.batch_norm import Statistics, estimate_statistics
 from dcgan.models.network import WEIGHT_DEVIATION

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dcgan.core.distributed import ALONE, Group
 from dcgan.core.seeding import torch_generator
-from dcgan.data.minibatches import to_device
+from dcgan.core.transfer import to_device
 from dcgan.models.architectures import Architecture
 from dcgan.models.batch_norm import BatchNorm
 from dcgan.models.network import Network

@@ -14,6 +14,7 @@ from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifi
 from dcgan.internals.attribute_classifiers import Settings as ClassifierSettings
 from dcgan.internals.guided_backprop import Settings as GuidedSettings
 from dcgan.internals.guided_backprop import answers
+from dcgan.internals.overlays import fit_detector
 from dcgan.internals.window_removal import Removal
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
@@ -22,6 +23,7 @@ from dcgan.representation.kmeans import fit_features
 from dcgan.representation.linear_classifier import Solver, fit_draws, fit_rows, whole
 from dcgan.representation.one_nn import NearestNeighbour
 from dcgan.representation.supervised_cnn import LabelledImages, SupervisedCnn, train_epoch
+from dcgan.representation.svm.formulations import block_rows, memory_on, tensor_blocks
 from dcgan.training.snapshots import distance_to_real
 from tests.feature_tables import table_of
 from tests.simulated_gpu.simulation import any_gpu
@@ -81,6 +83,35 @@ def test_a_classifier_learns_what_it_learns_on_the_cpu(kind: str) -> None:
     assert torch.allclose(*on_both(answered), atol=1e-3)
 
 
+def test_a_classifiers_file_opens_on_the_device_and_answers_as_on_the_cpu(tmp_path: Path) -> None:
+    FaceClassifier(32, 4, ["a"], 30.0).initialize(torch_generator(1, "c")).save(tmp_path / "c.safetensors")
+
+    def answered(place: torch.device) -> Tensor:
+        opened = FaceClassifier.from_file(tmp_path / "c.safetensors", place)
+        assert {weights.device.type for weights in opened.parameters()} == {place.type}
+        return torch.from_numpy(opened.predict(IMAGES))
+
+    assert torch.allclose(*on_both(answered), atol=1e-3)
+
+
+def test_a_detector_of_overlays_learns_there() -> None:
+    detector, figures = fit_detector(IMAGES, 64, 1, "cuda")
+    assert all(weights.is_cuda for weights in detector.parameters()) and figures.keys() >= {"nearness_auc"}
+
+
+def test_no_step_of_a_classifier_waits_for_the_device() -> None:
+    """But to look at the loss, now and then."""
+    targets = np.zeros((64, 4, 4), np.float32)
+    settings = ClassifierSettings(epochs=1, batch_size=16, learning_rate=1e-4, noise=0.1)
+    classifier = WindowClassifier(32, 4, 4).initialize(torch_generator(1, "c")).to("cuda")
+    for mode in ("default", "error"):  # the first steps make what is kept
+        torch.cuda.set_sync_debug_mode(mode)
+        try:
+            train_classifier(classifier, IMAGES, targets, settings, torch_generator(1, "batches"))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
 def test_features_are_those_of_the_cpu() -> None:
     def features(place: torch.device) -> Tensor:
         network = discriminator(place)
@@ -123,6 +154,17 @@ def test_the_svms_optimum_is_that_of_the_cpu(tmp_path: Path, rows: int, width: i
         return torch.stack([fit.weights for fit in fits])
 
     assert torch.allclose(*on_both(weights), atol=2e-3)
+
+
+def test_the_svms_blocks_are_sized_by_the_device() -> None:
+    """Products of few rows leave a GPU idle; half of its memory is for the work on them, whatever is allowed."""
+    cpu, cuda = torch.device("cpu"), torch.device("cuda", 0)
+    assert (block_rows(28_672, cpu), block_rows(28_672, cuda), block_rows(1, cuda)) == (73, 2340, 4096)
+    with_room = torch.zeros(100, 28_672)
+    assert [len(list(tensor_blocks(with_room.to(place))())) for place in (cpu, cuda)] == [2, 1]
+    whole_memory = torch.cuda.mem_get_info(cuda)[1]
+    assert memory_on(cuda, 1 << 60) == whole_memory // 2 and memory_on(cuda, 1 << 20) == 1 << 20
+    assert memory_on(cpu, 1 << 60) == 1 << 60
 
 
 def test_kmeans_features_are_those_of_the_cpu() -> None:

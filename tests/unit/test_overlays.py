@@ -98,7 +98,7 @@ def test_what_is_measured_was_not_learned_from(faces: Images, monkeypatch: pytes
     seen: list[Images] = []
     original = OverlayDetector.nearness
 
-    def fitted(images: Images, learned: int, seed: int) -> OverlayDetector:
+    def fitted(images: Images, learned: int, seed: int, device: str) -> OverlayDetector:
         seen.append(images)
         return OverlayDetector(32, 4)
 
