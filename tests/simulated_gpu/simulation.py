@@ -12,6 +12,7 @@ from torch.optim.optimizer import Optimizer
 
 from benchmarks.as_stages import as_stages_run
 from tests.simulated_gpu.calls import CPU, Calls
+from tests.simulated_gpu.compiler import compiler
 from tests.simulated_gpu.graphs import Graph, Stream, capture
 from tests.simulated_gpu.machine import GPU, WHOLE_MEMORY, Machine, on_gpu
 from tests.simulated_gpu.operations import Operations
@@ -74,7 +75,7 @@ def places(machine: Machine, devices: int) -> Iterator[tuple[Any, dict[str, Any]
     )
     yield torch.accelerator, {"current_accelerator": lambda **_: GPU, "current_stream": lambda *_: stream()}
     yield Tensor, {"pin_memory": lambda tensor: tensor}
-    yield torch, {"autocast": Autocast, "Generator": RandomNumbers}
+    yield torch, {"autocast": Autocast, "Generator": RandomNumbers, "compile": compiler(machine)}
     yield Optimizer, {"_group_tensors_by_device_and_dtype": staticmethod(grouped)}
     yield torch.distributed, {"init_process_group": over_gloo}
 

@@ -100,6 +100,23 @@ def test_what_a_capture_does_not_allow() -> None:
 
 
 @pytest.mark.usefixtures("gpu")
+def test_what_was_compiled_can_be_captured_and_what_was_not_cannot() -> None:
+    """Compiled code holds for the inputs and the modes that it was compiled for."""
+    x, longer = torch.ones(2, device="cuda"), torch.ones(3, device="cuda")
+    add = torch.compile(lambda x: x + 1)
+    for given in (x, longer):
+        with pytest.raises(WrongGraphUse, match="a compilation times"), torch.cuda.graph(torch.cuda.CUDAGraph()):
+            add(given)
+        assert add(given).tolist() == [2] * len(given)
+    with torch.cuda.graph(graph := torch.cuda.CUDAGraph()):
+        result = add(x)
+    graph.replay()
+    assert result.tolist() == [2, 2]
+    with pytest.raises(WrongGraphUse), torch.cuda.graph(torch.cuda.CUDAGraph()), torch.no_grad():
+        add(x)
+
+
+@pytest.mark.usefixtures("gpu")
 def test_wrong_uses_of_graphs_are_errors() -> None:
     with pytest.raises(WrongGraphUse, match="after its capture"):
         torch.cuda.CUDAGraph().replay()
@@ -224,6 +241,7 @@ MUTANTS = {
     "a step asks for a number": Mutant(
         AdversarialTraining, "_fool", '"g_loss": loss.detach()', '"g_loss": loss.detach() + 0 * loss.item()'
     ),
+    "nothing warms up": Mutant(CapturedUpdate, "_record", "range(WARM_UP_ROUNDS)", "range(0)"),
     "inputs are not copied": Mutant(CapturedUpdate, "__call__", "buffer.copy_(given, non_blocking=True)", "pass"),
     "a capture is taken for an execution": Mutant(
         CapturedUpdate,
@@ -237,7 +255,7 @@ MUTANTS = {
 
 def end_of_training(capture: bool) -> bytes:
     """All state after eight minibatches, none of which waits for the device; the learning rate falls on the way."""
-    training = AdversarialTraining(SMALLEST, replace(SETTINGS, capture=capture), GPU)
+    training = AdversarialTraining(SMALLEST, replace(SETTINGS, capture=capture, compile=capture), GPU)
     batches = Batches(images(), None, np.arange(41), 8, 7, GPU)
     training.scale_learning_rate(0.5)
     torch.cuda.set_sync_debug_mode("error")
@@ -263,6 +281,7 @@ def test_without_a_fault_graphs_end_where_training_without_them_does() -> None:
         ("the warm-up is not undone", None),
         ("z is drawn in the graph", "leaves the device"),
         ("a step asks for a number", "_local_scalar_dense.*waits for the device|synchronizing"),
+        ("nothing warms up", "a compilation times"),
         ("inputs are not copied", None),
         ("a capture is taken for an execution", None),
         ("a constant is made on the CPU", "on the same device"),
