@@ -143,6 +143,15 @@ def test_memory_that_is_full_for_a_library_is_the_same_line(error: Exception) ->
     assert str(raised.value) == f"the memory of the GPU is full: {str(error).splitlines()[0]}"
 
 
+def test_memory_that_is_full_in_a_recording_is_not_hidden_by_its_end() -> None:
+    with pytest.raises(InputError) as raised, report_full_memory():
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        finally:
+            raise torch.AcceleratorError("CUDA error: operation failed due to a previous error during capture")
+    assert str(raised.value) == "the memory of the GPU is full: CUDA out of memory. Tried to allocate 2.00 GiB"
+
+
 def test_other_errors_stay_as_they_are() -> None:
     with pytest.raises(RuntimeError, match="a fault"), report_full_memory():
         raise RuntimeError("a fault")

@@ -90,9 +90,16 @@ def driver_version() -> str | None:
     return found.group() if found else None
 
 
-def is_full(error: Exception) -> bool:
-    """Whether PyTorch raised it because the memory of a GPU is full: OutOfMemoryError is a RuntimeError, too."""
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL)
+def full_memory(error: BaseException | None) -> BaseException | None:
+    """The error that PyTorch raised because the memory of a GPU is full, if this one is or hides it; else None.
+
+    OutOfMemoryError is a RuntimeError, too. In the recording of a graph the graph's end raises another one.
+    """
+    while error is not None:
+        if isinstance(error, RuntimeError) and any(sign in str(error) for sign in FULL):
+            return error
+        error = error.__context__
+    return None
 
 
 @contextmanager
@@ -102,8 +109,9 @@ def report_full_memory() -> Iterator[None]:
         yield
     except Exception as error:
         torch = sys.modules.get("torch")  # not loaded by stages without a network
-        if torch is None or not is_full(error):
+        full = full_memory(error)
+        if torch is None or full is None:
             raise
         # Its first sentences tell what was asked for and what is there, the others what one may set.
-        told = ". ".join(str(error).splitlines()[0].split(". ")[:3])
+        told = ". ".join(str(full).splitlines()[0].split(". ")[:3])
         raise InputError(f"the memory of the GPU is full: {told}") from error
