@@ -1,10 +1,11 @@
 """What a GPU does with the paper's networks and figures, in ten minutes at most and without data: `make benchmark-gpu`.
 
-    python -m benchmarks.gpu [--minutes 9] [--only tests training features neighbours kmeans] [--out results]
+    python -m benchmarks.gpu [--minutes 9] [--only tests training features neighbours kmeans compiled] [--out results]
 
 First the tests of the CUDA paths. Then images per second of `lsun64` and `tutorial64` beside the loop of the PyTorch
 examples (benchmarks/gpu_training.py), each as a share of the GPU's rate of bfloat16 matrix products, and as hours for
-one and five epochs of LSUN; then features, SVM, nearest neighbours and K-means (benchmarks/gpu_features.py).
+one and five epochs of LSUN; then features, SVM, nearest neighbours and K-means (benchmarks/gpu_features.py); last
+`run.compile`, which takes the longest to begin.
 
 Writes benchmark_gpu.md, which docs/performance.md can take, benchmark_gpu.csv, and gpu_rates.yaml, which `make plan`
 reads in place of data sheets. What does not come to an end in time, or fails, has a row that says so; after a failure
@@ -30,13 +31,13 @@ import torch
 from benchmarks.as_stages import as_stages_run
 from benchmarks.gpu_features import feature_rows, kmeans_rows, neighbour_row
 from benchmarks.gpu_table import Row, markdown, plan_rates, write_csv
-from benchmarks.gpu_training import small_network_row, training_rows
+from benchmarks.gpu_training import compiled_row, small_network_row, training_rows
 from benchmarks.training import matrix_flops
 from dcgan.core.files import replace_when_done
 
 ROOT = Path(__file__).parents[1]
 TESTS = ("tests/unit/test_cuda.py", "tests/unit/test_cuda_figures.py")
-PARTS = ("tests", "training", "features", "neighbours", "kmeans")
+PARTS = ("tests", "training", "features", "neighbours", "kmeans", "compiled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +164,9 @@ def rows_of(part: str, sizes: Sizes, device: torch.device, folder: Path) -> Iter
         for name in s.networks:
             yield from training_rows(name, s.batch_size, s.seconds, s.images, s.encoded, ceiling, device)
         yield small_network_row("demo32", s.batch_size, s.seconds, s.images, device)
+    elif part == "compiled":
+        ceiling = matrix_flops(device, "bfloat16")
+        yield compiled_row(s.networks[0], s.batch_size, s.seconds, s.images, ceiling, device)
     else:
         with as_stages_run(deterministic=False):
             if part == "features":

@@ -2,12 +2,14 @@
 
 The peer reads the same store, or JPEG files of LSUN's size that lie in memory, with the example's two workers and with
 one per core. Both sides may use TF32 in convolutions, PyTorch's default, except in rows "as the preset `demo` runs".
+Last come networks that `run.compile` has compiled, as that takes minutes.
 """
 
 import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -27,6 +29,8 @@ from benchmarks.training import (
 from dcgan.core.pixels import Images
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from dcgan.models.flops import training_flop
+from dcgan.training.adversarial import Settings
+from dcgan.training.compiled import can_compile
 
 STEPS_A_LOOK = {"cpu": 1, "cuda": 25}  # at the clock, for which a GPU is waited for
 LONG_EPOCH = 100_000  # images, so that workers are started once
@@ -55,9 +59,14 @@ def training_rows(
     yield Row(f"{what}: {beside}, the same store", store, "images/s")
     encoded = EncodedPeerSet(images[:n_encoded])
     repeated = ConcatDataset([encoded] * (1 + LONG_EPOCH // n_encoded))
-    for workers in sorted({2, os.cpu_count() or 2}):
-        rate = peer(repeated, workers)
-        yield Row(f"{what}: the same on JPEG files, {workers} workers", rate, "images/s", "on the store", rate / store)
+    for workers in sorted({2, max(2, len(os.sched_getaffinity(0)))}):
+        on_files = f"{what}: the same on JPEG files, {workers} workers"
+        try:
+            rate = peer(repeated, workers)
+        except RuntimeError as error:  # so many workers' batches do not fit into a container's shared memory, say
+            yield Row(on_files, None, "images/s", note=f"failed: {error}".splitlines()[0])
+        else:
+            yield Row(on_files, rate, "images/s", "on the store", rate / store)
     for schedule, precision, capture in (
         ("both", "float32", False),
         ("both", "bfloat16", True),
@@ -72,6 +81,25 @@ def training_rows(
         rate = ours("alternate", "float32", False)
     how = f"{what}, as the preset `demo` runs (`alternate`, true float32, deterministic)"
     yield Row(how, rate, "images/s", beside, rate / store, epochs(a, "alternate", rate, ceiling))
+
+
+def compiled_row(
+    name: str, batch_size: int, seconds: float, n_images: int, ceiling: float, device: torch.device
+) -> Row:
+    """A network whose updates are graphs of fused kernels, beside the same without `run.compile`."""
+    a = ARCHITECTURES[name]
+    what = f"training, `{name}`, batch {batch_size}, `alternate`, bfloat16, graph, compiled"
+    if device.type == "cpu" or not can_compile(device):
+        return Row(what, None, "", note="not on a CPU" if device.type == "cpu" else "no compiler for this GPU")
+    images, settings = noise(n_images, a), settings_of(batch_size, "alternate", "bfloat16", capture=True)
+
+    def rate(one: Settings) -> float:
+        return images_a_second(our_iterations(a, images, batch_size, device, one), batch_size, seconds, device)
+
+    plain, started = rate(settings), time.perf_counter()
+    fused = rate(replace(settings, compile=True))
+    note = f"{epochs(a, 'alternate', fused, ceiling)}; took {time.perf_counter() - started:.0f} s, compiling included"
+    return Row(what, fused, "images/s", "not compiled", fused / plain, note)
 
 
 def small_network_row(name: str, batch_size: int, seconds: float, n_images: int, device: torch.device) -> Row:

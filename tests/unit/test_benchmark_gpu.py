@@ -57,23 +57,53 @@ def test_every_part_runs_on_a_device(device: torch.device, tmp_path: Path) -> No
     peer = by_name["training, `demo32`, batch 8: loop of the PyTorch examples, the same store"].measured
     ours = by_name["training, `demo32`, batch 8, `both`, float32"]
     assert ours.ratio == ours.measured / peer  # type: ignore[operator]
+    assert by_name["training, `demo32`, batch 8, `alternate`, bfloat16, graph, compiled"].beside == "not compiled"
 
 
 def test_a_bare_machine_can_run_it(tmp_path: Path) -> None:
     """On a CPU: a table, and no rates that a plan would take for a GPU's. Its tests can be collected, too."""
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({ABSENT}))\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "benchmarks.gpu", "--only", "neighbours", "kmeans", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "benchmarks.gpu", "--only", "kmeans", "compiled", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "No GPU: small sizes" in done.stdout, done.stdout + done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["benchmark_gpu.csv", "benchmark_gpu.md"]
     with (tmp_path / "out/benchmark_gpu.csv").open(encoding="utf-8") as file:
         found = list(csv.DictReader(file))
-    assert len(found) == 3 and all(float(row["measured"]) > 0 for row in found)
-    assert "| 1-nearest-neighbour |" in (tmp_path / "out/benchmark_gpu.md").read_text(encoding="utf-8")
+    assert len(found) == 3 and all(float(row["measured"]) > 0 for row in found if row["note"] != "not on a CPU")
+    assert "| K-means features, 20 centroids |" in (tmp_path / "out/benchmark_gpu.md").read_text(encoding="utf-8")
     collect = [*gpu.tests_command(), "--collect-only"]
     done = subprocess.run(collect, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and all(f"{path}::" in done.stdout for path in gpu.TESTS), done.stdout + done.stderr
+
+
+def test_workers_that_fail_cost_their_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shared memory of a container may hold the batches of a few workers only. One a core that the job may use."""
+    peer = gpu_training.peer_iterations
+
+    def failing(a: Any, data: Any, batch_size: int, device: torch.device, workers: int) -> Iterator[None]:
+        if workers == 3:
+            raise RuntimeError("DataLoader worker is killed by signal: Bus error.\nIt is out of shared memory")
+        return peer(a, data, batch_size, device, 0)
+
+    monkeypatch.setattr(gpu_training, "peer_iterations", failing)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    s = SMALLEST
+    rows = list(gpu_training.training_rows("demo32", s.batch_size, 0.0, s.images, s.encoded, 1e9, torch.device("cpu")))
+    assert [(row.what.rpartition(", ")[2], row.texts[0]) for row in rows if row.measured is None] == [
+        ("3 workers", "–; failed: DataLoader worker is killed by signal: Bus error.")
+    ]
+    assert len(rows) == 7
+
+
+def test_networks_are_not_compiled_for_a_cpu_or_without_a_compiler(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_training, "can_compile", lambda _: False)
+    for place, why in ((torch.device("cpu"), "not on a CPU"), (device, "no compiler for this GPU")):
+        row = gpu_training.compiled_row("demo32", 8, 0.0, 16, 1e9, place)
+        assert (row.measured, row.note) == (None, why)
 
 
 def test_a_part_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
