@@ -102,6 +102,37 @@ def test_compiled_networks_are_recorded(schedule: str, precision: str, share: fl
     assert recorded._graphs, "nothing was recorded"
 
 
+@pytest.mark.parametrize("keeps", [False, True], ids=["dropped", "kept"])
+@pytest.mark.parametrize("schedule", ["alternate", "both"])
+def test_no_update_outlives_itself(schedule: str, keeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What adds up a weight's gradient remembers its stream; kept from the warm-up, it would spoil the recording. The
+    test would see it if a loss were kept.
+    """
+    training, backward, losses = make(schedule=schedule), torch.autograd.backward, []
+
+    def marking(*loss: object, **options: object) -> None:
+        for weights in parameters(training):
+            if weights.requires_grad:
+                adder_of(weights).metadata["is_marked"] = True
+        losses.extend([loss] * keeps)
+        backward(*loss, **options | {"retain_graph": keeps})
+
+    monkeypatch.setattr(torch.autograd, "backward", marking)
+    train(training, 0, 2)
+    assert any(adder_of(weights).metadata for weights in parameters(training)) == keeps
+
+
+def parameters(training: AdversarialTraining) -> list[torch.nn.Parameter]:
+    return [*training.generator.parameters(), *training.discriminator.parameters()]
+
+
+def adder_of(weights: Tensor) -> torch.autograd.graph.Node:
+    """The node that adds up the gradient of some weights: the same as long as anything refers to it."""
+    made_of = weights.view_as(weights).grad_fn
+    assert made_of is not None and made_of.next_functions[0][0] is not None
+    return made_of.next_functions[0][0]
+
+
 def test_graphs_of_the_fastest_kernels_end_nearby(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels that cuDNN has chosen by time may add in another order, whose rounding Adam turns into whole steps."""
     torch.set_deterministic_debug_mode("default")
