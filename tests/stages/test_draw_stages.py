@@ -284,6 +284,25 @@ def test_a_classifier_is_fitted_on_the_device_of_the_run(
     assert places == {"cuda"}
 
 
+@pytest.mark.parametrize("stage", ["draw_turn", "draw_windows", "draw_arithmetic"])
+def test_classifiers_answer_on_the_device_of_the_run(
+    stage: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places, predict = set(), AttributeClassifier.predict
+
+    def watched(classifier: AttributeClassifier, images: Any) -> Any:
+        places.update(weights.device.type for weights in classifier.parameters())
+        return predict(classifier, images)
+
+    monkeypatch.setattr(importlib.import_module(f"stages.{stage}"), "prepare", lambda _: torch.device("cuda", 0))
+    monkeypatch.setattr(AttributeClassifier, "predict", watched)
+    name, files = STAGES[stage]
+    options = {"annotator" if file in {"windows", "faces"} else file: file for file in files.split()}
+    with any_gpu():
+        run(stage, name, inputs, tmp_path, **options)
+    assert places == {"cuda"}
+
+
 def test_crops_that_do_not_fit_their_detections(inputs: Path, tmp_path: Path) -> None:
     pd.read_csv(inputs / "detections.csv").iloc[1:].to_csv(inputs / "fewer.csv", index=False)
     with pytest.raises(InputError, match="79 kept detections, but .* has 80 crops"):
