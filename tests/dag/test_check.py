@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from tests.dag.demo import preset_values
 from tests.dag.test_check_sources import project
 from tests.dag.test_params import REMOVED, change, write
 from workflow.engines.check import check, check_content
-from workflow.engines.dag import resolved_stages
+from workflow.engines.dag import Stage, resolved_stages
 from workflow.params.load import check_schema, read_yaml
+from workflow.params.unknown import rests_on_unknown
 
 
 def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Path, good_image: bytes) -> None:
@@ -42,17 +44,20 @@ def test_all_that_is_wrong_with_sources_is_told_at_once(root: Path, tmp_path: Pa
     lines = str(error.value).split("\n")
     assert all(line.startswith("params.yaml: ") for line in lines)
     refused = {"pack.sets.mnist.image_size": "28", "train.faces.epochs": 0, "quality.draws": None}
-    write(
-        folder / "params.yaml",
-        reduce(lambda params, one: change(params, *one), refused.items(), read_yaml(folder / "params.yaml")),
-    )
-    with pytest.raises(InputError) as both:
-        check(folder)
-    told = str(both.value).split("\n")
-    assert set(lines) < set(told) and len(told) == len(lines) + 3, "a value that is refused hides none of these"
-    for key, value in refused.items():
-        value = "null" if value is None else repr(value)
-        assert sum(line.startswith(f"params.yaml: {key}: {value} is not allowed") for line in told) == 1, told
+    for further in ({}, {"run.threads": "2"}):  # with a text there, the DAG cannot be resolved
+        changes = refused | further
+        write(
+            folder / "params.yaml",
+            reduce(lambda params, one: change(params, *one), changes.items(), read_yaml(folder / "params.yaml")),
+        )
+        with pytest.raises(InputError) as both:
+            check(folder)
+        told = str(both.value).split("\n")
+        hides = "a value that is refused hides none of these"
+        assert set(lines) < set(told) and len(told) == len(lines) + len(changes), hides
+        for key, value in changes.items():
+            value = "null" if value is None else repr(value)
+            assert sum(line.startswith(f"params.yaml: {key}: {value} is not allowed") for line in told) == 1, told
     for expected in (
         "crop_faces.source: 'data/raw/fotos' does not exist, and no stage makes it; did you mean photos?",
         "/nowhere.pth' is no file",
@@ -73,23 +78,82 @@ DEPENDED_ON = (
 )
 
 
+def every_place(tree: Any, place: str = "") -> Iterator[str]:
+    """All dotted keys of a tree."""
+    for key, value in tree.items() if isinstance(tree, Mapping) else ():
+        yield f"{place}{key}"
+        yield from every_place(value, f"{place}{key}.")
+
+
 def places(tree: Any, place: str = "") -> Iterator[str]:
     """The dotted keys of a tree that have no keys below them."""
     for key, value in tree.items() if isinstance(tree, Mapping) else ():
         yield from places(value, f"{place}{key}.") if isinstance(value, Mapping) and value else [f"{place}{key}"]
 
 
+def unresolved() -> dict[str, Stage]:
+    """What DVC's parser does over many a value that is refused."""
+    raise TypeError("unresolved")
+
+
 def test_a_value_that_is_refused_breaks_no_other_rule(root: Path, tmp_path: Path) -> None:
-    """The demo is right; so whatever else were told would be wrong."""
+    """The demo is right; so whatever else were told would be wrong, also if the DAG cannot be resolved."""
     project(root, tmp_path, {})
     stages, keys = resolved_stages(tmp_path), sorted(places(preset_values()))
-    for key in (*DEPENDED_ON, *random.Random(1).sample(keys, 25)):
+    for number, key in enumerate((*DEPENDED_ON, *random.Random(1).sample(keys, 25))):
         params = change(preset_values(), key, [None])
         with pytest.raises(InputError) as refused:
             check_schema(params, "params.yaml")
         with pytest.raises(InputError) as told:
-            check_content(tmp_path, params, "params.yaml", lambda: stages)
+            check_content(tmp_path, params, "params.yaml", unresolved if number % 2 else lambda: stages)
         assert str(told.value) == str(refused.value)
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_whatever_the_parameters_are_they_give_lines(root: Path, tmp_path: Path, resolved: bool) -> None:
+    """One or two values, or whole sections, of any other form."""
+    project(root, tmp_path, {})
+    stages, keys = resolved_stages(tmp_path), sorted(every_place(preset_values()))
+    draw = random.Random(2)
+    for _ in range(40):
+        params = preset_values()
+        for key in draw.sample(keys, draw.choice([1, 2])):
+            with suppress(KeyError, TypeError):  # the one may lie in the other
+                change(params, key, draw.choice([None, -1, "x", [], {}]))
+        told = ""
+        try:
+            check_content(tmp_path, params, "params.yaml", (lambda: stages) if resolved else none_at_all)
+        except InputError as error:
+            told = str(error)
+        assert not rests_on_unknown(told) and "Unknown" not in told
+
+
+def none_at_all() -> dict[str, Stage]:
+    """A DAG that cannot be resolved, whatever the parameters are."""
+    raise InputError("dvc.yaml: unresolved")
+
+
+def test_what_no_stage_makes_is_missed_with_its_key(root: Path, tmp_path: Path) -> None:
+    """Whether or not the DAG can be resolved."""
+    absent = {
+        "export.source": "raw/rooms",
+        "train.faces.images": "own/faces.h5",
+        "autoencoder.sets.bedrooms": "own/rooms.h5",
+        "features.svhn.images": "own/digits",
+        "classifiers.faces.faces.truth": "own/truth.csv",
+        "figures.turn.faces.annotator": "own/turn.json",
+    }
+    project(root, tmp_path, absent)
+    demo, threads = resolved_stages(tmp_path), {"run.threads": None}
+    for changes, stages_of in ((absent, lambda: demo), (absent | threads, unresolved)):
+        params = reduce(lambda params, one: change(params, *one), changes.items(), preset_values())
+        with pytest.raises(InputError) as error:
+            check_content(tmp_path, params, "params.yaml", stages_of)
+        lines = [line for line in str(error.value).split("\n") if " run.threads: " not in line]
+        for key, path in absent.items():
+            told = f"params.yaml: {key}: {path!r} does not exist, and no stage makes it"
+            assert sum(line.startswith(told) for line in lines) == 1, (told, lines)
+        assert len(lines) == len(absent)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.dag.demo import cached_preset, preset_values
 from tests.dag.test_params import change
 from workflow.params import figure_rules
 from workflow.params.consistency import broken
-from workflow.params.load import check_params
+from workflow.params.load import check_params, read_params
 from workflow.params.rows import PackedRows, asks_too_much
 
 SETS = {
@@ -210,6 +210,18 @@ def test_labels_are_drawn_of_what_the_svm_does_not_hold_out() -> None:
     ]
     told = problems({"svm.cifar10.validation": 3999}, rare)[0]
     assert told.startswith("svm.cifar10.validation: 3999 is not allowed (fewer, or another run.seed: no image of ")
+
+
+def test_which_labels_are_left_rests_on_the_seed() -> None:
+    """While that is refused, nobody knows which are drawn: only the number of all of them is judged."""
+    values = change(preset_values(), "run.seed", -1)
+    rare = SETS | with_rare("data/packed/svhn", 250) | with_rare("data/packed/cifar10", 100)
+    for allowed, expected in ((300, []), (401, ["svm.svhn.labels_per_class", "supervised.labels_per_class"])):
+        for key in ("svm.svhn.labels_per_class", "supervised.labels_per_class"):
+            change(values, key, allowed)
+        params, refused = read_params(values)
+        found = list(broken(asks_too_much(params, rare, STORES)))
+        assert len(refused) == 1 and sorted(line.partition(": ")[0] for line in found) == sorted(expected), found
 
 
 def test_the_sweep_over_the_guidelines_has_a_batch() -> None:

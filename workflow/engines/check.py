@@ -4,10 +4,9 @@ Checked: params.yaml against its schema; the DAG under both engines' rules; that
 and no stage makes; that raw sources and image stores of one's own are what their parameter says, by their names and
 headers; that there will be as many images, splits and classes as the parameters ask for; that there are GPUs for a run
 on them. Prints what was understood of each source. Exit status 2 with one line for everything that is wrong, at once;
-a value that the schema refuses hides only what rests on it.
+a value that the schema refuses hides only what rests on it. If it hides the DAG, what stages may make counts as made.
 """
 
-import math
 import os
 import re
 import shutil
@@ -22,14 +21,15 @@ from dcgan.core.files import InputError, raise_all
 from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, stages_by_kind, whole_outputs
 from workflow.engines.device import check_devices
-from workflow.engines.own_data import folder_of, look_into, open_file, other_files, own_kinds, own_sets, stores_to_open
+from workflow.engines.inputs import Data, bounds, data_of, may_be_made, read_by_stages, rendered
+from workflow.engines.own_data import folder_of, other_files, own_kinds
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import Rule, broken, combinations, where_only_stages_write
 from workflow.params.figures import by_hand
 from workflow.params.late import found_out_late
-from workflow.params.load import read_params, read_yaml, total
+from workflow.params.load import read_params, read_yaml
 from workflow.params.refused import apart
-from workflow.params.rows import PackedRows, asks_too_much
+from workflow.params.rows import asks_too_much
 from workflow.params.sections import Params
 from workflow.params.spelling import did_you_mean, nearest
 from workflow.params.unknown import rests_on_unknown
@@ -38,19 +38,17 @@ if TYPE_CHECKING:
     from dcgan.data.contents import Contents
 
 FILLED_BY_HAND = " (put {} into it: `make annotate` fills it once its generator is trained)"
-RATES = Path(__file__).parents[1] / "planning/rates.yaml"  # has how large the demo's sources become
-DIGITS_AND_THINGS = 10  # classes of the demo's sets with labels
 NAME, NEARLY = re.compile(r"[a-z]+_[\w@]+"), 0.8  # of a stage, and how like one a word is that is meant for it
-SPREAD = 1.1  # of what depends on chance in the demo: at most so much above its mean
 
 
-class Data(NamedTuple):
-    """A parameter that names data: its key, the path, what looks into it, and whether it is a raw source."""
+class Run(NamedTuple):
+    """What stages read, with the name of one that does; what they make; how many they are, and whether all of them."""
 
-    key: str
-    path: str
-    look: "Callable[[Path], Contents | None]"
-    source: bool = True
+    inputs: Mapping[str, str]
+    outputs: set[str]
+    stages: int
+    whole: bool
+    problems: Collection[str] = ()
 
 
 def main() -> None:
@@ -87,38 +85,50 @@ def check_content(
     problems = [f"{where}: {line}" for line in refused]
     if devices and not rests_on_unknown(params.run.device):
         problems += lacking_devices(params)
+    run = what_runs(params, stages_of, targets, refused=bool(refused))
+    make_folders(root, run.inputs.keys() - run.outputs)
+    named = read_by_stages(params)
+    data = [one for one in data_of(params) if run.whole or {one.path, folder_of(one.path)} & run.inputs.keys()]
+    missing = {
+        path: name for path, name in run.inputs.items() if path not in run.outputs and not (root / path).exists()
+    }
+    known = (one for one in data if one.path not in missing and not rests_on_unknown(one))
+    found, unfit = look_at(known, root, run.outputs, params)
+    sets, stores = bounds(params, found)
+    own = own_kinds(params, found)
+    rules = [*combinations(params, own), *asks_too_much(params, sets, stores), *found_out_late(params, sets, own)]
+    rules += other_files(params, found)
+    absent = [
+        f"{f'{where}: {named[path]}' if path in named else f'stage {name}'}: {path!r} does not exist, and no stage "
+        f"makes it{hint(root, path)}"
+        for path, name in missing.items()
+        if not follows(path, rules) and (path in named or not refused)
+    ]
+    told = (f"{where}: {line}" for line in apart(chain(unfit, broken(rules)), refused))
+    raise_all([*problems, *run.problems, *absent, *told])
+    sources = {one.path for one in data if one.source}
+    parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {run.stages} stages"
+    return [*(f"{key}: {contents}" for key, contents in found.items()), f"{where} is fine: {parts}"]
+
+
+def what_runs(
+    params: Params, stages_of: Callable[[], dict[str, Stage]], targets: Collection[str], *, refused: bool
+) -> Run:
+    """What a run reads and makes; while the DAG cannot be resolved, what parameters name and what stages may make."""
     try:
         stages = stages_of()
     except Exception as error:
         # DVC's parser may fail in any way over what the schema refuses, and what it says is no news.
         if not (refused or isinstance(error, InputError)):
             raise
-        lines = (f"{where}: {line}" for line in apart(broken(combinations(params)), refused))
-        raise InputError("\n".join([*problems, *lines, *([] if refused else [str(error)])])) from error
+        inputs = dict.fromkeys(read_by_stages(params), "")
+        made = {path for path in inputs if may_be_made(params, path)}
+        return Run(inputs, made, 0, whole=True, problems=[] if refused else [str(error)])
     raise_all(misspelled(targets, stages))
     outputs = {path for stage in stages.values() for path in stage.outputs}
-    whole, stages = len(stages), needed_for(targets, stages)
-    inputs = {path: stage.name for stage in stages.values() for path in stage.inputs}
-    make_folders(root, inputs.keys() - outputs)
-    data = [one for one in data_of(params) if len(stages) == whole or {one.path, folder_of(one.path)} & inputs.keys()]
-    missing = {path: name for path, name in inputs.items() if path not in outputs and not (root / path).exists()}
-    known = (one for one in data if one.path not in missing and not rests_on_unknown(one))
-    found, unfit = look_at(known, root, outputs, params)
-    sets, stores = bounds(params, found)
-    own = own_kinds(params, found)
-    rules = [*combinations(params, own), *asks_too_much(params, sets, stores), *found_out_late(params, sets, own)]
-    rules += other_files(params, found)
-    named = {path: f"{where}: {key}" for key, path in [*annotators_of(params), *(one[:2] for one in data)]}
-    absent = [
-        f"{named.get(path, f'stage {name}')}: {path!r} does not exist, and no stage makes it{hint(root, path)}"
-        for path, name in missing.items()
-        if not follows(path, rules) and (path in named or not refused)
-    ]
-    told = (f"{where}: {line}" for line in apart(chain(unfit, broken(rules)), refused))
-    raise_all([*problems, *absent, *told])
-    sources = {one.path for one in data if one.source}
-    parts = f"{len(sources)} sources, {len(params.pack.sets)} sets, {len(params.train)} networks, {len(stages)} stages"
-    return [*(f"{key}: {contents}" for key, contents in found.items()), f"{where} is fine: {parts}"]
+    needed = needed_for(targets, stages)
+    inputs = {path: stage.name for stage in needed.values() for path in stage.inputs}
+    return Run(inputs, outputs, len(needed), whole=len(needed) == len(stages))
 
 
 def misspelled(words: Iterable[str], stages: Mapping[str, Stage]) -> list[str]:
@@ -144,9 +154,10 @@ def look_at(
 ) -> tuple["dict[str, Contents]", list[str]]:
     """What the data of each key hold, and a line for each that is not what it should be."""
     found, unfit = dict[str, "Contents"](), list[str]()
+    made = {path: Path(os.path.realpath(root / path)) for path in outputs}
     for one in data:
         try:
-            contents = contents_of_data(root, one, outputs, params)
+            contents = contents_of_data(root, one, made, params)
         except InputError as error:
             unfit.append(f"{one.key}: {error}{settled_by(one.key, error)}")
         else:
@@ -167,37 +178,11 @@ def make_folders(root: Path, paths: Collection[str]) -> None:
         (root / path).mkdir(parents=True, exist_ok=True)
 
 
-def data_of(params: Params) -> Iterator[Data]:
-    """Every parameter that names a file a person may have to bring. The DAG may make the data: those of the demo, and
-    all that networks learn from.
-    """
-    if params.export.sets:
-        yield Data("export.source", params.export.source, partial(look_into, kind="lsun"))
-    if params.crop_faces.sets:
-        yield Data("crop_faces.source", params.crop_faces.source, partial(look_into, kind="photos"))
-    for name, packed in params.pack.sets.items():
-        look = partial(look_into, kind=packed.kind, named=packed.splits)
-        yield Data(f"pack.sets.{name}.source", packed.source, look)
-    for path, (key, opens) in stores_to_open(params).items():
-        yield Data(key, path, opens, source=False)
-    if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
-        yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
-    if params.quality.sets and params.quality.inception is not None:
-        yield Data("quality.inception", params.quality.inception, open_file, source=False)
-
-
-def annotators_of(params: Params) -> Iterator[tuple[str, str]]:
-    """Keys and paths of what tells concepts apart for a figure."""
-    for kind in ("windows", "arithmetic", "turn"):
-        for name, figure in getattr(params.figures, kind).items():
-            yield f"figures.{kind}.{name}.annotator", figure.annotator
-
-
-def contents_of_data(root: Path, data: Data, outputs: set[str], params: Params) -> "Contents | None":
+def contents_of_data(root: Path, data: Data, outputs: Mapping[str, Path], params: Params) -> "Contents | None":
     """What a person's own data hold, or what the DAG will render; None for what it makes of them.
 
-    Raises InputError if a path is a folder above outputs, leads to one by another name than the DAG's, so that nothing
-    would make it first, or is not what it should be.
+    outputs: each with where it lies, links followed. Raises InputError if a path is a folder above outputs, leads to
+    one by another name than the DAG's, so that nothing would make it first, or is not what it should be.
     """
     refuse_outputs(root, data.path, outputs)
     if data.path not in outputs and whole_outputs([data.path], outputs) == [data.path]:
@@ -205,11 +190,11 @@ def contents_of_data(root: Path, data: Data, outputs: set[str], params: Params) 
     return rendered(params, data.path) if data.source else None
 
 
-def refuse_outputs(root: Path, path: str, outputs: set[str]) -> None:
+def refuse_outputs(root: Path, path: str, outputs: Mapping[str, Path]) -> None:
     """Raises InputError if a path, however it is written, is above outputs, or in one that its text does not name."""
     if path in outputs:
         return
-    place, made = Path(os.path.realpath(root / path)), {Path(os.path.realpath(root / one)): one for one in outputs}
+    place, made = Path(os.path.realpath(root / path)), {real: output for output, real in outputs.items()}
     within = [output for real, output in made.items() if real != place and real.is_relative_to(place)]
     if within or any(is_inside(output, path) for output in outputs):
         raise InputError(f"{path!r} holds what the DAG makes; it is no source")
@@ -217,49 +202,6 @@ def refuse_outputs(root: Path, path: str, outputs: set[str]) -> None:
         for folder in made.keys() & {place, *place.parents}:
             named = str(Path(made[folder]) / place.relative_to(folder))
             raise InputError(f"{path!r} is made by the DAG, which knows it as {named!r}")
-
-
-def rendered(params: Params, path: str) -> "Contents | None":
-    """What a source of the demo will hold, None for anything else."""
-    from dcgan.data.contents import Contents
-
-    known = read_yaml(RATES)["sources"].get(path)
-    if known is None or rests_on_unknown(params.demo):
-        return None
-    if "images" in known:
-        return Contents("rendered", {"": int(total(params, known["images"]))})
-    splits = {
-        split: math.floor(total(params, known[split]) * known.get(f"{split}_share", 1)) for split in ("train", "test")
-    }
-    splits = {split: n for split, n in splits.items() if n}
-    return Contents("rendered", splits, DIGITS_AND_THINGS if len(splits) > 1 else 0)
-
-
-def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, PackedRows], dict[str, int]]:
-    """How many images each set, by its folder, and each other store, by its path, will have at most."""
-    sets, stores = own_sets(params, found), {}
-    for name in params.pack.sets:
-        contents = found.get(f"pack.sets.{name}.source")
-        if contents is not None and contents.splits:
-            named = {split or "train": n for split, n in contents.splits.items()}
-            bare = f"no class folders in {' and '.join(contents.bare)}" if contents.bare else ""
-            rows = PackedRows(named, contents.classes, contents.labels, contents.names, bare)
-            sets[f"data/packed/{name}"] = rows
-    for path, (key, _) in stores_to_open(params).items():
-        if (store := found.get(key)) is not None:
-            stores[path] = store.splits[""]
-    if (rooms := found.get("export.source")) is not None and rooms.splits:
-        stores |= {f"data/{name}/unique.h5": rooms.splits[""] for name in params.export.sets}
-    photos = found.get("crop_faces.source")
-    if photos is not None and photos.splits and not rests_on_unknown(params.crop_faces.max_faces):
-        faces = (
-            read_yaml(RATES)["sources"][params.crop_faces.source].get("faces", math.inf)
-            if photos.form == "rendered"
-            else math.inf
-        )
-        crops = int(photos.splits[""] * min(params.crop_faces.max_faces, faces * SPREAD))
-        stores |= {f"data/{name}/crops.h5": crops for name in params.crop_faces.sets}
-    return sets, stores
 
 
 def hint(root: Path, path: str) -> str:

@@ -4,7 +4,8 @@ Known are upper bounds: how many images each split of a set, and each image stor
 know before work starts is not in them. Every rule is a row as in workflow/params/consistency.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -40,9 +41,12 @@ class PackedRows(NamedTuple):
         """The class with the fewest items for training, and how many; None if nobody knows."""
         return rarest_class(np.array(self.labels, np.int64), self.names)
 
-    def keep(self, rows: Rows) -> "PackedRows":
-        """The same set with fewer items for training, of the given numbers, if their labels are known."""
-        return self._replace(labels=tuple(np.array(self.labels)[rows].tolist())) if self.labels else self
+    def without(self, drawn: int, draw: Callable[[int, int, int], tuple[Rows, Rows]], seed: int) -> "PackedRows":
+        """The same set when some items for training are drawn; which labels are left is not known without the seed."""
+        n = self.splits.get("train", 0)
+        known = bool(self.labels) and not rests_on_unknown(seed)
+        labels = tuple(np.array(self.labels)[draw(n, drawn, seed)[0]].tolist()) if known else ()
+        return self._replace(labels=labels, splits={**self.splits, "train": n - drawn})
 
 
 def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mapping[str, int]) -> Iterator[Rule]:
@@ -102,8 +106,8 @@ def after_drawing(params: Params, folder: str, rows: PackedRows) -> PackedRows |
         if count >= n:
             return None
         if count:
-            kept = rows.keep(drawn_rows(n, count, params.run.seed, name, split)[0])
-            rows = kept._replace(splits={split: count, **rows.splits, "train": n - count})
+            rows = rows.without(count, partial(drawn_rows, name=name, split=split), params.run.seed)
+            rows = rows._replace(splits={split: count, **rows.splits})
     return rows
 
 
@@ -165,7 +169,7 @@ def svm_rows(key: str, svm: SvmSection, rows: PackedRows, seed: int) -> Iterator
         fits = 0 < svm.validation < n
         yield not fits, f"{key}.validation", svm.validation, f"1 to {n - 1:,}: no split is there for it"
         if fits:
-            learned = rows.keep(validation_rows(n, svm.validation, seed)[0])
+            learned = rows.without(svm.validation, validation_rows, seed)
             rarest, left = learned.rarest or ("", 1)
             none_left = f"fewer, or another run.seed: no image of {rarest} would be learned from"
             lost = left == 0 and rows.rarest != learned.rarest

@@ -1,0 +1,125 @@
+"""What params.yaml names and stages read: keys and paths, what looks into the data, how much they hold or will hold."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from workflow.engines.own_data import look_into, open_file, own_sets, stores_to_open
+from workflow.params.consistency import where_only_stages_write
+from workflow.params.image_kinds import labelled_folders, named_stores
+from workflow.params.load import read_yaml, total
+from workflow.params.rows import PackedRows
+from workflow.params.sections import Params
+from workflow.params.unknown import rests_on_unknown
+
+if TYPE_CHECKING:
+    from dcgan.data.contents import Contents
+
+RATES = Path(__file__).parents[1] / "planning/rates.yaml"  # has how large the demo's sources become
+DIGITS_AND_THINGS = 10  # classes of the demo's sets with labels
+SPREAD = 1.1  # of what depends on chance in the demo: at most so much above its mean
+MADE_OF_A_SET = ("unique.h5", "crops.h5", "shards")  # in the folder of any set that is exported or cropped
+
+
+class Data(NamedTuple):
+    """A parameter that names data: its key, the path, what looks into it, and whether it is a raw source."""
+
+    key: str
+    path: str
+    look: "Callable[[Path], Contents | None]"
+    source: bool = True
+
+
+def data_of(params: Params) -> Iterator[Data]:
+    """Every parameter that names a file a person may have to bring. The DAG may make the data: those of the demo, and
+    all that networks learn from.
+    """
+    if params.export.sets:
+        yield Data("export.source", params.export.source, partial(look_into, kind="lsun"))
+    if params.crop_faces.sets:
+        yield Data("crop_faces.source", params.crop_faces.source, partial(look_into, kind="photos"))
+    for name, packed in params.pack.sets.items():
+        look = partial(look_into, kind=packed.kind, named=packed.splits)
+        yield Data(f"pack.sets.{name}.source", packed.source, look)
+    for path, (key, opens) in stores_to_open(params).items():
+        yield Data(key, path, opens, source=False)
+    if params.crop_faces.sets and params.crop_faces.detector == "yunet" and params.crop_faces.model is not None:
+        yield Data("crop_faces.model", params.crop_faces.model, open_file, source=False)
+    if params.quality.sets and params.quality.inception is not None:
+        yield Data("quality.inception", params.quality.inception, open_file, source=False)
+
+
+def read_by_stages(params: Params) -> dict[str, str]:
+    """Path -> the first key that names it, of every file and folder among the inputs of stages."""
+    named = [(one.key, one.path) for one in data_of(params) if one.source]
+    named += [*named_stores(params), *((key, folder) for key, folder, _ in labelled_folders(params))]
+    named += [(f"published.{name}.arrays", one.arrays) for name, one in params.published.items()]
+    for kind, classifiers in params.classifiers:
+        for name, one in classifiers.items():
+            read = [key for key in ("truth", "detections") if hasattr(one, key)]
+            named += [(f"classifiers.{kind}.{name}.{key}", getattr(one, key)) for key in read]
+    for kind in ("windows", "arithmetic", "turn"):
+        figures = getattr(params.figures, kind)
+        named += [(f"figures.{kind}.{name}.annotator", one.annotator) for name, one in figures.items()]
+    first = {path: key for key, path in reversed(named) if not rests_on_unknown((key, path))}
+    return dict(reversed(first.items()))
+
+
+def may_be_made(params: Params, path: str) -> bool:
+    """Whether a stage may make what lies at a path: all that can be told while the DAG cannot be resolved."""
+    folder, *rest = PurePosixPath(path).parts
+    of_a_set = folder == "data" and len(rest) == 2 and rest[1] in MADE_OF_A_SET
+    of_the_demo = folder == "data" and rest[:1] == ["demo"]
+    return where_only_stages_write(path) or of_a_set or of_the_demo
+
+
+@cache
+def sources_of_the_demo() -> dict[str, Any]:
+    """How much is rendered, by path."""
+    sources: dict[str, Any] = read_yaml(RATES)["sources"]
+    return sources
+
+
+def rendered(params: Params, path: str) -> "Contents | None":
+    """What a source of the demo will hold, None for anything else."""
+    from dcgan.data.contents import Contents
+
+    known = sources_of_the_demo().get(path)
+    if known is None or rests_on_unknown(params.demo):
+        return None
+    if "images" in known:
+        return Contents("rendered", {"": int(total(params, known["images"]))})
+    splits = {
+        split: math.floor(total(params, known[split]) * known.get(f"{split}_share", 1)) for split in ("train", "test")
+    }
+    splits = {split: n for split, n in splits.items() if n}
+    return Contents("rendered", splits, DIGITS_AND_THINGS if len(splits) > 1 else 0)
+
+
+def bounds(params: Params, found: "Mapping[str, Contents]") -> tuple[dict[str, PackedRows], dict[str, int]]:
+    """How many images each set, by its folder, and each other store, by its path, will have at most."""
+    sets, stores = own_sets(params, found), {}
+    for name in params.pack.sets:
+        contents = found.get(f"pack.sets.{name}.source")
+        if contents is not None and contents.splits:
+            named = {split or "train": n for split, n in contents.splits.items()}
+            bare = f"no class folders in {' and '.join(contents.bare)}" if contents.bare else ""
+            rows = PackedRows(named, contents.classes, contents.labels, contents.names, bare)
+            sets[f"data/packed/{name}"] = rows
+    for path, (key, _) in stores_to_open(params).items():
+        if (store := found.get(key)) is not None:
+            stores[path] = store.splits[""]
+    if (rooms := found.get("export.source")) is not None and rooms.splits:
+        stores |= {f"data/{name}/unique.h5": rooms.splits[""] for name in params.export.sets}
+    photos = found.get("crop_faces.source")
+    if photos is not None and photos.splits and not rests_on_unknown(params.crop_faces.max_faces):
+        faces = (
+            sources_of_the_demo()[params.crop_faces.source].get("faces", math.inf)
+            if photos.form == "rendered"
+            else math.inf
+        )
+        crops = int(photos.splits[""] * min(params.crop_faces.max_faces, faces * SPREAD))
+        stores |= {f"data/{name}/crops.h5": crops for name in params.crop_faces.sets}
+    return sets, stores
