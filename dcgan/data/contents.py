@@ -4,32 +4,44 @@ Numbers of items are upper bounds of the images in the stores: some items may tu
 with more than COUNTED names is not counted.
 """
 
-from collections.abc import Mapping, Sequence
+import io
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from dcgan.core.files import InputError
 from dcgan.data import celeba, cifar10, image_folders, svhn_mnist
-from dcgan.data.archives import is_lmdb, printable, read_index, walk
-from dcgan.data.decoding import LONGEST_START, STARTS
+from dcgan.data.archives import Member, is_lmdb, printable, read_index, read_member, walk
+from dcgan.data.decoding import LONGEST_START, PILLOW_FORMATS, STARTS
 from dcgan.data.formats import Kind
 from dcgan.data.labelled import rarest_class
 from dcgan.data.layouts import named_splits, split_folders
 
-LOOKED_AT = 2000  # files whose first bytes are read: a second or two on a disk of a network
+T = TypeVar("T")
+START_BYTES = 1 << 16  # in which the header is; an image of more bytes is hardly too small
+NO_IMAGE = 0
+LOOKED_AT = 2000  # items whose first bytes are read: a second or two on a disk of a network
 COUNTED = 250_000  # names that are listed within seconds on a disk; CelebA has 202,599
 
 
-class Others(NamedTuple):
-    """Files that do not even begin like an image: how many of those that were looked at, of all; the first one."""
+class Looked(NamedTuple):
+    """What the first bytes of some items of a source tell, of how many that were looked at, of all.
 
-    unreadable: int
+    unreadable: those that do not even begin like an image, and `first` of them; sides: item -> shorter side of an image
+    in pixels, where its header tells it.
+    """
+
     looked_at: int
-    files: int
+    items: int
+    unreadable: int
     first: str
+    sides: Mapping[str, int]
 
 
 class Contents(NamedTuple):
@@ -41,7 +53,7 @@ class Contents(NamedTuple):
     labels: tuple[int, ...] = ()  # of the items of train, -1 for none; empty: nobody knows
     names: Sequence[str] = ()  # of the classes, in the order of the labels
     bare: tuple[str, ...] = ()  # splits without class folders beside one with
-    others: Others | None = None  # None: all begin like images, or nobody knows
+    looked: Looked | None = None  # None: no source of files, or too many
     shape: tuple[int, ...] = ()  # height, width and channels of the images in a store
 
     @property
@@ -86,20 +98,25 @@ def contents_of_images(path: Path) -> Contents:
         splits = split_folders(path)
         within = f" (images of all of {', '.join(splits)})" if splits else ""
         names = walk_names(path)
-        return Contents(f"folder{within}", counted(names), others=others_among(path, names))
+        return Contents(f"folder{within}", counted(names), looked=look_at_files(path, names))
     if path.is_file() and not is_lmdb(path):
         members = list(islice(read_index(path), COUNTED + 1))
-        return Contents("tar", counted([member.name for member in members]))
+        return Contents("tar", counted(members), looked=look_at_members(path, members))
     from dcgan.data.lsun import LsunSource  # lmdb is needed here only
 
-    return Contents("LMDB", {"": LsunSource(path).count})
+    source = LsunSource(path)
+    with closing(source.items(0, 1)) as items:  # a sample, as LSUN's keys are digests
+        starts = {item.key: (item.content or b"")[:START_BYTES] for item in islice(items, LOOKED_AT)}
+    return Contents("LMDB", {"": source.count}, looked=look_at(starts.items(), source.count))
 
 
 def contents_of_celeba(path: Path) -> Contents:
     """Its splits, with its lists read as a run reads them."""
     opened = celeba.open_celeba(path)
     found = "no attributes" if opened.attributes is None else f"{len(opened.attributes.columns) - 1} attributes"
-    return Contents(f"CelebA, {found}", {split.name: len(split) for split in opened.splits})
+    pictures = [one for one in opened.splits if isinstance(one, image_folders.FolderSplit)]
+    looked = look_at_files(pictures[0].root, [name for one in pictures for name, _ in one.entries])
+    return Contents(f"CelebA, {found}", {split.name: len(split) for split in opened.splits}, looked=looked)
 
 
 def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents:
@@ -119,7 +136,7 @@ def contents_of_folders(path: Path, named: Mapping[str, str] | None) -> Contents
     labels = () if train is None or train.labels is None else tuple(train.labels.tolist())
     bare = image_folders.splits_without_classes(opened)
     used = [name for one in found for name, _ in one.entries]  # what lies beside the splits is left out
-    return Contents(form, splits, len(opened.classes), labels, opened.classes, bare, others_among(path, used))
+    return Contents(form, splits, len(opened.classes), labels, opened.classes, bare, look_at_files(path, used))
 
 
 def walk_names(path: Path) -> list[str]:
@@ -127,24 +144,56 @@ def walk_names(path: Path) -> list[str]:
     return [name for name, _ in islice(walk(path), COUNTED + 1)]
 
 
-def others_among(path: Path, names: Sequence[str]) -> Others | None:
-    """The files in other formats, among at most LOOKED_AT that lie evenly in the order of their names."""
-    looked_at = sorted(names)[:: -(-len(names) // LOOKED_AT) or 1]
-    others = [name for name in looked_at if not begins_like_image(path / name)]
-    return Others(len(others), len(looked_at), len(names), printable(others[0])) if others else None
+def sample(items: Sequence[T]) -> Sequence[T]:
+    """At most LOOKED_AT of some items, evenly in their order."""
+    return items[:: -(-len(items) // LOOKED_AT) or 1]
 
 
-def begins_like_image(path: Path) -> bool:
-    """Whether a file has the first bytes of a format that can be decoded."""
+def look_at_files(path: Path, names: Sequence[str]) -> Looked:
+    """Looks at some of the files below a folder."""
+    return look_at(((name, start_of(path / name)) for name in sample(sorted(names))), len(names))
+
+
+def look_at_members(path: Path, members: Sequence[Member]) -> Looked:
+    """Looks at some of the members of a tar."""
+    with path.open("rb") as file:
+        starts = [
+            (one.name, read_member(file, one._replace(size=min(one.size, START_BYTES)))) for one in sample(members)
+        ]
+    return look_at(((name, item.content or b"") for name, item in starts), len(members))
+
+
+def start_of(path: Path) -> bytes:
+    """The first bytes of a file, fewer if it is no image; nothing of what cannot be read."""
     try:
         if not path.is_file():
-            return False
+            return b""
         with path.open("rb") as file:
-            return file.read(LONGEST_START).startswith(STARTS)
+            start = file.read(LONGEST_START)
+            return start + file.read(START_BYTES) if start.startswith(STARTS) else start
     except OSError:
-        return False
+        return b""
 
 
-def counted(names: list[str]) -> dict[str, int]:
+def look_at(starts: Iterable[tuple[str, bytes]], items: int) -> Looked:
+    """Looks at the first bytes of some of so many items."""
+    sides = {name: shorter_side(start) for name, start in starts}
+    others = [name for name, side in sides.items() if side == NO_IMAGE]
+    known = {printable(name): side for name, side in sides.items() if side}
+    return Looked(len(sides), items, len(others), printable(others[0]) if others else "", known)
+
+
+def shorter_side(start: bytes) -> int | None:
+    """Of an image, in pixels, by its first bytes; None if they do not tell, NO_IMAGE if they do not begin like one."""
+    if not start.startswith(STARTS):
+        return NO_IMAGE
+    with suppress(Exception), warnings.catch_warnings():  # a hostile header raises whatever its parser stumbles over
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(start), formats=PILLOW_FORMATS) as image:
+            return min(image.size)
+    return None
+
+
+def counted(names: Sequence[object]) -> dict[str, int]:
     """Their number, as that of the only split; nothing if they are too many."""
     return {"": len(names)} if len(names) <= COUNTED else {}

@@ -2,15 +2,18 @@
 
 import gzip
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
+from PIL import Image
 
 from dcgan.core.files import InputError
 from dcgan.data import contents
 from dcgan.data.contents import contents_of
+from dcgan.data.formats import Kind
 from tests.stages.sources import write_lmdb
 
 
@@ -87,9 +90,41 @@ def test_files_in_other_formats_count_within_the_splits_alone(tmp_path: Path, go
     """Annotations beside the pictures, as Pascal VOC has them, are left out."""
     tree(tree(tmp_path, {"JPEGImages/cat": 2, "JPEGImages/dog": 2}, good_image), {"Annotations": 9})
     splits = {"train": "JPEGImages"}
-    assert contents_of(tmp_path, "folder", splits).others is None
+    found = [contents_of(tmp_path, "folder", splits).looked]
     tree(tmp_path, {"JPEGImages/dog": 1})
-    assert contents_of(tmp_path, "folder", splits).others == contents.Others(1, 4, 4, "JPEGImages/dog/0.jpg")
+    found.append(contents_of(tmp_path, "folder", splits).looked)
+    assert [one and one[:4] for one in found] == [(4, 4, 0, ""), (4, 4, 1, "JPEGImages/dog/0.jpg")]
+
+
+@pytest.mark.parametrize("kind", ["lsun", "photos", "folder"])
+def test_the_shorter_side_of_each_image_is_known_by_its_first_bytes(tmp_path: Path, kind: Kind) -> None:
+    """Of every format, upright or not, in every form of source."""
+    sizes = {"JPEG": (70, 40), "PNG": (31, 90), "GIF": (8, 9), "BMP": (33, 32), "WEBP": (64, 65)}
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "turned"
+    for form, size in sizes.items():
+        Image.new("RGB", size).save(tmp_path / f"{form}.jpg", form, exif=exif)
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no header")
+    (tmp_path / "text.jpg").write_bytes(b"no image")
+    expected = {f"{form}.jpg": min(size) for form, size in sizes.items()}
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    sources = [tmp_path]
+    if kind != "folder":
+        with tarfile.open(tmp_path.parent / f"{kind}.tar", "w") as tar:
+            tar.add(tmp_path, ".")
+        sources += [tmp_path.parent / f"{kind}.tar", write_lmdb(tmp_path.parent / f"{kind}_lmdb", files)]
+    for source in sources:
+        looked = contents_of(source, kind).looked
+        assert looked == contents.Looked(7, 7, 1, "text.jpg", expected), source
+
+
+def test_of_many_files_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_image: bytes) -> None:
+    tree(tmp_path, {"": 10}, good_image)
+    (tmp_path / "2.jpg").write_bytes(b"no image")
+    (tmp_path / "3.jpg").write_bytes(b"no image")
+    monkeypatch.setattr(contents, "LOOKED_AT", 5)
+    looked = contents_of(tmp_path, "photos").looked
+    assert looked is not None and looked[:4] == (5, 10, 1, "2.jpg")
 
 
 def test_too_many_names_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

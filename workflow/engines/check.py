@@ -22,7 +22,7 @@ from dcgan.data.layouts import UnclearLayout
 from workflow.engines.dag import Stage, is_folder, is_inside, needed_for, resolved_stages, stages_by_kind, whole_outputs
 from workflow.engines.device import check_devices
 from workflow.engines.inputs import Data, bounds, data_of, may_be_made, read_by_stages, rendered
-from workflow.engines.own_data import folder_of, other_files, own_kinds
+from workflow.engines.own_data import folder_of, own_kinds, unusable
 from workflow.engines.stage import command_parser, run_stage
 from workflow.params.consistency import Rule, broken, combinations, where_only_stages_write
 from workflow.params.figures import by_hand
@@ -97,7 +97,7 @@ def check_content(
     sets, stores = bounds(params, found)
     own = own_kinds(params, found)
     rules = [*combinations(params, own), *asks_too_much(params, sets, stores), *found_out_late(params, sets, own)]
-    rules += other_files(params, found)
+    rules += unusable(params, found)
     absent = [
         f"{f'{where}: {named[path]}' if path in named else f'stage {name}'}: {path!r} does not exist, and no stage "
         f"makes it{hint(root, path)}"

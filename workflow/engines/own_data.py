@@ -46,17 +46,24 @@ def own_sets(params: Params, found: "Mapping[str, Contents]") -> dict[str, Packe
     return sets
 
 
-def other_files(params: Params, found: "Mapping[str, Contents]") -> Iterator[Rule]:
-    """Sources of which more files are no images than may be rejected; where a sample is looked at, twice as many."""
+def unusable(params: Params, found: "Mapping[str, Contents]") -> Iterator[Rule]:
+    """Sources of which more items are no images, or too small, than may be rejected; of a sample, twice as many may."""
     from dcgan.data.decoding import PILLOW_FORMATS  # OpenCV is needed here only
 
     for key, contents in found.items():
-        if (others := contents.others) is not None:
-            section = key.partition(".")[0]
-            share = getattr(params, section).max_rejects
-            too_many = others.unreadable > share * others.looked_at * (1 if others.looked_at == others.files else 2)
-            are = f"{others.unreadable:,} of {others.looked_at:,} files of {key} are no {', '.join(PILLOW_FORMATS)}"
-            yield too_many, f"{section}.max_rejects", share, f"{are}, {others.first} first"
+        if (looked := contents.looked) is None:
+            continue
+        section = getattr(params, name := key.partition(".")[0])
+        share, least = section.max_rejects, getattr(section, "min_side", 0)
+        rejects = share * looked.looked_at * (1 if looked.looked_at == looked.items else 2)
+        of = f"of {looked.looked_at:,} files of {key} are"
+        are = f"{looked.unreadable:,} {of} no {', '.join(PILLOW_FORMATS)}, {looked.first} first"
+        yield looked.unreadable > rejects, f"{name}.max_rejects", share, are
+        small = [one for one, side in looked.sides.items() if side < least]
+        if looked.unreadable <= rejects < looked.unreadable + len(small):
+            most = sorted(looked.sides.values())[int(rejects) - looked.unreadable]
+            smaller = f"{len(small):,} {of} smaller, {small[0]} first; {name}.max_rejects is {share}"
+            yield True, f"{name}.min_side", least, f"at most {most}: {smaller}"
 
 
 def own_kinds(params: Params, found: "Mapping[str, Contents]") -> dict[str, ImageKind]:
