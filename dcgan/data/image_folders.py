@@ -6,6 +6,8 @@ folders are images without labels. Which folders are splits: dcgan/data/layouts.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
 
 Entries = list[tuple[str, str]]
+ASKED_AT_ONCE, ASKED_IN_A_ROW = 32, 16  # files: at once, and by each thread one after the other
 
 
 class FolderSplit:
@@ -100,8 +103,8 @@ def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
     first, once, shared = dict[object, tuple[str, str]](), dict[str, Entries](), list[tuple[str, str, str]]()
     for split, entries in groups.items():
         once[split] = []
-        for name, reason in entries:
-            owner, kept = (split, name) if reason else first.setdefault(identity_of(root / name), (split, name))
+        for (name, reason), identity in zip(entries, identities(root, entries), strict=True):
+            owner, kept = (split, name) if reason else first.setdefault(identity, (split, name))
             if owner != split:
                 shared.append((name, kept, owner))
             once[split].append((name, reason if kept == name else f"the same file as {printable(kept)}"))
@@ -112,7 +115,18 @@ def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
     return once
 
 
-def identity_of(path: Path) -> object:
+def identities(root: Path, entries: Entries) -> list[object]:
+    """What identifies each file. Some are asked for at once, as a disk of a network takes long to answer.
+
+    The listing has numbers, too, but not of what links lead to, and on some of these disks one number for all files.
+    """
+    places = [os.path.join(root, name) for name, _ in entries]
+    parts = [places[start : start + ASKED_IN_A_ROW] for start in range(0, len(places), ASKED_IN_A_ROW)]
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
+        return list(chain.from_iterable(threads.map(lambda part: [identity_of(place) for place in part], parts)))
+
+
+def identity_of(path: str) -> object:
     """What two names of one file have in common, links followed: device and number; of what cannot be read its path."""
     try:
         status = os.stat(path)

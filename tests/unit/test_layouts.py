@@ -1,12 +1,13 @@
 """Folders of labelled sets as people have them: each is understood rightly, or refused with what was seen."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from dcgan.core.files import InputError
-from dcgan.data import layouts
+from dcgan.data import image_folders, layouts
 from dcgan.data.formats import inspect_source, open_labelled
 from dcgan.data.image_folders import open_folder
 from dcgan.data.labelled import LabelledSet
@@ -195,6 +196,24 @@ def test_a_file_that_is_there_twice_counts_once(tmp_path: Path) -> None:
     (split,) = open_folder(root).splits
     reasons = {name: reason for name, reason in split.entries if reason}  # type: ignore[attr-defined]
     assert reasons == {"dog/3.jpg": "the same file as cat/2.jpg"}
+
+
+def test_what_files_are_is_asked_of_many_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk of a network answers late; here it does once eight have asked. What is found is in the files' order."""
+    root = tree(tmp_path, "{cat,dog}/{" + ",".join(map(str, range(64))) + "}.jpg")
+    (root / "dog/1.jpg").unlink()
+    (root / "dog/1.jpg").symlink_to("../cat/9.jpg")
+    asked, eight = image_folders.identity_of, threading.Barrier(8)
+
+    def answer(path: str) -> object:
+        eight.wait(timeout=60)
+        return asked(path)
+
+    monkeypatch.setattr(image_folders, "identity_of", answer)
+    (split,) = open_folder(root).splits
+    entries = split.entries  # type: ignore[attr-defined]
+    assert [name for name, _ in entries] == sorted(name for name, _ in entries) and len(entries) == 128
+    assert [entry for entry in entries if entry[1]] == [("dog/1.jpg", "the same file as cat/9.jpg")]
 
 
 def test_names_that_are_no_utf8_are_classes_too(tmp_path: Path) -> None:
