@@ -14,7 +14,7 @@ import scipy.io
 from dcgan.core.files import InputError
 from tests.dag.demo import preset_values
 from tests.dag.test_check_sources import project
-from tests.dag.test_params import REMOVED, change, write
+from tests.dag.test_params import REMOVED, change, places, write
 from workflow.engines.check import check, check_content
 from workflow.engines.dag import Stage, resolved_stages
 from workflow.params.load import check_schema, read_yaml
@@ -83,12 +83,6 @@ def every_place(tree: Any, place: str = "") -> Iterator[str]:
     for key, value in tree.items() if isinstance(tree, Mapping) else ():
         yield f"{place}{key}"
         yield from every_place(value, f"{place}{key}.")
-
-
-def places(tree: Any, place: str = "") -> Iterator[str]:
-    """The dotted keys of a tree that have no keys below them."""
-    for key, value in tree.items() if isinstance(tree, Mapping) else ():
-        yield from places(value, f"{place}{key}.") if isinstance(value, Mapping) and value else [f"{place}{key}"]
 
 
 def unresolved() -> dict[str, Stage]:

@@ -3,6 +3,8 @@
 The DAG is a single stage that waits until a file appears, in a clean copy of the project.
 """
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.dag.reliability import fault
-from workflow.engines.lock import ENGINE_LOCK, STAGES_LOCK
+from workflow.engines.lock import ENGINE_LOCK, STAGES_LOCK, lock
 
 Run = Callable[..., Any]
 WAITING = '''"""Waits until a file appears."""
@@ -52,6 +54,24 @@ def waiting(checkout: Path) -> Iterator[Path]:
     (checkout / "dvc.yaml").write_text(DAG)
     yield checkout
     (checkout / "end").touch()
+
+
+@pytest.mark.parametrize("refusal", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """Another refusal of the system is an error."""
+
+    def refuse(file: object, kind: int) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with lock(tmp_path / "a/lock", fcntl.LOCK_EX, "{} is at work", "snakemake") as held:
+        held.seek(0)
+        assert held.read() == "snakemake"
+    refusal = errno.EIO
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        lock(tmp_path / "a/lock", fcntl.LOCK_EX, "{} is at work")
 
 
 def start(folder: Path, environment: dict[str, str], *command: str) -> "subprocess.Popen[str]":

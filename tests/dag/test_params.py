@@ -1,5 +1,6 @@
 """Bad parameters get one clear line each, before any work starts."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,17 @@ from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError
 from tests.dag.demo import preset_values
+from workflow.params import sections
 from workflow.params.load import check_params, load_params
+from workflow.params.refused import is_section
 
 REMOVED = object()
+
+
+def places(tree: Any, place: str = "") -> Iterator[str]:
+    """The dotted keys of a tree that have no keys below them."""
+    for key, value in tree.items() if isinstance(tree, Mapping) else ():
+        yield from places(value, f"{place}{key}.") if isinstance(value, Mapping) and value else [f"{place}{key}"]
 
 
 def change(params: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -155,6 +164,17 @@ def test_one_line_names_key_value_and_what_is_allowed(key: str, value: Any, expe
     with pytest.raises(InputError) as error:
         check_params(change(preset_values(), key, value), "params.yaml")
     assert any(expected in line for line in str(error.value).split("\n"))
+
+
+def test_whatever_was_published_may_be_null() -> None:
+    """Nobody published a number of one's own pictures."""
+    params = preset_values()
+    keys = [key for key in places(params) if key.rpartition(".")[2].startswith("published_")]
+    fields = {field for kind in vars(sections).values() if is_section(kind) for field in kind.model_fields}
+    assert {key.rpartition(".")[2] for key in keys} == {name for name in fields if name.startswith("published_")}
+    for key in keys:
+        change(params, key, None)
+    check_params(params, "params.yaml")
 
 
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

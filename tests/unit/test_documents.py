@@ -2,8 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from dcgan.core.seeding import torch_generator
+from dcgan.data.layouts import SPLIT_NAMES
+from dcgan.models.architectures import ARCHITECTURES
+from dcgan.models.networks import Generator
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,3 +45,24 @@ def test_targets_of_make_exist(document: Path) -> None:
 def test_modules_that_are_run_exist(document: Path) -> None:
     modules = re.findall(r"python -m ((?:workflow|stages|benchmarks)[\w.]*)", document.read_text(encoding="utf-8"))
     assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
+
+
+def test_the_table_of_layouts_has_every_name_of_a_split() -> None:
+    (line,) = [line for line in (ROOT / "docs/data.md").read_text().splitlines() if "these splits. Also" in line]
+    assert set(re.findall(r"`(\w+)`", line)) == SPLIT_NAMES.keys()
+
+
+def test_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it installs, and with a network at the place that it names."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    installed, code = re.findall(r"after\n`(pip install -e \.)`:\n\n```python\n(.*?)```", readme, re.DOTALL)[0]
+    generator = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(1, "readme"))
+    generator.save(tmp_path / "data/networks/bedrooms/generator.safetensors", {})
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    told = re.search(r"# (\(.*?\)) (\w+)", code)
+    assert told is not None and installed
+    assert (str(names["images"].shape), str(names["images"].dtype)) == told.groups()
+    assert np.array_equal(names["rooms"].sample(1, seed=1), names["images"][:1])
+    assert names["strip"].shape[1:] == (32, 32, 3) and len(names["strip"]) == 10
