@@ -10,6 +10,7 @@ import math
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -198,11 +199,46 @@ def test_a_file_that_is_cut_in_half_is_named(world: Path, tmp_path: Path, script
         pytest.skip(f"{script} reads no HDF5 or safetensors file")
     refused = []
     for path in found:
+        earlier = with_outputs(stage, tmp_path / "out")
         with cut_in_half(path):
             status, printed = attempt(stage, tmp_path / "out")
         if status == 0:
             assert str(path) not in data, f"{path} was cut in half and used"
         else:
             assert str(path) in error_line(status, printed)
+            assert earlier.items() <= digests_below(tmp_path / "out").items(), "what was there stays"
             refused.append(path)
     assert refused
+
+
+def with_outputs(stage: Stage, folder: Path) -> dict[str, str]:
+    """Puts what a stage made into a folder, as from an earlier run; the digest of each file."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for output in map(Path, stage.outputs):
+        (folder / output).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if output.is_dir() else shutil.copyfile)(output, folder / output)
+    return digests_below(folder)
+
+
+@pytest.mark.parametrize("unusable", [0, 40])
+@pytest.mark.parametrize("script", ["export_lsun", "crop_faces", "pack_images", "import_published"])
+def test_a_source_that_cannot_be_used_leaves_what_was_there(
+    world: Path, tmp_path: Path, good_image: bytes, script: str, unusable: int
+) -> None:
+    """Of an empty folder, and of one of which too much is no image; the list of the rejected tells of this one then."""
+    (tmp_path / "source").mkdir()
+    for number in range(unusable):
+        (tmp_path / f"source/{number}.jpg").write_bytes(b"no image" if number else good_image)
+    stage = first_stage(world, script)
+    earlier = with_outputs(stage, tmp_path / "out")
+    command = re.sub(r"--(source|arrays) \S+", rf"--\1 {tmp_path}/source", stage.command)
+    params = {"pack": {"sets": {"*": {"kind": "folder", "source": f"{tmp_path}/source", "test": 0, "validation": 0}}}}
+    tiny_params(tmp_path / "params.yaml", params if script == "pack_images" else {})
+    if script != "import_published":
+        command += f" --params {tmp_path}/params.yaml"
+    line = error_line(*attempt(Stage(**{**stage.__dict__, "command": command}), tmp_path / "out"))
+    assert f"{tmp_path}/source" in line or " of 40 items " in line
+    left = digests_below(tmp_path / "out")
+    assert {name for name, digest in earlier.items() if left.get(name) != digest} <= (
+        {name for name in earlier if unusable and name.endswith("rejects.csv")}
+    )

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
+from dcgan.core.checkpoints import Checkpoints
 from dcgan.core.files import InputError
 from dcgan.core.seeding import torch_generator
 from dcgan.data.image_store import ImageStore, StoreWriter
@@ -227,6 +228,23 @@ def test_a_run_leaves_nothing_of_an_earlier_one_in_its_folders(folder: Path) -> 
         *("frames/frame-0000000040.png", "frames/frame-0000000080.png", "generator.safetensors", "metrics.json"),
         *("samples/epoch-0001.png", "samples/mine.png"),
     ]
+
+
+def test_all_outputs_are_there_before_the_checkpoint_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is stopped between goes on from it."""
+    change_parameters(folder, **SHORT)
+    clear, there = Checkpoints.clear, list[dict[str, str]]()
+
+    def look(checkpoints: Checkpoints) -> None:
+        assert checkpoints.path.exists()
+        there.append(digests_below(folder / "out"))
+        clear(checkpoints)
+
+    monkeypatch.setenv("DCGAN_STATE", f"{folder}/state")
+    monkeypatch.setattr(Checkpoints, "clear", look)
+    main(options(folder, "out"))
+    assert there == [digests_below(folder / "out")] and not list(folder.glob("state/*/checkpoint*"))
+    assert {"generator.safetensors", "metrics.json", "curves.csv"} <= there[0].keys()
 
 
 def test_without_frames_and_samples_their_folders_are_made(folder: Path) -> None:

@@ -42,13 +42,15 @@ NAME, NEARLY = re.compile(r"[a-z]+_[\w@]+"), 0.8  # of a stage, and how like one
 
 
 class Run(NamedTuple):
-    """What stages read, with the name of one that does; what they make; how many they are, and whether all of them."""
+    """What stages read, with the name of one that does; what they make; how many they are, and whether all of them;
+    what is wrong with the DAG or with what is asked of it.
+    """
 
     inputs: Mapping[str, str]
     outputs: set[str]
     stages: int
     whole: bool
-    problems: Collection[str] = ()
+    problems: Collection[str]
 
 
 def main() -> None:
@@ -123,12 +125,11 @@ def what_runs(
             raise
         inputs = dict.fromkeys(read_by_stages(params), "")
         made = {path for path in inputs if may_be_made(params, path)}
-        return Run(inputs, made, 0, whole=True, problems=[] if refused else [str(error)])
-    raise_all(misspelled(targets, stages))
+        return Run(inputs, made, 0, True, [] if refused else [str(error)])
     outputs = {path for stage in stages.values() for path in stage.outputs}
     needed = needed_for(targets, stages)
     inputs = {path: stage.name for stage in needed.values() for path in stage.inputs}
-    return Run(inputs, outputs, len(needed), whole=len(needed) == len(stages))
+    return Run(inputs, outputs, len(needed), len(needed) == len(stages), misspelled(targets, stages))
 
 
 def misspelled(words: Iterable[str], stages: Mapping[str, Stage]) -> list[str]:
