@@ -7,8 +7,8 @@ with more than COUNTED names is not counted.
 import io
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
-from itertools import islice
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 START_BYTES = 1 << 16  # in which the header is; an image of more bytes is hardly too small
 NO_IMAGE = 0
 LOOKED_AT = 2000  # items whose first bytes are read: a second or two on a disk of a network
+PARTS = 20  # of the keys of an LMDB that has more, from each of which the first are looked at
 COUNTED = 250_000  # names that are listed within seconds on a disk; CelebA has 202,599
 
 
@@ -105,9 +106,10 @@ def contents_of_images(path: Path) -> Contents:
     from dcgan.data.lsun import LsunSource  # lmdb is needed here only
 
     source = LsunSource(path)
-    with closing(source.items(0, 1)) as items:  # a sample, as LSUN's keys are digests
-        starts = {item.key: (item.content or b"")[:START_BYTES] for item in islice(items, LOOKED_AT)}
-    return Contents("LMDB", {"": source.count}, looked=look_at(starts.items(), source.count))
+    parts = 1 if source.count <= LOOKED_AT else PARTS
+    first = chain.from_iterable(islice(source.items(part, parts), LOOKED_AT // parts) for part in range(parts))
+    starts = ((item.key, (item.content or b"")[:START_BYTES]) for item in first)
+    return Contents("LMDB", {"": source.count}, looked=look_at(starts, source.count))
 
 
 def contents_of_celeba(path: Path) -> Contents:
@@ -156,11 +158,9 @@ def look_at_files(path: Path, names: Sequence[str]) -> Looked:
 
 def look_at_members(path: Path, members: Sequence[Member]) -> Looked:
     """Looks at some of the members of a tar."""
+    starts = (one._replace(size=min(one.size, START_BYTES)) for one in sample(members))
     with path.open("rb") as file:
-        starts = [
-            (one.name, read_member(file, one._replace(size=min(one.size, START_BYTES)))) for one in sample(members)
-        ]
-    return look_at(((name, item.content or b"") for name, item in starts), len(members))
+        return look_at(((one.name, read_member(file, one).content or b"") for one in starts), len(members))
 
 
 def start_of(path: Path) -> bytes:

@@ -127,6 +127,18 @@ def test_of_many_files_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.Mo
     assert looked is not None and looked[:4] == (5, 10, 1, "2.jpg")
 
 
+def test_of_a_large_lmdb_some_of_all_parts_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_image: bytes
+) -> None:
+    """The first ones may be all of one kind."""
+    write_lmdb(tmp_path, {f"{number:03}": b"no image" if number < 100 else good_image for number in range(400)})
+    monkeypatch.setattr(contents, "LOOKED_AT", 100)
+    looked = contents_of(tmp_path, "lsun").looked
+    assert looked is not None and looked[1:] == (400, looked.unreadable, "000", looked.sides)
+    assert looked.looked_at == 100 and 20 <= looked.unreadable <= 30
+    assert min(looked.sides) < "110" and max(looked.sides) > "330"
+
+
 def test_too_many_names_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, {"cat": 3, "dog": 3})
     for counted, splits, text in (
