@@ -113,7 +113,7 @@ def test_whatever_the_parameters_are_they_give_lines(root: Path, tmp_path: Path,
         params = preset_values()
         for key in draw.sample(keys, draw.choice([1, 2])):
             with suppress(KeyError, TypeError):  # the one may lie in the other
-                change(params, key, draw.choice([None, -1, "x", [], {}]))
+                change(params, key, draw.choice([None, -1, "x", ".", [], {}]))
         told = ""
         try:
             check_content(tmp_path, params, "params.yaml", (lambda: stages) if resolved else none_at_all)
@@ -136,6 +136,9 @@ def test_what_no_stage_makes_is_missed_with_its_key(root: Path, tmp_path: Path) 
         "features.svhn.images": "own/digits",
         "classifiers.faces.faces.truth": "own/truth.csv",
         "figures.turn.faces.annotator": "own/turn.json",
+        "quality.sets.faces.autoencoder": "own/autoencoder.safetensors",
+        "neighbours.mnist.generator": "own/generator.safetensors",
+        "svm.svhn.features": "own/features",
     }
     project(root, tmp_path, absent)
     demo, threads = resolved_stages(tmp_path), {"run.threads": None}

@@ -232,9 +232,9 @@ def test_a_source_that_cannot_be_used_leaves_what_was_there(
     stage = first_stage(world, script)
     earlier = with_outputs(stage, tmp_path / "out")
     command = re.sub(r"--(source|arrays) \S+", rf"--\1 {tmp_path}/source", stage.command)
-    params = {"pack": {"sets": {"*": {"kind": "folder", "source": f"{tmp_path}/source", "test": 0, "validation": 0}}}}
-    tiny_params(tmp_path / "params.yaml", params if script == "pack_images" else {})
-    if script != "import_published":
+    if script == "pack_images":
+        section = {stage.name.partition("@")[2]: {"source": f"{tmp_path}/source"}}
+        tiny_params(tmp_path / "params.yaml", {"pack": {"sets": section}})
         command += f" --params {tmp_path}/params.yaml"
     line = error_line(*attempt(Stage(**{**stage.__dict__, "command": command}), tmp_path / "out"))
     assert f"{tmp_path}/source" in line or " of 40 items " in line

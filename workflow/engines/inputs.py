@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 RATES = Path(__file__).parents[1] / "planning/rates.yaml"  # has how large the demo's sources become
 DIGITS_AND_THINGS = 10  # classes of the demo's sets with labels
 SPREAD = 1.1  # of what depends on chance in the demo: at most so much above its mean
-MADE_OF_A_SET = ("unique.h5", "crops.h5", "shards")  # in the folder of any set that is exported or cropped
+# Keys of sections that name a file or folder, beside `images` and `source`.
+READ = ("arrays", "discriminator", "features", "generator", "truth", "detections", "autoencoder", "annotator")
+MADE_OF_A_SET = (
+    "unique.h5",
+    "crops.h5",
+    "detections.csv",
+    "shards",
+)  # in the folder of any set that is exported or cropped
 
 
 class Data(NamedTuple):
@@ -55,24 +62,23 @@ def read_by_stages(params: Params) -> dict[str, str]:
     """Path -> the first key that names it, of every file and folder among the inputs of stages."""
     named = [(one.key, one.path) for one in data_of(params) if one.source]
     named += [*named_stores(params), *((key, folder) for key, folder, _ in labelled_folders(params))]
-    named += [(f"published.{name}.arrays", one.arrays) for name, one in params.published.items()]
-    for kind, classifiers in params.classifiers:
-        for name, one in classifiers.items():
-            read = [key for key in ("truth", "detections") if hasattr(one, key)]
-            named += [(f"classifiers.{kind}.{name}.{key}", getattr(one, key)) for key in read]
-    for kind in ("windows", "arithmetic", "turn"):
-        figures = getattr(params.figures, kind)
-        named += [(f"figures.{kind}.{name}.annotator", one.annotator) for name, one in figures.items()]
+    sections = {kind: getattr(params, kind) for kind in ("published", "features", "svm", "neighbours")}
+    sections |= {f"{group}.{kind}": one for group in ("classifiers", "figures") for kind, one in getattr(params, group)}
+    sections |= {"quality.sets": params.quality.sets}
+    sections |= {"": {"guidelines": params.guidelines}} if params.guidelines.sets else {}
+    for kind, of in sections.items():
+        for name, one in of.items():
+            read = [key for key in READ if isinstance(getattr(one, key, None), str)]
+            named += [(f"{kind}.{name}.{key}".removeprefix("."), getattr(one, key)) for key in read]
     first = {path: key for key, path in reversed(named) if not rests_on_unknown((key, path))}
     return dict(reversed(first.items()))
 
 
 def may_be_made(params: Params, path: str) -> bool:
     """Whether a stage may make what lies at a path: all that can be told while the DAG cannot be resolved."""
-    folder, *rest = PurePosixPath(path).parts
-    of_a_set = folder == "data" and len(rest) == 2 and rest[1] in MADE_OF_A_SET
-    of_the_demo = folder == "data" and rest[:1] == ["demo"]
-    return where_only_stages_write(path) or of_a_set or of_the_demo
+    parts = PurePosixPath(path).parts
+    of_a_set = len(parts) == 3 and parts[0] == "data" and parts[2] in MADE_OF_A_SET
+    return where_only_stages_write(path) or of_a_set or parts[:2] == ("data", "demo")
 
 
 @cache
