@@ -58,7 +58,7 @@ def test_files_that_are_looked_at_lie_all_over_the_folder(tmp_path: Path, monkey
     monkeypatch.setattr(contents, "LOOKED_AT", 4)
     tree(tmp_path, {"a": 6}, b"\xff\xd8\xff")
     tree(tmp_path, {"z": 6})
-    assert contents_of(tmp_path, "lsun").others == contents.Others(2, 4, 12, "z/0.jpg")
+    assert contents_of(tmp_path, "lsun").looked == contents.Looked(4, 12, 2, "z/0.jpg", {})
 
 
 def test_the_rarest_digit_of_the_training_images_is_known(tmp_path: Path) -> None:
@@ -116,15 +116,6 @@ def test_the_shorter_side_of_each_image_is_known_by_its_first_bytes(tmp_path: Pa
     for source in sources:
         looked = contents_of(source, kind).looked
         assert looked == contents.Looked(7, 7, 1, "text.jpg", expected), source
-
-
-def test_of_many_files_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good_image: bytes) -> None:
-    tree(tmp_path, {"": 10}, good_image)
-    (tmp_path / "2.jpg").write_bytes(b"no image")
-    (tmp_path / "3.jpg").write_bytes(b"no image")
-    monkeypatch.setattr(contents, "LOOKED_AT", 5)
-    looked = contents_of(tmp_path, "photos").looked
-    assert looked is not None and looked[:4] == (5, 10, 1, "2.jpg")
 
 
 def test_of_a_large_lmdb_some_of_all_parts_are_looked_at(
