@@ -5,8 +5,11 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
+from snakemake.cli import parse_args
 from snakemake.logging import logger
 from snakemake.settings.types import Quietness
 from snakemake.utils import available_cpu_count
@@ -20,6 +23,8 @@ from workflow.engines.lock import hold
 from stages import SPIN
 
 NO_SLURM = "there is no Slurm here (no `sbatch` on the PATH); `make snakemake` runs without a cluster"
+# What only asks, and so needs no cluster.
+ASKING = ("dryrun", "lint", "summary", "detailed_summary", "unlock", "dag", "rulegraph", "filegraph", "touch")
 NO_TARGETS = {"-R", "--forcerun", "-O", "--omit-from"}
 FOLLOWERS = []
 ROOT = Path(os.path.relpath(workflow.basedir))
@@ -34,8 +39,19 @@ if not workflow.is_main_process:
     # Slurm's warning before the end of a job's time goes to all of its processes; only the stage is to act on it.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
+
+def sends_jobs_to(executor):
+    """Whether the command line is one that sends jobs there, which Snakemake itself finds out later."""
+    with redirect_stderr(StringIO()):  # it names the profile again
+        _, options = parse_args(sys.argv[1:])
+    return options.executor == executor and not any(vars(options)[name] for name in ASKING)
+
+
 try:
     if workflow.is_main_process:
+        # Before Snakemake prints what it is going to do; `nodes` is how many jobs go to other machines at once.
+        if workflow.resource_settings.nodes and shutil.which("sbatch") is None and sends_jobs_to("slurm"):
+            raise InputError(NO_SLURM)
         # Not in the jobs, which start Snakemake twice each.
         from workflow.description import caption_of, kind_of
         from workflow.engines.check import check
@@ -68,8 +84,6 @@ onstart:
     # Not at the top: `--dry-run`, `--summary` and `--unlock` disturb nobody.
     try:
         if workflow.is_main_process:
-            if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
-                raise InputError(NO_SLURM)
             hold(ROOT, "snakemake")
             check_clock(ROOT, STAGES)
             if workflow.local_exec:

@@ -23,6 +23,10 @@ stages:
       outs: [results/figures/training/rooms]
       metrics: [results/metrics/train_rooms.json]
       plots: [results/curves/rooms.csv]
+  judge_claims:
+    cmd: python judge.py
+    deps: [judge.py, results/metrics/train_rooms.json]
+    outs: [results/claims.csv]
 """
 PARAMS = "run: {seed: 42}\ntrain:\n  rooms: {network: tiny, rate: 0.5, sample_epochs: [1, 2]}\n"
 # Stands in for a training: everything it writes follows from the parameters.
@@ -43,16 +47,27 @@ open("results/curves/rooms.csv", "w").write(
     f"images,epoch,d_loss,g_loss\\n32,1,0.5,{4 * rate}\\n64,2,0.5,{2 * rate}\\n"
 )
 """
+# Stands in for the judge: the claim holds at low losses.
+JUDGE = """
+import json
+loss = json.load(open("results/metrics/train_rooms.json"))["g_loss"]
+open("results/claims.csv", "w").write(
+    "id,verdict,paper,claim,comparison,comparison_verdict,published,unit,ours,other,difference,low,high,margin\\n"
+    f"low_loss,{'holds' if loss < 1.2 else 'fails'},Table 1,Low,loss,holds,,number,{loss},1.2,0.2,0.1,0.3,0\\n"
+)
+"""
+TARGET = "train_dcgan@rooms"
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]) -> Path:
-    """A repository of DVC with one committed run and three experiments."""
+    """A repository of DVC with one committed run and four experiments; of three the claims were not judged."""
     folder = tmp_path_factory.mktemp("repository")
     for name, content in {
         "dvc.yaml": DAG,
         "params.yaml": PARAMS,
         "draw.py": SCRIPT,
+        "judge.py": JUDGE,
         ".gitignore": "/page.html",
     }.items():
         (folder / name).write_text(content)
@@ -66,8 +81,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory, run: Callable[..., Any]
         "shorter": ["train.rooms.rate=0.9", "train.rooms.sample_epochs=[1]"],
         "seeded": ["train.rooms.rate=0.5", "train.rooms.sample_epochs=[1,2]", "run.seed=7"],
     }
+    run(folder, "dvc", "exp", "run", "--quiet", "--temp", "--name", "whole", "--set-param=train.rooms.rate=0.8")
     for name, keys in changes.items():
-        run(folder, "dvc", "exp", "run", "--quiet", "--name", name, *(f"--set-param={key}" for key in keys))
+        run(folder, "dvc", "exp", "run", "--quiet", "--name", name, *(f"--set-param={key}" for key in keys), TARGET)
     return folder
 
 
@@ -119,12 +135,21 @@ def test_of_each_experiment_it_is_told_what_changed(
     table.main([])
     head, *found = capsys.readouterr().out.split("\n")
     faster, shorter = found.index("faster: no claims were judged"), found.index("shorter: no claims were judged")
-    assert head == "HEAD: no claims were judged"
+    assert head == "HEAD: 1 hold, 0 fail, 0 undecided" and "whole: 0 hold, 1 fail, 0 undecided" in found
     assert found[faster + 1 : faster + 3] == [
         "  changed  train.rooms.rate 0.5 → 0.75",
         "  moved    train_rooms.g_loss 1 → 1.5",
     ]
     assert "  changed  train.rooms.sample_epochs [1, 2] → [1]" in found[shorter : shorter + 4]
+
+
+def test_verdicts_are_those_of_experiments_that_judged_claims(page: Callable[..., str]) -> None:
+    """As in `make experiments`; the table in one with a target is that of the commit it started from."""
+    text = page("HEAD", "faster", "whole")
+    assert "<td>holds</td> <td>–</td> <td>fails<br><small>differs</small></td>" in text
+    assert "Verdicts, 1 of 1 differ" in text and "<p>–: faster has no verdicts." in text
+    text = page("faster", "HEAD")
+    assert "<td>–</td> <td>holds</td>" in text and "Verdicts, 0 of 1 differ" in text
 
 
 def test_without_a_name_the_workspace_is_compared_with_head(page: Callable[..., str], repository: Path) -> None:

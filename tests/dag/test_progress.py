@@ -188,9 +188,12 @@ def test_dvc_alone_gets_a_line_a_stage_and_what_is_current_is_not_expected(
 
 
 def test_make_repro_prints_lines_and_keeps_what_stages_say(counting: Path, run: Any) -> None:
-    ran = run(counting, *RUN_DVC)
+    """At the end it tells how long it took, and which file to open."""
+    ran = run(counting, "python", "-m", "workflow.repro")
     assert [line.split(" · ")[0] for line in ran.stderr.splitlines()] == LINES
-    assert ran.stdout == "2 ran\n"
+    assert re.match(r"2 of 2 stages ran, \d+ s in all\.\n\n", ran.stdout)
+    assert "\nEverything, with pictures: results/report.html\n" in ran.stdout
+    assert (counting / "results/report.html").is_file()
     assert (counting / "logs/second.log").read_text().startswith("said by data/second\n")
     assert json.loads(run(counting, "dvc", "status", "--json").stdout) == {}
     again = run(counting, *RUN_DVC)
@@ -226,6 +229,7 @@ def test_make_snakemake_tells_the_same(counting: Path, run: Any) -> None:
     (counting / "wrong").unlink()
     done = run(counting, "snakemake", "--cores", "1", "--quiet", "all")
     assert re.fullmatch(r"\[2/2\] second · \d+ % · about 10 s left\n", done.stderr)
+    assert re.fullmatch(r"1 of 2 stages ran, \d+ s in all\.\n", done.stdout)
 
 
 def test_on_a_terminal_one_line_is_renewed(counting: Path, environment: dict[str, str]) -> None:

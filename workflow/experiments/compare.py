@@ -12,16 +12,18 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from dcgan.core.files import InputError, replace_when_done
 from workflow.description import Description, describe, item_of
 from workflow.engines.stage import command_parser, run_stage
-from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, open_revision
+from workflow.experiments.revisions import WORKSPACE, Revision, changed_code, judged, open_revision, start_of
 from workflow.report.charts import Chart, chart, series_of
 from workflow.report.page import fill_template, picture, picture_name
 from workflow.report.table_rows import number
 
 PAGE = Path("results/compare.html")
-ABSENT = object()
+ABSENT, UNJUDGED = object(), object()
 NOT_PAIRED = "No grid after as many images as the others have."
 SAME_IMAGES = 0.05  # by how much numbers of images may differ: of another seed, say, other duplicates are dropped
 NOT_AT_HAND = "Not at hand: never made, never recorded, or neither here nor in DVC's cache. `dvc pull` may bring it."
@@ -52,12 +54,14 @@ def chosen(names: Sequence[str]) -> list[str]:
 def render(root: Path, revisions: Sequence[Revision]) -> str:
     """The whole page."""
     metrics = [revision.metrics() for revision in revisions]
-    files = sorted({file for state in metrics for file in state})
+    files = sorted({file for state in metrics for file in state if file != "claims"})  # these have a table of their own
+    verdicts = [verdicts_of(judged(revision, start_of(root, revision))) for revision in revisions]
     return fill_template(
         "compare.html.j2",
         title=f"{', '.join(revision.name for revision in revisions[:-1])} and {revisions[-1].name}",
         states=[(one, one.date, changed_code(root, revisions[0], one)) for one in revisions],
-        claims=rows_of([verdicts(revision) for revision in revisions]),
+        claims=claims_side_by_side(verdicts),
+        unjudged=[one.name for one, found in zip(revisions, verdicts, strict=True) if not found],
         parameters=rows_of([revision.params() for revision in revisions]),
         groups={file.replace("_", " "): rows_of([state.get(file, {}) for state in metrics]) for file in files},
         charts=list(charts_of(revisions)),
@@ -65,10 +69,15 @@ def render(root: Path, revisions: Sequence[Revision]) -> str:
     )
 
 
-def verdicts(revision: Revision) -> dict[str, str]:
-    """The verdict of each claim in a state; none if it judged none."""
-    table = revision.claims()
+def verdicts_of(table: pd.DataFrame) -> dict[str, str]:
+    """The verdict of each claim in a table; none if it is empty."""
     return {} if table.empty else dict(zip(table.id, table.verdict, strict=True))
+
+
+def claims_side_by_side(states: Sequence[Mapping[str, str]]) -> list["Row"]:
+    """The claims with their verdicts; a state that has judged none has a dash, and differs from no other."""
+    claims = dict.fromkeys(claim for state in states for claim in state)
+    return rows_of([state or dict.fromkeys(claims, UNJUDGED) for state in states])
 
 
 def outputs_of(revisions: Sequence[Revision], suffix: str) -> Iterator[tuple[str, str, Description]]:
@@ -180,7 +189,9 @@ def rows_of(states: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def entry_of(value: Any, first: Any) -> Entry:
     """A value beside the first one; True is not 1, but 1.0 is."""
-    text = "absent" if value is ABSENT else number(value)
+    text = "absent" if value is ABSENT else "–" if value is UNJUDGED else number(value)
+    if value is UNJUDGED or first is UNJUDGED:
+        return Entry(text, changed=False)
     if {type(value), type(first)} <= {int, float}:
         return Entry(text, value != first, difference(value - first, first) if value != first else "")
     return Entry(text, type(value) is not type(first) or value != first)

@@ -73,7 +73,7 @@ class Revision:
         return pd.DataFrame() if content is None else pd.read_csv(io.BytesIO(content))
 
     def claims(self) -> pd.DataFrame:
-        """What judge_claims wrote; empty if this state judged none."""
+        """What judge_claims wrote; empty if nothing is at hand. An experiment may have it from before (`judged`)."""
         content = self.read(CLAIMS.as_posix())
         return pd.DataFrame() if content is None else read_claims(io.BytesIO(content), f"{self.name}: {CLAIMS}")
 
@@ -91,6 +91,21 @@ def open_revision(root: Path, name: str) -> Revision:
         raise InputError(f"{name}: {' '.join(str(error).split())}") from error
     date = git(root, "show", "--no-patch", "--format=%cs", commit) if commit else ""
     return Revision(name, commit, date, outputs, opened.dvcfs)
+
+
+def judged(revision: Revision, start: Revision | None) -> pd.DataFrame:
+    """The claims that a state has judged; empty if an experiment has them from the commit that it started from.
+
+    One with a TARGET ends before they are judged: to the last digit, only what was not judged again is equal.
+    """
+    table = revision.claims()
+    return pd.DataFrame() if start is not None and table.equals(start.claims()) else table
+
+
+def start_of(root: Path, revision: Revision) -> Revision | None:
+    """The commit that an experiment started from; None for any other state."""
+    is_one = revision.commit and git(root, "for-each-ref", "--points-at", revision.commit, "refs/exps")
+    return open_revision(root, git(root, "rev-parse", f"{revision.commit}^")) if is_one else None
 
 
 def changed_code(root: Path, first: Revision, other: Revision) -> list[str]:

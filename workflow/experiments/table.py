@@ -12,7 +12,7 @@ from workflow.claims.words import count, lines
 from workflow.engines.commands import git
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.compare import Row, rows_of
-from workflow.experiments.revisions import Revision, open_revision
+from workflow.experiments.revisions import Revision, judged, open_revision
 from workflow.experiments.start import known
 
 # What says most about samples, features and classifiers comes first.
@@ -42,14 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def verdicts(revision: Revision, base: Revision | None = None) -> str:
-    """How many claims hold, fail and are undecided, unless an experiment has them from the commit that it started from.
-
-    One with a TARGET ends before they are judged: to the last digit, only what was not judged again is equal.
-    """
-    table = revision.claims()
-    if table.empty or (base is not None and table.equals(base.claims())):
-        return "no claims were judged"
-    return count(lines(table))
+    """How many claims hold, fail and are undecided in a state; base: the commit that an experiment started from."""
+    table = judged(revision, base)
+    return "no claims were judged" if table.empty else count(lines(table))
 
 
 def moved(base: Revision, one: Revision) -> list[Row]:
