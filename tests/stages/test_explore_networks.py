@@ -279,7 +279,7 @@ def test_dropped_maps_are_dropped_as_the_library_drops_them(show: Callable[..., 
     page, generator = show("#network=faces&boxes=1.0:4-6-12-10,1.1:16-8-8-12"), trained(networks, "faces")
     z, _ = points(page)
     ranked = page.evaluate("rankedMaps(layerNow())")
-    drawn = pixels(page, f"{POINTS}.map(point => drawPixels(network(), point, without(2, {ranked}, 5)))", 3)
+    drawn = pixels(page, f"{POINTS}.map(point => drawPixels(network(), point, without(2, {ranked[:5]})))", 3)
     images = images_without(generator, z, -2, np.array(ranked[:5]), "estimated")
     assert page.evaluate("hiddenLayers()") == [1, 2] and sorted(ranked) == list(range(16))
     assert np.abs(drawn.astype(int) - to_uint8(images, "tanh")).max() <= 2
@@ -313,6 +313,52 @@ def test_maps_are_ranked_by_the_weights_of_the_regression_until_there_is_a_box(
     page.locator("#boxes .cell").first.press("Enter")
     assert page.evaluate("rankedMaps(3)") != [6, 2, 0, 4, 7, 3, 5, 1]
     assert page.locator("#ranked-by").inner_text() == "without the maps that are strongest in the boxes"
+
+
+def test_maps_are_dropped_one_by_one(show: Callable[..., Any], networks: Path) -> None:
+    """By keyboard, any set of them, and as many random ones; the address has a bit a map, the slider begins anew."""
+    page, generator = show("#network=bedrooms&drop=1"), trained(networks, "bedrooms")
+    buttons = page.locator("#maps button")
+    names = [button.get_attribute("aria-label") for button in buttons.all()]
+    assert names[:2] == ["map 7, weight 3", "map 3, weight 2"] and len(names) == 8
+    pressed = "[...find('maps').children].map(one => one.ariaPressed === 'true')"
+    assert page.evaluate(pressed) == [True] + [False] * 7
+    buttons.first.focus()
+    for key in ("Space", "ArrowRight", "ArrowRight", "Enter", "End", "Space"):  # 6 stays; of 2, 0, ..., 1 the last two
+        page.keyboard.press(key)
+    page.wait_for_function(DONE)
+    assert page.evaluate("[state.drop, state.maps, droppedMaps(3), location.hash]") == [
+        *(0, "3", [0, 1]),
+        "#network=bedrooms&maps=3",
+    ]
+    buttons.nth(2).press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_function(DONE)
+    assert page.evaluate("location.hash") == "#network=bedrooms&maps=31" and page.evaluate(pressed)[2:4] == [True] * 2
+    assert page.locator("#drop").input_value() == page.locator("output[for=drop]").inner_text() == "3"
+    assert page.locator("#maps button[tabindex='0']").count() == 1 and buttons.nth(3).evaluate("one => one.matches(':focus')")
+
+    z, _ = points(page)
+    random = page.evaluate("randomMaps(8, state.other)")[:3]
+    for row, maps in (("without", [0, 1, 4]), ("without-random", random)):
+        images = to_uint8(images_without(generator, z, -2, np.array(maps), "estimated"), "tanh")
+        side = images.shape[1]
+        for index in range(8):
+            shown = np.array(picture_of(page, f"#{row} canvas:nth-child({index + 1})")).reshape(side, side, 4)[..., :3]
+            assert np.abs(shown - images[index].astype(int)).max() <= 2 and images[index].std() > 20
+
+    again = show("#network=bedrooms&drop=7&maps=3100")
+    assert again.evaluate("[location.hash, state]") == page.evaluate("[location.hash, state]")
+    page.locator("#drop").fill("2")
+    assert page.evaluate("[state.drop, state.maps, droppedMaps(3)]") == [2, "", [6, 2]]
+    buttons.nth(2).click()
+    assert page.evaluate("[state.drop, state.maps]") == [3, ""], "again the first ones"
+    buttons.nth(5).click()
+    page.get_by_label("16 maps").first.check()
+    assert page.evaluate("[state.maps, droppedMaps(2)]") == ["", []], "those were of another layer"
+    assert buttons.count() == 16 and buttons.first.get_attribute("aria-label") == "map 1", "nothing ranks them"
+    buttons.nth(12).click()
+    assert page.evaluate("[state.maps, droppedMaps(2)]") == ["0001", [12]]
 
 
 def test_weights_of_another_layer_are_refused_and_without_any_only_boxes_rank(networks: Path, tmp_path: Path) -> None:
@@ -357,7 +403,7 @@ def test_boxes_by_pointer(show: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_the_page_fits_the_screen_and_can_be_read(show: Callable[..., Any], width: int, scheme: str) -> None:
-    chosen = "a=1.0,1.1,1.2&b=1.3,1.4,1.5&c=1.6,1.7,1.8&left=1.0,1.1&right=1.2&turn=0.5&boxes=1.0:4-4-9-9&drop=4"
+    chosen = "a=1.0,1.1,1.2&b=1.3,1.4,1.5&c=1.6,1.7,1.8&left=1.0,1.1&right=1.2&turn=0.5&boxes=1.0:4-4-9-9&maps=1b"
     page = show(f"#network=faces&{chosen}", width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     assert faint_texts(page) == []

@@ -25,6 +25,7 @@ from workflow.params.load import parse_yaml
 
 WORKSPACE = "workspace"
 CODE = (*PACKAGES, "dvc.yaml")
+EXPERIMENTS = "refs/exps/??/*/*"  # where DVC keeps them, by the commit they start from; others there are its own
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def judged(revision: Revision, start: Revision | None) -> pd.DataFrame:
 
 def start_of(root: Path, revision: Revision) -> Revision | None:
     """The commit that an experiment started from; None for any other state."""
-    is_one = revision.commit and git(root, "for-each-ref", "--points-at", revision.commit, "refs/exps")
+    is_one = revision.commit and git(root, "for-each-ref", "--points-at", revision.commit, EXPERIMENTS)
     return open_revision(root, git(root, "rev-parse", f"{revision.commit}^")) if is_one else None
 
 

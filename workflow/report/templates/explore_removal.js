@@ -1,5 +1,6 @@
 // Forgetting, as Figure 6: maps of a hidden layer are dropped, and as many random maps beside them. They are ranked by the
-// weights that the run's regression has learned or, once there are boxes, by how much stronger they are inside these.
+// weights that the run's regression has learned or, once there are boxes, by how much stronger they are inside these. A
+// slider drops the first ones; each map can be dropped by itself, too.
 "use strict";
 
 const BOXED = 8; // samples that can be boxed, the first in view
@@ -23,12 +24,30 @@ function activationsOf(id, layer) {
 const highestFirst = (scores) =>
   scores.map((score, map) => [score, map]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map(([, map]) => map);
 
-let ranking = { key: "", order: [] };
-// The maps of a layer in the order in which they are dropped; none if nothing ranks them.
-function rankedMaps(layer) {
+let ranking = { key: "", scores: [], order: [] };
+// Of a layer what its maps are ranked by and, highest first, their numbers; both empty if nothing ranks them.
+function rankingOf(layer) {
   const key = `${state.network} ${layer} ${JSON.stringify(state.boxes)}`;
-  if (ranking.key !== key) ranking = { key, order: highestFirst(anyBox() ? scoresInBoxes(layer) : weightsOf(layer) ?? []) };
-  return ranking.order;
+  if (ranking.key !== key) {
+    const scores = anyBox() ? scoresInBoxes(layer) : weightsOf(layer) ?? [];
+    ranking = { key, scores, order: highestFirst(scores) };
+  }
+  return ranking;
+}
+const rankedMaps = (layer) => rankingOf(layer).order;
+
+// The maps that are dropped.
+function droppedMaps(layer) {
+  const { outputs } = network().layers[layer];
+  return state.maps ? numbersIn(state.maps).filter((map) => map < outputs) : rankedMaps(layer).slice(0, state.drop);
+}
+
+// One map is dropped, or no longer.
+function toggleMap(layer, map) {
+  const before = droppedMaps(layer), all = rankedMaps(layer);
+  const now = before.includes(map) ? before.filter((other) => other !== map) : [...before, map];
+  const isFirst = all.slice(0, now.length).every((one) => now.includes(one)) && all.length;
+  change(isFirst || !now.length ? { drop: now.length, maps: "" } : { drop: 0, maps: hexOf(now) });
 }
 
 // By map, how much stronger it is inside the boxes than outside: the difference of means in standard deviations.
@@ -57,6 +76,7 @@ function scoresInBoxes(layer) {
 
 // What the pictures without maps are.
 function rankedBy(layer) {
+  if (state.maps) return "without the maps that you chose";
   const weights = anyBox() ? null : weightsOf(layer);
   if (!weights) return "without the maps that are strongest in the boxes";
   const positive = weights.filter((weight) => weight > 0).length;
@@ -68,9 +88,9 @@ function randomMaps(maps, seed) {
   return Array.from({ length: maps }, (_, map) => [random(), map]).sort((a, b) => a[0] - b[0]).map(([, map]) => map);
 }
 
-// What sets the first `count` of some maps of a layer to zero.
-function without(layer, order, count) {
-  const maps = network().layers[layer].outputs, dropped = order.slice(0, count);
+// What sets some maps of a layer to zero.
+function without(layer, dropped) {
+  const maps = network().layers[layer].outputs;
   return (number, values) => {
     if (number !== layer) return;
     for (let place = 0; place < values.length; place += maps) for (const map of dropped) values[place + map] = 0;
@@ -87,23 +107,48 @@ function fillLayers(layers, chosenLayer) {
   for (const input of find("layers").querySelectorAll("input")) input.checked = Number(input.value) === chosenLayer;
 }
 
+// A button a map, in the order of the ranking; they stay what they are while maps change, so that one keeps the focus.
+function fillMaps(layer, dropped) {
+  const { scores, order } = rankingOf(layer), { outputs } = network().layers[layer];
+  const cells = find("maps"), numbers = order.length ? order : [...Array(outputs).keys()], gone = new Set(dropped);
+  if (cells.children.length !== outputs) {
+    cells.replaceChildren(...numbers.map((_, place) => element("button", { type: "button", tabIndex: place ? -1 : 0 })));
+  }
+  numbers.forEach((map, place) => {
+    const what = anyBox() ? "stronger in the boxes by" : "weight", button = cells.children[place];
+    const label = scores.length ? `map ${map + 1}, ${what} ${Number(scores[map].toPrecision(2))}` : `map ${map + 1}`;
+    Object.assign(button, { textContent: map + 1, title: label, ariaLabel: label, ariaPressed: gone.has(map) });
+    button.dataset.map = map;
+  });
+}
+
+function mapByKey(event) {
+  const cells = [...find("maps").children], from = cells.indexOf(event.target);
+  const below = cells.findIndex((cell) => cell.offsetTop > cells[0].offsetTop), row = below < 0 ? cells.length : below;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row, Home: -from, End: cells.length - 1 - from };
+  const next = cells[from + step[event.key]];
+  if (from < 0 || !next) return;
+  event.preventDefault();
+  next.focus();
+}
+
 function renderRemoval() {
   const layers = hiddenLayers();
   find("removal").hidden = layers.length === 0;
   find("removal-link").hidden = layers.length === 0;
   if (layers.length === 0) return;
-  const layer = layerNow(), { outputs } = network().layers[layer], boxes = JSON.stringify(state.boxes);
+  const layer = layerNow(), { outputs } = network().layers[layer], dropped = droppedMaps(layer), count = dropped.length;
   fillLayers(layers, layer);
-  const ranked = rankedMaps(layer), any = ranked.length > 0;
+  fillMaps(layer, dropped);
   find("ranked-by").textContent = rankedBy(layer);
-  Object.assign(find("drop"), { max: outputs, value: state.drop, disabled: !any }); // a value above `max` is cut to it
+  Object.assign(find("drop"), { max: outputs, value: count, disabled: rankedMaps(layer).length === 0 });
+  document.querySelector("output[for=drop]").textContent = count;
   find("drop-hint").hidden = anyBox();
-  const count = any ? Math.min(state.drop, outputs) : 0, ids = Array.from({ length: Math.min(BOXED, COUNT) }, (_, n) => sampleId(n));
-  const random = randomMaps(outputs, state.other);
-  const row = (name, order, key) => ids.map((id) => canvas(`${sampleName(id)}, ${count} ${name}`, `${key} ${layer} ${count} ${id}`,
-    () => drawPoint(samplePoint(id), without(layer, order, count))));
-  find("without").replaceChildren(...row("maps dropped", ranked, `without ${boxes}`));
-  find("without-random").replaceChildren(...row("random maps dropped", random, `random ${state.other}`));
+  const ids = Array.from({ length: Math.min(BOXED, COUNT) }, (_, n) => sampleId(n));
+  const row = (name, maps) => ids.map((id) => canvas(`${sampleName(id)}, ${count} ${name}`, `without ${layer} ${hexOf(maps)} ${id}`,
+    () => drawPoint(samplePoint(id), without(layer, maps))));
+  find("without").replaceChildren(...row("maps dropped", dropped));
+  find("without-random").replaceChildren(...row("random maps dropped", randomMaps(outputs, state.other).slice(0, count)));
   [...find("boxes").children].forEach((cell, index) => {
     const box = state.boxes[boxId(index)], [picture, frame] = cell.children, id = ids[index];
     show(picture, id, () => drawPoint(samplePoint(id)));
@@ -159,6 +204,13 @@ function startRemoval() {
     cell.addEventListener("pointerdown", (event) => boxByPointer(index, cell, event));
     find("boxes").append(cell);
   }
+  // Maps that were chosen one by one are those of one layer; the slider begins anew.
+  for (const name of ["layers", "drop"]) find(name).addEventListener("input", () => { state.maps = ""; });
+  find("maps").addEventListener("click", ({ target }) => target.dataset.map && toggleMap(layerNow(), Number(target.dataset.map)));
+  find("maps").addEventListener("keydown", mapByKey);
+  find("maps").addEventListener("focusin", ({ target }) => {
+    for (const cell of find("maps").children) cell.tabIndex = cell === target ? 0 : -1;
+  });
   find("no-boxes").addEventListener("click", () => change({ boxes: {} }));
   find("other").addEventListener("click", () => change({ other: (state.other + 1) % 2 ** 32 }));
 }

@@ -21,8 +21,12 @@ const NUMBERS = {
   drop: [0, 9999, 0],
   other: [0, 2 ** 32 - 1, 0],
 };
-const WORDS = { draw: /^(new|hand)$/, class: /^(all|\d+)$/, path: /^(linear|spherical)$/, slot: /^(a|b|c|from|to|left|right|face)$/ };
-const FIRST_WORDS = { draw: "new", class: "all", path: "linear", slot: "a" };
+// `maps`: those that are dropped one by one, a bit each, four in a hexadecimal digit, the first ones first; empty: the
+// first `drop` of the ranking are.
+const WORDS = {
+  draw: /^(new|hand)$/, class: /^(all|\d+)$/, path: /^(linear|spherical)$/, slot: /^(a|b|c|from|to|left|right|face)$/, maps: /^[0-9a-f]{1,512}$/,
+};
+const FIRST_WORDS = { draw: "new", class: "all", path: "linear", slot: "a", maps: "" };
 // A sample: its seed, its number, and of a conditional network its class. The seed of those that a person annotates is
 // `hand`.
 const SAMPLE = /^(\d{1,10}|hand)\.\d{1,4}(\.\d{1,3})?$/;
@@ -54,6 +58,8 @@ function stateFrom(text, known) {
   for (const [word, pattern] of Object.entries(WORDS)) {
     if (pattern.test(given.get(word) || "")) state[word] = given.get(word);
   }
+  state.maps = state.maps.replace(/0+$/, "");
+  if (state.maps) state.drop = 0;
   if (!deskOf(state.network)) state.draw = "new";
   if (state.class !== "all" && !(Number(state.class) < about.classes)) state.class = "all";
   for (const part of (given.get("boxes") || "").split(",")) {
@@ -80,6 +86,15 @@ function hashOf(state) {
   if (boxes.length) parts.push(`boxes=${boxes.join(",")}`);
   return `#${parts.join("&")}`;
 }
+
+// Numbers of maps as `maps` has them, and back.
+function hexOf(numbers) {
+  const digits = Array(Math.floor(Math.max(-4, ...numbers) / 4) + 1).fill(0);
+  for (const number of numbers) digits[Math.floor(number / 4)] |= 1 << (number % 4);
+  return digits.map((digit) => digit.toString(16)).join("");
+}
+const numbersIn = (hex) => [...hex].flatMap((digit, place) =>
+  [0, 1, 2, 3].filter((bit) => parseInt(digit, 16) & (1 << bit)).map((bit) => 4 * place + bit));
 
 // A click: into the slot, out of it again, or, if it is full, in place of the one that came first.
 function toggled(ids, id, most) {
