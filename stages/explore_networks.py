@@ -4,7 +4,8 @@ Inputs:  the folder of networks, NAME/generator.safetensors each; `explore` of p
          `figures`: which samples a person annotates, and what for; the folder of what `draw_windows` learned, NAME.json
          each, of those whose windows it removes.
 Outputs: one HTML file that opens offline (workflow/annotation/page.py). Generators above `max_megabytes` are left out.
-         What is annotated in it can be downloaded as the file that `make annotate` writes.
+         What is annotated in it can be downloaded as the file that `make annotate` writes, also if a classifier
+         annotates for the figures.
 Published: none; the page shows what Figures 4 (walk), 6 (windows), 7 (arithmetic) and 8 (turn) show, for other choices.
 Differs: batch-norm statistics are estimated, so that a sample depends on its own z alone.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from dcgan.core.files import replace_when_done
 from dcgan.models.networks import Generator
-from workflow.annotation.file import annotation_tasks
+from workflow.annotation.file import possible_tasks
 from workflow.annotation.page import draw_sheet, explorer_page, learned_weights, origin_of
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     device = prepare(params.run)
     files = {name: args.networks / name / "generator.safetensors" for name in section.networks}
     generators = {name: Generator.from_file(path, device) for name, path in files.items()}
-    tasks = {task.network: task for task in annotation_tasks(params) if task.network in files}
+    tasks = {task.network: task for task in possible_tasks(params) if task.network in files}
     sheets = [draw_sheet(task, files[name], generators[name]) for name, task in tasks.items()]
     page = explorer_page(
         generators,

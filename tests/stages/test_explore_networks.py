@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 
 from dcgan.core.files import InputError, write_json
 from dcgan.core.seeding import torch_generator
+from dcgan.internals.concepts import LEFT, RIGHT, describe
+from dcgan.internals.figure_layout import draw_candidates
 from dcgan.internals.latent_space import arithmetic, interpolate
 from dcgan.internals.window_removal import images_without
 from dcgan.models.architectures import ARCHITECTURES
@@ -23,6 +25,8 @@ from dcgan.models.pixel_range import to_uint8
 from stages.explore_networks import main
 from tests.browser import SCREENS, faint_texts
 from tests.dag.demo import DEMO
+from workflow.annotation.exemplars import draw_annotated
+from workflow.annotation.file import possible_tasks
 from workflow.params.load import load_params, read_yaml
 
 # Strides of 1, normal z, a conditional network, even kernels: as real ones, but narrower.
@@ -38,6 +42,7 @@ NETWORKS = {
     ),
 }
 BATCHES = 2
+TASKS = {task.network: task for task in possible_tasks(load_params(DEMO))}
 WEIGHTS = [0.5, -1.0, 2.0, 0.0, 0.25, -0.5, 3.0, 1e-3]  # of the eight maps of the bedrooms' highest hidden layer
 DONE = "!working && drawn > 0 && location.hash === hashOf(state)"
 
@@ -107,9 +112,12 @@ def show(browser: Any, explore: Path) -> Iterator[Callable[..., Any]]:
 
 
 def trained(networks: Path, name: str) -> Generator:
-    """A generator with the statistics that the stage estimates."""
-    generator = Generator.from_file(networks / name / "generator.safetensors")
-    generator.estimate(BATCHES, torch_generator(load_params(DEMO).run.seed, "explore", name))
+    """A generator with the statistics that the stage estimates, or with which samples to annotate are drawn."""
+    generator, params = Generator.from_file(networks / name / "generator.safetensors"), load_params(DEMO)
+    if task := TASKS.get(name):
+        draw_candidates(generator, **task.drawing.model_dump())
+    else:
+        generator.estimate(BATCHES, torch_generator(params.run.seed, "explore", name))
     return generator
 
 
@@ -267,12 +275,13 @@ def test_links_within_the_page_keep_the_choice(show: Callable[..., Any]) -> None
 
 def test_an_address_that_means_nothing_shows_the_page_as_at_first(show: Callable[..., Any]) -> None:
     hostile = (
-        "#network=<b>&seed=1e400&a=1.2.3,<i>,1.99999,hand.0&draw=hand&at=x&turn=9"
+        "#network=<b>&seed=1e400&a=1.2.3,<i>,1.99999,hand.150&draw=<i>&at=x&turn=9&maps=g"
         "&boxes=1.1:9-9-999-9,z&class=4&slot=__proto__&drop=-4"
     )
     page = show(hostile)
     assert page.evaluate("location.hash") == "#network=faces&turn=1.5&boxes=1.1:0-9-32-9"
-    assert page.locator("b, i:visible").count() == 1  # the one box
+    assert page.locator("b:visible, i:visible").count() == 1  # the one box
+    assert show("#network=mnist&draw=hand&a=hand.0.0").evaluate("location.hash") == "#network=mnist", "no such samples"
 
 
 def test_dropped_maps_are_dropped_as_the_library_drops_them(show: Callable[..., Any], networks: Path) -> None:
@@ -415,6 +424,31 @@ def test_the_page_fits_the_screen_and_can_be_read(show: Callable[..., Any], widt
     assert page.evaluate(unnamed) == 0
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
+
+
+def test_what_is_chosen_can_be_saved_though_a_classifier_annotates(
+    show: Callable[..., Any], networks: Path, tmp_path: Path
+) -> None:
+    """As the file that `make annotate` writes: a figure takes it, and finds the samples that the page has shown."""
+    page = show("#network=faces&draw=hand&a=hand.1,hand.4&b=hand.2&c=hand.149&left=hand.5&right=hand.6,hand.7")
+    page.get_by_role("button", name="faces", exact=True).click()
+    assert "in params.yaml, name that file as the annotator, in place of the classifier" in page.locator("#about").inner_text()
+    page.locator("#keep-a button").first.click()
+    page.locator("#keep-a").get_by_text("Saved").wait_for()
+    page.locator("#keep-left button").click()
+    page.locator("#keep-left").get_by_text("Saved").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download faces.json").click()
+    download.value.save_as(tmp_path / "faces.json")
+    params, file = load_params(DEMO), networks / "faces/generator.safetensors"
+    generator, section = Generator.from_file(file), params.figures.arithmetic["faces"]
+    candidates, found = draw_annotated(generator, file, tmp_path / "faces.json", section, params.run.seed)
+    first = section.sums[0]
+    named = [describe(term) for term in (first.plus, first.minus, first.other)] + [LEFT, RIGHT]
+    assert found is not None and found.boxes == []
+    assert found.concepts == dict(zip(named, ([1, 4], [2], [149], [5], [6, 7]), strict=True))
+    drawn = pixels(page, "['hand.1', 'hand.149'].map(samplePixels)", 3)
+    assert len(candidates.images) == 150 and np.abs(drawn.astype(int) - candidates.images[[1, 149]]).max() <= 2
 
 
 def test_a_generator_that_is_too_large_is_left_out(networks: Path, tmp_path: Path) -> None:

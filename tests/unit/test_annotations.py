@@ -17,6 +17,7 @@ from workflow.annotation.file import (
     Drawing,
     OtherGenerator,
     annotation_tasks,
+    possible_tasks,
     annotations_that_fit,
     as_annotations,
     empty_annotations,
@@ -239,6 +240,18 @@ def test_presets_for_real_data_need_a_person() -> None:
             {"a": "man with glasses", "b": "man without glasses", "c": "woman without glasses"},
             {"left": "looking left", "right": "looking right"},
         ]
+
+
+def test_where_a_classifier_annotates_a_person_could() -> None:
+    """On as many samples as the paper's; where figures rest on a person it is what they need."""
+    params = preset_params("demo")
+    assert annotation_tasks(params) == []
+    windows, faces = possible_tasks(params)
+    assert (windows.path.as_posix(), windows.boxes, windows.drawing.samples) == ("data/annotations/bedrooms.json", True, 150)
+    assert (faces.path.as_posix(), faces.by_hand, faces.drawing.samples) == ("data/annotations/faces.json", False, 150)
+    assert len(faces.concepts) == 8 and [set(play) for play in faces.plays] == [{*"abc"}, {*"abc"}, {"left", "right"}]
+    small = preset_params("small")
+    assert possible_tasks(small) == annotation_tasks(small)
 
 
 def test_without_figures_by_hand_or_networks_there_is_nothing_to_annotate(tmp_path: Path) -> None:

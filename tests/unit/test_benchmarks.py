@@ -1,6 +1,7 @@
 """Every benchmark that needs no real images still runs, at its smallest, and prints what it compares."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from dcgan.data.image_store import StoreWriter
+from tests.browser import NAMES
 from tests.feature_tables import table_of
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +56,11 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("name", SMALLEST)
 def test_it_runs(name: str, printed: dict[str, str]) -> None:
     assert SMALLEST[name][1] in printed[name]
+
+
+@pytest.mark.skipif(not any(map(shutil.which, NAMES)), reason="no Chromium on this machine")
+def test_the_explorer_is_measured_in_a_browser() -> None:
+    command = (sys.executable, "-m", "benchmarks.explorer", "--pictures", "2", "--rounds", "2")
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    rates = re.findall(r"^\w+: \d+ \(\d+ to \d+\) pictures/s, target 30$", printed, re.MULTILINE)
+    assert len(rates) == 5

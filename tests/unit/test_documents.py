@@ -66,3 +66,11 @@ def test_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (str(names["images"].shape), str(names["images"].dtype)) == told.groups()
     assert np.array_equal(names["rooms"].sample(1, seed=1), names["images"][:1])
     assert names["strip"].shape[1:] == (32, 32, 3) and len(names["strip"]) == 10
+
+
+def test_readme_says_what_to_do_without_the_internet_that_pages_of_dvc_plots_need() -> None:
+    """As long as DVC's page loads what draws it from elsewhere."""
+    from dvc_render.vega import VegaRenderer
+
+    assert re.search(r'<script src="https://[^"]+/vega@', VegaRenderer.SCRIPTS)
+    assert "dvc plots diff needs the internet: make compare does not" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,13 +5,13 @@ Input and output: one JSON file per generator under data/annotations/, which `ma
 so it is kept in git; the stages that draw Figures 6 to 8 depend on it: `dvc.lock` has its digest and both engines run
 just these again after a change. `{}`: not annotated yet. Inside: the seed of the samples' z, so that they can be drawn
 again, and the digest of the generator, so that boxes never meet another one's samples. `annotation_tasks` tells what
-the figures of params.yaml ask of a person.
+the figures of params.yaml ask of a person, `possible_tasks` what they could ask.
 """
 
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -30,6 +30,8 @@ from workflow.params.types import Count, CountOrZero, ImageSize, Section
 MAX_BOXES = 10_000
 ROUNDING = 1e-6  # of a sum of two numbers that a browser rounded
 PUBLISHED_BOXES, PUBLISHED_OF_SUM, PUBLISHED_OF_TURN = 52, 3, 4  # boxes in all; exemplars a concept
+PUBLISHED_SAMPLES = 150  # that the boxes are on
+FOLDER = "data/annotations"
 AnyFigure = WindowsFigure | ArithmeticFigure | TurnFigure
 Concept = Annotated[str, Field(min_length=1, max_length=200)]
 Place = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -139,7 +141,7 @@ def missing_exemplars(concepts: Mapping[str, int], annotations: Annotations) -> 
 
 @dataclass(frozen=True)
 class AnnotationTask:
-    """What one network's figures need, and in which file."""
+    """What one network's figures need, and in which file; by_hand: whether they rest on that file, or could."""
 
     network: str
     path: Path
@@ -147,6 +149,7 @@ class AnnotationTask:
     boxes: bool
     concepts: dict[str, int]
     plays: list[dict[str, str]] = field(default_factory=list)  # a figure each: concepts by their slots on the page
+    by_hand: bool = True
 
     def goals(self) -> dict[str, Any]:
         """How many boxes, and samples of each concept, the figures cannot do without, and how many the paper had."""
@@ -164,22 +167,52 @@ class AnnotationTask:
 
 def annotation_tasks(params: Params) -> list[AnnotationTask]:
     """One per file of annotations that figures of params.yaml rest on."""
-    figures: dict[tuple[str, str], list[AnyFigure]] = {}
+    return [task_of(network, path, of, params.run.seed) for (network, path), of in figures_by_file(params).items()]
+
+
+def possible_tasks(params: Params) -> list[AnnotationTask]:
+    """One per network: a task that figures rest on or, if a classifier annotates, one that they could rest on."""
+    needed = {task.network: task for task in annotation_tasks(params)}
+    figures: dict[str, list[AnyFigure]] = {}
+    for network, section in figures_of(params):
+        figures.setdefault(network, []).append(section)
+    # A person looks at as many samples as the authors did, a classifier at thousands.
+    could = {
+        network: task_of(network, f"{FOLDER}/{network}.json", of, params.run.seed, by_hand=False)
+        for network, of in figures.items()
+    }
+    return list({**could, **needed}.values())
+
+
+def figures_of(params: Params) -> Iterator[tuple[str, AnyFigure]]:
+    """The figures that somebody has to annotate samples for, each with its network."""
     for kind in (params.figures.windows, params.figures.arithmetic, params.figures.turn):
-        for network, section in kind.items():
-            if by_hand(section.annotator):
-                figures.setdefault((network, section.annotator), []).append(section)
-    return [
-        AnnotationTask(
-            network,
-            Path(path),
-            drawing_of(sections, params.run.seed),
-            boxes=any(isinstance(one, WindowsFigure) for one in sections),
-            concepts=dict(reduce(or_, map(concepts_of, sections))),
-            plays=[play for one in sections for play in plays_of(one)],
-        )
-        for (network, path), sections in figures.items()
-    ]
+        yield from kind.items()
+
+
+def figures_by_file(params: Params) -> dict[tuple[str, str], list[AnyFigure]]:
+    """The figures that rest on a person, by network and file."""
+    found: dict[tuple[str, str], list[AnyFigure]] = {}
+    for network, section in figures_of(params):
+        if by_hand(section.annotator):
+            found.setdefault((network, section.annotator), []).append(section)
+    return found
+
+
+def task_of(
+    network: str, path: str, sections: Sequence[AnyFigure], seed: int, by_hand: bool = True
+) -> AnnotationTask:
+    """What figures of one network need."""
+    drawing = drawing_of(sections, seed)
+    return AnnotationTask(
+        network,
+        Path(path),
+        drawing if by_hand else drawing.model_copy(update={"samples": min(drawing.samples, PUBLISHED_SAMPLES)}),
+        boxes=any(isinstance(one, WindowsFigure) for one in sections),
+        concepts=dict(reduce(or_, map(concepts_of, sections))),
+        plays=[play for one in sections for play in plays_of(one)],
+        by_hand=by_hand,
+    )
 
 
 def drawing_of(sections: Sequence[AnyFigure], seed: int) -> Drawing:

@@ -43,6 +43,7 @@ class Sheet:
             "samples": len(self.samples.z),
             "goals": self.task.goals(),
             "plays": self.task.plays,
+            "byHand": self.task.by_hand,
             "empty": self.empty.model_dump(),
             "z": base64.b64encode(self.samples.z.cpu().numpy().astype("<f4").tobytes()).decode(),
         }

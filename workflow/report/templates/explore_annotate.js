@@ -134,8 +134,10 @@ function renderMissing() {
   const missing = counts().filter(({ count, needed }) => count < needed);
   const fewer = counts().filter(({ count, published }) => count < published);
   const list = (some, text) => `${some.map(text).join("; ")}.`;
-  const text = missing.length ? `The figures still need ${list(missing, ({ name, count, needed }) => `${name}: ${count} of ${needed}`)}`
-    : fewer.length ? `The figures can be drawn. The paper had more: ${list(fewer, ({ name, count, published }) => `${name}: ${count} of ${published}`)}`
+  const figures = desk().byHand ? "The figures still need" : "Figures of your own still need";
+  const drawable = desk().byHand ? "The figures can be drawn." : "Figures of your own can be drawn.";
+  const text = missing.length ? `${figures} ${list(missing, ({ name, count, needed }) => `${name}: ${count} of ${needed}`)}`
+    : fewer.length ? `${drawable} The paper had more: ${list(fewer, ({ name, count, published }) => `${name}: ${count} of ${published}`)}`
       : "Nothing is missing: as many as the paper had.";
   find("missing").textContent = text;
   find("missing").classList.toggle("none", fewer.length + missing.length === 0);
@@ -183,6 +185,14 @@ function makeSample(number) {
   return made;
 }
 
+// Where annotations stay, and what makes figures rest on them.
+function whereKept() {
+  const { file, byHand } = desk();
+  if (SERVED) return `what you annotate is saved in ${file}`;
+  const used = byHand ? "" : "; in params.yaml, name that file as the annotator, in place of the classifier";
+  return `what you annotate stays in this browser: download it, and put it at ${file}${used}`;
+}
+
 function openDesk(number) {
   [place, active, chosenBox] = [number, 0, -1];
   [tool] = tools();
@@ -195,8 +205,7 @@ function openDesk(number) {
   find("desks").hidden = DESKS.length < 2;
   find("desks").replaceChildren(...entries);
   if (hadFocus) entries[number].focus();
-  const kept = SERVED ? `what you annotate is saved in ${desk().file}` : `what you annotate stays in this browser: download it, and put it at ${desk().file}`;
-  find("about").textContent = `${desk().samples} samples of the generator ${desk().network}; ${kept}.`;
+  find("about").textContent = `${desk().samples} samples of the generator ${desk().network}; ${whereKept()}.`;
   find("download").textContent = `Download ${desk().file.split("/").at(-1)}`;
   find("sheet").replaceChildren(...Array.from({ length: desk().samples }, (_, index) => makeSample(index)));
   annotations = { boxes: [], concepts: {} };
