@@ -345,7 +345,9 @@ def test_maps_are_dropped_one_by_one(show: Callable[..., Any], networks: Path) -
     page.wait_for_function(DONE)
     assert page.evaluate("location.hash") == "#network=bedrooms&maps=31" and page.evaluate(pressed)[2:4] == [True] * 2
     assert page.locator("#drop").input_value() == page.locator("output[for=drop]").inner_text() == "3"
-    assert page.locator("#maps button[tabindex='0']").count() == 1 and buttons.nth(3).evaluate("one => one.matches(':focus')")
+    assert page.locator("#maps button[tabindex='0']").count() == 1 and buttons.nth(3).evaluate(
+        "one => one.matches(':focus')"
+    )
 
     z, _ = points(page)
     random = page.evaluate("randomMaps(8, state.other)")[:3]
@@ -432,7 +434,10 @@ def test_what_is_chosen_can_be_saved_though_a_classifier_annotates(
     """As the file that `make annotate` writes: a figure takes it, and finds the samples that the page has shown."""
     page = show("#network=faces&draw=hand&a=hand.1,hand.4&b=hand.2&c=hand.149&left=hand.5&right=hand.6,hand.7")
     page.get_by_role("button", name="faces", exact=True).click()
-    assert "in params.yaml, name that file as the annotator, in place of the classifier" in page.locator("#about").inner_text()
+    assert (
+        "in params.yaml, name that file as the annotator, in place of the classifier"
+        in page.locator("#about").inner_text()
+    )
     page.locator("#keep-a button").first.click()
     page.locator("#keep-a").get_by_text("Saved").wait_for()
     page.locator("#keep-left button").click()

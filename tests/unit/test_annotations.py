@@ -17,10 +17,10 @@ from workflow.annotation.file import (
     Drawing,
     OtherGenerator,
     annotation_tasks,
-    possible_tasks,
     annotations_that_fit,
     as_annotations,
     empty_annotations,
+    possible_tasks,
     read_annotations,
 )
 from workflow.annotation.server import MAX_BODY_BYTES, AnnotationApp, Desk
@@ -247,7 +247,11 @@ def test_where_a_classifier_annotates_a_person_could() -> None:
     params = preset_params("demo")
     assert annotation_tasks(params) == []
     windows, faces = possible_tasks(params)
-    assert (windows.path.as_posix(), windows.boxes, windows.drawing.samples) == ("data/annotations/bedrooms.json", True, 150)
+    assert (windows.path.as_posix(), windows.boxes, windows.drawing.samples) == (
+        "data/annotations/bedrooms.json",
+        True,
+        150,
+    )
     assert (faces.path.as_posix(), faces.by_hand, faces.drawing.samples) == ("data/annotations/faces.json", False, 150)
     assert len(faces.concepts) == 8 and [set(play) for play in faces.plays] == [{*"abc"}, {*"abc"}, {"left", "right"}]
     small = preset_params("small")

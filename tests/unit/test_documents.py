@@ -73,4 +73,6 @@ def test_readme_says_what_to_do_without_the_internet_that_pages_of_dvc_plots_nee
     from dvc_render.vega import VegaRenderer
 
     assert re.search(r'<script src="https://[^"]+/vega@', VegaRenderer.SCRIPTS)
-    assert "dvc plots diff needs the internet: make compare does not" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "dvc plots diff needs the internet: make compare does not" in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )

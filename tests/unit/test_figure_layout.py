@@ -21,7 +21,9 @@ from workflow.report.page import TEMPLATES, picture
 from workflow.report.results import Result
 
 SHAPE = (SMALLEST.image_size, SMALLEST.image_size, SMALLEST.channels)
-GROUNDS = re.findall(r"--ground: #(\w{6});", (TEMPLATES / "base.html.j2").read_text())  # behind figures: by day, by night
+GROUNDS = re.findall(
+    r"--ground: #(\w{6});", (TEMPLATES / "base.html.j2").read_text()
+)  # behind figures: by day, by night
 
 
 def luminance(colour: tuple[int, ...]) -> float:

@@ -199,9 +199,7 @@ def figures_by_file(params: Params) -> dict[tuple[str, str], list[AnyFigure]]:
     return found
 
 
-def task_of(
-    network: str, path: str, sections: Sequence[AnyFigure], seed: int, by_hand: bool = True
-) -> AnnotationTask:
+def task_of(network: str, path: str, sections: Sequence[AnyFigure], seed: int, by_hand: bool = True) -> AnnotationTask:
     """What figures of one network need."""
     drawing = drawing_of(sections, seed)
     return AnnotationTask(
