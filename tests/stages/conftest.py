@@ -1,6 +1,6 @@
-"""Parameters, and images that are wrong, for the stages of data preparation."""
+"""Parameters, and images that are wrong, for the stages of data preparation; the page of generators."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.dag.demo import preset_values
 from tests.dag.test_params import write as write_params
+from tests.stages.explore_page import make_page, page_opener, write_networks
 from tests.stages.sources import Configure
 
 
@@ -36,3 +37,22 @@ def corpus(
     return {f"bad {name}": value for name, value in unusable_images.items()} | {
         f"odd {name}": value for name, value in odd_images.items()
     }
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of generators with random weights."""
+    return write_networks(tmp_path_factory.mktemp("networks"))
+
+
+@pytest.fixture(scope="module")
+def explore(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of these generators."""
+    return make_page(tmp_path_factory.mktemp("page"), networks)
+
+
+@pytest.fixture
+def show(browser: Any, explore: Path) -> Iterator[Callable[..., Any]]:
+    """Opens that page at a place, without a network; what the browser complains of or asks for fails the test."""
+    with page_opener(browser, explore) as opened:
+        yield opened

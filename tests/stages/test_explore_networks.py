@@ -1,8 +1,6 @@
 """The page of generators in a real browser: it draws what Python draws, and its address keeps what a reader chooses."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,132 +8,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from ruamel.yaml import YAML
 
-from dcgan.core.files import InputError, write_json
-from dcgan.core.seeding import torch_generator
+from dcgan.core.files import InputError
 from dcgan.internals.concepts import LEFT, RIGHT, describe
-from dcgan.internals.figure_layout import draw_candidates
 from dcgan.internals.latent_space import arithmetic, interpolate
-from dcgan.internals.window_removal import images_without
-from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.folded import draw_folded, fold
 from dcgan.models.networks import Generator
-from dcgan.models.pixel_range import to_uint8
-from stages.explore_networks import main
 from tests.browser import SCREENS, faint_texts
 from tests.dag.demo import DEMO
+from tests.stages.explore_page import DONE, NETWORKS, POINTS, make_page, picture_of, pixels, points, trained
 from workflow.annotation.exemplars import draw_annotated
-from workflow.annotation.file import possible_tasks
-from workflow.params.load import load_params, read_yaml
-
-# Strides of 1, normal z, a conditional network, even kernels: as real ones, but narrower.
-NETWORKS = {
-    "faces": ARCHITECTURES["demo32_narrow"],
-    "imagenet": replace(
-        ARCHITECTURES["demo_imagenet32"], projection=(32, 4), generator_layers=((16, 2), (16, 1), (8, 2), (3, 2))
-    ),
-    "svhn": replace(ARCHITECTURES["demo_svhn32"], projection=(32, 4), generator_layers=((16, 2), (8, 2), (3, 2))),
-    "mnist": ARCHITECTURES["demo_mnist28"],
-    "bedrooms": replace(
-        ARCHITECTURES["tutorial64"], projection=(32, 4), generator_layers=((16, 2), (16, 2), (8, 2), (3, 2))
-    ),
-}
-BATCHES = 2
-TASKS = {task.network: task for task in possible_tasks(load_params(DEMO))}
-WEIGHTS = [0.5, -1.0, 2.0, 0.0, 0.25, -0.5, 3.0, 1e-3]  # of the eight maps of the bedrooms' highest hidden layer
-DONE = "!working && drawn > 0 && location.hash === hashOf(state)"
-
-
-def write_params(folder: Path, **changes: Any) -> Path:
-    params = read_yaml(DEMO)
-    params["run"].update(threads=1, device="cpu")
-    params["explore"].update({"networks": list(NETWORKS), "statistics_batches": BATCHES, "count": 12, **changes})
-    YAML(typ="safe").dump(params, folder / "params.yaml")
-    return folder / "params.yaml"
-
-
-def make_page(folder: Path, generators: Path, **changes: Any) -> Path:
-    out = folder / "explore.html"
-    paths = {"params": write_params(folder, **changes), "networks": generators, "weights": generators / "window_maps"}
-    main([part for name, path in {**paths, "out": out}.items() for part in (f"--{name}", str(path))])
-    return out
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of generators with random weights, whose pictures use all grey levels."""
-    folder = tmp_path_factory.mktemp("networks")
-    for number, (name, architecture) in enumerate(NETWORKS.items()):
-        generator = Generator(architecture).initialize(torch.Generator().manual_seed(number))
-        with torch.no_grad():
-            generator.convolutions[-1].weight.mul_(10)
-        (folder / name).mkdir()
-        generator.save(folder / name / "generator.safetensors", metadata(name))
-    write_json(folder / "window_maps/bedrooms.json", {"layer": -2, "weights": WEIGHTS})
-    return folder
-
-
-def metadata(name: str, **changes: Any) -> dict[str, Any]:
-    """What a training leaves in the file of a network of the preset `demo`, with other parameters of `train`."""
-    params = load_params(DEMO)
-    return {"train": {**params.train[name].model_dump(), **changes}, "run": params.run.model_dump()}
-
-
-@pytest.fixture(scope="module")
-def explore(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_page(tmp_path_factory.mktemp("page"), networks)
-
-
-@pytest.fixture
-def show(browser: Any, explore: Path) -> Iterator[Callable[..., Any]]:
-    """Opens the page at a place, without a network; what the browser complains of or asks for fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def opened(place: str = "", width: int = 1280, scheme: str = "light") -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        beyond = ("data:", explore.as_uri())
-        page.on("request", lambda asked: None if asked.url.startswith(beyond) else complaints.append(asked.url))
-        page.goto(f"{explore.as_uri()}{place}")
-        page.wait_for_function(DONE)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def trained(networks: Path, name: str) -> Generator:
-    """A generator with the statistics that the stage estimates, or with which samples to annotate are drawn."""
-    generator, params = Generator.from_file(networks / name / "generator.safetensors"), load_params(DEMO)
-    if task := TASKS.get(name):
-        draw_candidates(generator, **task.drawing.model_dump())
-    else:
-        generator.estimate(BATCHES, torch_generator(params.run.seed, "explore", name))
-    return generator
-
-
-POINTS = "Array.from({ length: 12 }, (_, n) => samplePoint(sampleId(n)))"
-
-
-def points(page: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """z and labels of the samples in view."""
-    found = page.evaluate(f"{POINTS}.map(point => [[...point.z], [...point.label]])")
-    z, labels = (torch.tensor([pair[part] for pair in found]) for part in (0, 1))
-    return z, labels if labels.shape[1] else None
-
-
-def pixels(page: Any, script: str, channels: int) -> np.ndarray:
-    """(N, H, W, C) uint8 of a script that gives pictures as the page draws them, RGBA."""
-    found = np.array(page.evaluate(f"{script}.map(picture => [...picture])"), np.uint8)
-    side = int((found.shape[1] / 4) ** 0.5)
-    return found.reshape(-1, side, side, 4)[..., :channels]
+from workflow.params.load import load_params
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -176,14 +59,6 @@ def test_points_are_moved_as_the_library_moves_them(show: Callable[..., Any]) ->
     three = "[[0, 1, 2], [3, 4], [5]].map(some => meanPoint(some.map(n => samplePoint(sampleId(n)))))"
     total = torch.tensor(page.evaluate(f"[...combine({three}, [1, -1, 1]).z]"))
     assert torch.allclose(total, arithmetic(z[:3], z[3:5], z[5:6]), atol=1e-5)
-
-
-def picture_of(page: Any, selector: str) -> list[int]:
-    return page.evaluate(
-        "selector => { const found = document.querySelector(selector);"
-        "return [...found.getContext('2d').getImageData(0, 0, found.width, found.height).data]; }",
-        selector,
-    )
 
 
 def test_sums_by_keyboard(show: Callable[..., Any]) -> None:
@@ -282,105 +157,6 @@ def test_an_address_that_means_nothing_shows_the_page_as_at_first(show: Callable
     assert page.evaluate("location.hash") == "#network=faces&turn=1.5&boxes=1.1:0-9-32-9"
     assert page.locator("b:visible, i:visible").count() == 1  # the one box
     assert show("#network=mnist&draw=hand&a=hand.0.0").evaluate("location.hash") == "#network=mnist", "no such samples"
-
-
-def test_dropped_maps_are_dropped_as_the_library_drops_them(show: Callable[..., Any], networks: Path) -> None:
-    page, generator = show("#network=faces&boxes=1.0:4-6-12-10,1.1:16-8-8-12"), trained(networks, "faces")
-    z, _ = points(page)
-    ranked = page.evaluate("rankedMaps(layerNow())")
-    drawn = pixels(page, f"{POINTS}.map(point => drawPixels(network(), point, without(2, {ranked[:5]})))", 3)
-    images = images_without(generator, z, -2, np.array(ranked[:5]), "estimated")
-    assert page.evaluate("hiddenLayers()") == [1, 2] and sorted(ranked) == list(range(16))
-    assert np.abs(drawn.astype(int) - to_uint8(images, "tanh")).max() <= 2
-    with torch.no_grad():
-        maps = generator.until(z[:2], -2, statistics="estimated").numpy()  # (2, 16, 16, 16): two pixels a position
-    inside = np.zeros((2, 16, 16), bool)
-    inside[0, 3:8, 2:8], inside[1, 4:10, 8:12] = True, True
-    values = maps.transpose(1, 0, 2, 3)
-    scores = (values[:, inside].mean(1) - values[:, ~inside].mean(1)) / values.std(axis=(1, 2, 3))
-    assert np.all(np.diff(scores[ranked]) < 1e-3)
-
-
-def test_maps_are_ranked_by_the_weights_of_the_regression_until_there_is_a_box(
-    show: Callable[..., Any], networks: Path
-) -> None:
-    """Of the layer that they are of; elsewhere only boxes rank them."""
-    page, generator = show("#network=bedrooms&drop=3"), trained(networks, "bedrooms")
-    assert page.evaluate("[layerNow(), rankedMaps(3), rankedMaps(2)]") == [3, [6, 2, 0, 4, 7, 3, 5, 1], []]
-    assert "which drops those above zero: 5 here" in page.locator("#ranked-by").inner_text()
-    assert page.locator("#drop").input_value() == "3" and not page.locator("#drop").is_disabled()
-    assert page.locator("#drop-hint").is_visible()
-    z, _ = points(page)
-    images = to_uint8(images_without(generator, z, -2, np.array([6, 2, 0]), "estimated"), "tanh")
-    side = images.shape[1]
-    for index in (0, 5):
-        shown = np.array(picture_of(page, f"#without canvas:nth-child({index + 1})")).reshape(side, side, 4)[..., :3]
-        assert np.abs(shown - images[index].astype(int)).max() <= 2
-    page.get_by_label("16 maps").first.check()
-    assert page.locator("#drop").is_disabled()
-    page.get_by_label("8 maps").check()
-    page.locator("#boxes .cell").first.press("Enter")
-    assert page.evaluate("rankedMaps(3)") != [6, 2, 0, 4, 7, 3, 5, 1]
-    assert page.locator("#ranked-by").inner_text() == "without the maps that are strongest in the boxes"
-
-
-def test_maps_are_dropped_one_by_one(show: Callable[..., Any], networks: Path) -> None:
-    """By keyboard, any set of them, and as many random ones; the address has a bit a map, the slider begins anew."""
-    page, generator = show("#network=bedrooms&drop=1"), trained(networks, "bedrooms")
-    buttons = page.locator("#maps button")
-    names = [button.get_attribute("aria-label") for button in buttons.all()]
-    assert names[:2] == ["map 7, weight 3", "map 3, weight 2"] and len(names) == 8
-    pressed = "[...find('maps').children].map(one => one.ariaPressed === 'true')"
-    assert page.evaluate(pressed) == [True] + [False] * 7
-    buttons.first.focus()
-    for key in ("Space", "ArrowRight", "ArrowRight", "Enter", "End", "Space"):  # 6 stays; of 2, 0, ..., 1 the last two
-        page.keyboard.press(key)
-    page.wait_for_function(DONE)
-    assert page.evaluate("[state.drop, state.maps, droppedMaps(3), location.hash]") == [
-        *(0, "3", [0, 1]),
-        "#network=bedrooms&maps=3",
-    ]
-    buttons.nth(2).press("ArrowRight")
-    page.keyboard.press("Enter")
-    page.wait_for_function(DONE)
-    assert page.evaluate("location.hash") == "#network=bedrooms&maps=31" and page.evaluate(pressed)[2:4] == [True] * 2
-    assert page.locator("#drop").input_value() == page.locator("output[for=drop]").inner_text() == "3"
-    assert page.locator("#maps button[tabindex='0']").count() == 1 and buttons.nth(3).evaluate(
-        "one => one.matches(':focus')"
-    )
-
-    z, _ = points(page)
-    random = page.evaluate("randomMaps(8, state.other)")[:3]
-    for row, maps in (("without", [0, 1, 4]), ("without-random", random)):
-        images = to_uint8(images_without(generator, z, -2, np.array(maps), "estimated"), "tanh")
-        side = images.shape[1]
-        for index in range(8):
-            shown = np.array(picture_of(page, f"#{row} canvas:nth-child({index + 1})")).reshape(side, side, 4)[..., :3]
-            assert np.abs(shown - images[index].astype(int)).max() <= 2 and images[index].std() > 20
-
-    again = show("#network=bedrooms&drop=7&maps=3100")
-    assert again.evaluate("[location.hash, state]") == page.evaluate("[location.hash, state]")
-    page.locator("#drop").fill("2")
-    assert page.evaluate("[state.drop, state.maps, droppedMaps(3)]") == [2, "", [6, 2]]
-    buttons.nth(2).click()
-    assert page.evaluate("[state.drop, state.maps]") == [3, ""], "again the first ones"
-    buttons.nth(5).click()
-    page.get_by_label("16 maps").first.check()
-    assert page.evaluate("[state.maps, droppedMaps(2)]") == ["", []], "those were of another layer"
-    assert buttons.count() == 16 and buttons.first.get_attribute("aria-label") == "map 1", "nothing ranks them"
-    buttons.nth(12).click()
-    assert page.evaluate("[state.maps, droppedMaps(2)]") == ["0001", [12]]
-
-
-def test_weights_of_another_layer_are_refused_and_without_any_only_boxes_rank(networks: Path, tmp_path: Path) -> None:
-    assert '"regression"' not in make_page(tmp_path, networks, networks=["faces"]).read_text()
-    shutil.copytree(networks, tmp_path / "networks")
-    kept = tmp_path / "networks/window_maps/bedrooms.json"
-    write_json(kept, {"layer": -2, "weights": []})
-    assert '"regression"' not in make_page(tmp_path, tmp_path / "networks", networks=["bedrooms"]).read_text()
-    write_json(kept, {"layer": 0, "weights": WEIGHTS})
-    with pytest.raises(InputError, match="bedrooms: 8 weights of feature maps, its layer has 16"):
-        make_page(tmp_path, tmp_path / "networks", networks=["bedrooms"])
 
 
 def test_the_page_says_of_which_seed_it_is(show: Callable[..., Any], networks: Path, tmp_path: Path) -> None:
