@@ -125,6 +125,17 @@ def package_of(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
+WITHOUT_NETWORK = (
+    "animate_training",
+    "build_report",
+    "crop_faces",
+    "digest_code",
+    "drop_duplicates",
+    "evaluate_duplicates",
+)
+WITHOUT_NETWORK += ("export_lsun", "join_faces", "judge_claims", "pack_images", "render_demo", "select_supervised_cnn")
+
+
 @pytest.mark.parametrize(
     ("package", "forbidden"),
     [("dcgan", {"demo", "stages", "workflow"}), ("demo", {"stages", "workflow"}), ("workflow", {"demo"})],
@@ -147,6 +158,17 @@ def test_workflow_imports_no_torch_at_module_level() -> None:
         assert "torch" not in {name.split(".")[0] for name in names}, path
     program = f"import sys, {', '.join(map(name_of, paths))}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0, "by way of another module"
+
+
+def test_stages_without_a_network_start_without_torch_and_none_of_ours_wants_scipys_statistics() -> None:
+    """Which take a second or two of each start."""
+    for package in ("dcgan", "demo", "stages", "workflow"):
+        assert not [
+            path for path in modules(package) if any(name.startswith("scipy.stats") for name in imports_of(path))
+        ]
+    program = f"import sys, {', '.join(f'stages.{name}' for name in WITHOUT_NETWORK)}; "
+    program += "sys.exit(bool({'torch', 'scipy.stats'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
 
 
 def test_workflow_knows_networks_by_their_table_alone() -> None:

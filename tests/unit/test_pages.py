@@ -230,6 +230,17 @@ def test_what_is_wider_than_the_phone_fades_where_there_is_more(shown: Callable[
     assert narrow and [one.evaluate(sides) for one in narrow] == [[0, 0]] * len(narrow)
 
 
+def test_no_number_is_judged_by_a_colour(shown: Callable[..., Any]) -> None:
+    """The page calls them incomparable; verdicts of claims alone have colours."""
+    page = shown("demo", 1280, "light")
+    colours = (
+        "selector => [...new Set([...document.querySelectorAll(selector)].map(one => getComputedStyle(one).color))]"
+    )
+    rows = ".paper td, details details td:not(:has(.holds, .fails, .undecided, .not-run))"
+    assert page.locator(".paper td").count() > 20 and len(page.evaluate(colours, rows)) == 1
+    assert len(page.evaluate(colours, ".verdicts td span")) > 1
+
+
 def test_drawings_and_grounds_are_dark_by_night_and_images_as_they_are(shown: Callable[..., Any]) -> None:
     def grey_levels(scheme: str, place: str) -> npt.NDArray[np.uint8]:
         page = shown("report", 1280, scheme)
