@@ -11,7 +11,7 @@ the figures of params.yaml ask of a person, `possible_tasks` what they could ask
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -167,41 +167,25 @@ class AnnotationTask:
 
 def annotation_tasks(params: Params) -> list[AnnotationTask]:
     """One per file of annotations that figures of params.yaml rest on."""
-    return [task_of(network, path, of, params.run.seed) for (network, path), of in figures_by_file(params).items()]
+    return [task for task in possible_tasks(params) if task.by_hand]
 
 
 def possible_tasks(params: Params) -> list[AnnotationTask]:
-    """One per network: a task that figures rest on or, if a classifier annotates, one that they could rest on."""
-    needed = {task.network: task for task in annotation_tasks(params)}
-    figures: dict[str, list[AnyFigure]] = {}
-    for network, section in figures_of(params):
-        figures.setdefault(network, []).append(section)
-    # A person looks at as many samples as the authors did, a classifier at thousands.
-    could = {
-        network: task_of(network, f"{FOLDER}/{network}.json", of, params.run.seed, by_hand=False)
-        for network, of in figures.items()
-    }
-    return list({**could, **needed}.values())
-
-
-def figures_of(params: Params) -> Iterator[tuple[str, AnyFigure]]:
-    """The figures that somebody has to annotate samples for, each with its network."""
+    """One per file that figures rest on; before them, where a classifier annotates, one that they could rest on."""
+    figures: dict[tuple[bool, str, str], list[AnyFigure]] = {}
     for kind in (params.figures.windows, params.figures.arithmetic, params.figures.turn):
-        yield from kind.items()
+        for network, section in kind.items():
+            hand = by_hand(section.annotator)
+            path = section.annotator if hand else f"{FOLDER}/{network}.json"
+            figures.setdefault((hand, network, path), []).append(section)
+    found = sorted(figures.items(), key=lambda item: item[0][0])
+    return [task_of(network, path, of, params.run.seed, by_hand=hand) for (hand, network, path), of in found]
 
 
-def figures_by_file(params: Params) -> dict[tuple[str, str], list[AnyFigure]]:
-    """The figures that rest on a person, by network and file."""
-    found: dict[tuple[str, str], list[AnyFigure]] = {}
-    for network, section in figures_of(params):
-        if by_hand(section.annotator):
-            found.setdefault((network, section.annotator), []).append(section)
-    return found
-
-
-def task_of(network: str, path: str, sections: Sequence[AnyFigure], seed: int, by_hand: bool = True) -> AnnotationTask:
+def task_of(network: str, path: str, sections: Sequence[AnyFigure], seed: int, *, by_hand: bool) -> AnnotationTask:
     """What figures of one network need."""
     drawing = drawing_of(sections, seed)
+    # A person looks at as many samples as the authors did, a classifier at thousands.
     return AnnotationTask(
         network,
         Path(path),

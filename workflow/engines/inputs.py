@@ -22,12 +22,8 @@ DIGITS_AND_THINGS = 10  # classes of the demo's sets with labels
 SPREAD = 1.1  # of what depends on chance in the demo: at most so much above its mean
 # Keys of sections that name a file or folder, beside `images` and `source`.
 READ = ("arrays", "discriminator", "features", "generator", "truth", "detections", "autoencoder", "annotator")
-MADE_OF_A_SET = (
-    "unique.h5",
-    "crops.h5",
-    "detections.csv",
-    "shards",
-)  # in the folder of any set that is exported or cropped
+# In the folder of any set that is exported or cropped.
+MADE_OF_A_SET = ("unique.h5", "crops.h5", "detections.csv", "shards")
 
 
 class Data(NamedTuple):
