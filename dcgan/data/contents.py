@@ -24,7 +24,7 @@ from dcgan.data.labelled import rarest_class
 from dcgan.data.layouts import named_splits, split_folders
 
 T = TypeVar("T")
-START_BYTES = 1 << 16  # in which the header is; an image of more bytes is hardly too small
+START_BYTES = 1 << 14  # in which the header is; only what a camera writes before it is longer, and no small image
 NO_IMAGE = 0
 LOOKED_AT = 2000  # items whose first bytes are read: a second or two on a disk of a network
 PARTS = 20  # of the keys of an LMDB that has more, from each of which the first are looked at
