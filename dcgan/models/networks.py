@@ -222,8 +222,8 @@ class Discriminator(Network):
         strides = [stride for _, stride in a.discriminator_layers]
         inputs, outputs = [a.channels, *maps], self._before(maps)
         self.convolutions = nn.ModuleList(
-            self._convolution(n_in + a.classes, n_out, stride)
-            for n_in, n_out, stride in zip(inputs, outputs, strides, strict=False)
+            self._convolution(n_in + a.classes, n_out, stride, bias=a.discriminator_bias and index == 0)
+            for index, (n_in, n_out, stride) in enumerate(zip(inputs, outputs, strides, strict=False))
         )
         self.first_normed = 0 if a.norms == "all" else 1
         self.norms = self._norms(outputs[self.first_normed :])
@@ -235,10 +235,10 @@ class Discriminator(Network):
     def _before(self, channels: Iterable[int]) -> list[int]:
         return [channels_before(self.architecture.discriminator_activation, n) for n in channels]
 
-    def _convolution(self, n_in: int, n_out: int, stride: int) -> nn.Module:
+    def _convolution(self, n_in: int, n_out: int, stride: int, bias: bool) -> nn.Module:
         a = self.architecture
         step = 1 if a.resampling == "pooled" else stride
-        return nn.Conv2d(n_in, n_out, a.kernel_size, step, (a.kernel_size - 1) // 2, bias=False)
+        return nn.Conv2d(n_in, n_out, a.kernel_size, step, (a.kernel_size - 1) // 2, bias=bias)
 
     def forward(self, x: Tensor, labels: Tensor | None = None, statistics: Statistics = "batch") -> Tensor:
         """x: (N, channels, size, size) -> logits: (N,)."""

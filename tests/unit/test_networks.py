@@ -44,6 +44,19 @@ def test_initial_weights_are_of_the_published_distribution() -> None:
     assert not generator.dense_norms[0].bias.any()
 
 
+def test_only_a_bias_lets_the_discriminator_see_contrast() -> None:
+    """Without one the network is linear or leaky up to its first batch norm, which divides a batch's factor out."""
+    row = replace(ARCHITECTURES["demo32"], norm_epsilon=1e-20)
+    images = torch.rand(8, 3, 32, 32, generator=torch_generator(0, "images")) - 0.5
+    blind = Discriminator(row).initialize(torch_generator(0, "d"))
+    seeing = Discriminator(replace(row, discriminator_bias=True)).initialize(torch_generator(0, "d"))
+    torch.testing.assert_close(seeing(images), blind(images))  # it begins at zero
+    with torch.no_grad():
+        seeing.convolutions[0].bias += 0.05
+    torch.testing.assert_close(blind(images / 2), blind(images), rtol=0, atol=1e-4)
+    assert (seeing(images / 2) - seeing(images)).abs().max() > 100 * (blind(images / 2) - blind(images)).abs().max()
+
+
 def test_projection_is_normalized_by_unit_not_by_map() -> None:
     generator = Generator(ARCHITECTURES["demo32"]).initialize(torch_generator(0, "g"))
     assert generator.dense_norms[0].gain.shape == (128 * 4 * 4,)
