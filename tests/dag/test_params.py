@@ -78,10 +78,10 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         (
             "train.bedrooms.decay_epochs",
             26,
-            "train.bedrooms.decay_epochs: 26 is not allowed (at most train.bedrooms.epo",
+            "train.bedrooms.decay_epochs: 36 is not allowed (at most train.bedrooms.epo",
         ),
         ("train.bedrooms.processes", 3, "train.bedrooms.processes: 3 is not allowed (has to divide batch_size, 32)"),
-        ("train.bedrooms.held_out", 0, "train.bedrooms.keep_images: 20000 is not allowed (needs held_out images"),
+        ("train.bedrooms.held_out", 0, "train.bedrooms.keep_images: 30000 is not allowed (needs held_out images"),
         ("train.svhn.deliver", "best", "train.svhn.deliver: 'best' is not allowed (needs keep_images"),
         ("onnx.kitchens", {"statistics": "batch", "statistics_batches": 1}, "onnx.kitchens: 'kitchens' is not allowed"),
         ("explore.networks", ["faces", "cats"], "explore.networks.cats: 'cats' is not allowed"),
