@@ -77,7 +77,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("train.bedrooms.images", "data/bedrooms/uniq.h5", "train.bedrooms.images: 'data/bedrooms/uniq.h5' is not"),
         (
             "train.bedrooms.decay_epochs",
-            26,
+            36,
             "train.bedrooms.decay_epochs: 36 is not allowed (at most train.bedrooms.epo",
         ),
         ("train.bedrooms.processes", 3, "train.bedrooms.processes: 3 is not allowed (has to divide batch_size, 32)"),
