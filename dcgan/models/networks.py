@@ -2,8 +2,8 @@
 
 The paper's guidelines: strided convolutions instead of pooling; batch norm everywhere but at the generator's output and
 the discriminator's input; no fully connected layers on top of convolutional features; ReLU in the generator, tanh at
-its end; leaky ReLU in the discriminator. No biases except batch norm's. Weights ~ N(0, 0.02) (section 4). Each
-guideline is a field of the table, so each can be broken (docs/guidelines.md).
+its end; leaky ReLU in the discriminator. No biases except batch norm's, unless the table has `discriminator_bias`.
+Weights ~ N(0, 0.02) (section 4). Each guideline is a field of the table, so each can be broken (docs/guidelines.md).
 
 Without strides, the discriminator takes the maximum over stride x stride positions behind a layer's non-linearity, and
 the generator repeats each position stride x stride times before a convolution (nearest upsampling). True unpooling
