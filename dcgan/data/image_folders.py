@@ -74,8 +74,9 @@ def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledS
     found = {split: {class_of(name, folders[split]) for name, _ in group} - {""} for split, group in groups.items()}
     below = (folders_above(name, folders["train"])[1:] for name, _ in groups["train"] if named is None)
     deeper = set[str]().union(*below)
-    check_classes(path, found, deeper)
-    groups = files_once(path, groups)
+    best = path / folders["train"] if len(folders) > 1 else None
+    check_classes(path, found, deeper, best)
+    groups = files_once(path, groups, best)
     classes = sorted(set[str]().union(*found.values()), key=os.fsencode)
     labels = {split: labels_of(group, classes, folders[split]) for split, group in groups.items()}
     notes = [
@@ -95,7 +96,7 @@ def splits_without_classes(opened: LabelledSet) -> tuple[str, ...]:
     return tuple(bare) if opened.classes else ()
 
 
-def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
+def files_once(root: Path, groups: Mapping[str, Entries], best: Path | None = None) -> dict[str, Entries]:
     """The files of each split, where one that is there again, by a link or another name, has a reason against it.
 
     Raises UnclearLayout if two splits have a file in common: what is tested on would be learned from.
@@ -111,7 +112,7 @@ def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
     if shared:
         name, kept, owner = shared[0]
         seen = f"{printable(name)} is {printable(kept)} of {owner}, the first"
-        raise UnclearLayout(f"{root}: {len(shared):,} files are in two splits; {seen}")
+        raise UnclearLayout(f"{root}: {len(shared):,} files are in two splits; {seen}", best)
     return once
 
 
