@@ -15,7 +15,7 @@ import numpy as np
 from dcgan.core.pixels import Images
 from dcgan.data.archives import FolderSource, printable, read_file
 from dcgan.data.labelled import BLOCK_IMAGES, Indices, LabelledBlock, LabelledSet, Labels, Split
-from dcgan.data.layouts import UnclearLayout, check_classes, find_splits, named_splits
+from dcgan.data.layouts import UnclearLayout, check_classes, find_splits, named_splits, refuse_alike
 from dcgan.data.preprocessing import Rule, decoded
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
@@ -72,10 +72,11 @@ def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledS
     entries = FolderSource(path).entries
     groups = {split: [entry for entry in entries if is_below(entry[0], folder)] for split, folder in folders.items()}
     found = {split: {class_of(name, folders[split]) for name, _ in group} - {""} for split, group in groups.items()}
-    below = (folders_above(name, folders["train"])[1:] for name, _ in groups["train"] if named is None)
-    deeper = set[str]().union(*below)
+    below = {tuple(folders_above(name, folders["train"])) for name, _ in groups["train"] if named is None}
     best = path / folders["train"] if len(folders) > 1 else None
-    check_classes(path, found, deeper, best)
+    check_classes(path, found, {folder for above in below for folder in above[1:]}, best)
+    if len(folders) == 1:
+        refuse_alike(path / folders["train"], below)
     groups = files_once(path, groups, best)
     classes = sorted(set[str]().union(*found.values()), key=os.fsencode)
     labels = {split: labels_of(group, classes, folders[split]) for split, group in groups.items()}

@@ -231,6 +231,21 @@ def check_classes(
             raise unclear(f"{root}: all images of {split} lie in one class folder, {listed(names)}", best)
 
 
+def refuse_alike(root: Path, below: Iterable[Sequence[str]]) -> None:
+    """Raises UnclearLayout if several folders hold the same several folders and no files, as seen/ and unseen/ may.
+
+    The outer ones may be splits of other names than the usual ones, or the inner ones parts of a class.
+    below: for each place with files, the folders it lies in, the outermost first.
+    """
+    inner: dict[str, set[str]] = {}
+    for outer, *further in filter(None, below):
+        inner.setdefault(outer, set()).add(further[0] if further else "")
+    first, outers = next(iter(inner.values()), set()), sorted(inner, key=os.fsencode)
+    if len(inner) > 1 and len(first) > 1 and "" not in first and all(names == first for names in inner.values()):
+        unclear = "the former may be splits or classes, the latter classes or parts of these"
+        raise UnclearLayout(f"{root}: {listed(outers)} all hold {listed(sorted(first))}; {unclear}", root / outers[0])
+
+
 def listed(names: Iterable[str]) -> str:
     """Folders' names for a message, the first eight."""
     shown: Sequence[str] = [f"{printable(name)}/" for name in names]

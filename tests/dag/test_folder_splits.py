@@ -25,6 +25,7 @@ from tests.stages.sources import write_lmdb
         ("set/Train/a set/Train/b set/meta/a", "Train/ are splits, meta/ are not"),
         ("train/a train/b test/c", "test has no class in common with train; its folders: c/; of train: a/, b/"),
         ("train/images test/images", "one class folder, images/"),
+        ("fold1/a fold1/b fold2/a fold2/b", "fold1/, fold2/ all hold a/, b/"),
         ("trainA testA trainB testB", "testA/, testB/, trainA/, trainB/ look like splits"),
         ("train/a train/b test/a", "all images of test lie in one class folder, a/"),
         ("a/train a/test b/train b/test", "test/, train/ lie within a/, b/"),
@@ -38,8 +39,8 @@ def test_folders_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, folder
     with pytest.raises(InputError, match=f"IMAGES: {re.escape(str(source))}.*{re.escape(seen)}") as refusal:
         chosen(source)
     named = re.findall("such as IMAGES=(.*), or rename", str(refusal.value))
-    trains = [path for path in source.rglob("[tT]rain*") if path.parent.name in ("mine", "set")]
-    assert named == [str(path) for path in trains if path.name != "trainB"], "what is named is there"
+    trains = [path for path in source.rglob("*") if path.name.lower() in ("train", "traina", "fold1")]
+    assert named == [str(path) for path in trains if path.parent.name in ("mine", "set")], "what is named is there"
     if (source / "train/a").is_dir():
         assert chosen(source / "train")[0].export.source == str(source / "train")
 
