@@ -35,7 +35,7 @@ def test_folders_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, folder
     """Else images for the test would be learned from; the folder to learn from settles it."""
     source = tmp_path / "mine"
     for folder in folders.split():
-        write_pictures(source / folder, 60)
+        write_pictures(source / folder, 60, classes=False)
     with pytest.raises(InputError, match=f"IMAGES: {re.escape(str(source))}.*{re.escape(seen)}") as refusal:
         chosen(source)
     named = re.findall("such as IMAGES=(.*), or rename", str(refusal.value))
