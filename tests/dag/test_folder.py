@@ -202,6 +202,12 @@ def test_what_cannot_be_is_told_in_one_line_and_leaves_the_parameters(
     assert message in one_line(error) and not (tmp_path / "params.yaml").exists()
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9", b"new\nline", b"del\x7f", b"next\xc2\x85"])
+def test_a_name_that_the_parameters_cannot_hold_is_refused(name: bytes) -> None:
+    with pytest.raises(InputError, match=r"^IMAGES: /tmp/(caf.xe9|new.x0aline|del.x7f|next.u0085|.*x85): its name has"):
+        own_folder(os.fsdecode(b"/tmp/" + name), "32", None)
+
+
 def test_the_path_is_absolute_and_home_is_known(
     albums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

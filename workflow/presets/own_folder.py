@@ -57,6 +57,7 @@ def own_folder(images: str | None, size: str | None, network: str | None) -> tup
     if side is None:
         raise InputError(f"SIZE={size or ''}: one of {', '.join(sides)}")
     path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
+    refuse_odd_name(path)
     refuse_outputs(path)
     source = open_images(path)
     refuse_masks(path)
@@ -86,6 +87,13 @@ def network_of(size: int, name: str | None) -> str:
     if name is not None and name not in fitting:
         raise InputError(f"NETWORK={name}: for SIZE={size} one of {', '.join(fitting)}")
     return name or USUAL_NETWORKS[size]
+
+
+def refuse_odd_name(path: Path) -> None:
+    """Raises InputError if params.yaml, which is UTF-8 without control characters, cannot hold a path."""
+    if (written := printable(str(path))) != str(path).replace("\\", "\\\\"):
+        odd = "bytes that are no UTF-8, or control characters, which params.yaml cannot hold"
+        raise InputError(f"IMAGES: {written}: its name has {odd}; rename it, or give a link to it")
 
 
 def refuse_outputs(path: Path) -> None:
