@@ -23,10 +23,10 @@ from dcgan.data.archives import open_source, printable
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.face_detection import Detector, FaceRule, Finding, open_detector
 from dcgan.data.image_store import StoreWriter
-from dcgan.data.layouts import tell_of_splits
 from dcgan.data.prefetch import in_order
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
+from dcgan.data.whole_sources import tell_of_splits
 from workflow.engines.options import naming, settings_from
 from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 from workflow.params.sections import CropFaces
@@ -50,7 +50,7 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
     """Crops a shard's faces into a folder."""
     section, shards = params.crop_faces, len(params.crop_faces.shards)
     source = open_source(source_path)
-    tell_of_splits(source_path)
+    tell_of_splits(source_path, source)
     search = Search(params.crop_faces)
     size = section.image_size
     rejects = Rejects(section.max_rejects, source.count, "crop_faces.max_rejects")

@@ -17,10 +17,10 @@ from dcgan.core.progress import Progress
 from dcgan.data.archives import open_source, printable
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.inventory import Inventory
-from dcgan.data.layouts import tell_of_splits
 from dcgan.data.preprocessing import CROP_SIDE, Rule, export_images
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import Resampling
+from dcgan.data.whole_sources import tell_of_splits
 from workflow.engines.stage import Params, fix_threads, load_params, run_stage, stage_parser
 
 
@@ -39,7 +39,7 @@ def export(params: Params, source_path: Path, shard: int, out: Path) -> None:
     """Exports a shard into a folder."""
     section, shards = params.export, len(params.export.shards)
     source = open_source(source_path)
-    tell_of_splits(source_path)
+    tell_of_splits(source_path, source)
     size = section.image_size
     rule = Rule(
         size=size,

@@ -19,10 +19,15 @@ def open_hdf5(path: Path, mode: Literal["r", "r+", "w"] = "r", **options: Any) -
 
 
 def dataset_of(file: h5py.File, name: str) -> h5py.Dataset:
-    """A dataset of a file; raises InputError if there is none of that name."""
+    """A dataset of a file; raises InputError if there is none of that name, or a link leads to another file.
+
+    A memory map of this file would show other bytes, and a change in the other file would go unnoticed.
+    """
     dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
         raise InputError(f"no dataset {name}")
+    if h5py.h5o.get_info(dataset.id).fileno != h5py.h5o.get_info(file.id).fileno:
+        raise InputError(f"{name} must lie in the file, is a link into {dataset.file.filename}")
     return dataset
 
 

@@ -7,7 +7,8 @@ dot are left out, as `ls` does. Keys are ordered by their bytes, on every system
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -68,6 +69,10 @@ class FolderSource:
                 yield Encoded(printable(name), None, reason)
             else:
                 yield read_file(self.root / name, printable(name))
+
+    def key_from(self, at: bytes) -> bytes | None:
+        """The first path that does not come before some bytes; None behind the last."""
+        return first_name(self.entries, at)
 
 
 def walk(root: Path) -> Iterator[tuple[str, str]]:
@@ -142,6 +147,16 @@ class TarSource:
                 if not reason and index > 0 and name == self.members[index - 1].name:
                     reason = "duplicate key"
                 yield read_member(file, Member(name, offset, size, reason))
+
+    def key_from(self, at: bytes) -> bytes | None:
+        """The first name that does not come before some bytes; None behind the last."""
+        return first_name(self.members, at)
+
+
+def first_name(entries: Sequence["tuple[str, str] | Member"], at: bytes) -> bytes | None:
+    """Of entries in the order of their names, the first name that does not come before some bytes."""
+    place = bisect_left(entries, at, key=lambda entry: os.fsencode(entry[0]))
+    return os.fsencode(entries[place][0]) if place < len(entries) else None
 
 
 def read_member(file: IO[bytes], member: Member) -> Encoded:

@@ -5,9 +5,11 @@ with more than COUNTED names is not counted.
 """
 
 import io
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -17,11 +19,12 @@ from PIL import Image
 
 from dcgan.core.files import InputError
 from dcgan.data import celeba, cifar10, image_folders, svhn_mnist
-from dcgan.data.archives import Member, is_lmdb, printable, read_index, read_member, walk
+from dcgan.data.archives import Member, first_name, is_lmdb, printable, read_index, read_member, walk
 from dcgan.data.decoding import LONGEST_START, PILLOW_FORMATS, STARTS
 from dcgan.data.formats import Kind
 from dcgan.data.labelled import rarest_class
-from dcgan.data.layouts import named_splits, split_folders
+from dcgan.data.layouts import listed, named_splits
+from dcgan.data.whole_sources import folders_of_folder, folders_of_keys, split_folders, top_folders
 
 T = TypeVar("T")
 START_BYTES = 1 << 14  # in which the header is; only what a camera writes before it is longer, and no small image
@@ -96,20 +99,28 @@ def contents_of(path: Path, kind: Kind, named: Mapping[str, str] | None = None) 
 def contents_of_images(path: Path) -> Contents:
     """Of an LMDB, a folder or a tar; folders that look like splits are told, because all of them are read."""
     if path.is_dir() and not (path / "data.mdb").exists():
-        splits = split_folders(path)
-        within = f" (images of all of {', '.join(splits)})" if splits else ""
         names = walk_names(path)
-        return Contents(f"folder{within}", counted(names), looked=look_at_files(path, names))
+        form = f"folder{all_of(folders_of_folder(path))}"
+        return Contents(form, counted(names), looked=look_at_files(path, names))
     if path.is_file() and not is_lmdb(path):
         members = list(islice(read_index(path), COUNTED + 1))
-        return Contents("tar", counted(members), looked=look_at_members(path, members))
+        ordered = sorted(members, key=lambda member: os.fsencode(member.name))
+        form = f"tar{all_of(folders_of_keys(partial(first_name, ordered)))}"
+        return Contents(form, counted(members), looked=look_at_members(path, members))
     from dcgan.data.lsun import LsunSource  # lmdb is needed here only
 
     source = LsunSource(path)
     parts = 1 if source.count <= LOOKED_AT else PARTS
     first = chain.from_iterable(islice(source.items(part, parts), LOOKED_AT // parts) for part in range(parts))
     starts = ((item.key, (item.content or b"")[:START_BYTES]) for item in first)
-    return Contents("LMDB", {"": source.count}, looked=look_at(starts, source.count))
+    form = f"LMDB{all_of(top_folders(source))}"
+    return Contents(form, {"": source.count}, looked=look_at(starts, source.count))
+
+
+def all_of(folders: Sequence[str]) -> str:
+    """Of the folders in a source that is read whole, those that look like splits, in words; nothing if none do."""
+    splits = split_folders(folders)
+    return f" (images of all of {listed(splits)})" if splits else ""
 
 
 def contents_of_celeba(path: Path) -> Contents:

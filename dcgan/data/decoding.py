@@ -11,7 +11,7 @@ LSUN's archives hold JPEG and WebP side by side, photos from the web hold everyt
 A JPEG goes through libjpeg-turbo's own interface, which gives OpenCV's pixels in three quarters of its time; plain WebP
 through OpenCV; everything else through Pillow. A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which the decoder
 does in the frequency domain. A JPEG that libjpeg-turbo complains about is refused: other decoders fill what is missing
-with grey and say nothing. So is one without all its scans.
+with grey and say nothing. So are one without all its scans, and a PNG without all its rows.
 
 Raises Undecodable with a reason for a person: cut off, empty, no image, too many pixels.
 """
@@ -30,6 +30,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from dcgan.core.pixels import Images
 from dcgan.data.jpeg_scans import lacks_scans
+from dcgan.data.png_rows import lacks_rows
 from dcgan.data.resizing import Reduced, reduction, whole
 
 # Pillow's own limit, 89 million pixels: a quarter of a gigabyte once decoded.
@@ -230,6 +231,8 @@ def decode_with_pillow(encoded: bytes) -> Images:
             with Image.open(io.BytesIO(encoded), formats=PILLOW_FORMATS) as image:
                 check_pixels(*image.size)
                 image.load()
+                if image.format == "PNG" and lacks_rows(image, encoded):
+                    raise Undecodable(CUT_OFF)
                 scale_transparency(image, encoded)
                 return to_rgb(upright(image))
     except Undecodable:

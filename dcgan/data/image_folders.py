@@ -15,7 +15,7 @@ import numpy as np
 from dcgan.core.pixels import Images
 from dcgan.data.archives import FolderSource, printable, read_file
 from dcgan.data.labelled import BLOCK_IMAGES, Indices, LabelledBlock, LabelledSet, Labels, Split
-from dcgan.data.layouts import UnclearLayout, check_classes, find_splits, named_splits
+from dcgan.data.layouts import UnclearLayout, check_classes, find_splits, named_splits, refuse_alike
 from dcgan.data.preprocessing import Rule, decoded
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
@@ -72,10 +72,12 @@ def open_folder(path: Path, named: Mapping[str, str] | None = None) -> LabelledS
     entries = FolderSource(path).entries
     groups = {split: [entry for entry in entries if is_below(entry[0], folder)] for split, folder in folders.items()}
     found = {split: {class_of(name, folders[split]) for name, _ in group} - {""} for split, group in groups.items()}
-    below = (folders_above(name, folders["train"])[1:] for name, _ in groups["train"] if named is None)
-    deeper = set[str]().union(*below)
-    check_classes(path, found, deeper)
-    groups = files_once(path, groups)
+    below = {tuple(folders_above(name, folders["train"])) for name, _ in groups["train"] if named is None}
+    best = path / folders["train"] if len(folders) > 1 else None
+    check_classes(path, found, {folder for above in below for folder in above[1:]}, best)
+    if len(folders) == 1:
+        refuse_alike(path / folders["train"], below)
+    groups = files_once(path, groups, best)
     classes = sorted(set[str]().union(*found.values()), key=os.fsencode)
     labels = {split: labels_of(group, classes, folders[split]) for split, group in groups.items()}
     notes = [
@@ -95,7 +97,7 @@ def splits_without_classes(opened: LabelledSet) -> tuple[str, ...]:
     return tuple(bare) if opened.classes else ()
 
 
-def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
+def files_once(root: Path, groups: Mapping[str, Entries], best: Path | None = None) -> dict[str, Entries]:
     """The files of each split, where one that is there again, by a link or another name, has a reason against it.
 
     Raises UnclearLayout if two splits have a file in common: what is tested on would be learned from.
@@ -111,7 +113,7 @@ def files_once(root: Path, groups: Mapping[str, Entries]) -> dict[str, Entries]:
     if shared:
         name, kept, owner = shared[0]
         seen = f"{printable(name)} is {printable(kept)} of {owner}, the first"
-        raise UnclearLayout(f"{root}: {len(shared):,} files are in two splits; {seen}")
+        raise UnclearLayout(f"{root}: {len(shared):,} files are in two splits; {seen}", best)
     return once
 
 

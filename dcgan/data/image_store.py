@@ -150,6 +150,8 @@ def copy_range(source: IO[bytes], target: IO[bytes], begin: int, end: int) -> No
 class ImageStore:
     """A store opened for reading. Opening reads header, labels and class names only; pixels are memory-mapped.
 
+    Keys are read when they are asked for, as a million of them take seconds; only then InputError tells of keys that
+    are no UTF-8.
     Raises InputError if the file is missing, cut off, or not an image store in every point of the module's text.
     """
 

@@ -7,7 +7,6 @@ ways is refused: images for the test must not get into training, nor splits be t
 import mimetypes
 import os
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -54,6 +53,8 @@ def find_splits(root: Path) -> Folders:
     within, folders = unwrapped(root)
     splits = [name for name in folders if name.lower() in SPLIT_NAMES]
     others = [name for name in folders if name.lower() not in SPLIT_NAMES]
+    trains = [name for name in splits if SPLIT_NAMES[name.lower()] == "train"]
+    train = root / within / trains[0] if trains else None
     if not splits:
         if alike := like_splits(folders):
             best = root / within / next(name for name in alike if WORDS[word_in(name) or ""] == "train")
@@ -65,14 +66,14 @@ def find_splits(root: Path) -> Folders:
     for name in splits:
         split = SPLIT_NAMES[name.lower()]
         if split in found:
-            raise UnclearLayout(f"{root / within}: {listed(splits)}: two folders are the {split} split")
+            raise UnclearLayout(f"{root / within}: {listed(splits)}: two folders are the {split} split", train)
         found[split] = str(PurePosixPath(within) / name)
     if others:
-        raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, {listed(others)} are not")
+        raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, {listed(others)} are not", train)
     if "train" not in found:
         raise UnclearLayout(f"{root / within}: {listed(splits)} are splits, but there is no folder train")
     if shared := shared_split(root, found):
-        raise UnclearLayout(f"{root / within}: {shared}")
+        raise UnclearLayout(f"{root / within}: {shared}", train)
     for folder in found.values():
         refuse_parts(root, folder, inside(root / folder)[0])
     return {split: found[split] for split in dict.fromkeys(SPLIT_NAMES.values()) if split in found}
@@ -149,19 +150,6 @@ def has_images(folder: Path) -> bool:
     return any(kind is not None and kind.startswith("image/") for kind in kinds)
 
 
-def split_folders(root: Path) -> list[str]:
-    """The folders at the top of a source that are named like splits, for sources that are read whole."""
-    folders = inside(root)[0] if root.is_dir() else []
-    return [f"{printable(name)}/" for name in folders if name.lower() in SPLIT_NAMES]
-
-
-def tell_of_splits(root: Path) -> None:
-    """Prints that a source is read whole although folders in it are named like splits."""
-    if splits := split_folders(root):
-        told = f"images of all of {', '.join(splits)} are taken; name one of them to leave the others out"
-        print(f"{root}: {told}", file=sys.stderr)
-
-
 def unwrapped(root: Path) -> tuple[str, list[str]]:
     """The folder that a set lies in, and the folders in that one: further in while there is only one, without files."""
     within = ""
@@ -220,24 +208,42 @@ def named_splits(root: Path, named: Mapping[str, str]) -> Folders:
     return found
 
 
-def check_classes(root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str]) -> None:
+def check_classes(
+    root: Path, classes: Mapping[str, Iterable[str]], deeper: Iterable[str], best: Path | None = None
+) -> None:
     """Raises UnclearLayout for a split without a class of train, splits within the classes, or one class only.
 
     classes: the class folders of each split, none for images without classes. deeper: folders within the classes.
+    best: what may be meant by the source, if anything.
     """
     found = {split: set(names) for split, names in classes.items()}
     train = found["train"]
     for split, names in found.items():
         if names and not names & train:
             seen = f"{listed(sorted(names))}; of train: {listed(sorted(train)) or 'none'}"
-            raise UnclearLayout(f"{root}: {split} has no class in common with train; its folders: {seen}")
+            raise UnclearLayout(f"{root}: {split} has no class in common with train; its folders: {seen}", best)
     splits = sorted({name for name in deeper if name.lower() in SPLIT_NAMES})
     if splits:
-        raise UnclearLayout(f"{root}: {listed(splits)} lie within the class folders, {listed(sorted(train))}")
+        raise UnclearLayout(f"{root}: {listed(splits)} lie within the class folders, {listed(sorted(train))}", best)
     for split, names in found.items():
         if len(names) == 1:
             unclear = OneFolder if len(found) == 1 else UnclearLayout
-            raise unclear(f"{root}: all images of {split} lie in one class folder, {listed(names)}")
+            raise unclear(f"{root}: all images of {split} lie in one class folder, {listed(names)}", best)
+
+
+def refuse_alike(root: Path, below: Iterable[Sequence[str]]) -> None:
+    """Raises UnclearLayout if several folders hold the same several folders and no files, as seen/ and unseen/ may.
+
+    The outer ones may be splits of other names than the usual ones, or the inner ones parts of a class.
+    below: for each place with files, the folders it lies in, the outermost first.
+    """
+    inner: dict[str, set[str]] = {}
+    for outer, *further in filter(None, below):
+        inner.setdefault(outer, set()).add(further[0] if further else "")
+    first, outers = next(iter(inner.values()), set()), sorted(inner, key=os.fsencode)
+    if len(inner) > 1 and len(first) > 1 and "" not in first and all(names == first for names in inner.values()):
+        unclear = "the former may be splits or classes, the latter classes or parts of these"
+        raise UnclearLayout(f"{root}: {listed(outers)} all hold {listed(sorted(first))}; {unclear}", root / outers[0])
 
 
 def listed(names: Iterable[str]) -> str:

@@ -73,6 +73,11 @@ class LsunSource:
                 raise InputError(f"{self.path}: the LMDB is damaged ({error})") from error
         return None
 
+    def key_from(self, at: bytes) -> bytes | None:
+        """The first key that does not come before some bytes; None behind the last."""
+        with self._open() as environment, environment.begin() as transaction, transaction.cursor() as cursor:
+            return bytes(cursor.key()) if cursor.set_range(at) else None
+
     def boundaries(self, shards: int) -> list[bytes | None]:
         """The first keys of the shards, and None for the end of the last: `shards` + 1 values, the first empty."""
         if shards == 1:

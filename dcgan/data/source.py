@@ -25,6 +25,10 @@ class Source(Protocol):
         """The items of shard number 0 <= shard < shards, in key order."""
         ...
 
+    def key_from(self, at: bytes) -> bytes | None:
+        """The first key that does not come before some bytes, as the source has it; None behind the last."""
+        ...
+
 
 # Control characters and line ends, which HDF5 (NUL), CSV (carriage return) or a message of one line cannot hold.
 UNPRINTABLE = {code: f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" for code in (*range(32), *range(127, 160))}

@@ -12,7 +12,7 @@ followed by a convolution, is the fractionally strided convolution itself, and s
 """
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast, get_args
 
 import numpy as np
@@ -32,6 +32,7 @@ from dcgan.models.pixel_range import to_uint8
 BATCH = 128  # z of one pass when each image stands alone, and of one batch that statistics are estimated on
 STATISTICS_BATCHES = 20
 Array = npt.NDArray[np.floating]
+Labels = Tensor | npt.NDArray[np.integer] | Sequence[int]
 
 
 class Generator(Network):
@@ -156,8 +157,8 @@ class Generator(Network):
         return [module for module in self.modules() if isinstance(module, BatchNorm)]
 
     @torch.no_grad()
-    def draw(self, z: Tensor | Array, labels: Tensor | None = None, statistics: Statistics = "estimated") -> Images:
-        """z: (N, latent_size), and labels, (N,) int64, of a conditional network -> (N, size, size, channels) uint8.
+    def draw(self, z: Tensor | Array, labels: Labels | None = None, statistics: Statistics = "estimated") -> Images:
+        """z: (N, latent_size), and labels, (N,) integers, of a conditional network -> (N, size, size, channels) uint8.
 
         With estimated statistics an image depends on its own z alone. They come from the network's file; if it has
         none, they are estimated now, and for a network in training every time. With batch statistics an image depends
@@ -165,13 +166,14 @@ class Generator(Network):
         """
         if statistics not in get_args(Statistics):
             raise ValueError(f"statistics are {' or '.join(get_args(Statistics))}, not {statistics!r}")
-        z = torch.as_tensor(z, dtype=torch.float32)
+        z = tensor_of(z, "z").to(torch.float32)
+        labels = None if labels is None else tensor_of(labels, "labels")
         self._check_inputs(z, labels)
         are_missing = statistics == "estimated" and not self.is_estimated
         if are_missing:
             self.estimate()
         size = BATCH if statistics == "estimated" else max(len(z), 1)
-        inputs = [z] if labels is None else [z, labels]
+        inputs = [z] if labels is None else [z, labels.long()]
         parts = zip(*(tensor.to(self.device).split(size) for tensor in inputs), strict=True)
         images = [self(*part, statistics=statistics) for part in parts]
         if are_missing and self.training:
@@ -186,17 +188,31 @@ class Generator(Network):
             raise ValueError(f"z must be (N, {size}), is {tuple(z.shape)}")
         if not z.isfinite().all():
             raise ValueError("z must be finite numbers")
-        if labels is not None and not classes:
+        if labels is None:
+            return
+        if not classes:
             raise ValueError("labels for a network without classes")
-        if labels is not None and labels.shape != (len(z),):
+        if labels.shape != (len(z),):
             raise ValueError(f"labels must be ({len(z)},), are {tuple(labels.shape)}")
+        are_whole = labels.dtype != torch.bool and not (labels.is_floating_point() or labels.is_complex())
+        if not are_whole or any(not 0 <= label < classes for label in labels.tolist()):
+            found = sorted(set(labels.tolist())) if are_whole else labels.dtype
+            raise ValueError(f"labels must be whole numbers from 0 to {classes - 1}, of {classes} classes; are {found}")
 
-    def sample(self, n: int, seed: int, labels: Tensor | None = None, statistics: Statistics = "estimated") -> Images:
+    def sample(self, n: int, seed: int, labels: Labels | None = None, statistics: Statistics = "estimated") -> Images:
         """n images as `draw` makes them, (n, size, size, channels) uint8; without labels, classes come in turn."""
         classes = self.architecture.classes
         if classes and labels is None:
             labels = torch.arange(n) % classes
         return self.draw(self.latents(n, seed), labels, statistics)
+
+
+def tensor_of(values: Tensor | Array | Labels, name: str) -> Tensor:
+    """Whatever torch takes for a tensor; raises ValueError for anything else."""
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be a tensor, an array or a list of numbers ({error})") from error
 
 
 class OfAllClasses(nn.Module):

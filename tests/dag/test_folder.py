@@ -1,7 +1,6 @@
 """The preset `folder`: what is understood of pictures of one's own, sections that are off, branches that run alone."""
 
 import os
-import re
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -123,66 +122,6 @@ def test_splits_without_class_folders_classify_nothing(tmp_path: Path) -> None:
         check(folder)
 
 
-@pytest.mark.parametrize(
-    ("folders", "seen"),
-    [
-        ("train/a train/b meta/a", "train/ are splits, meta/ are not"),
-        ("train/a train/b val/a validation/a", "train/, val/, validation/: two folders are the validation split"),
-        ("test/a test/b val/a", "test/, val/ are splits, but there is no folder train"),
-        ("train/a train/b test/c", "test has no class in common with train; its folders: c/; of train: a/, b/"),
-        ("train/images test/images", "one class folder, images/"),
-        ("trainA testA trainB testB", "testA/, testB/, trainA/, trainB/ look like splits"),
-        ("train/a train/b test/a", "all images of test lie in one class folder, a/"),
-        ("a/train a/test b/train b/test", "test/, train/ lie within a/, b/"),
-    ],
-)
-def test_folders_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, folders: str, seen: str) -> None:
-    """Else images for the test would be learned from; the folder to learn from settles it."""
-    source = tmp_path / "mine"
-    for folder in folders.split():
-        write_pictures(source / folder, 60)
-    message = re.escape(seen) + ".*" + re.escape(f"such as IMAGES={source}/train{'A' * ('trainA' in seen)},")
-    with pytest.raises(InputError, match=f"IMAGES: {re.escape(str(source))}.*{message}"):
-        chosen(source)
-    if (source / "train/a").is_dir():
-        assert chosen(source / "train")[0].export.source == str(source / "train")
-
-
-@pytest.mark.parametrize("other", ["masks", "annotations/trimaps"])
-def test_parts_of_one_set_are_no_classes(tmp_path: Path, other: str) -> None:
-    for folder in ("images", other):
-        write_pictures(tmp_path / folder, 120, classes=False)
-    with pytest.raises(InputError, match=f"are parts of one set, not classes; .* IMAGES={tmp_path}/images,"):
-        chosen(tmp_path)
-    params, understood = chosen(tmp_path / "images")
-    assert "121 items; pictures without classes" in understood and not params.pack.sets
-
-
-def test_masks_beside_their_pictures_are_no_pictures(tmp_path: Path) -> None:
-    pictures = sorted(write_pictures(tmp_path / "cat_mask", 120, classes=False).glob("*.jpg"))
-    chosen(tmp_path / "cat_mask")
-    for path in pictures[:60]:
-        path.with_name(f"{path.stem}_mask.png").write_bytes(path.read_bytes())
-    with pytest.raises(
-        InputError, match=r"60 files such as crosses-0000_mask are named as masks or labels of pictures"
-    ):
-        chosen(tmp_path / "cat_mask")
-
-
-def test_splits_without_classes_are_all_learned_from_and_told(tmp_path: Path) -> None:
-    for name in ("train", "test"):
-        write_pictures(tmp_path / name, 60, classes=False)
-    params, understood = chosen(tmp_path)
-    told = f"pictures without classes; all of test/, train/ are learned from, IMAGES={tmp_path}/train takes one"
-    assert understood == f"{tmp_path}: 122 items; {told}" and not params.pack.sets
-
-
-def test_one_folder_further_in_is_no_class(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "photos", 120, classes=False)
-    params, understood = chosen(tmp_path)
-    assert "one class folder, photos/" in understood and not params.pack.sets
-
-
 def test_folders_of_single_pictures_are_no_classes(tmp_path: Path) -> None:
     for number, path in enumerate(sorted(write_pictures(tmp_path / "all", 120, classes=False).glob("*.jpg"))):
         (tmp_path / "people" / f"person {number}").mkdir(parents=True)
@@ -261,6 +200,12 @@ def test_what_cannot_be_is_told_in_one_line_and_leaves_the_parameters(
     with pytest.raises(InputError) as error:
         main([str(albums) if word == "ALBUMS" else word for word in arguments])
     assert message in one_line(error) and not (tmp_path / "params.yaml").exists()
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"new\nline", b"del\x7f", b"next\xc2\x85"])
+def test_a_name_that_the_parameters_cannot_hold_is_refused(name: bytes) -> None:
+    with pytest.raises(InputError, match=r"^IMAGES: /tmp/(caf.xe9|new.x0aline|del.x7f|next.u0085|.*x85): its name has"):
+        own_folder(os.fsdecode(b"/tmp/" + name), "32", None)
 
 
 def test_the_path_is_absolute_and_home_is_known(

@@ -104,6 +104,14 @@ def test_latents_may_be_arrays() -> None:
     assert np.array_equal(generator.draw(z.numpy().astype(np.float64)), generator.draw(z))
 
 
+def test_labels_may_be_arrays_or_lists() -> None:
+    generator = made("demo_mnist28")
+    z, labels = generator.latents(3, seed=1), [9, 0, 4]
+    expected = generator.draw(z, torch.tensor(labels))
+    for given in (labels, tuple(labels), np.array(labels), np.array(labels, np.uint8), torch.tensor(labels).int()):
+        assert np.array_equal(generator.draw(z, given), expected)
+
+
 def picture(path: Path) -> np.ndarray:
     return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
 
@@ -147,6 +155,7 @@ def test_arrays_hold_images_z_and_labels(tmp_path: Path) -> None:
         (["NETWORK", "--npz", "--out", "arrays.png"], "error: --out arrays.png: its name has to end in .npz"),
         (["NETWORK", "--label", "0"], "error: --label 0: the network has no classes"),
         (["NETWORK", "--device", "abacus"], "error: --device abacus: "),
+        (["NETWORK", "--device", "meta"], "error: --device meta: "),
         (["NETWORK", "--grid", "8"], "8 is not like 8x8"),
         (["NETWORK", "--grid", "0x3"], "0 is not a whole number above 0"),
         (["NETWORK", "--npz", "-1"], "-1"),
@@ -188,6 +197,9 @@ def test_no_samples_are_an_empty_array() -> None:
     assert made().sample(0, seed=1).shape == (0, 32, 32, 3)
 
 
+OF_TEN = "labels must be whole numbers from 0 to 9, of 10 classes"
+
+
 @pytest.mark.parametrize(
     ("kind", "z", "labels", "words"),
     [
@@ -199,11 +211,17 @@ def test_no_samples_are_an_empty_array() -> None:
         ("demo_mnist28", torch.zeros(2, 100), torch.tensor([0]), r"labels must be \(2,\), are \(1,\)"),
         ("demo_mnist28", torch.zeros(2, 100), torch.tensor(0), r"labels must be \(2,\), are \(\)"),
         ("demo_mnist28", torch.zeros(2, 100), None, "needs labels"),
+        ("demo_mnist28", torch.zeros(2, 100), torch.tensor([3, 10]), OF_TEN + r"; are \[3, 10\]"),
+        ("demo_mnist28", torch.zeros(2, 100), np.array([-1, 0], np.int8), OF_TEN),
+        ("demo_mnist28", torch.zeros(2, 100), [0, 2**62], OF_TEN),
+        ("demo_mnist28", torch.zeros(2, 100), [0.0, 1.0], OF_TEN + "; are torch.float32"),
+        ("demo_mnist28", torch.zeros(2, 100), np.array([True, False]), OF_TEN),
+        ("demo_mnist28", torch.zeros(2, 100), ["0", "1"], "labels must be a tensor, an array or a list of numbers"),
+        ("demo_mnist28", torch.zeros(2, 100), [[1], [2, 3]], "labels must be a tensor, an array or a list of numbers"),
+        ("demo32", "z", None, "z must be a tensor, an array or a list of numbers"),
     ],
 )
-def test_z_and_labels_that_are_not_the_networks_are_refused(
-    kind: str, z: torch.Tensor | np.ndarray, labels: torch.Tensor | None, words: str
-) -> None:
+def test_z_and_labels_that_are_not_the_networks_are_refused(kind: str, z: Any, labels: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         made(kind).draw(z, labels)
 

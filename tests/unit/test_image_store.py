@@ -177,6 +177,23 @@ def test_a_store_in_another_form_is_refused(tmp_path: Path, options: dict[str, o
     assert reason in str(refusal.value) and "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("name", ["images", "keys", "labels"])
+def test_a_link_into_another_file_is_refused(tmp_path: Path, name: str) -> None:
+    """The memory map would show bytes of the file with the link; one to a place in the file itself is fine."""
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3)
+    stored(tmp_path / "other.h5", pixels, labels=[0, 1, 0, 1])
+    path = stored(tmp_path / "own.h5", pixels, labels=[0, 1, 0, 1])
+    with h5py.File(path, "r+") as file:
+        file.move(name, "moved")
+        file[name] = h5py.SoftLink("/moved")
+    assert np.array_equal(ImageStore(path).images, pixels)
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = h5py.ExternalLink(str(tmp_path / "other.h5"), f"/{name}")
+    with pytest.raises(InputError, match=f"own.h5: not a .* {name} must lie in the file, is a link into .*other"):
+        ImageStore(path)
+
+
 def test_labels_are_those_of_the_named_classes(tmp_path: Path) -> None:
     path = stored(tmp_path / "own.h5", labels=[1, 2, 3, 3])
     with h5py.File(path, "r+") as file:

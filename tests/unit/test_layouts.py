@@ -64,10 +64,12 @@ TWO = {"train": [0, 1], "test": [0, 1]}
         (["train/{cat,dog,elk}/1.jpg", "test/{dog,elk}/1.jpg"], {"train": [0, 1, 2], "test": [1, 2]}),
         (["{bullet_train,valley}/1.jpg"], {"train": [0, 1]}),
         (["{bulletTrain,devil,tram}/1.jpg"], {"train": [0, 1, 2]}),
-        (["{cat,dog}/{left,right}/1.jpg"], {"train": [0, 0, 1, 1]}),
+        (["cat/{left,right}/1.jpg", "dog/{left,top}/1.jpg"], {"train": [0, 0, 1, 1]}),
+        (["{cat,dog}/{left,right}/1.jpg", "dog/1.jpg"], {"train": [0, 0, 1, 1, 1]}),
+        (["{train,test}/{cat,dog}/{left,right}/1.jpg"], {"train": [0, 0, 1, 1], "test": [0, 0, 1, 1]}),
         (["{masks,hats}/1.jpg"], {"train": [0, 1]}),
         (["{masks,images}s/1.jpg"], {"train": [0, 1]}),
-        (["{cat,dog}/{images,masks}/1.jpg"], {"train": [0, 0, 1, 1]}),
+        (["cat/{images,masks}/1.jpg", "dog/images/1.jpg"], {"train": [0, 0, 1]}),
         (["train/{train,test}/1.jpg", "test/{train,test}/1.jpg"], TWO),
     ],
 )
@@ -113,6 +115,10 @@ def test_usual_layouts_are_understood(tmp_path: Path, files: list[str], expected
         (["pets/{images,annotations/trimaps}/{1,2}.jpg"], "annotations/, images/ are parts of one set"),
         (["{JPEGImages,Annotations,ImageSets}/1.jpg"], "Annotations/, JPEGImages/ are parts of one set"),
         (["{train,valid}/images/1.jpg", "{train,valid}/labels/1.txt"], "train: images/, labels/ are parts of one set"),
+        (["{seen,unseen}/{cat,dog}/1.jpg"], "seen/, unseen/ all hold cat/, dog/; the former may be splits or classes"),
+        (["set/fold{1,2,3}/{cat,dog}/1.jpg"], "fold1/, fold2/, fold3/ all hold cat/, dog/"),
+        (["{gallery,query}/{cat,dog}/left/1.jpg"], "gallery/, query/ all hold cat/, dog/"),
+        (["{cat,dog}/{images,masks}/1.jpg"], "cat/, dog/ all hold images/, masks/"),
         (["a/b/c/d/e/{cat,dog}/1.jpg"], "more than 4 folders in each other"),
     ],
 )
@@ -123,7 +129,9 @@ def test_what_can_be_read_in_two_ways_is_refused(tmp_path: Path, files: list[str
 
 
 def test_folders_can_be_named(tmp_path: Path) -> None:
-    root = tree(tmp_path, "train/{n01,n02}/images/{1,2}.jpg", "{test,val}/images/{1,2,3}.jpg", "meta/x.txt")
+    alike = tree(tmp_path / "alike", "{cat,dog}/{left,right}/1.jpg")
+    assert understood(open_folder(alike, {"train": "."})) == {"train": [0, 0, 1, 1]}
+    root = tree(tmp_path / "mine", "train/{n01,n02}/images/{1,2}.jpg", "{test,val}/images/{1,2,3}.jpg", "meta/x.txt")
     named = {"train": "train", "test": "test/images", "validation": "./val/images/"}
     opened = open_folder(root, named)
     assert understood(opened) == {"train": [0, 0, 1, 1], "test": None, "validation": None}

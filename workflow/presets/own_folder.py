@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcgan.core.files import InputError
-from dcgan.data.archives import open_source, printable
+from dcgan.data.archives import FolderSource, open_source, printable
 from dcgan.data.formats import inspect_source
 from dcgan.data.image_folders import FolderSplit, open_folder, splits_without_classes
 from dcgan.data.labelled import rarest_class
-from dcgan.data.layouts import OneFolder, UnclearLayout, find_splits, listed, named_as_told, split_folders
+from dcgan.data.layouts import SPLIT_NAMES, OneFolder, UnclearLayout, find_splits, listed, named_as_told
+from dcgan.data.source import Source
+from dcgan.data.whole_sources import split_folders, top_folders
 from dcgan.models.architectures import ARCHITECTURES
 from workflow.params.consistency import OF_STAGES
 from workflow.params.rows import LEAST_OF_A_CLASS as LEAST_TO_DRAW_FROM
@@ -55,10 +57,12 @@ def own_folder(images: str | None, size: str | None, network: str | None) -> tup
     if side is None:
         raise InputError(f"SIZE={size or ''}: one of {', '.join(sides)}")
     path = Path(os.path.abspath(os.path.expandvars(os.path.expanduser(images))))
+    refuse_odd_name(path)
     refuse_outputs(path)
-    count = count_images(path)
+    source = open_images(path)
     refuse_masks(path)
-    classes, note = find_classes(path)
+    classes, note = find_classes(path, source)
+    count = source.count
     notes = [f"{path}: {count:,} items; {note}"]
     texts = [as_text(values_of(path, count, side, network_of(side, network)))]
     if classes:
@@ -85,6 +89,13 @@ def network_of(size: int, name: str | None) -> str:
     return name or USUAL_NETWORKS[size]
 
 
+def refuse_odd_name(path: Path) -> None:
+    """Raises InputError if params.yaml, which is UTF-8 without control characters, cannot hold a path."""
+    if (written := printable(str(path))) != str(path).replace("\\", "\\\\"):
+        odd = "bytes that are no UTF-8, or control characters, which params.yaml cannot hold"
+        raise InputError(f"IMAGES: {written}: its name has {odd}; rename it, or give a link to it")
+
+
 def refuse_outputs(path: Path) -> None:
     """Raises InputError if a path, links followed, holds what stages write in this checkout, or lies in it."""
     place = path.resolve()
@@ -93,18 +104,18 @@ def refuse_outputs(path: Path) -> None:
             raise InputError(f"IMAGES: {path} holds what the DAG makes, such as {made}; it is no source")
 
 
-def count_images(path: Path) -> int:
-    """The number of files, or of items of an archive; raises InputError if they are too few or no images."""
+def open_images(path: Path) -> Source:
+    """The files of a folder, or the items of an archive; raises InputError if they are too few or no images."""
     try:
         inspect_source(path, "lsun")
-        count = open_source(path).count
+        source = open_source(path)
     except InputError as error:
         raise InputError(f"IMAGES: {error}") from error
-    if count < LEAST_IMAGES:
+    if source.count < LEAST_IMAGES:
         raise InputError(
-            f"IMAGES: {path}: {count} files; a DCGAN needs {LEAST_IMAGES} pictures or more, better thousands"
+            f"IMAGES: {path}: {source.count} files; a DCGAN needs {LEAST_IMAGES} pictures or more, better thousands"
         )
-    return count
+    return source
 
 
 def refuse_masks(path: Path) -> None:
@@ -116,30 +127,29 @@ def refuse_masks(path: Path) -> None:
         raise InputError(f"IMAGES: {path}: {seen}; move them into another folder")
 
 
-def find_classes(path: Path) -> tuple[Classes | None, str]:
+def find_classes(path: Path, source: Source) -> tuple[Classes | None, str]:
     """The class folders, None if there are none that a classifier could be trained on; and in words what was found.
 
     Raises InputError if the folders can be read in more than one way: no image for the test may be learned from.
     """
-    if not path.is_dir() or (path / "data.mdb").exists():
-        return None, without_classes(path)
+    if not isinstance(source, FolderSource):
+        return None, f"pictures without classes{note_of_archive(source)}"
     try:
         found = open_folder(path)
     except OneFolder as error:
-        return None, without_classes(path, f" ({error})")
+        return None, without_classes(source, f" ({error})")
     except UnclearLayout as error:
-        settled = (
-            f"name the folder to learn from, such as IMAGES={error.best or path / 'train'}, or rename what is misread"
-        )
+        such = f", such as IMAGES={error.best}," if error.best else ""
+        settled = f"name the folder to learn from{such} or rename what is misread"
         raise InputError(f"IMAGES: {error}; {settled}") from error
     bare = splits_without_classes(found)
     sizes = {split.name: len(split) for split in found.splits if split.name not in bare}
     train = next(split for split in found.splits if isinstance(split, FolderSplit) and split.name == "train")
     if train.labels is None:
-        return None, without_classes(path)
+        return None, without_classes(source)
     if len(train) < LEAST_OF_A_CLASS * len(found.classes):
         few = f"{len(found.classes):,} folders are no classes: fewer than {LEAST_OF_A_CLASS} files in each on average"
-        return None, without_classes(path, f" ({few})")
+        return None, without_classes(source, f" ({few})")
     if (unlearned := rarest_class(train.labels, found.classes)) is not None and unlearned[1] == 0:
         raise InputError(f"IMAGES: {path}: class folder {unlearned[0]}/ has no files for training, only for a test")
     classes = f"{len(found.classes)} class folders, {listed(found.classes)}"
@@ -164,11 +174,22 @@ def find_classes(path: Path) -> tuple[Classes | None, str]:
     return Classes(len(train) - drawn, drawn, named), f"{note}{drawn:,} of {len(train):,} are for the test"
 
 
-def without_classes(path: Path, reason: str = "") -> str:
+def without_classes(source: FolderSource, reason: str = "") -> str:
     """What is told of pictures that only a DCGAN learns from; all of them, also of folders that look like splits."""
-    splits = split_folders(path)
-    taken = f"; all of {', '.join(splits)} are learned from, IMAGES={path / 'train'} takes one" if splits else ""
-    return f"pictures without classes{reason}{taken}"
+    splits = split_folders(top_folders(source))
+    if not splits:
+        return f"pictures without classes{reason}"
+    one = next((name for name in splits if SPLIT_NAMES[Path(name).name.lower()] == "train"), splits[0])
+    taken = f"all of {listed(splits)} are learned from, IMAGES={source.root / one} takes one"
+    return f"pictures without classes{reason}; {taken}"
+
+
+def note_of_archive(source: Source) -> str:
+    """What is told of folders in a tar or an LMDB, which cannot be named; nothing if they could be no choice."""
+    folders = top_folders(source)
+    if len(folders) < 2 and not split_folders(folders):
+        return ""
+    return f"; all of {listed(folders)} are learned from, folders in an archive are no classes: unpack it to use them"
 
 
 def values_of(path: Path, count: int, size: int, network: str) -> dict[str, Any]:
