@@ -85,6 +85,7 @@ def one_line(error: pytest.ExceptionInfo[InputError]) -> str:
         ("train.svhn.deliver", "best", "train.svhn.deliver: 'best' is not allowed (needs keep_images"),
         ("onnx.kitchens", {"statistics": "batch", "statistics_batches": 1}, "onnx.kitchens: 'kitchens' is not allowed"),
         ("explore.networks", ["faces", "cats"], "explore.networks.cats: 'cats' is not allowed"),
+        ("explore.networks", ["faces", "svhn", "faces"], "'faces'] is not allowed (each network once)"),
         ("train.faces", REMOVED, "'faces' is not allowed (train has bedrooms, "),
         ("train.a b", {}, "train.a b"),
         (

@@ -145,6 +145,32 @@ def test_figures_show_no_more_images_than_there_are() -> None:
     assert memorization.NEIGHBOURS == figure_rules.NEIGHBOURS
 
 
+def test_samples_stand_beside_as_many_real_images() -> None:
+    key = "figures.samples.bedrooms.count"
+    assert problems({key: 5450}) == []
+    assert problems({key: 5451}) == [
+        f"{key}: 5451 is not allowed (at most 5,450: data/bedrooms/unique.h5 has no more images)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "further", "told"),
+    [
+        ("keep_images", {"deliver": "best"}, "for a best one of several"),
+        ("frame_images", {}, "for figures.animation.bedrooms to move"),
+    ],
+)
+def test_one_snapshot_is_neither_a_choice_nor_a_moving_picture(key: str, further: dict[str, Any], told: str) -> None:
+    """4,950 images are 154 batches of 32; a snapshot after the last image comes of itself."""
+    numbers = {"epochs": 2, "decay_epochs": 2, "sample_epochs": [1], "batch_size": 32, **further}
+    changes = {f"train.bedrooms.{name}": value for name, value in numbers.items()}
+    assert problems(changes | {f"train.bedrooms.{key}": 9855}) == []
+    few = f"9856 is not allowed (fewer than the 9,856 images that the training sees at most, {told})"
+    assert problems(changes | {f"train.bedrooms.{key}": 9856}) == [f"train.bedrooms.{key}: {few}"]
+    if key == "keep_images":
+        assert problems(changes | {f"train.bedrooms.{key}": 9856, "train.bedrooms.deliver": "last"}) == []
+
+
 def test_a_person_who_chooses_exemplars_needs_no_pool() -> None:
     chosen = {"figures.arithmetic.faces.annotator": "data/annotations/faces.json", "figures.arithmetic.faces.pool": 2}
     assert problems(chosen | {"figures.arithmetic.faces.candidates": 3}) == []

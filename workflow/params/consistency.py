@@ -63,6 +63,8 @@ def preparation(params: Params) -> Iterator[Rule]:
     explore = params.explore
     nothing = bool(explore.pages) and not explore.networks
     yield nothing, "explore.networks", [], "explore.pages has a page: a network or more"
+    twice = len(set(explore.networks)) < len(explore.networks)
+    yield twice, "explore.networks", explore.networks, "each network once"
     for name, one in params.pack.sets.items():
         own, key = one.kind not in ("folder", "cifar10"), f"pack.sets.{name}"
         yield own and one.splits is not None, f"{key}.splits", one.splits, f"kind {one.kind} has splits of its own"

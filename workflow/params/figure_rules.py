@@ -17,9 +17,8 @@ NEIGHBOURS = 20  # training images that dcgan/internals/memorization.py finds fo
 
 def counts(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
     """Every rule of this module."""
-    return chain(
-        classifiers(params, rows), arithmetic(params), turn(params), guided(params, rows), nearest(params, rows)
-    )
+    with_rows = (rule(params, rows) for rule in (classifiers, samples, guided, nearest))
+    return chain(arithmetic(params), turn(params), *with_rows)
 
 
 def at_most(key: str, value: int, limit: int, why: str) -> Rule:
@@ -39,6 +38,13 @@ def classifiers(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
                     continue
                 of = f"{one.images} has at most {n:,} images, {held_out:,} are held out"
                 yield at_most(f"{key}.batch_size", one.batch_size, n - held_out, of)
+
+
+def samples(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
+    """As many real images as samples are shown."""
+    for name, one in params.figures.samples.items():
+        if (n := rows.get(one.images)) is not None:
+            yield at_most(f"figures.samples.{name}.count", one.count, n, f"{one.images} has no more images")
 
 
 def arithmetic(params: Params) -> Iterator[Rule]:

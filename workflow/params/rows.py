@@ -59,6 +59,7 @@ def asks_too_much(params: Params, sets: Mapping[str, PackedRows], stores: Mappin
     rows = {f"{folder}/{split}.h5": n for folder, known in packed.items() for split, n in known.splits.items()}
     rows |= stores
     yield from trainings(params, rows)
+    yield from snapshots(params, rows)
     yield from counts(params, rows)
     yield from labelled_sets(params, packed)
     yield from searched_labels(params, packed)
@@ -130,6 +131,19 @@ def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
     for name in params.figures.nearest.keys() & params.train.keys():
         held_out = params.train[name].held_out
         yield held_out < 2, f"train.{name}.held_out", held_out, f"2 or more, for figures.nearest.{name}"
+
+
+def snapshots(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
+    """The best of one snapshot is no choice, and one grid does not move; after the last image there is always one."""
+    for name, one in params.train.items():
+        if (n := rows.get(one.images)) is None or n < one.held_out + one.batch_size:
+            continue
+        seen = (n - one.held_out) // one.batch_size * one.batch_size * one.epochs
+        fewer = f"fewer than the {seen:,} images that the training sees at most"
+        chosen = one.deliver == "best" and one.keep_images is not None and one.keep_images >= seen
+        yield chosen, f"train.{name}.keep_images", one.keep_images, f"{fewer}, for a best one of several"
+        still = name in params.figures.animation and one.frame_images is not None and one.frame_images >= seen
+        yield still, f"train.{name}.frame_images", one.frame_images, f"{fewer}, for figures.animation.{name} to move"
 
 
 def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:

@@ -22,6 +22,7 @@ from dcgan.data.whole_sources import split_folders, top_folders
 from dcgan.models.architectures import ARCHITECTURES
 from workflow.params.consistency import OF_STAGES
 from workflow.params.rows import LEAST_OF_A_CLASS as LEAST_TO_DRAW_FROM
+from workflow.params.types import check_path
 
 OWN = Path(__file__).parent / "own"
 ANNOTATIONS = Path("data/annotations/mine.json")
@@ -91,7 +92,12 @@ def network_of(size: int, name: str | None) -> str:
 
 def refuse_odd_name(path: Path) -> None:
     """Raises InputError if params.yaml, which is UTF-8 without control characters, cannot hold a path."""
-    if (written := printable(str(path))) != str(path).replace("\\", "\\\\"):
+    written = printable(str(path))
+    try:
+        check_path(str(path))
+    except ValueError as error:
+        raise InputError(f"IMAGES: {written}: {error}") from error
+    if written != str(path):
         odd = "bytes that are no UTF-8, or control characters, which params.yaml cannot hold"
         raise InputError(f"IMAGES: {written}: its name has {odd}; rename it, or give a link to it")
 
