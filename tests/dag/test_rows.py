@@ -162,7 +162,7 @@ def test_samples_stand_beside_as_many_real_images() -> None:
 )
 def test_one_snapshot_is_neither_a_choice_nor_a_moving_picture(key: str, further: dict[str, Any], told: str) -> None:
     """4,950 images are 154 batches of 32; a snapshot after the last image comes of itself."""
-    numbers = {"epochs": 2, "decay_epochs": 2, "sample_epochs": [1], "batch_size": 32, **further}
+    numbers = {"epochs": 2, "decay_epochs": 2, "sample_epochs": [1], "frame_images": 1, "batch_size": 32, **further}
     changes = {f"train.bedrooms.{name}": value for name, value in numbers.items()}
     assert problems(changes | {f"train.bedrooms.{key}": 9855}) == []
     few = f"9856 is not allowed (fewer than the 9,856 images that the training sees at most, {told})"
