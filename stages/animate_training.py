@@ -8,6 +8,7 @@ Outputs: an animated PNG of their first rows, endlessly repeated, the last grid 
 Published: none as a moving picture; Figures 2 and 3 are moments of it.
 """
 
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
     params = load_params(args.params)
     section = section_named(params.figures.animation, args.name, "figures.animation")
     frames = [part_of(frame, section.rows, section.enlargement) for frame in read_frames(args.frames)]
+    if len(frames) == 1:  # of the end of the training, which always makes one
+        print(f"train.{args.name}.frame_images was never reached: one grid, which does not move", file=sys.stderr)
     durations = [section.frame_milliseconds] * (len(frames) - 1) + [section.last_frame_milliseconds]
     with replace_when_done(args.figure) as partial:
         # blend 0: a frame replaces the one before it; loop 0: for ever.

@@ -34,6 +34,13 @@ def test_frames_in_the_order_of_images_seen_half_of_each_grid_enlarged(tmp_path:
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "moving.png").read_bytes()
 
 
+def test_one_grid_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_png(tmp_path / "frames/frame-0000000001.png", tile(np.zeros((64, 6, 6, 3), np.uint8), 8))
+    animate(tmp_path / "frames", tmp_path / "still.png")
+    assert "train.bedrooms.frame_images was never reached: one grid" in capsys.readouterr().err
+    assert json.loads((tmp_path / "still.png.json").read_text()) == {"grids": 1}
+
+
 def test_a_folder_without_grids(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no frame-"):
         animate(tmp_path, tmp_path / "moving.png")

@@ -134,16 +134,14 @@ def trainings(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
 
 
 def snapshots(params: Params, rows: Mapping[str, int]) -> Iterator[Rule]:
-    """The best of one snapshot is no choice, and one grid does not move; after the last image there is always one."""
+    """The best of one snapshot is no choice; after the last image there is always one."""
     for name, one in params.train.items():
         if (n := rows.get(one.images)) is None or n < one.held_out + one.batch_size:
             continue
         seen = (n - one.held_out) // one.batch_size * one.batch_size * one.epochs
-        fewer = f"fewer than the {seen:,} images that the training sees at most"
         chosen = one.deliver == "best" and one.keep_images is not None and one.keep_images >= seen
-        yield chosen, f"train.{name}.keep_images", one.keep_images, f"{fewer}, for a best one of several"
-        still = name in params.figures.animation and one.frame_images is not None and one.frame_images >= seen
-        yield still, f"train.{name}.frame_images", one.frame_images, f"{fewer}, for figures.animation.{name} to move"
+        fewer = f"fewer than the {seen:,} images that the training sees at most, for a best one of several"
+        yield chosen, f"train.{name}.keep_images", one.keep_images, fewer
 
 
 def labelled_sets(params: Params, packed: Mapping[str, PackedRows]) -> Iterator[Rule]:
