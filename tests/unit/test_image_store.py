@@ -190,7 +190,7 @@ def test_a_link_into_another_file_is_refused(tmp_path: Path, name: str) -> None:
     with h5py.File(path, "r+") as file:
         del file[name]
         file[name] = h5py.ExternalLink(str(tmp_path / "other.h5"), f"/{name}")
-    with pytest.raises(InputError, match=f"own.h5: not a .* {name} must lie in the file, is a link into .*other"):
+    with pytest.raises(InputError, match=f"own.h5: not a .*{name} must lie in the file, is a link into .*other"):
         ImageStore(path)
 
 
