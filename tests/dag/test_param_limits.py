@@ -19,8 +19,8 @@ def check_with(key: str, value: Any) -> None:
     ("key", "allowed", "refused", "by"),
     [
         ("crop_faces.image_size", 32, 33, "crop_faces.image_size: 33"),  # crop_faces.resize is 32
-        ("train.bedrooms.decay_epochs", 18, 19, "train.bedrooms.decay_epochs: 19"),  # of as many epochs
-        ("train.bedrooms.held_out", 2, 1, "train.bedrooms.keep_images: 20000"),
+        ("train.bedrooms.decay_epochs", 27, 28, "train.bedrooms.decay_epochs: 28"),  # of as many epochs
+        ("train.bedrooms.held_out", 2, 1, "train.bedrooms.keep_images: 30000"),
         ("supervised.shards", [0, 1, 2, 3], [0, 1, 2, 3, 4], "supervised.shards: "),  # of four trials
         ("kmeans.cifar10.centroids", 20000, 20001, "kmeans.cifar10.centroids: 20001"),
         ("svm.svhn.learn_validation", False, True, "svm.svhn.learn_validation: True"),
