@@ -6,7 +6,8 @@ Outputs: a PNG, a row per sample: the sample and its nearest training images, in
          `memorized` with its p-value, the share of samples, and of real images held out of training, whose ratio of
          distances is as low as that of copies, and median ratios (see dcgan/internals/memorization.py); the share of
          copies among samples of the first generator that was kept. Outcomes `copied` and `copied_first`, (1, samples),
-         and `copied_real`, (1, held-out images that did not set the threshold): 1 if it counts as a copy.
+         and `copied_real`, (1, held-out images that did not set the threshold): 1 if it counts as a copy; `close` and
+         `close_real`, the same at a lower threshold.
 Published: none; the paper argues from one epoch of training and from de-duplication.
 """
 
@@ -23,6 +24,7 @@ from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import beside, title
 from dcgan.internals.memorization import (
     CHANCE,
+    CLOSE,
     Marks,
     Ratios,
     aligned_neighbours,
@@ -64,9 +66,11 @@ def main(arguments: list[str] | None = None) -> None:
     ratios = {name: distance_ratios(found) for name, found in near.items()}
     copied = mark_copies(ratios, REAL, section.quantile)
     write_png(args.figure, picture(images["copied"], store.images, near["copied"], section))
-    write_outcomes(args.outcomes, copied)
+    close = mark_copies(ratios, REAL, CLOSE)
+    write_outcomes(args.outcomes, copied | {"close": close["copied"], "close_real": close[REAL]})
     counts = {"samples": section.samples, "held_out_images": len(held_out), "training_images": len(training)}
-    write_json(args.metrics, figures_of(ratios, copied) | counts)
+    shares = {"close_share": float(close["copied"].mean()), "close_share_real": float(close[REAL].mean())}
+    write_json(args.metrics, figures_of(ratios, copied) | shares | counts)
 
 
 def figures_of(ratios: Mapping[str, Ratios], copied: Mapping[str, Marks]) -> dict[str, float | bool]:

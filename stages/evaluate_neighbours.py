@@ -95,6 +95,7 @@ def summary(rows: list[Row], section: Neighbours, n_test: int) -> dict[str, Any]
         "n_samples": n_samples,
         **{f"error_{n}": error for n, error in samples.items()},
         "real_error": last["real"]["error"],
+        "error_over_real": samples[n_samples] / last["real"]["error"] if last["real"]["error"] else None,
         "n_real": last["real"]["n"],
         "random_weights_error": last["random weights"]["error"],
         "n_random": last["random weights"]["n"],

@@ -109,6 +109,7 @@ def summary(section: SvmSection, splits: Splits, found: dict[str, Evaluation]) -
         "published": section.published_error,
         "accuracy": 1 - float(trained.test_errors.mean()),
         "random_weights_error": float(random.test_errors.mean()),
+        "random_weights_cost_at_edge": end_of_grid(random.cost, section.costs) is not None,
         "random_weights_interval": interval(random.test_errors),
         "validation_error": float(trained.validation_errors.mean(axis=0).min()),
         "cost": trained.cost,

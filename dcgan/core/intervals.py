@@ -5,6 +5,7 @@ of 95 % unless another level is given. A claim that is about a difference gets t
 unit where the units are the same, never two intervals beside each other.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -46,16 +47,16 @@ def difference(
     """Ours minus another: both (draws, units), or the other one number that is known exactly.
 
     same_units: column for column the same unit was measured in both; same_draws: the same for rows. One unit in several
-    draws: Student's t over draws; shares of one draw: Wilson's interval, Newcombe's for a difference between different
-    units; all else: bootstrap. Raises ValueError for arrays that do not match, or for one value alone.
+    draws: Student's t over draws; shares of one draw: Wilson's interval, Newcombe's for a difference; all else:
+    bootstrap. Raises ValueError for arrays that do not match.
     """
     theirs = np.full_like(ours, other) if isinstance(other, int | float) else other
     if same_units and ours.shape[1] != theirs.shape[1] or same_draws and len(ours) != len(theirs):
         raise ValueError(f"not the same units and draws: {ours.shape} and {theirs.shape}")
     if isinstance(other, int | float) and is_share(ours):
         low, high = (end - other for end in wilson_interval(ours, level))
-    elif not same_units and is_share(ours) and is_share(theirs):
-        low, high = newcombe_interval(ours, theirs, level)
+    elif is_share(ours) and is_share(theirs):
+        low, high = newcombe_interval(ours, theirs, level, same_units)
     elif ours.shape[1] == theirs.shape[1] == 1 and len(ours) == len(theirs):
         low, high = student_interval((ours - theirs)[:, 0], level)
     elif same_units and same_draws or isinstance(other, int | float):
@@ -77,17 +78,33 @@ def wilson_interval(values: Values, level: float = LEVEL) -> Ends:
     return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
 
 
-def newcombe_interval(ours: Values, theirs: Values, level: float = LEVEL) -> Ends:
-    """Interval of the difference of two shares of different units (Newcombe, 1998, method 10)."""
+def newcombe_interval(ours: Values, theirs: Values, level: float = LEVEL, same_units: bool = False) -> Ends:
+    """Interval of the difference of two shares, of different units or of the same.
+
+    Newcombe, Statistics in Medicine 17, 1998: page 873 and page 2635, method 10 of both.
+    """
     a, b = float(ours.mean()), float(theirs.mean())
     (a_low, a_high), (b_low, b_high) = wilson_interval(ours, level), wilson_interval(theirs, level)
-    return a - b - float(np.hypot(a - a_low, b_high - b)), a - b + float(np.hypot(a_high - a, b - b_low))
+    phi = cautious_phi(ours, theirs) if same_units else 0.0
+    down, up = (a - a_low, b_high - b), (a_high - a, b - b_low)
+    low, high = (x * x - 2 * phi * x * y + y * y for x, y in (down, up))
+    return a - b - float(np.sqrt(low)), a - b + float(np.sqrt(high))
+
+
+def cautious_phi(ours: Values, theirs: Values) -> float:
+    """Correlation of right and wrong on the same units; a positive one with Newcombe's continuity correction."""
+    both, neither = int((ours * theirs).sum()), int(((1 - ours) * (1 - theirs)).sum())
+    only_ours, only_theirs = int((ours * (1 - theirs)).sum()), int(((1 - ours) * theirs).sum())
+    marginals = (both + only_ours) * (only_theirs + neither) * (both + only_theirs) * (only_ours + neither)
+    product = both * neither - only_ours * only_theirs
+    cautious = max(product - ours.size / 2, 0.0) if product > 0 else product
+    return cautious / marginals**0.5 if marginals else 0.0
 
 
 def student_interval(values: Values, level: float = LEVEL) -> Ends:
-    """Interval of a mean over a few draws (Student's t); raises ValueError for less than two."""
+    """Interval of a mean over a few draws (Student's t); of one draw alone it has no ends."""
     if len(values) < 2:
-        raise ValueError("one draw of one unit has no interval")
+        return -math.inf, math.inf
     half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / len(values) ** 0.5
     return float(values.mean()) - half, float(values.mean()) + half
 

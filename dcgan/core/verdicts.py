@@ -25,5 +25,10 @@ def verdict_of_all(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def verdict_of_any(verdicts: Sequence[Verdict]) -> Verdict:
-    """A claim for which one comparison is enough; the level of each has to allow for the number of them."""
-    return next((one for one in ("holds", "not run", "undecided") if one in verdicts), "fails")
+    """A claim for which one comparison is enough, if none fails: then it is `undecided`.
+
+    The level of each has to allow for the number of them.
+    """
+    if "holds" in verdicts:
+        return "undecided" if "fails" in verdicts else "holds"
+    return next((one for one in ("not run", "undecided") if one in verdicts), "fails")

@@ -56,6 +56,13 @@ def roughness(features: npt.NDArray[np.floating]) -> float:
     return float(lengths.max() / lengths.mean()) if lengths.any() else 1.0
 
 
+def largest_share(features: npt.NDArray[np.floating], features_of_points: npt.NDArray[np.floating]) -> float:
+    """Largest step of a walk over the mean way between the images at its points, (P, D): 1 where it jumps from one to
+    the next; 0 if these are all the same."""
+    way = step_lengths(features_of_points).mean()
+    return float(step_lengths(features).max() / way) if way else 0.0
+
+
 def arithmetic(plus: Tensor, minus: Tensor, other: Tensor) -> Tensor:
     """Three concepts, (..., M, Z) latents of M exemplars each -> (..., Z): mean(plus) - mean(minus) + mean(other)."""
     return plus.mean(-2) - minus.mean(-2) + other.mean(-2)

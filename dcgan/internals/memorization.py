@@ -31,6 +31,7 @@ COMPARED_WITH = slice(4, NEIGHBOURS)  # the 5th to 20th nearest
 QUERIES_AT_ONCE = 64
 # Shares of the held-out images that lie below the thresholds at which samples are counted.
 QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2)
+CLOSE = 0.01  # the quantile for close copies: only near-duplicates that are left in the set lie so near to one image
 CHANCE = 0.001  # of the verdict "memorized" for a generator whose samples lie like real images
 
 

@@ -51,13 +51,13 @@ class References(NamedTuple):
 @torch.no_grad()
 def sample_batches(generator: Generator, n: int, size: int, seed: int, group: Group) -> Iterator[References]:
     """This process's share of n samples, the classes in turn, every batch drawn and normalised by itself."""
-    device, classes = generator.device, generator.architecture.classes
+    device, classes, name = generator.device, generator.architecture.classes, generator.architecture.name
     if classes == 0:
-        raise InputError(f"{generator.architecture.name} is not conditional: its samples have no labels")
+        raise InputError(f"{name} is not conditional: its samples have no labels")
     numbers = range(group.rank, -(-n // size), group.size)
     for number in track(numbers, len(numbers), "samples", f"batches of {size}") if group.is_first else numbers:
         labels = (torch.arange(size) + number * size) % classes
-        z = generator.draw_latents(size, torch_generator(seed, "neighbours", number)).to(device)
+        z = generator.draw_latents(size, torch_generator(seed, "neighbours", name, number)).to(device)
         images = to_uint8(generator(z, labels.to(device)), generator.architecture.pixel_range)
         yield References(number * size, images, labels.numpy()).before(n)
 

@@ -17,7 +17,8 @@ from workflow.claims.judge import judge, read_registry
 from workflow.claims.seeds import REPLICATES, by_seed, over_seeds
 from workflow.claims.words import lines, read_claims
 from workflow.experiments import table
-from workflow.experiments.replicate import PAGE, main
+from workflow.experiments.replicate import PAGE, main, name_of
+from workflow.experiments.start import run_apart
 from workflow.params.load import OFF, read_yaml
 
 pytestmark = pytest.mark.slow
@@ -132,3 +133,41 @@ def test_the_verdict_over_seeds_is_of_the_mean(differences: list[float], verdict
 
 def test_what_a_seed_lacks_is_not_judged_over_seeds(measure: Callable[[list[float]], str] = verdict_over) -> None:
     assert measure([0.5, float("nan")]) == "not run"
+
+
+def test_a_comparison_that_one_seed_lacks_is_not_judged_over_seeds() -> None:
+    """Two seeds have the turns of cats, all three those of faces."""
+    claim = next(claim for claim in read_registry() if claim.id == "heads_turn")
+    right = np.ones((1, 9), "f4")
+    both = {f"turn_{name}": {"turned": right, "random_direction": 0 * right} for name in ("cats", "faces")}
+    worlds = [both, both, {"turn_faces": both["turn_faces"]}]
+    rows = [row | {"seed": seed} for seed, files in enumerate(worlds) for row in judge(claim, files, 1)]
+    table = over_seeds(pd.DataFrame(rows)).set_index("comparison")
+    assert list(table.comparison_verdict) == ["not run", "holds"] and set(table.verdict) == {"not run"}
+
+
+def test_over_seeds_both_sides_have_their_range() -> None:
+    claim = next(claim for claim in read_registry() if claim.id == "heads_turn")
+    rows = []
+    for seed, turned in enumerate((700, 800, 900)):
+        right = np.asarray(np.arange(1000) < turned, "f4")[None]
+        files = {"turn_faces": {"turned": right, "random_direction": np.asarray(np.arange(1000) < 100, "f4")[None]}}
+        rows += [row | {"seed": seed} for row in judge(claim, files, 1)]
+    (line,) = lines(over_seeds(pd.DataFrame(rows)))
+    numbers = "80.0 % (70.0 to 90.0) against 10.0 %, difference +45.2 to +94.8"
+    assert line.comparisons == (f"steady turns against random directions (faces): {numbers}",)
+
+
+def test_a_seed_whose_experiment_ended_before_the_claims_is_named(checkout: Path) -> None:
+    """One run by hand with a target has the claims of the commit that it started from, which are of another seed."""
+    other = "  other:\n    cmd: python --version\n    params: [run.seed]\n"
+    (checkout / "dvc.yaml").write_text(DAG + other + "    meta: {threads: 1, gpu: 0, mem_mb: 9, runtime: 1}\n")
+    subprocess.run(["dvc", "repro", "-q"], check=True)
+    commit_everything(checkout)
+    name = name_of(checkout, 1)
+    assert run_apart(checkout, name, ["run.seed=1"], "other") == 0
+    with pytest.raises(InputError, match=f"^{name}: no claims of its own in it"):
+        main(["42", "1"])
+    subprocess.run(["dvc", "exp", "remove", "-q", name], check=True)
+    main(["42", "1"])
+    assert set(by_seed(read_claims(REPLICATES))["heads_turn"]) == {42, 1}

@@ -43,11 +43,17 @@ STAGES = {
 }
 # Draws and units of each outcome, as the parameters have them, and the metric that is its mean.
 OUTCOMES = {
-    "draw_walk": {"walk": (1, 2, "roughness"), "memorized": (1, 2, "roughness_if_memorized")},
+    "draw_walk": {
+        "walk": (1, 2, "roughness"),
+        "memorized": (1, 2, "roughness_if_memorized"),
+        "largest_share": (1, 2, "largest_share"),
+    },
     "draw_nearest": {
         "copied": (1, 24, "copied_share"),
         "copied_first": (1, 24, "copied_share_first"),
         "copied_real": (1, 12, "copied_share_real"),
+        "close": (1, 24, "close_share"),
+        "close_real": (1, 12, "close_share_real"),
     },
     "draw_guided": {"trained": (1, 8, "likeness"), "random": (1, 8, "likeness_random")},
     "draw_windows": {

@@ -89,6 +89,7 @@ def test_the_summary_tells_trained_from_random_weights(splits: Splits) -> None:
         "published": 0.2248,
         "accuracy": pytest.approx(0.4),
         "random_weights_error": pytest.approx(0.9),
+        "random_weights_cost_at_edge": False,
         "random_weights_interval": pytest.approx(0.0),
         "validation_error": pytest.approx(0.2),
         "cost": 2.0,
@@ -104,7 +105,8 @@ def test_the_summary_tells_trained_from_random_weights(splits: Splits) -> None:
 def test_a_choice_at_an_end_of_its_grid_is_told(splits: Splits) -> None:
     found = {kind: evaluation([[0.1]], [0.5]) for kind in ("trained", "random")}  # each at 2
     section: Any = SimpleNamespace(published_error=None, costs=[1.0, 2.0])
-    assert summary(section, splits, found)["cost_at_edge"]
+    told = summary(section, splits, found)
+    assert told["cost_at_edge"] and told["random_weights_cost_at_edge"]
     curves = pd.DataFrame({"at_edge": [True, False, True]})
     assert list(ends_of_grids("a", [2.0, 3.0], found, curves)) == [
         "trained weights: the best C is the smallest that was tried, 2 of 2 to 3: widen svm.a.costs",

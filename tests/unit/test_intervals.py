@@ -54,8 +54,46 @@ def test_a_few_draws_of_one_number_have_students_interval() -> None:
     ours = np.array([[1.0], [2.0], [3.0], [4.0]])
     found = difference(ours, np.zeros((4, 1)), numpy_generator(1, "t"), same_units=True, same_draws=True)
     assert (found.low, found.high) == pytest.approx((2.5 - 3.1824 * 1.29099 / 2, 2.5 + 3.1824 * 1.29099 / 2), abs=1e-3)
-    with pytest.raises(ValueError, match="no interval"):
-        difference(np.ones((1, 1)) * 2, np.zeros((1, 1)), numpy_generator(1, "t"), same_units=True, same_draws=True)
+    one = difference(np.ones((1, 1)) * 2, np.zeros((1, 1)), numpy_generator(1, "t"), same_units=True, same_draws=True)
+    assert (one.value, one.low, one.high) == (2, -np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("both", "only_ours", "only_other", "neither", "low", "high"),
+    [(36, 12, 2, 0, 0.0569, 0.3404), (20, 12, 2, 16, 0.0562, 0.3292)],
+)
+def test_a_difference_of_shares_of_the_same_units_has_newcombes_interval(
+    both: int, only_ours: int, only_other: int, neither: int, low: float, high: float
+) -> None:
+    """Newcombe (1998c), Table II, method 10."""
+    counts = [both, only_ours, only_other, neither]
+    ours, other = (np.repeat(right, counts)[None] for right in ([1, 1, 0, 0], [1, 0, 1, 0]))
+    found = difference(ours.astype(float), other.astype(float), numpy_generator(1, "n"), same_units=True)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize(("right", "size"), [(450, 500), (150, 200), (700, 800)])
+def test_four_units_in_which_they_differ_decide_nothing(right: int, size: int) -> None:
+    """By McNemar's exact test p = 0.125; six on one side are p = 0.03."""
+    other = ones(right, size)
+    four, seven = (
+        difference(ones(right + n, size), other, numpy_generator(1, "n"), same_units=True, same_draws=True)
+        for n in (4, 7)
+    )
+    assert four.low < 0 < seven.low
+
+
+@pytest.mark.parametrize("same", [0.0, 0.9])
+def test_differences_of_the_same_units_cover_the_truth_as_often_as_promised(same: float) -> None:
+    """The other is as ours in a share of units, else drawn anew."""
+    covered = 0
+    for number in range(200):
+        random = numpy_generator(number, "paired")
+        ours, anew = (random.random((1, 100)) < share for share in (0.8, 0.8))
+        other = np.where(random.random((1, 100)) < same, ours, anew)
+        found = difference(ours.astype(float), other.astype(float), random, same_units=True, same_draws=True)
+        covered += found.low <= 0 <= found.high
+    assert 0.90 <= covered / 200 <= 1
 
 
 @pytest.mark.parametrize("same_units", [True, False])

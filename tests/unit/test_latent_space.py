@@ -9,6 +9,7 @@ from dcgan.internals.latent_space import (
     along,
     arithmetic,
     interpolate,
+    largest_share,
     neighbourhood,
     roughness,
     step_lengths,
@@ -77,6 +78,16 @@ def test_roughness_of_an_even_walk_is_one_and_of_one_jump_the_number_of_steps() 
     assert roughness(jump) == pytest.approx(10)
     assert (step_lengths(jump) == 0).sum() == 9
     assert roughness(np.zeros((4, 2))) == 1
+
+
+def test_the_largest_step_is_a_share_of_the_way_between_points() -> None:
+    """Three points, ten steps a leg: an even walk, and one that rests and jumps, with texture that moves a little."""
+    at_points = np.array([[0.0], [1.0], [0.0]])
+    even = np.concatenate([np.linspace(0, 1, 10, endpoint=False), np.linspace(1, 0, 11)])[:, None]
+    jumps = np.repeat([0.0, 1.0, 0.0], [5, 10, 6])[:, None] + 0.01 * np.sin(np.arange(21.0))[:, None]
+    assert largest_share(even, at_points) == pytest.approx(0.1)
+    assert largest_share(jumps, at_points) == pytest.approx(1, abs=0.03)
+    assert largest_share(even, np.zeros((3, 1))) == 0
 
 
 def test_arithmetic_with_one_and_with_many_triples() -> None:

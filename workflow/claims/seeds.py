@@ -22,26 +22,32 @@ MEASURED = ("ours", "other", "difference", "low", "high")
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """The same table with one row per comparison: means and intervals over seeds, and the verdicts of these."""
+    """The same table with one row per comparison: means, ranges and intervals over seeds, and the verdicts of these.
+
+    The ranges are the columns `ours_least`, `ours_most`, `other_least` and `other_most`.
+    """
     tests = table.groupby("id").comparison.nunique()
     groups = table.groupby(["id", "comparison"], sort=False)
-    rows = pd.DataFrame([row_over_seeds(rows, tests[claim]) for (claim, _), rows in groups])
+    seeds = table.seed.nunique()
+    rows = pd.DataFrame([row_over_seeds(rows, tests[claim], seeds) for (claim, _), rows in groups])
     for name, claim in rows.groupby("id", sort=False):
         together = verdict_of_any if claim.any_of.iloc[0] else verdict_of_all
         rows.loc[rows.id == name, "verdict"] = together(list(claim.comparison_verdict))
     return rows
 
 
-def row_over_seeds(rows: pd.DataFrame, tests: int) -> dict[str, object]:
-    """One comparison of a claim that has so many; `not run` if a seed lacks it."""
+def row_over_seeds(rows: pd.DataFrame, tests: int, seeds: int) -> dict[str, object]:
+    """One comparison of a claim that has so many; `not run` if one of so many seeds lacks it."""
     first = rows.iloc[0]
     row: dict[str, object] = {key: first[key] for key in SAME} | dict.fromkeys(MEASURED, float("nan"))
     verdict: Verdict = "not run"
-    if len(rows) > 1 and rows.difference.notna().all():
+    if 1 < len(rows) == seeds and rows.difference.notna().all():
         level = 1 - (1 - LEVEL) / tests if first.any_of else LEVEL
         low, high = student_interval(rows.difference.to_numpy(), level)
         row |= {"ours": rows.ours.mean(), "other": rows.other.mean(), "difference": rows.difference.mean()}
         row |= {"low": low, "high": high}
+        for side in ("ours", "other"):
+            row |= {f"{side}_least": rows[side].min(), f"{side}_most": rows[side].max()}
         higher, margin = first.better == "higher", float(first.margin)
         verdict = verdict_of(low, high, higher_is_better=higher, margin=margin)
     return row | {"comparison_verdict": verdict}

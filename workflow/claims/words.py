@@ -1,5 +1,6 @@
 """Claims in words: what the report, README, the end of a run and `make compare` say of results/claims.csv."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from dcgan.core.files import InputError
 from dcgan.core.verdicts import VERDICTS, Verdict
 
 CLAIMS = Path("results/claims.csv")
-COLUMNS = ("id", "verdict", "paper", "claim", "comparison", "comparison_verdict", "published", "unit")
+COLUMNS = ("id", "verdict", "paper", "claim", "comparison", "comparison_verdict", "published", "better", "unit")
 NUMBERS = ("ours", "other", "difference", "low", "high", "margin")
 
 
@@ -51,7 +52,8 @@ def line(name: str, rows: pd.DataFrame) -> Line:
     """The line of a claim out of its rows; of what was not run only the claim itself."""
     first, measured = rows.iloc[0], rows[rows.low.notna()]
     # What decides: of the comparisons with the claim's own verdict the one that is nearest to its margin.
-    nearness = ((measured.difference.abs() - measured.margin) / (measured.high - measured.low + 1e-12)).abs()
+    ahead = measured.difference.where(measured.better == "higher", -measured.difference) + measured.margin
+    nearness = (ahead / (measured.high - measured.low + 1e-12)).abs()
     order = nearness[(measured.comparison_verdict == first.verdict).sort_values(ascending=False).index]
     deciding = sorted(order.index, key=lambda at: (rows.comparison_verdict[at] != first.verdict, order[at]))
     published = "; ".join(dict.fromkeys(text for text in rows.published if text))
@@ -59,11 +61,22 @@ def line(name: str, rows: pd.DataFrame) -> Line:
 
 
 def words(row: "pd.Series[str]") -> str:
-    """A comparison in words: ours against the other, and the interval of the difference."""
-    ours, other, low, high = (float(row[key]) for key in ("ours", "other", "low", "high"))
+    """A comparison in words: ours against the other, with ranges if there are any, and the difference's interval."""
+    low, high = float(row["low"]), float(row["high"])
     interval = f"{100 * low:+.1f} to {100 * high:+.1f}" if row.unit == "share" else f"{low:+.2g} to {high:+.2g}"
-    numbers = f"{in_unit(ours, row.unit)} against {in_unit(other, row.unit)}, difference {interval}"
+    sure = f"difference {interval}" if math.isfinite(high - low) else "one value, which has no interval"
+    numbers = f"{side(row, 'ours')} against {side(row, 'other')}, {sure}"
     return f"{row.comparison}: {numbers.replace('-', '−')}"
+
+
+def side(row: "pd.Series[str]", name: str) -> str:
+    """One of the two that are compared: "86.2 %", over seeds "86.2 % (84.0 to 88.1)"."""
+    mean = in_unit(float(row[name]), row.unit)
+    ends = (
+        in_unit(float(row.get(f"{name}_{end}", row[name])), row.unit).removesuffix(" %") for end in ("least", "most")
+    )
+    least, most = ends
+    return mean if least == most else f"{mean} ({least} to {most})"
 
 
 def in_unit(value: float, unit: str) -> str:

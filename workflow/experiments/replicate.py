@@ -4,7 +4,7 @@ Input: the committed state of the checkout. Each seed is an experiment, `seed-<n
 its own, as that of `make experiment` does; the checkout stays as it is. What was interrupted goes on from its
 checkpoint; seeds that are done are not run again. Output: results/replicates.csv, a row per comparison and seed;
 results/replicates.html, a table claim by seed with the verdict over all of them: the interval of the mean difference,
-by Student's t over seeds.
+by Student's t over seeds. `dvc queue` is not used: its workers go on after Ctrl-C and do not tell whether a run failed.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ import pandas as pd
 
 from dcgan.core.files import InputError, replace_when_done, write_csv
 from workflow.claims.seeds import REPLICATES, by_seed, digest_without_run, over_seeds
-from workflow.claims.words import CLAIMS, claim_lines, count, lines, read_claims
+from workflow.claims.words import claim_lines, count, lines, read_claims
 from workflow.engines.commands import git
 from workflow.engines.stage import command_parser, run_stage
 from workflow.experiments.changes import check_changes
-from workflow.experiments.revisions import open_revision
+from workflow.experiments.revisions import judged, open_revision, start_of
 from workflow.experiments.start import known, run_apart, start
 from workflow.params.load import read_yaml
 from workflow.report.page import fill_template
@@ -71,11 +71,7 @@ def run_missing(root: Path, seeds: Sequence[int], jobs: int) -> None:
 
 def collect(root: Path, seeds: Sequence[int]) -> None:
     """Reads what each seed's experiment judged; writes table and page, prints the verdicts over seeds."""
-    tables = {}
-    for seed in seeds:
-        tables[seed] = open_revision(root, name_of(root, seed)).claims()
-        if tables[seed].empty:
-            raise InputError(f"{name_of(root, seed)}: no {CLAIMS} in it")
+    tables = {seed: claims_of(root, seed) for seed in seeds}
     parameters = digest_without_run(read_yaml(root / "params.yaml"))
     together = pd.concat([table.assign(seed=seed, parameters=parameters) for seed, table in tables.items()])
     write_csv(REPLICATES, together)
@@ -87,6 +83,20 @@ def collect(root: Path, seeds: Sequence[int]) -> None:
         partial.write_text(page, encoding="utf-8")
     print("\n".join(f"  {line}" for line in claim_lines(found)))
     print(f"Over {len(seeds)} seeds: {count(found)}. Seed by seed: {PAGE}")
+
+
+def claims_of(root: Path, seed: int) -> pd.DataFrame:
+    """What a seed's experiment judged; raises InputError if it ended before and so has the last commit's claims."""
+    revision = open_revision(root, name_of(root, seed))
+    start = start_of(root, revision)
+    is_same_run = start is not None and start.params().get("run.seed") == seed
+    table = revision.claims() if is_same_run else judged(revision, start)
+    if table.empty:
+        name = revision.name
+        raise InputError(
+            f"{name}: no claims of its own in it; `dvc exp remove {name}`, then once more, without a target"
+        )
+    return table
 
 
 if __name__ == "__main__":
