@@ -7,10 +7,11 @@ Outputs: a PNG, a row per sample: the sample and its nearest training images, in
          distances is as low as that of copies, and median ratios (see dcgan/internals/memorization.py); the share of
          copies among samples of the first generator that was kept. Outcomes `copied` and `copied_first`, (1, samples),
          and `copied_real`, (1, held-out images that did not set the threshold): 1 if it counts as a copy; `close` and
-         `close_real`, the same at a lower threshold.
+         `close_real`, `distorted` and `distorted_real`, the same at a lower and at a higher threshold.
 Published: none; the paper argues from one epoch of training and from de-duplication.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -24,13 +25,13 @@ from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import beside, title
 from dcgan.internals.memorization import (
     CHANCE,
-    CLOSE,
+    REAL,
     Marks,
     Ratios,
     aligned_neighbours,
     copying_p_value,
     distance_ratios,
-    mark_copies,
+    marks_of,
 )
 from dcgan.internals.nearest_images import Nearest
 from dcgan.models.networks import Generator
@@ -38,8 +39,6 @@ from dcgan.training.kept_weights import first_kept
 from workflow.engines.options import figure_parser, section_named
 from workflow.engines.stage import load_params, prepare, run_stage
 from workflow.params.figures import NearestFigure
-
-REAL = "copied_real"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,19 +63,17 @@ def main(arguments: list[str] | None = None) -> None:
     images[REAL] = store.images[held_out]
     near = {name: aligned_neighbours(one, store.images, training) for name, one in images.items()}
     ratios = {name: distance_ratios(found) for name, found in near.items()}
-    copied = mark_copies(ratios, REAL, section.quantile)
+    copied = marks_of(ratios, section.quantile)
     write_png(args.figure, picture(images["copied"], store.images, near["copied"], section))
-    close = mark_copies(ratios, REAL, CLOSE)
-    write_outcomes(args.outcomes, copied | {"close": close["copied"], "close_real": close[REAL]})
+    write_outcomes(args.outcomes, copied)
     counts = {"samples": section.samples, "held_out_images": len(held_out), "training_images": len(training)}
-    shares = {"close_share": float(close["copied"].mean()), "close_share_real": float(close[REAL].mean())}
-    write_json(args.metrics, figures_of(ratios, copied) | shares | counts)
+    write_json(args.metrics, figures_of(ratios, copied) | counts)
 
 
 def figures_of(ratios: Mapping[str, Ratios], copied: Mapping[str, Marks]) -> dict[str, float | bool]:
     """What the JSON tells of samples beside real images."""
     p_value = copying_p_value(ratios["copied"], ratios[REAL])
-    shares = {name.replace("copied", "copied_share"): float(marks.mean()) for name, marks in copied.items()}
+    shares = {re.sub("(_.*)?$", r"_share\1", name, count=1): float(marks.mean()) for name, marks in copied.items()}
     return {
         "memorized": p_value < CHANCE,
         "p_value": p_value,

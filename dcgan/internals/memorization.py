@@ -31,7 +31,10 @@ COMPARED_WITH = slice(4, NEIGHBOURS)  # the 5th to 20th nearest
 QUERIES_AT_ONCE = 64
 # Shares of the held-out images that lie below the thresholds at which samples are counted.
 QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2)
-CLOSE = 0.01  # the quantile for close copies: only near-duplicates that are left in the set lie so near to one image
+# Further marks, by the share of held-out images below them. Few copies show at the first if they are close ones: only
+# near-duplicates that are left in the set lie so near to one image. Blurred or noisy ones show at the second.
+MARKS = {"close": 0.01, "distorted": 0.2}
+REAL = "copied_real"  # the set of held-out real images
 CHANCE = 0.001  # of the verdict "memorized" for a generator whose samples lie like real images
 
 
@@ -166,3 +169,12 @@ def mark_copies(ratios: Mapping[str, Ratios], real: str, quantile: float) -> dic
     """
     threshold = np.quantile(ratios[real][::2], quantile)
     return {name: (values[1::2] if name == real else values) < threshold for name, values in ratios.items()}
+
+
+def marks_of(ratios: Mapping[str, Ratios], quantile: float) -> dict[str, Marks]:
+    """`copied` and whatever else there is, marked at `quantile`; `copied` and `copied_real` at each of MARKS, too."""
+    found = mark_copies(ratios, REAL, quantile)
+    for name, further in MARKS.items():
+        marks = mark_copies(ratios, REAL, further)
+        found |= {name: marks["copied"], f"{name}_real": marks[REAL]}
+    return found

@@ -54,6 +54,8 @@ OUTCOMES = {
         "copied_real": (1, 12, "copied_share_real"),
         "close": (1, 24, "close_share"),
         "close_real": (1, 12, "close_share_real"),
+        "distorted": (1, 24, "distorted_share"),
+        "distorted_real": (1, 12, "distorted_share_real"),
     },
     "draw_guided": {"trained": (1, 8, "likeness"), "random": (1, 8, "likeness_random")},
     "draw_windows": {
