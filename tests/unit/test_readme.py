@@ -104,15 +104,6 @@ def test_a_longer_way_replaces_an_arrow(committed: Path) -> None:
     assert not {"evaluate_samples", "draw_walk"} & without_implied(arrows)["fit_autoencoder"]
 
 
-def test_what_readme_shows_of_a_diff_begins_at_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
-    """The column HEAD of `dvc metrics diff`, which prints five digits behind the point."""
-    shown = re.findall(r"^results/metrics/(\w+)\.json +(\w+) +(\S+) ", in_git("show", "HEAD:README.md"), re.MULTILINE)
-    assert len(shown) == 3
-    assert {(file, key): float(value) for file, key, value in shown} == {
-        (file, key): round(metrics[file][key], 5) for file, key, _ in shown
-    }
-
-
 def test_every_sentence_can_be_made_of_the_metrics_in_git(metrics: dict[str, dict[str, float]]) -> None:
     sentences = {
         stage.name: describe(stage.name).measured(metrics[Path(path).stem])
