@@ -52,8 +52,8 @@ JUDGE = """
 import json
 loss = json.load(open("results/metrics/train_rooms.json"))["g_loss"]
 open("results/claims.csv", "w").write(
-    "id,verdict,paper,claim,comparison,comparison_verdict,published,unit,ours,other,difference,low,high,margin\\n"
-    f"low_loss,{'holds' if loss < 1.2 else 'fails'},Table 1,Low,loss,holds,,number,{loss},1.2,0.2,0.1,0.3,0\\n"
+    "id,verdict,paper,claim,comparison,comparison_verdict,published,better,unit,ours,other,difference,low,high,margin\\n"
+    f"low_loss,{'holds' if loss < 1.2 else 'fails'},Table 1,Low,loss,holds,,lower,number,{loss},1.2,0.2,0.1,0.3,0\\n"
 )
 """
 TARGET = "train_dcgan@rooms"
