@@ -32,7 +32,9 @@ def own(results: Path, stages: dict[str, Stage]) -> dict[str, Stage]:
     """A network of pictures of one's own: nothing is memorized, but more training has not helped."""
     copied, distance = np.zeros((1, 400), np.float32), np.arange(8, dtype=np.float32)[:, None] / 100
     outcomes = {
-        "nearest_mine": {"copied": copied, "copied_real": copied, "copied_first": copied},
+        "nearest_mine": dict.fromkeys(
+            ("copied", "copied_real", "copied_first", "close", "close_real", "distorted", "distorted_real"), copied
+        ),
         "quality_mine": {"last": 2 + distance, "first": 1 + distance},
     }
     pd.DataFrame(judge_all(read_registry(), outcomes, 1)).to_csv(results / CLAIMS, index=False)
