@@ -71,11 +71,9 @@ def words(row: "pd.Series[str]") -> str:
 
 def side(row: "pd.Series[str]", name: str) -> str:
     """One of the two that are compared: "86.2 %", over seeds "86.2 % (84.0 to 88.1)"."""
-    mean = in_unit(float(row[name]), row.unit)
-    ends = (
-        in_unit(float(row.get(f"{name}_{end}", row[name])), row.unit).removesuffix(" %") for end in ("least", "most")
-    )
-    least, most = ends
+    keys = (name, f"{name}_least", f"{name}_most")
+    mean, least, most = (in_unit(float(row.get(key, row[name])), row.unit) for key in keys)
+    least, most = least.removesuffix(" %"), most.removesuffix(" %")
     return mean if least == most else f"{mean} ({least} to {most})"
 
 

@@ -4,7 +4,7 @@ Input: the committed state of the checkout. Each seed is an experiment, `seed-<n
 its own, as that of `make experiment` does; the checkout stays as it is. What was interrupted goes on from its
 checkpoint; seeds that are done are not run again. Output: results/replicates.csv, a row per comparison and seed;
 results/replicates.html, a table claim by seed with the verdict over all of them: the interval of the mean difference,
-by Student's t over seeds. `dvc queue` is not used: its workers go on after Ctrl-C and do not tell whether a run failed.
+by Student's t over seeds. `dvc queue` is not used: it works in the background, where Ctrl-C does not reach it.
 """
 
 from collections.abc import Sequence
