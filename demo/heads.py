@@ -114,7 +114,7 @@ def outline(
 def draw_head_map(person: Person, appearance: Appearance) -> Images:
     """Draws skin, features, glasses and hair of one head: (192, 351, 3) uint8."""
     head = HeadMap(person.skin)
-    draw_soft_shadows(head, person, appearance)
+    draw_soft_shadows(head, person)
     head.soften(9)
     draw_nose(head, person, appearance)
     draw_hair(head, person)
@@ -127,7 +127,7 @@ def draw_head_map(person: Person, appearance: Appearance) -> Images:
     return head.pixels
 
 
-def draw_soft_shadows(head: HeadMap, person: Person, appearance: Appearance) -> None:
+def draw_soft_shadows(head: HeadMap, person: Person) -> None:
     """Darkens eye sockets, temples and the chin's underside; lightens forehead and cheeks."""
     head.ellipse(0, -0.4, 36, 0.15, scaled(person.skin, 1.12))
     for side in (-1, 1):

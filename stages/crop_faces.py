@@ -21,7 +21,7 @@ from dcgan.core.files import write_csv
 from dcgan.core.progress import Progress
 from dcgan.data.archives import open_source, printable
 from dcgan.data.decoding import Undecodable, decode
-from dcgan.data.face_detection import Detector, FaceRule, Finding, open_detector
+from dcgan.data.face_detection import NO_FACE, Detector, FaceRule, Finding, open_detector
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.prefetch import in_order
 from dcgan.data.rejects import Rejects
@@ -115,7 +115,7 @@ class Search:
 def rows_of(key: str, findings: list[Finding], error: str) -> list[Row]:
     """The rows of one photo."""
     if not findings:
-        return [{"key": key, "kept": False, "reason": error or "no face"}]
+        return [{"key": key, "kept": False, "reason": error or NO_FACE}]
     return [{"key": key, **face._asdict(), "kept": crop is not None, "reason": why} for face, crop, why in findings]
 
 

@@ -18,6 +18,7 @@ from dcgan.core.files import write_json
 from dcgan.core.outcomes import write_outcomes
 from dcgan.core.pixels import Images, enlarge, tile, write_png
 from dcgan.core.seeding import torch_generator
+from dcgan.core.splits import training_rows
 from dcgan.data.image_store import ImageStore
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.internals.latent_space import largest_share, roughness, step_lengths, walk
@@ -37,9 +38,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     generator = Generator.from_file(args.generator, prepare(params.run))
     autoencoder = Autoencoder.from_file(args.autoencoder)
-    training = ImageStore(args.images).images
+    store = ImageStore(args.images)
+    training, _ = training_rows(len(store), section_named(params.train, args.name, "train").held_out, params.run.seed)
     walks, points = draw_walks(generator, section, args.name, params.run.seed)
-    memorized = [training[nearest(images, training, np.arange(len(training)), 1).numbers[:, 0]] for images in walks]
+    memorized = [store.images[nearest(images, store.images, training, 1).numbers[:, 0]] for images in walks]
     write_png(args.figure, enlarge(tile(walks[0], section.columns), section.enlargement))
     features = [[code_units(images, autoencoder).numpy() for images in strips] for strips in (walks, memorized, points)]
     rough, rough_memorized = ([roughness(walked) for walked in strips] for strips in features[:2])

@@ -54,10 +54,10 @@ def summary(is_found: pd.Series, is_right: pd.Series) -> dict[str, Any]:
     return {
         "n_planted": len(is_found),
         "n_removed": len(is_right),
-        "recall": float(is_found.mean()) if len(is_found) else 0.0,
+        "recall": float(is_found.mean()) if len(is_found) else None,
         **{f"recall_{kind}": float(share) for kind, share in is_found.groupby(level=0).mean().items()},
         "wrongly_removed": wrong,
-        "precision": 1 - wrong / len(is_right) if len(is_right) else 1.0,
+        "precision": 1 - wrong / len(is_right) if len(is_right) else None,
         "published_precision": PUBLISHED_PRECISION,
     }
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from dcgan.core.files import InputError, read_csv, write_csv, write_json
 from dcgan.core.pixels import Images, tile, write_png
+from dcgan.data.face_detection import NO_FACE
 from dcgan.data.image_store import StoreWriter
 from dcgan.data.rejects import Rejects
 from dcgan.data.sharded_store import Shards
@@ -43,7 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     if photos != detections.loc[detections["kept"], "key"].tolist():
         raise InputError(f"{options.shards}: the {len(shards)} crops are not those of the kept detections, in order")
     rejects = Rejects.joined(tables, params.crop_faces.max_rejects, "crop_faces.max_rejects")
-    rejects.accept(detections["key"].nunique() - len(rejects.rows))
+    # Photos whose key an earlier one has are rejected, but that one was searched.
+    searched = detections["x"].notna() | (detections["reason"] == NO_FACE)
+    rejects.accept(detections.loc[searched, "key"].nunique())
     rejects.check()
     write_store(options.out, shards)
     write_csv(options.detections, detections)

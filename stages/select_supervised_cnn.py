@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dcgan.core.files import InputError, write_csv, write_json
+from dcgan.core.files import InputError, read_csv, write_csv, write_json
 from dcgan.core.outcomes import Outcomes, read_outcomes, write_outcomes
 from workflow.engines.stage import load_params, run_stage, stage_parser
+
+TYPES = {"trial": int, "batch_size": int, "epoch": int} | dict.fromkeys(
+    ("learning_rate", "weight_decay", "dropout", "validation_error", "test_error"), float
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -56,7 +60,7 @@ def read_trials(shards: list[Path], count: int) -> tuple[pd.DataFrame, dict[str,
     missing = [str(path) for path in shards if not path.exists()]
     if missing:
         raise InputError(f"{', '.join(missing)}: no such shard of trials")
-    trials = pd.concat([pd.read_csv(path) for path in shards], ignore_index=True).sort_values("trial")
+    trials = pd.concat([read_csv(path, TYPES) for path in shards], ignore_index=True).sort_values("trial")
     if trials.trial.tolist() != list(range(count)):
         raise InputError(f"{shards[0].parent}: expected the trials 0 to {count - 1}, found {trials.trial.tolist()}")
     found = [read_outcomes(path.with_suffix(".h5")) for path in shards]

@@ -47,16 +47,16 @@ def difference(
     """Ours minus another: both (draws, units), or the other one number that is known exactly.
 
     same_units: column for column the same unit was measured in both; same_draws: the same for rows. One unit in several
-    draws: Student's t over draws; shares of one draw: Wilson's interval, Newcombe's for a difference; all else:
-    bootstrap. Raises ValueError for arrays that do not match.
+    draws: Student's t over draws; shares of one draw, or alike in all: Wilson's interval, Newcombe's for a difference;
+    all else: bootstrap. Raises ValueError for arrays that do not match.
     """
     theirs = np.full_like(ours, other) if isinstance(other, int | float) else other
     if same_units and ours.shape[1] != theirs.shape[1] or same_draws and len(ours) != len(theirs):
         raise ValueError(f"not the same units and draws: {ours.shape} and {theirs.shape}")
     if isinstance(other, int | float) and is_share(ours):
-        low, high = (end - other for end in wilson_interval(ours, level))
+        low, high = (end - other for end in wilson_interval(ours[0], level))
     elif is_share(ours) and is_share(theirs):
-        low, high = newcombe_interval(ours, theirs, level, same_units)
+        low, high = newcombe_interval(ours[0], theirs[0], level, same_units)
     elif ours.shape[1] == theirs.shape[1] == 1 and len(ours) == len(theirs):
         low, high = student_interval((ours - theirs)[:, 0], level)
     elif same_units and same_draws or isinstance(other, int | float):
@@ -67,8 +67,12 @@ def difference(
 
 
 def is_share(values: Values) -> bool:
-    """Whether they are right and wrong, 1 and 0, of one draw."""
-    return len(values) == 1 and bool(np.isin(values, (0, 1)).all())
+    """Whether they are right and wrong, 1 and 0, of one draw, or of several that are alike.
+
+    Such draws are no more than one; a bootstrap of the same right ones would be sure of them.
+    """
+    alike = len(values) == 1 or (values.shape[1] > 1 and bool((values == values[0]).all()))
+    return alike and bool(np.isin(values, (0, 1)).all())
 
 
 def wilson_interval(values: Values, level: float = LEVEL) -> Ends:
@@ -116,7 +120,7 @@ def bootstrap_interval(values: Values, random: np.random.Generator, level: float
     """
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"expected values of draws and units, got {values.shape}")
-    return resampled(values.shape[1], random, level, lambda n: [Resampled(values, random, n)])
+    return resampled(values.shape[1], level, lambda n: [Resampled(values, random, n)])
 
 
 def bootstrap_difference(
@@ -128,7 +132,7 @@ def bootstrap_difference(
         first = Resampled(ours, random, n)
         return [first, Resampled(-theirs, random, n, first.units if same_units else None)]
 
-    return resampled(max(ours.shape[1], theirs.shape[1]), random, level, both)
+    return resampled(max(ours.shape[1], theirs.shape[1]), level, both)
 
 
 class Resampled:
@@ -150,7 +154,7 @@ def shares(size: int, random: np.random.Generator, n: int) -> npt.NDArray[np.flo
     return random.multinomial(size, np.full(size, 1 / size), n) / size
 
 
-def resampled(units: int, random: np.random.Generator, level: float, make: "Callable[[int], list[Resampled]]") -> Ends:
+def resampled(units: int, level: float, make: "Callable[[int], list[Resampled]]") -> Ends:
     """Quantiles of sums of means over many resamples, a block at a time so that memory stays small."""
     block = max(1, min(RESAMPLES, BLOCK // units))
     sizes = [min(block, RESAMPLES - start) for start in range(0, RESAMPLES, block)]

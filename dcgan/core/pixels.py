@@ -50,7 +50,9 @@ def resized(images_uint8: Images, size: int) -> Images:
     if images_uint8.shape[1:3] == (size, size):
         return np.array(images_uint8)
     method = cv2.INTER_AREA if size < images_uint8.shape[1] else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(image, (size, size), interpolation=method) for image in images_uint8]).astype(np.uint8)
+    # OpenCV drops the channel of grey images.
+    shrunk = [cv2.resize(image, (size, size), interpolation=method) for image in images_uint8]
+    return np.stack(shrunk).astype(np.uint8).reshape(len(images_uint8), size, size, -1)
 
 
 def enlarge(image_uint8: Images, factor: int) -> Images:

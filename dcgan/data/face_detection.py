@@ -24,6 +24,7 @@ CASCADE = "haarcascade_frontalface_default.xml"
 YUNET_HOME = "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
 # YuNet's own defaults: score below which, and overlap above which, a box is dropped; boxes before that.
 YUNET_SCORE, YUNET_OVERLAP, YUNET_BOXES = 0.9, 0.3, 5000
+NO_FACE = "no face"  # in place of a box's reason, of a photo in which none was found
 
 
 class Face(NamedTuple):

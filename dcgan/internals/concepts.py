@@ -55,9 +55,9 @@ def most_typical(score: Floats, n: int) -> Numbers:
 def expected(plus: Concept, minus: Concept, other: Concept) -> dict[str, Literal[0, 1]]:
     """What plus - minus + other should show; raises InputError if that is neither 0 nor 1 for an attribute."""
     result: dict[str, Literal[0, 1]] = {}
+    if open_names := (plus.keys() | minus.keys() | other.keys()) - (plus.keys() & minus.keys() & other.keys()):
+        raise InputError(f"{', '.join(sorted(open_names))}: all three concepts of a sum must name the same attributes")
     for name in plus:
-        if name not in minus or name not in other:
-            raise InputError(f"{name}: all three concepts of a sum must name the same attributes")
         value = plus[name] - minus[name] + other[name]
         if value not in (0, 1):
             raise InputError(f"{name}: {plus[name]} - {minus[name]} + {other[name]} is neither 0 nor 1")

@@ -118,7 +118,10 @@ def cropped(images: Floats, down: int, right: int) -> Floats:
 
 
 def standardized(images: Floats, step: int) -> Floats:
-    """Every `step`-th pixel (of an image of 32 x 32), brought to mean 0 and standard deviation 1 per image: (N, D)."""
+    """Some pixels, brought to mean 0 and standard deviation 1 per image: (N, D).
+
+    Of 32 a side every `step`-th, of others in proportion, rounded down: of 28 a side, all with a step of 2.
+    """
     step = max(1, step * images.shape[1] // 32)
     flat = images[:, ::step, ::step].reshape(len(images), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)

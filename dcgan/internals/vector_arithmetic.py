@@ -54,7 +54,7 @@ class Sum:
         return self.plus, self.minus, self.other
 
     def __str__(self) -> str:
-        """(glasses) - (no glasses) + (long hair, no glasses)."""
+        """(glasses) - (no glasses) + (no glasses), or with the names that a person gave."""
         plus, minus, other = map(describe, self.terms)
         return f"({plus}) - ({minus}) + ({other})"
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from dcgan.core.intervals import Values, bootstrap_interval
@@ -30,13 +30,15 @@ from dcgan.models.pixel_range import to_uint8
 
 MAX_ITERATIONS, FOLDS = 1000, 5
 Maps = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class MapWeights:
     """What the logistic regression learned: one weight per feature map.
 
-    `accuracy` is that on images it did not see; None if boxes lie on fewer than two images.
+    `accuracy` is that on images it did not see; None if boxes lie on too few images.
     """
 
     weights: npt.NDArray[np.float64]
@@ -65,10 +67,20 @@ def fit_maps(activations: Tensor, inside: Positions, strength: float, generator:
     every = np.concatenate([places, np.column_stack([images, elsewhere])])
     x, y = vectors[tuple(every.T)], np.repeat([1, 0], len(places))
     model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS)
-    n_folds = min(FOLDS, len(np.unique(every[:, 0])))
-    if n_folds > 1:
-        scores = cross_val_score(model, x, y, groups=every[:, 0], cv=GroupKFold(n_folds))
-    return MapWeights(model.fit(x, y).coef_[0], len(places), float(scores.mean()) if n_folds > 1 else None)
+    accuracy = accuracy_elsewhere(model, x, y, every[:, 0])
+    return MapWeights(model.fit(x, y).coef_[0], len(places), accuracy)
+
+
+def accuracy_elsewhere(model: LogisticRegression, x: Floats, y: Labels, images: Labels) -> float | None:
+    """Share of positions told rightly on images that were not learned from, the mean over folds.
+
+    None where no fold has both kinds of positions to learn from, as with a few small boxes.
+    """
+    n_folds = min(FOLDS, len(np.unique(images)))
+    folds = GroupKFold(n_folds).split(x, y, images) if n_folds > 1 else ()
+    both = [(learned, unseen) for learned, unseen in folds if len(np.unique(y[learned])) > 1]
+    scores = [model.fit(x[learned], y[learned]).score(x[unseen], y[unseen]) for learned, unseen in both]
+    return float(np.mean(scores)) if scores else None
 
 
 def without_maps(activations: Tensor, maps: Maps) -> Tensor:

@@ -51,10 +51,13 @@ def layer_rows(weights: str, splits: Splits, protocol: Protocol, curves: Curves,
         return
     for layer in range(len(table.layers)):
         own = table.columns_of(layer)
-        for curve, columns in (("alone", own), ("cumulative", slice(0, own.stop))):
-            part = splits.through(columns)
-            costs = [cost * table.shape[1] / part.train.width for cost in protocol.costs]
-            cost, errors = curve_point(part, curves.few(protocol, labels, costs), solver)
+        found = {}  # by the first column: the first layer alone is all layers up to it
+        for curve, first in (("alone", own.start), ("cumulative", 0)):
+            if first not in found:
+                part = splits.through(slice(first, own.stop))
+                costs = [cost * table.shape[1] / part.train.width for cost in protocol.costs]
+                found[first] = costs, curve_point(part, curves.few(protocol, labels, costs), solver)
+            costs, (cost, errors) = found[first]
             yield point(curve, weights, layer + 1, cost, costs, errors)
 
 

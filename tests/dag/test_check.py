@@ -190,7 +190,8 @@ def test_combinations_sources_rows_and_devices_are_told_at_once(
     }.items():
         change(params, key, value)
     write(checkout / "params.yaml", params)
-    finished = run(checkout, "env", "CUDA_VISIBLE_DEVICES=", *command.split(), status=2)
+    # In a job of Slurm the run is on this machine, even where `sbatch` is installed.
+    finished = run(checkout, "env", "CUDA_VISIBLE_DEVICES=", "SLURM_JOB_ID=1", *command.split(), status=2)
     lines = finished.stderr.splitlines()
     for expected in (
         "error: params.yaml: train.bedrooms.network: 'demo23' is not allowed (one of ",

@@ -41,7 +41,12 @@ SMILE = {"plus": {"smile": 1}, "minus": {"smile": 0}, "other": {"smile": 0}}
         (
             "figures.arithmetic.faces.sums",
             [SMILE | {"minus": {"glasses": 0}}],
-            "(smile: all three concepts of a sum must name the same attributes)",
+            "(glasses, smile: all three concepts of a sum must name the same attributes)",
+        ),
+        (
+            "figures.arithmetic.faces.sums",
+            [SMILE | {"other": {"smile": 0, "glasses": 1}}],
+            "(glasses: all three concepts of a sum must name the same attributes)",
         ),
         ("figures.arithmetic.faces.sums", [SMILE | {"other": {"smile": 1}}], "sums.0: "),
         ("figures.arithmetic.faces.sums", [SMILE | {"other": {"smile": 1}}], "(smile: 1 - 0 + 1 is neither 0 nor 1)"),
@@ -95,12 +100,21 @@ def test_a_network_without_convolutions_has_no_layers() -> None:
     )
 
 
-def test_inception_needs_colours() -> None:
-    grey = {"images": "data/packed/mnist/train.h5", "autoencoder": "data/autoencoder/bedrooms.safetensors"}
-    assert problems({"quality.inception": "weights.pth"}) == []
-    assert problems({"quality.inception": "weights.pth", "quality.sets.mnist": grey}) == [
-        "quality.inception: 'weights.pth' is not allowed (null, as quality.sets has mnist, whose images are grey)"
-    ]
+@pytest.mark.parametrize("figure", ["walk", "guided", "windows", "arithmetic", "turn"])
+def test_a_figure_of_z_alone_needs_a_network_without_labels(figure: str) -> None:
+    (of_demo,) = cached_preset("demo")["figures"][figure].values()
+    assert f"figures.{figure}.mnist: 'demo_mnist28' is not allowed (a network that needs no labels)" in problems(
+        {f"figures.{figure}.mnist": of_demo}
+    )
+
+
+@pytest.mark.parametrize("section", ["quality.sets", "figures.walk"])
+def test_the_code_space_is_one_of_colour_images(section: str) -> None:
+    kind, _, part = section.partition(".")
+    of_demo = cached_preset("demo")[kind][part]["bedrooms"]
+    assert f"{section}.mnist: 'demo_mnist28' is not allowed (a network of colour images)" in problems(
+        {f"{section}.mnist": of_demo | {"images": "data/packed/mnist/train.h5"}}
+    )
 
 
 def test_a_conditional_network_knows_all_classes() -> None:

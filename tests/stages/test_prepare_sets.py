@@ -1,6 +1,7 @@
 """Face crops and labelled sets, made as the engines make them out of small sources made here."""
 
 import hashlib
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,22 @@ def test_photos_without_any_face_are_refused_when_the_shards_are_joined(tmp_path
     outputs = [f"--{name}={tmp_path / name}" for name in ("out", "detections", "figure", "metrics")]
     with pytest.raises(InputError, match=r"/s: none of the 1 stores crops.h5 holds an image"):
         join_faces.main(["--params", str(params), "--shards", str(tmp_path / "s"), *outputs])
+
+
+def test_a_second_photo_of_a_key_is_one_more_photo(tmp_path: Path, configure: Configure) -> None:
+    """It is rejected, the first one is not: one of three cannot be used, which a limit of 0.34 allows."""
+    write_faces(tmp_path / "faces", seed=1, photos=2, processes=1)
+    first, second = sorted((tmp_path / "faces" / "photos").rglob("*.jpg"))[:2]
+    with tarfile.open(tmp_path / "photos.tar", "w") as archive:
+        for name, path in (("a.jpg", first), ("b.jpg", second), ("a.jpg", second)):
+            archive.add(path, name)
+    params = configure(crop_faces={"shards": [0], "resize": 40, "max_rejects": 0.34})
+    crop_first_shard(params, tmp_path / "photos.tar", tmp_path / "s" / "0")
+    assert pd.read_csv(tmp_path / "s" / "0" / "rejects.csv")["key"].tolist() == ["a.jpg"]
+    outputs = [f"--{name}={tmp_path / name}" for name in ("out", "detections", "metrics")]
+    outputs.append(f"--figure={tmp_path / 'faces.png'}")
+    join_faces.main(["--params", str(params), "--shards", str(tmp_path / "s"), *outputs])
+    assert read_json(tmp_path / "metrics")["n_rejected"] == 1
 
 
 @pytest.mark.parametrize("keys", [["b.jpg#0", "a.jpg#0"], ["a.jpg#0"], ["a.jpg#0", "c.jpg#0"]])

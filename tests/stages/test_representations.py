@@ -299,6 +299,10 @@ def test_supervised_search_takes_the_best_of_all_shards(inputs: Path, tmp_path: 
     (tmp_path / "trials" / "1.csv").write_bytes((tmp_path / "trials" / "0.csv").read_bytes())
     with pytest.raises(InputError, match=r"expected the trials 0 to 2, found \[0, 0, 2, 2\]"):
         run("select_supervised_cnn", tmp_path, trials=tmp_path / "trials", **outputs)
+    for spoilt, told in (("", "not a readable table"), ("epoch\n1\n", "has no column trial")):
+        (tmp_path / "trials" / "1.csv").write_text(spoilt)
+        with pytest.raises(InputError, match=rf"1\.csv: .*{told}"):
+            run("select_supervised_cnn", tmp_path, trials=tmp_path / "trials", **outputs)
     (tmp_path / "trials" / "1.csv").unlink()
     with pytest.raises(InputError, match=r"1\.csv: no such shard"):
         run("select_supervised_cnn", tmp_path, trials=tmp_path / "trials", **outputs)

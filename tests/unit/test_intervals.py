@@ -50,6 +50,16 @@ def test_a_difference_of_shares_has_newcombes_interval() -> None:
     assert newcombe_interval(ones(10, 10), ones(0, 20)) == pytest.approx((0.6791, 1.0), abs=1e-4)
 
 
+def test_draws_that_are_alike_are_no_surer_than_one() -> None:
+    """A bootstrap of nothing but right ones has no width."""
+    for ours, other in ((np.ones((1, 300)), 0.99), (np.zeros((1, 20)), np.ones((1, 30)))):
+        theirs = other if isinstance(other, float) else np.repeat(other, 5, axis=0)
+        once = difference(ours, other, numpy_generator(1, "once"))
+        again = difference(np.repeat(ours, 5, axis=0), theirs, numpy_generator(1, "again"))
+        assert (again.low, again.high) == (once.low, once.high)
+        assert once.high - once.low > 0.01
+
+
 def test_a_few_draws_of_one_number_have_students_interval() -> None:
     ours = np.array([[1.0], [2.0], [3.0], [4.0]])
     found = difference(ours, np.zeros((4, 1)), numpy_generator(1, "t"), same_units=True, same_draws=True)

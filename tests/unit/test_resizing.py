@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from torchvision.transforms import v2
 
+from dcgan.core.pixels import resized
 from dcgan.data.preprocessing import Rule, small_crops
 from dcgan.data.resizing import FAST, FINE, Resampling, centre_crop, fit, reduce, reduction, resized_shape, whole
 
@@ -134,3 +135,9 @@ def test_every_shape_becomes_a_square(resampling: Resampling) -> None:
 def test_small_crops_are_those_of_each_image_alone(side: int) -> None:
     images = np.stack([smooth(side, side, seed) for seed in range(5)])
     assert np.array_equal(small_crops(images), np.stack([fit(image, 32, FAST) for image in images]))
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (32, 32, 4)])
+def test_whole_arrays_keep_their_channels(shape: tuple[int, int, int]) -> None:
+    images = np.full((2, *shape), 93, np.uint8)
+    assert resized(images, 32).shape == (2, 32, 32, shape[2]) and (resized(images, 32) == 93).all()

@@ -73,6 +73,16 @@ def test_accuracy_is_that_on_images_that_were_not_learned_from() -> None:
     assert fitted.accuracy is not None and fitted.accuracy < 0.6
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_few_small_boxes_give_an_accuracy_or_none(seed: int) -> None:
+    """Of two images with a position each, one may have windows only, and nothing can be learned from it."""
+    inside = np.zeros((2, 8, 8), bool)
+    inside[:, 3, 4] = True
+    activations = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    accuracy = fit_maps(activations, inside, 1.0, numpy_generator(seed, "few")).accuracy
+    assert accuracy is None or 0 <= accuracy <= 1
+
+
 def test_random_positions_come_from_images_with_a_box_only() -> None:
     """An image without a box differs in every map; if it were drawn from, the maps would tell it apart."""
     random = numpy_generator(2, "maps")

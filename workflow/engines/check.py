@@ -124,7 +124,7 @@ def what_runs(
         if not (refused or isinstance(error, InputError)):
             raise
         inputs = dict.fromkeys(read_by_stages(params), "")
-        made = {path for path in inputs if may_be_made(params, path)}
+        made = {path for path in inputs if may_be_made(path)}
         return Run(inputs, made, 0, True, [] if refused else [str(error)])
     outputs = {path for stage in stages.values() for path in stage.outputs}
     needed = needed_for(targets, stages)

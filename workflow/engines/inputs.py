@@ -70,7 +70,7 @@ def read_by_stages(params: Params) -> dict[str, str]:
     return dict(reversed(first.items()))
 
 
-def may_be_made(params: Params, path: str) -> bool:
+def may_be_made(path: str) -> bool:
     """Whether a stage may make what lies at a path: all that can be told while the DAG cannot be resolved."""
     parts = PurePosixPath(path).parts
     of_a_set = len(parts) == 3 and parts[0] == "data" and parts[2] in MADE_OF_A_SET

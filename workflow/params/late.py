@@ -15,6 +15,8 @@ from workflow.params.image_kinds import FIGURES_WITH_IMAGES, SPLITS, ImageKind, 
 from workflow.params.rows import PackedRows
 from workflow.params.sections import Params
 
+FIGURES_OF_Z = ("guided", "windows", "arithmetic", "turn")
+
 
 def found_out_late(
     params: Params, packed: Mapping[str, PackedRows], own: Mapping[str, ImageKind] | None = None
@@ -29,10 +31,18 @@ def found_out_late(
     yield from sums(params)
     yield from neighbours(params, rows, sets)
     yield from unlike_splits(params, stores)
-    grey = [name for name in params.quality.sets if name in rows and rows[name].channels != 3]
-    if grey:
-        without = f"null, as quality.sets has {', '.join(grey)}, whose images are grey"
-        yield params.quality.inception is not None, "quality.inception", params.quality.inception, without
+    yield from measured_networks(params, rows)
+
+
+def measured_networks(params: Params, rows: Mapping[str, Architecture]) -> Iterator[Rule]:
+    """Most figures draw by z alone; the space that quality and walks are measured in is one of colour images."""
+    figures = {f"figures.{one}": getattr(params.figures, one) for one in ("walk", *FIGURES_OF_Z)}
+    for kind, sections in {"quality.sets": params.quality.sets, **figures}.items():
+        for name in (name for name in sections if name in rows):
+            row, key = rows[name], f"{kind}.{name}"
+            yield kind != "quality.sets" and row.classes > 0, key, row.name, "a network that needs no labels"
+            in_code_space = kind in ("quality.sets", "figures.walk")
+            yield in_code_space and row.channels != 3, key, row.name, "a network of colour images"
 
 
 def too_many_classes(
