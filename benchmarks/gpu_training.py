@@ -29,7 +29,7 @@ from benchmarks.training import (
 from dcgan.core.pixels import Images
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from dcgan.models.flops import training_flop
-from dcgan.training.adversarial import Settings
+from dcgan.training.adversarial import TrainingSettings
 from dcgan.training.compiled import can_compile
 
 STEPS_A_LOOK = {"cpu": 1, "cuda": 25}  # at the clock, for which a GPU is waited for
@@ -93,7 +93,7 @@ def compiled_row(
         return Row(what, None, "", note="not on a CPU" if device.type == "cpu" else "no compiler for this GPU")
     images, settings = noise(n_images, a), settings_of(batch_size, "alternate", "bfloat16", capture=True)
 
-    def rate(one: Settings) -> float:
+    def rate(one: TrainingSettings) -> float:
         return images_a_second(our_iterations(a, images, batch_size, device, one), batch_size, seconds, device)
 
     plain, started = rate(settings), time.perf_counter()

@@ -35,7 +35,7 @@ from torchvision import transforms
 from dcgan.data.minibatches import Batches
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from dcgan.models.flops import training_flop
-from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.adversarial import AdversarialTraining, TrainingSettings
 
 BEDROOMS = 2_760_000  # left of LSUN's three million in the paper
 ENCODED_SIDE, ENCODED_QUALITY = 256, 75  # LSUN's
@@ -142,7 +142,7 @@ def peer_iterations(
 
 
 def our_iterations(
-    a: Architecture, images: np.ndarray, batch_size: int, device: torch.device, settings: Settings
+    a: Architecture, images: np.ndarray, batch_size: int, device: torch.device, settings: TrainingSettings
 ) -> Iterator[None]:
     """Minibatches of ours without end, losses read back every 50."""
     training = AdversarialTraining(a, settings, device)
@@ -155,8 +155,8 @@ def our_iterations(
         yield
 
 
-def settings_of(batch_size: int, schedule: str, precision: str, capture: bool) -> Settings:
-    return Settings(
+def settings_of(batch_size: int, schedule: str, precision: str, capture: bool) -> TrainingSettings:
+    return TrainingSettings(
         batch_size=batch_size,
         learning_rate=2e-4,
         beta1=0.5,

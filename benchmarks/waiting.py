@@ -59,11 +59,11 @@ def steps_a_second(architecture: str, threads: int, steps: int) -> float:
     import torch
 
     from dcgan.models.architectures import ARCHITECTURES
-    from dcgan.training.adversarial import AdversarialTraining, Settings
+    from dcgan.training.adversarial import AdversarialTraining, TrainingSettings
 
     torch.set_num_threads(threads)
     a = ARCHITECTURES[architecture]
-    settings = Settings(
+    settings = TrainingSettings(
         batch_size=BATCH,
         learning_rate=2e-4,
         beta1=0.5,

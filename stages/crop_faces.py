@@ -23,7 +23,7 @@ from dcgan.data.archives import open_source, printable
 from dcgan.data.decoding import Undecodable, decode
 from dcgan.data.face_detection import NO_FACE, Detector, FaceRule, Finding, open_detector
 from dcgan.data.image_store import StoreWriter
-from dcgan.data.prefetch import in_order
+from dcgan.data.prefetch import map_in_order
 from dcgan.data.rejects import Rejects
 from dcgan.data.source import Encoded
 from dcgan.data.whole_sources import tell_of_splits
@@ -62,7 +62,7 @@ def crop(params: Params, source_path: Path, shard: int, out: Path) -> None:
         StoreWriter(out / "crops.h5", (size, size, 3), attributes) as writer,
         Progress(source.count // shards, f"crop faces {shard}", "photos") as progress,
     ):
-        for key, findings, error in in_order(search, source.items(shard, shards), params.run.threads):
+        for key, findings, error in map_in_order(search, source.items(shard, shards), params.run.threads):
             if error:
                 rejects.reject(key, error)
             else:

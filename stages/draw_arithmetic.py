@@ -27,8 +27,8 @@ from dcgan.internals.figure_layout import above
 from dcgan.internals.overlays import OverlayDetector, fit_detector
 from dcgan.internals.vector_arithmetic import (
     AnnotatedStudy,
+    ArithmeticSettings,
     ClassifiedStudy,
-    Settings,
     Study,
     Sum,
     all_figures,
@@ -77,7 +77,7 @@ def open_study(
     seed: int,
 ) -> Study:
     """The study that a classifier's file, or a file of annotations, makes possible."""
-    settings = settings_from(section, Settings, seed=seed)
+    settings = settings_from(section, ArithmeticSettings, seed=seed)
     candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is None:
         classifier = FaceClassifier.from_file(annotator, generator.device)

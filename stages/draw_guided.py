@@ -17,7 +17,7 @@ from dcgan.core.pixels import Images, write_png
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.internals.figure_layout import beside, title
-from dcgan.internals.guided_backprop import Settings, answers
+from dcgan.internals.guided_backprop import GuidedSettings, answers
 from dcgan.models.networks import Discriminator
 from workflow.engines.options import figure_parser, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     images = store.images[np.sort(chosen)]
     trained = Discriminator.from_file(args.discriminator, device)
     random = Discriminator(trained.architecture).initialize(torch_generator(seed, "guided", "random")).to(device)
-    settings = settings_from(section, Settings, shown=section.features)
+    settings = settings_from(section, GuidedSettings, shown=section.features)
     found = {"random": answers(random, images, settings), "trained": answers(trained, images, settings)}
     pictures = {name: one.picture(section.features, section.enlargement) for name, one in found.items()}
     write_png(args.figure, figure(pictures["random"], pictures["trained"]))

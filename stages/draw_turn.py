@@ -18,7 +18,7 @@ from dcgan.core.files import write_json
 from dcgan.core.outcomes import write_outcomes
 from dcgan.core.pixels import write_png
 from dcgan.internals.attribute_classifiers import FaceClassifier
-from dcgan.internals.turn import AnnotatedTurn, ClassifiedTurn, Settings, Turn
+from dcgan.internals.turn import AnnotatedTurn, ClassifiedTurn, Turn, TurnSettings
 from dcgan.models.networks import Generator
 from workflow.annotation.exemplars import draw_annotated
 from workflow.annotation.file import concepts_of, missing_exemplars
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def open_turn(generator: Generator, path: Path, annotator: Path, section: TurnFigure, seed: int) -> tuple[Turn, str]:
     """The samples with a classifier's file or a file of annotations, and which exemplars have still to be chosen."""
-    settings = settings_from(section, Settings, seed=seed)
+    settings = settings_from(section, TurnSettings, seed=seed)
     candidates, annotations = draw_annotated(generator, path, annotator, section, seed)
     if annotations is None:
         classifier = FaceClassifier.from_file(annotator, generator.device)

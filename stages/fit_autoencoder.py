@@ -18,7 +18,7 @@ from dcgan.core.progress import track
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.data.image_store import ImageStore
 from dcgan.data.preprocessing import CROP_SIDE
-from dcgan.data.sharded_store import Indices, Reduced, Shards
+from dcgan.data.sharded_store import Indices, ReducedStore, Shards
 from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining, passes
 from workflow.engines.stage import Params, load_params, prepare, run_stage, stage_parser
 
@@ -59,9 +59,11 @@ def main(arguments: list[str] | None = None) -> None:
     write_csv(options.curve, pd.DataFrame(curve))
 
 
-def open_crops(path: Path, params: Params) -> Shards | Reduced:
+def open_crops(path: Path, params: Params) -> Shards | ReducedStore:
     """The images of a set's shards, or of one store, at 32 x 32."""
-    return Shards(path, params.export.shards, "crops32.h5") if path.is_dir() else Reduced(ImageStore(path), CROP_SIDE)
+    return (
+        Shards(path, params.export.shards, "crops32.h5") if path.is_dir() else ReducedStore(ImageStore(path), CROP_SIDE)
+    )
 
 
 def draw_sample(params: Params, count: int) -> tuple[Indices, Indices]:

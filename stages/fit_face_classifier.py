@@ -17,7 +17,7 @@ from dcgan.core.files import InputError, read_csv, write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.core.splits import hold_out
 from dcgan.data.image_store import ImageStore
-from dcgan.internals.attribute_classifiers import FaceClassifier, Settings, train_classifier
+from dcgan.internals.attribute_classifiers import ClassifierSettings, FaceClassifier, train_classifier
 from dcgan.internals.classifier_accuracy import face_accuracy
 from dcgan.internals.ground_truth import Floats, faces_with_truth
 from workflow.engines.options import figure_parser, section_named, settings_from
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
         store.shape[1], width=section.width, attributes=section.attributes, pose_range=section.pose_range
     )
     classifier.initialize(torch_generator(seed, "classifier", args.name)).to(device)
-    settings = settings_from(section, Settings)
+    settings = settings_from(section, ClassifierSettings)
     random = torch_generator(seed, "classifier", args.name, "batches")
     train_classifier(classifier, store.images[crops[trained]], targets[trained], settings, random)
     classifier.save(args.out)

@@ -12,7 +12,7 @@ from pathlib import Path
 from dcgan.core.files import remove_others
 from dcgan.data.packed_sets import SPLITS, open_splits
 from dcgan.representation.extraction import fill_table, move_tables
-from dcgan.representation.kmeans import Settings, fit_features
+from dcgan.representation.kmeans import KmeansSettings, fit_features
 from workflow.engines.options import naming, section_named, settings_from
 from workflow.engines.stage import load_params, prepare, run_stage, stage_parser
 from workflow.engines.state import state_of
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     device = prepare(params.run)
     stores = open_splits(args.images)
-    settings = settings_from(section, Settings, seed=params.run.seed)
+    settings = settings_from(section, KmeansSettings, seed=params.run.seed)
     determining, tables = section.model_dump(exclude={"images"}), {}
     with naming(f"kmeans.{args.set}"):
         fitted = fit_features(stores["train"].images, settings, device)

@@ -11,7 +11,7 @@ from dcgan.core.files import InputError, read_csv, write_json
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.core.splits import hold_out
 from dcgan.data.image_store import ImageStore
-from dcgan.internals.attribute_classifiers import Settings, WindowClassifier, train_classifier
+from dcgan.internals.attribute_classifiers import ClassifierSettings, WindowClassifier, train_classifier
 from dcgan.internals.classifier_accuracy import window_accuracy
 from dcgan.internals.ground_truth import window_targets, windows_on_crops
 from workflow.engines.options import figure_parser, section_named, settings_from
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     trained, held_out = hold_out(len(store), count, numpy_generator(seed, "classifier", args.name, "split"))
     classifier = WindowClassifier(size, width=section.width, grid=section.grid)
     classifier.initialize(torch_generator(seed, "classifier", args.name)).to(device)
-    settings = settings_from(section, Settings)
+    settings = settings_from(section, ClassifierSettings)
     random = torch_generator(seed, "classifier", args.name, "batches")
     train_classifier(classifier, store.images[trained], targets[trained], settings, random)
     classifier.save(args.out)

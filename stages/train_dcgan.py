@@ -32,7 +32,7 @@ from dcgan.data.image_store import ImageStore
 from dcgan.data.minibatches import Batches
 from dcgan.models.architectures import ARCHITECTURES, Architecture
 from dcgan.models.networks import Generator
-from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.adversarial import AdversarialTraining, TrainingSettings
 from dcgan.training.arithmetic import precision_on
 from dcgan.training.collapse import Watch
 from dcgan.training.compiled import can_compile
@@ -93,7 +93,7 @@ def prepare_run(
         name_other_checkpoints(state.folder, name)
     seed = derived_seed(run.seed, "train", name)  # two networks share neither weights nor z nor an order of images
     metadata = {"train": section.model_dump(), "run": run.model_dump(exclude={"tensorboard"})}
-    settings = settings_from(section, Settings, capture=run.capture, compile=is_compiled, seed=seed)
+    settings = settings_from(section, TrainingSettings, capture=run.capture, compile=is_compiled, seed=seed)
     training = AdversarialTraining(architecture, settings, device, group)
     batches = Batches(
         store.images,

@@ -30,7 +30,7 @@ from dcgan.data.minibatches import Batches
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.metrics.sample_quality import compare
 from dcgan.models.architectures import ARCHITECTURES, Architecture, architecture_from
-from dcgan.training.adversarial import AdversarialTraining, Settings
+from dcgan.training.adversarial import AdversarialTraining, TrainingSettings
 from dcgan.training.arithmetic import precision_on
 from dcgan.training.guidelines import ONLY_FINITE, SampleArrays, figures_of_run, measured_epochs, stays_finite
 from dcgan.training.loop import Plan, TrainingRun
@@ -100,7 +100,7 @@ def prepare_run(
     if values["epochs"] * batches.per_epoch < LEAST_INTERVALS * values["curve_interval"]:
         raise InputError(f"guidelines.curve_interval: {values['curve_interval']} is more than a sixth of the run")
     architecture = architecture_from(named(Architecture, values))
-    training = AdversarialTraining(architecture, Settings(**named(Settings, values)), batches.device)
+    training = AdversarialTraining(architecture, TrainingSettings(**named(TrainingSettings, values)), batches.device)
     batches.needs_images = training.needs_images
     plan = Plan(**named(Plan, values) | {"frame_images": None, "keep_images": None, "watch": ONLY_FINITE})
     return TrainingRun(

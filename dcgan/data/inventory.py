@@ -16,7 +16,7 @@ from dcgan.core.pixels import Images
 from dcgan.data.decoding import JPEG_START
 from dcgan.data.resizing import Reduced
 
-Source = tuple[int, int, str]  # width and height in pixels, upright; format
+SourceFormat = tuple[int, int, str]  # width and height in pixels, upright; format
 COLUMNS = {"width": int, "height": int, "format": str, "grey": int, "images": int}
 STARTS = {"jpeg": JPEG_START, "png": b"\x89PNG", "webp": b"RIFF", "gif": b"GIF8", "bmp": b"BM"}
 STEP = 8  # pixels: every eighth of a row and column tells whether there is colour
@@ -28,7 +28,7 @@ class Inventory:
     def __init__(self) -> None:
         self.counts = Counter[tuple[int, int, str, int]]()
 
-    def add(self, sources: Sequence[Source], images_uint8: Images) -> None:
+    def add(self, sources: Sequence[SourceFormat], images_uint8: Images) -> None:
         """Counts a block of images: what they were, and (n, S, S, 3) as they are stored."""
         for (width, height, form), grey in zip(sources, are_grey(images_uint8), strict=True):
             self.counts[width, height, form, int(grey)] += 1
@@ -38,7 +38,7 @@ class Inventory:
         return pd.DataFrame([(*kind, n) for kind, n in sorted(self.counts.items())], columns=list(COLUMNS))
 
 
-def source_of(encoded: bytes, image: Reduced) -> Source:
+def source_of(encoded: bytes, image: Reduced) -> SourceFormat:
     """What an image was, by its bytes and as it was decoded."""
     form = next((name for name, start in STARTS.items() if encoded.startswith(start)), "other")
     return image.width, image.height, form

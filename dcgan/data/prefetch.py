@@ -30,14 +30,14 @@ class Prefetcher(Generic[Item]):
         return self._pending.pop(number).result()
 
 
-def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:
+def map_in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:
     """Yields make(item) of every item, in the order of the items, made by `threads` threads.
 
     At most ITEMS_A_THREAD items per thread are taken in advance, so memory does not grow with their number. An error of
     `make` or of `items` is raised when its item's turn comes.
     """
     pending: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="in_order") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="map_in_order") as pool:
         try:
             for future in submitted(pool, make, items):
                 pending.append(future)

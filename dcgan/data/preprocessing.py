@@ -12,7 +12,7 @@ import numpy as np
 
 from dcgan.core.pixels import Images
 from dcgan.data.decoding import Scratch, Undecodable, decode_reduced
-from dcgan.data.inventory import Inventory, Source, source_of
+from dcgan.data.inventory import Inventory, SourceFormat, source_of
 from dcgan.data.rejects import Rejects
 from dcgan.data.resizing import FAST, Reduced, Resampling, fit, fit_reduced
 from dcgan.data.source import Encoded
@@ -59,7 +59,7 @@ def export_images(
     """
     images = np.empty((BLOCK_IMAGES, rule.size, rule.size, 3), np.uint8)
     keys: list[str] = []
-    sources: list[Source] = []
+    sources: list[SourceFormat] = []
     scratch = Scratch()
     for item in items:
         image = decoded(item, rule, rejects, scratch, sources)
@@ -74,7 +74,7 @@ def export_images(
         yield block_of(images[: len(keys)], keys, sources, inventory)
 
 
-def block_of(images_uint8: Images, keys: list[str], sources: list[Source], inventory: Inventory | None) -> Block:
+def block_of(images_uint8: Images, keys: list[str], sources: list[SourceFormat], inventory: Inventory | None) -> Block:
     """Images with their small copies; they are counted, if there is an inventory."""
     if inventory is not None:
         inventory.add(sources, images_uint8)
@@ -98,7 +98,11 @@ def small_crops(images_uint8: Images) -> Images:
 
 
 def decoded(
-    item: Encoded, rule: Rule, rejects: Rejects, scratch: Scratch | None = None, sources: list[Source] | None = None
+    item: Encoded,
+    rule: Rule,
+    rejects: Rejects,
+    scratch: Scratch | None = None,
+    sources: list[SourceFormat] | None = None,
 ) -> Images | None:
     """The image of one item, (S, S, 3) uint8, which may lie in `scratch`; None if it goes to `rejects`.
 

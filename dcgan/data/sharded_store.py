@@ -58,7 +58,7 @@ class Shards:
             yield self.gather(block), self.keys(block)
 
 
-class Reduced:
+class ReducedStore:
     """The images of one store at another size; raises InputError if they are not in colour."""
 
     def __init__(self, store: ImageStore, side: int) -> None:

@@ -155,7 +155,7 @@ class FaceClassifier(AttributeClassifier):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ClassifierSettings:
     """How a classifier is trained."""
 
     epochs: int
@@ -168,7 +168,7 @@ def train_classifier(
     classifier: AttributeClassifier,
     images_uint8: Images,
     targets: Floats,
-    settings: Settings,
+    settings: ClassifierSettings,
     generator: torch.Generator,
 ) -> None:
     """Trains by Adam with a falling learning rate; pixel noise keeps a classifier from relying on what samples lack.

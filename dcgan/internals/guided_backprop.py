@@ -34,7 +34,7 @@ SURROUNDINGS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class GuidedSettings:
     """Which features are shown, and how gradients go through rectifiers."""
 
     layer: int
@@ -153,7 +153,7 @@ class Answers:
         return enlarge(above(rows, 4), enlargement)
 
 
-def answers(network: Discriminator, images_uint8: Images, settings: Settings) -> Answers:
+def answers(network: Discriminator, images_uint8: Images, settings: GuidedSettings) -> Answers:
     """The strongest images of each feature among all images, and their guided gradients.
 
     It fills the network's batch-norm statistics from the first of the images.

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from dcgan.internals.nearest_images import BLOCK_ROWS, Bytes, Floats, Nearest, Rows, in_order
+from dcgan.internals.nearest_images import BLOCK_ROWS, Bytes, Floats, Nearest, Rows, nearest_first
 
 Ratios = npt.NDArray[np.float64]
 Marks = npt.NDArray[np.bool_]
@@ -52,7 +52,7 @@ def aligned_neighbours(queries: Bytes, references: Bytes, rows: Rows) -> Nearest
         align(queries[start : start + QUERIES_AT_ONCE], references, candidates[start : start + QUERIES_AT_ONCE])
         for start in parts
     ]
-    best = in_order(np.concatenate(found), candidates)
+    best = nearest_first(np.concatenate(found), candidates)
     return Nearest(best.distances[:, :NEIGHBOURS], best.numbers[:, :NEIGHBOURS])
 
 

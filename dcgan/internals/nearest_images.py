@@ -65,7 +65,7 @@ def nearest(queries: Bytes, references: Bytes, rows: Rows, k: int) -> Nearest:
     return Nearest(distances.astype(np.float32), numbers)
 
 
-def in_order(distances: Floats, numbers: Rows) -> Nearest:
+def nearest_first(distances: Floats, numbers: Rows) -> Nearest:
     """Neighbours with the nearest first; ties keep their order."""
     order = np.argsort(distances, axis=1, kind="stable")
     return Nearest(np.take_along_axis(distances, order, 1), np.take_along_axis(numbers, order, 1))

@@ -31,12 +31,12 @@ from torch import Tensor, nn
 from dcgan.core.pixels import Images
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.core.splits import hold_out
-from dcgan.internals.attribute_classifiers import TOP_SIDE, AttributeClassifier, Settings, train_classifier
+from dcgan.internals.attribute_classifiers import TOP_SIDE, AttributeClassifier, ClassifierSettings, train_classifier
 from dcgan.internals.concepts import Floats
 
 MOST_IMAGES, HELD_OUT_SHARE = 10_000, 0.2
 WIDTH = 16
-TRAINING = Settings(epochs=6, batch_size=64, learning_rate=0.004, noise=0.05)
+TRAINING = ClassifierSettings(epochs=6, batch_size=64, learning_rate=0.004, noise=0.05)
 MOST_BLUR, MOST_NOISE = 1.0, 30.0  # standard deviations: pixels of an image of 32 x 32, grey levels
 CONTRAST, BRIGHTNESS = (0.6, 1.4), (-30.0, 30.0)  # factors; grey levels
 

@@ -29,7 +29,7 @@ Steadiness = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class TurnSettings:
     """How faces are turned, measured and drawn."""
 
     exemplars: int  # that look left, and as many that look right
@@ -53,7 +53,7 @@ class Turn(ABC):
     tolerance: float
     least_turn: float
 
-    def __init__(self, generator: Generator, candidates: Candidates, settings: Settings) -> None:
+    def __init__(self, generator: Generator, candidates: Candidates, settings: TurnSettings) -> None:
         self.generator, self.settings = generator, settings
         self.z, self.images = candidates
 
@@ -118,7 +118,7 @@ class ClassifiedTurn(Turn):
     annotated_by, unit = "classifier", "degrees"
 
     def __init__(
-        self, generator: Generator, candidates: Candidates, settings: Settings, classifier: FaceClassifier
+        self, generator: Generator, candidates: Candidates, settings: TurnSettings, classifier: FaceClassifier
     ) -> None:
         super().__init__(generator, candidates, settings)
         self.classifier = classifier
@@ -146,7 +146,7 @@ class AnnotatedTurn(Turn):
         self,
         generator: Generator,
         candidates: Candidates,
-        settings: Settings,
+        settings: TurnSettings,
         concepts: Mapping[str, Sequence[int]],
     ) -> None:
         super().__init__(generator, candidates, settings)

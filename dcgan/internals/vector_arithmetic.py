@@ -60,7 +60,7 @@ class Sum:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ArithmeticSettings:
     """How sums are formed, measured and drawn."""
 
     exemplars: int  # of each concept, whose z are averaged
@@ -85,7 +85,7 @@ class Study(ABC):
     averaged: tuple[str, ...]  # figures whose mean over all sums is reported
 
     def __init__(
-        self, generator: Generator, candidates: Candidates, settings: Settings, detector: OverlayDetector
+        self, generator: Generator, candidates: Candidates, settings: ArithmeticSettings, detector: OverlayDetector
     ) -> None:
         self.generator, self.settings, self.detector = generator, settings, detector
         self.z, self.images = candidates
@@ -162,7 +162,7 @@ class ClassifiedStudy(Study):
         self,
         generator: Generator,
         candidates: Candidates,
-        settings: Settings,
+        settings: ArithmeticSettings,
         detector: OverlayDetector,
         classifier: FaceClassifier,
     ) -> None:
@@ -216,7 +216,7 @@ class AnnotatedStudy(Study):
         self,
         generator: Generator,
         candidates: Candidates,
-        settings: Settings,
+        settings: ArithmeticSettings,
         detector: OverlayDetector,
         concepts: Mapping[str, Sequence[int]],
         missing: str,

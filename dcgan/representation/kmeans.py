@@ -91,7 +91,7 @@ def fit_centroids(points: Tensor, count: int, iterations: int) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class KmeansSettings:
     """How centroids are fitted, and features scaled."""
 
     side: int  # of a patch, pixels
@@ -182,7 +182,7 @@ def quadrants(values: Tensor) -> list[Tensor]:
     return [part for half in halves for part in (half[:, :, :middle_x], half[:, :, middle_x:])]
 
 
-def fit_features(images_uint8: Images, settings: Settings, device: torch.device) -> dict[str, KmeansFeatures]:
+def fit_features(images_uint8: Images, settings: KmeansSettings, device: torch.device) -> dict[str, KmeansFeatures]:
     """Features with fitted centroids ("trained") and with random patches as centroids ("random"), both standardised.
 
     images_uint8: (N, H, W, C), of the training split. Raises InputError for more centroids than patches, and for images

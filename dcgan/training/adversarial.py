@@ -38,7 +38,7 @@ FIGURES = ("d_loss", "g_loss", "d_real", "d_fake")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class TrainingSettings:
     """How to train."""
 
     batch_size: int
@@ -78,7 +78,7 @@ class AdversarialTraining:
     """The two networks, their optimizers and the number of minibatches done."""
 
     def __init__(
-        self, architecture: Architecture, settings: Settings, device: torch.device, group: Group = ALONE
+        self, architecture: Architecture, settings: TrainingSettings, device: torch.device, group: Group = ALONE
     ) -> None:
         self.settings, self.device, self.group = settings, device, group
         self.precision = precision_on(device, settings.precision)

@@ -29,7 +29,7 @@ from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.representation.feature_tables import FeatureTable
 from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
-from dcgan.representation.kmeans import KmeansFeatures, Settings, fit_features
+from dcgan.representation.kmeans import KmeansFeatures, KmeansSettings, fit_features
 from stages.evaluate_neighbours import summary
 from tests.dag.tiny import tiny_params
 from workflow.description import describe
@@ -204,7 +204,9 @@ def test_kmeans_features_are_scaled_on_drawn_images(inputs: Path, monkeypatch: p
 
     monkeypatch.setattr(KmeansFeatures, "fit_scale", watched)
     store = ImageStore(inputs / "cifar10/train.h5")
-    settings = Settings(side=6, patches=200, centroids=8, iterations=1, statistics_images=100, batch_size=64, seed=1)
+    settings = KmeansSettings(
+        side=6, patches=200, centroids=8, iterations=1, statistics_images=100, batch_size=64, seed=1
+    )
     fit_features(store.images, settings, torch.device("cpu"))
     numbers = {image.tobytes(): number for number, image in enumerate(store.images)}
     drawn = [numbers[image.tobytes()] for batch in seen for image in batch]

@@ -16,7 +16,7 @@ from dcgan.data.minibatches import Batches
 from dcgan.data.prefetch import Prefetcher
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.batch_norm import BatchNorm
-from dcgan.training.adversarial import AdversarialTraining, Interval, Settings
+from dcgan.training.adversarial import AdversarialTraining, Interval, TrainingSettings
 from dcgan.training.collapse import Watch
 from dcgan.training.cuda_graph import Undo
 from dcgan.training.loop import Plan, TrainingRun
@@ -30,7 +30,7 @@ SMALLEST = replace(
     generator_layers=((4, 2), (4, 2), (3, 2)),
     discriminator_layers=((4, 2), (4, 2), (8, 2)),
 )
-SETTINGS = Settings(
+SETTINGS = TrainingSettings(
     batch_size=8,
     learning_rate=0.0002,
     beta1=0.5,

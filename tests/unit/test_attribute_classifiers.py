@@ -10,8 +10,8 @@ import pytest
 from dcgan.core.files import InputError
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.internals.attribute_classifiers import (
+    ClassifierSettings,
     FaceClassifier,
-    Settings,
     WindowClassifier,
     boxes_of,
     train_classifier,
@@ -37,7 +37,7 @@ def bright_squares(n: int) -> tuple[np.ndarray, np.ndarray]:
 def trained_window_classifier(seed: int) -> WindowClassifier:
     images, targets = bright_squares(256)
     classifier = WindowClassifier(32, 4, 8).initialize(torch_generator(seed, "weights"))
-    settings = Settings(epochs=4, batch_size=32, learning_rate=0.01, noise=0.05)
+    settings = ClassifierSettings(epochs=4, batch_size=32, learning_rate=0.01, noise=0.05)
     train_classifier(classifier, images, targets, settings, torch_generator(seed, "batches"))
     return classifier
 
@@ -54,7 +54,7 @@ def test_less_than_a_batch_is_refused() -> None:
     """Without a step the classifier would be saved as it was drawn."""
     images, targets = bright_squares(32)
     classifier, before = (WindowClassifier(32, 4, 8).initialize(torch_generator(1, "weights")) for _ in range(2))
-    settings = Settings(epochs=1, batch_size=32, learning_rate=0.01, noise=0.05)
+    settings = ClassifierSettings(epochs=1, batch_size=32, learning_rate=0.01, noise=0.05)
     train_classifier(classifier, images, targets, settings, torch_generator(1, "batches"))
     assert not np.array_equal(classifier.predict(images), before.predict(images))
     with pytest.raises(InputError, match="^batch_size is 33, and only 32 images are learned from$"):
@@ -92,7 +92,7 @@ def test_face_classifier_reads_an_attribute_and_a_pose() -> None:
         column = round(8 + pose / 30 * 6)
         image[8:, column - 1 : column + 1] = 250
     classifier = FaceClassifier(16, 8, ["hat"], 30.0).initialize(torch_generator(4, "weights"))
-    settings = Settings(epochs=12, batch_size=32, learning_rate=0.01, noise=0.02)
+    settings = ClassifierSettings(epochs=12, batch_size=32, learning_rate=0.01, noise=0.02)
     train_classifier(classifier, images[:320], targets[:320], settings, torch_generator(4, "batches"))
     answers = classifier.predict(images[320:])
     assert ((answers[:, 0] > 0.5) == (targets[320:, 0] > 0.5)).mean() > 0.95

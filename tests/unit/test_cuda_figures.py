@@ -10,16 +10,13 @@ from torch import Tensor
 
 from dcgan.core.seeding import numpy_generator, torch_generator
 from dcgan.dedup.autoencoder import Autoencoder, AutoencoderTraining
-from dcgan.internals.attribute_classifiers import FaceClassifier, WindowClassifier, train_classifier
-from dcgan.internals.attribute_classifiers import Settings as ClassifierSettings
-from dcgan.internals.guided_backprop import Settings as GuidedSettings
-from dcgan.internals.guided_backprop import answers
+from dcgan.internals.attribute_classifiers import ClassifierSettings, FaceClassifier, WindowClassifier, train_classifier
+from dcgan.internals.guided_backprop import GuidedSettings, answers
 from dcgan.internals.overlays import fit_detector
 from dcgan.internals.window_removal import Removal
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.representation.features import DiscriminatorFeatures, estimate_on_images
-from dcgan.representation.kmeans import Settings as KmeansSettings
-from dcgan.representation.kmeans import fit_features
+from dcgan.representation.kmeans import KmeansSettings, fit_features
 from dcgan.representation.linear_classifier import Solver, fit_draws, fit_rows, whole
 from dcgan.representation.one_nn import NearestNeighbour
 from dcgan.representation.supervised_cnn import LabelledImages, SupervisedCnn, train_epoch

@@ -16,7 +16,7 @@ from dcgan.core.files import InputError
 from dcgan.data import image_store as store
 from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.data.packed_sets import labelled_store, open_splits
-from dcgan.data.sharded_store import Reduced, Shards
+from dcgan.data.sharded_store import ReducedStore, Shards
 from dcgan.representation.feature_tables import FeatureTable, create_table
 
 ROOT = Path(__file__).parents[2]
@@ -237,7 +237,7 @@ def test_images_of_a_store_are_read_at_another_size_in_the_order_asked_for(tmp_p
     levels = np.array([10, 90, 200], np.uint8)
     with StoreWriter(tmp_path / "a.h5", (8, 8, 3), {}) as writer:
         writer.append(np.broadcast_to(levels[:, None, None, None], (3, 8, 8, 3)).copy(), ["a", "b", "c"])
-    smaller = Reduced(ImageStore(tmp_path / "a.h5"), 4)
+    smaller = ReducedStore(ImageStore(tmp_path / "a.h5"), 4)
     images = smaller.gather(np.array([2, 0, 1]))
     assert images.shape == (3, 4, 4, 3) and images[:, 0, 0, 0].tolist() == [200, 10, 90] and len(smaller) == 3
 

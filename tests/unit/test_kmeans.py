@@ -11,7 +11,7 @@ from dcgan.core.pixels import Images
 from dcgan.representation import kmeans
 from dcgan.representation.kmeans import (
     KmeansFeatures,
-    Settings,
+    KmeansSettings,
     draw_patches,
     fit_centroids,
     fit_features,
@@ -106,7 +106,7 @@ def test_features_do_not_depend_on_batch_mates_and_are_standardised() -> None:
 def test_more_centroids_than_patches_or_patches_larger_than_images_are_refused(
     patches: int, centroids: int, side: int
 ) -> None:
-    settings = Settings(
+    settings = KmeansSettings(
         side=side, patches=patches, centroids=centroids, iterations=1, statistics_images=4, batch_size=4, seed=0
     )
     with pytest.raises(InputError, match=rf"{centroids} centroids of {patches} patches of {side} x {side}"):

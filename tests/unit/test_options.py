@@ -5,7 +5,7 @@ from typing import NoReturn
 import pytest
 
 from dcgan.core.files import InputError
-from dcgan.training.adversarial import Settings
+from dcgan.training.adversarial import TrainingSettings
 from workflow.engines import launch
 from workflow.engines.options import INPUTS, OUTPUTS, figure_parser, naming, section_named, settings_from
 from workflow.presets.merge import preset_params
@@ -78,8 +78,8 @@ def test_another_number_of_processes_is_refused(asked: int, torchrun: object, mo
 
 def test_settings_are_a_sections_values_of_the_same_names() -> None:
     section = preset_params("demo").train["bedrooms"]
-    settings = settings_from(section, Settings, seed=7, capture=False, compile=True)
+    settings = settings_from(section, TrainingSettings, seed=7, capture=False, compile=True)
     assert (settings.seed, settings.compile, settings.beta1) == (7, True, section.beta1)
-    assert settings_from(section, Settings, seed=7, capture=False, compile=True, beta1=0.25).beta1 == 0.25
+    assert settings_from(section, TrainingSettings, seed=7, capture=False, compile=True, beta1=0.25).beta1 == 0.25
     with pytest.raises(AttributeError, match="capture"):
-        settings_from(section, Settings, seed=7, compile=True)
+        settings_from(section, TrainingSettings, seed=7, compile=True)

@@ -10,11 +10,11 @@ from torch import Tensor
 from dcgan.core.pixels import Images
 from dcgan.internals.concepts import Floats
 from dcgan.internals.figure_layout import Candidates
-from dcgan.internals.turn import Settings, Turn
+from dcgan.internals.turn import Turn, TurnSettings
 from dcgan.models.networks import Generator
 from tests.unit.test_adversarial import SMALLEST
 
-SETTINGS = Settings(
+SETTINGS = TurnSettings(
     exemplars=1,
     steps=5,
     span=2.0,
