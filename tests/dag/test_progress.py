@@ -221,6 +221,11 @@ def test_snakemake_alone_gets_a_line_a_stage(counting: Path, run: Any) -> None:
     assert "Finished jobid" in printed
 
 
+def test_what_ran_is_counted_where_snakemake_does_not_tell_of_ends(counting: Path, run: Any) -> None:
+    done = run(counting, "snakemake", "--cores", "1", "--quiet")
+    assert re.search(r"^2 of 2 stages ran, \d+ s in all\.$", done.stdout, re.MULTILINE)
+
+
 def test_make_snakemake_tells_the_same(counting: Path, run: Any) -> None:
     (counting / "wrong").touch()
     failed = run(counting, "snakemake", "--cores", "1", "--quiet", "all", status=1)

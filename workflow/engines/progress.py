@@ -89,8 +89,8 @@ class Run:
         return (done + TRUST_SECONDS) / (max(self.ended.values(), default=self.started) - self.started + TRUST_SECONDS)
 
     def summary(self) -> str:
-        """What has run, and in which time."""
-        return ran(len(self.ended), self.current + len(self.seconds), time.time() - self.started)
+        """What has run, and in which time. After a success: with `--quiet`, Snakemake does not tell of ends."""
+        return ran(len(self.began), self.current + len(self.seconds), time.time() - self.started)
 
     def save(self, root: Path) -> None:
         """Writes it for the processes of the run; where nothing can be written, there are fewer lines."""
