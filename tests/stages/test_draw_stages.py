@@ -15,7 +15,8 @@ import torch
 from dcgan.core.files import InputError, read_json
 from dcgan.core.outcomes import read_outcomes
 from dcgan.core.seeding import numpy_generator, torch_generator
-from dcgan.data.image_store import StoreWriter
+from dcgan.core.splits import training_rows
+from dcgan.data.image_store import ImageStore, StoreWriter
 from dcgan.dedup.autoencoder import Autoencoder
 from dcgan.internals.attribute_classifiers import (
     AttributeClassifier,
@@ -25,11 +26,12 @@ from dcgan.internals.attribute_classifiers import (
 )
 from dcgan.models.architectures import ARCHITECTURES
 from dcgan.models.networks import Discriminator, Generator
-from stages import draw_guided
+from stages import draw_guided, draw_walk
 from tests.dag.tiny import tiny_params
 from tests.simulated_gpu.simulation import any_gpu
 from workflow.annotation.file import Drawing, empty_annotations
 from workflow.description import describe
+from workflow.params.load import load_params
 
 N_IMAGES = 80
 STAGES = {
@@ -181,6 +183,28 @@ def test_an_image_of_a_walk_depends_on_no_other_point(inputs: Path, tmp_path: Pa
         )
         first.append(cv2.imread(str(tmp_path / "product"))[:64, :64])
     assert first[0].std() > 5 and np.array_equal(*first)
+
+
+def test_a_walk_of_nearest_training_images_takes_none_that_was_held_out(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched, found = [], draw_walk.nearest
+
+    def watched(queries: Any, references: Any, rows: Any, k: int) -> Any:
+        searched.append(rows.tolist())
+        return found(queries, references, rows, k)
+
+    monkeypatch.setattr(draw_walk, "nearest", watched)
+    tiny_params(tmp_path / "params.yaml")
+    for name in ("generator", "images", "autoencoder"):
+        (tmp_path / name).write_bytes((inputs / name).read_bytes())
+    options = {name: name for name in ("generator", "images", "autoencoder")}
+    run("draw_walk", "bedrooms", tmp_path, tmp_path, **options)
+    params = load_params(tmp_path / "params.yaml")
+    n, held_out = len(ImageStore(inputs / "images")), params.train["bedrooms"].held_out
+    assert searched and held_out > 0
+    expected = training_rows(n, held_out, params.run.seed)[0].tolist()
+    assert all(rows == expected for rows in searched) and len(expected) == n - held_out
 
 
 def test_random_filters_are_on_the_left_as_in_the_paper() -> None:

@@ -15,7 +15,7 @@ from workflow.params.image_kinds import FIGURES_WITH_IMAGES, SPLITS, ImageKind, 
 from workflow.params.rows import PackedRows
 from workflow.params.sections import Params
 
-FIGURES_OF_Z = ("guided", "windows", "arithmetic", "turn")
+FIGURES_OF_Z = ("walk", "guided", "windows", "arithmetic", "turn")
 
 
 def found_out_late(
@@ -36,13 +36,13 @@ def found_out_late(
 
 def measured_networks(params: Params, rows: Mapping[str, Architecture]) -> Iterator[Rule]:
     """Most figures draw by z alone; the space that quality and walks are measured in is one of colour images."""
-    figures = {f"figures.{one}": getattr(params.figures, one) for one in ("walk", *FIGURES_OF_Z)}
-    for kind, sections in {"quality.sets": params.quality.sets, **figures}.items():
-        for name in (name for name in sections if name in rows):
-            row, key = rows[name], f"{kind}.{name}"
-            yield kind != "quality.sets" and row.classes > 0, key, row.name, "a network that needs no labels"
-            in_code_space = kind in ("quality.sets", "figures.walk")
-            yield in_code_space and row.channels != 3, key, row.name, "a network of colour images"
+    for figure in FIGURES_OF_Z:
+        for name in sorted(getattr(params.figures, figure).keys() & rows.keys()):
+            row = rows[name]
+            yield row.classes > 0, f"figures.{figure}.{name}", row.name, "a network that needs no labels"
+    for key, sections in (("quality.sets", params.quality.sets), ("figures.walk", params.figures.walk)):
+        for name in sorted(sections.keys() & rows.keys()):
+            yield rows[name].channels != 3, f"{key}.{name}", rows[name].name, "a network of colour images"
 
 
 def too_many_classes(
